@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define NODISCARD __attribute__((warn_unused_result))
-#define PRINTF_LIKE(format, first) __attribute__((format(printf, format, first)))
+#define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
 #define ARRAY_COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define SCOPED(release) __attribute__((cleanup(release)))
 
@@ -138,6 +138,7 @@ struct buf {
     uint8_t *data;
     size_t len, cap, max;
     bool failed;
+    bool too_large;                       /* failed at the maximum, not for want of memory */
 };
 
 /* The maxima of all buffers stand here, each with its reason. */
@@ -292,5 +293,7 @@ const struct json *json_item(const struct json *array, size_t index);         /*
 size_t json_count(const struct json *value);             /* members or items, 0 for others */
 bool json_text(const struct json *value, struct slice *out);                   /* borrowed */
 bool json_int(const struct json *value, int64_t *out);
+
+#include "protocol/base/banned.h"
 
 #endif
