@@ -171,6 +171,10 @@ enum status catalogue_build(const struct entity *entities, size_t count, struct 
                             struct catalogue *out, struct err *err) NODISCARD;
 /* The catalogue of this release. */
 enum status catalogue_release(struct arena *mem, struct catalogue *out, struct err *err) NODISCARD;
+/* The same catalogue as an older release had it: without the entity's fields from that tag on. For tests of
+ * mixed releases. ST_NOT_FOUND: no such entity; ST_INTERNAL when what is left names a field that went. */
+enum status catalogue_without(const struct catalogue *cat, uint32_t entity_tag, uint32_t first_tag_left_out,
+                              struct arena *mem, struct catalogue *out, struct err *err) NODISCARD;
 
 const struct entity *catalogue_entity(const struct catalogue *cat, struct slice name);  /* NULL: none */
 const struct entity *catalogue_entity_by_tag(const struct catalogue *cat, uint32_t tag);
@@ -183,6 +187,7 @@ const char *cell_name(const struct entity *e, const struct cell *c);            
 const struct enum_value *enum_by_number(const struct enumeration *values, int64_t number);
 const struct enum_value *enum_by_text(const struct enumeration *values, struct slice text);  /* name or any label */
 const char *rule_name(enum rule rule);
+const char *rule_label(enum rule rule, enum lang lang);                                 /* for people */
 const char *field_type_name(enum field_type type);
 /* Writers of documents: entities and fields as text, JSON or Markdown. */
 enum catalogue_form { CATALOGUE_TEXT, CATALOGUE_JSON, CATALOGUE_MARKDOWN };
