@@ -199,11 +199,12 @@ enum status text_nfc(struct slice s, struct arena *mem, struct slice *out, struc
 /* For comparing and searching: NFKC with case folded, full-width forms narrowed. */
 enum status text_fold(struct slice s, struct arena *mem, struct slice *out, struct err *err) NODISCARD;
 size_t text_columns(struct slice s);                     /* width in a terminal: a Chinese character is 2 */
-/* The whole of s as a decimal number. false when it is not one or does not fit. */
+/* The whole of s as a decimal number: digits, a minus before them if need be; no plus, no blanks.
+ * false when it is not one or does not fit. */
 bool text_to_int(struct slice s, int64_t *out);
-/* "12.345" with scale 3 is 12345. At most scale digits behind the point. */
+/* "12.345" with scale 3 is 12345. At most scale digits behind the point, at least one on each side. */
 bool text_to_decimal(struct slice s, unsigned scale, int64_t *out);
-void buf_put_decimal(struct buf *buf, int64_t scaled, unsigned scale);
+void buf_put_decimal(struct buf *buf, int64_t scaled, unsigned scale);   /* all scale digits: 12.500 */
 
 /* ------------------------------------------------------------------ calendar (proleptic Gregorian) */
 
@@ -214,7 +215,8 @@ bool date_parse(struct slice s, int64_t *out_days);
 void buf_put_date(struct buf *buf, int64_t days);        /* 2026-03-01 */
 /* RFC 3339 with or without zone (none means offset_minutes), date alone means midnight. UTC ms. */
 bool time_parse(struct slice s, int offset_minutes, int64_t *out_unix_ms);
-void buf_put_time(struct buf *buf, int64_t unix_ms, int offset_minutes);  /* 2026-03-01T09:30:00+08:00 */
+/* 2026-03-01T09:30:00+08:00, or Z for offset 0. Whole seconds, rounded down. */
+void buf_put_time(struct buf *buf, int64_t unix_ms, int offset_minutes);
 
 /* ------------------------------------------------------------------ doors
  *
@@ -275,7 +277,8 @@ bool box_shared(const uint8_t secret[BOX_SECRET_BYTES], const uint8_t public_key
                 uint8_t out[HASH_BYTES]);
 /* chain' = first 16 bytes of SHA-256(chain || bytes) */
 struct chain chain_next(const struct chain *chain, struct slice bytes);
-/* Base64: standard alphabet with padding, or URL-safe without. decode: false when it is not that. */
+/* Base64: standard alphabet with padding, or URL-safe without. decode: false when it is not that, then
+ * nothing was appended; whether the buffer could hold it is for buf_status. */
 void buf_put_base64(struct buf *buf, struct slice s, bool url_safe);
 bool base64_decode(struct slice text, bool url_safe, struct buf *out);
 void buf_put_hex(struct buf *buf, struct slice s);
