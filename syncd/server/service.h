@@ -1,0 +1,58 @@
+/* The centre without sockets and threads: requests in, replies out. roadbook-server puts HTTP and threads
+ * around it; tests and the simulator call it directly.
+ *
+ * A request passes three steps, so that the program can spread them over threads:
+ *   service_open_job   decode, check proof and limits           any worker, no lock of the org held
+ *   service_merge      one transaction for many jobs            the org's one writer at a time
+ *   service_answer     receipts, page, proof                    any worker, own read handle
+ * service_handle does the three in a row.
+ */
+#ifndef ROADBOOK_SERVER_SERVICE_H
+#define ROADBOOK_SERVER_SERVICE_H
+
+#include "protocol/session/session.h"
+#include "syncd/store/store.h"
+
+enum {
+    SERVICE_GROUP_CHANGES_MAX = 2000,                      /* changes of one group commit ... */
+    SERVICE_GROUP_MS_MAX = 50,                             /* ... and how long it may collect and merge */
+    SERVICE_WAIT_MS_MAX = 50 * 1000,                       /* a long poll is held that long */
+    SERVICE_ORGS_MAX = 1000
+};
+
+struct service;
+struct service_config {
+    const char *dir;                                       /* holds org/NAME.db */
+    const struct catalogue *catalogue;
+    const struct env *env;
+    size_t readers;                                        /* read handles per org: one per worker thread */
+};
+enum status service_open(const struct service_config *config, struct service **out, struct err *err) NODISCARD;
+void service_close(struct service *service);
+
+enum service_kind { SERVICE_ENROLL, SERVICE_HELLO, SERVICE_ROUND, SERVICE_WAIT };
+struct service_job;
+
+/* Never fails for want of a good request: then *out_job is NULL and *out_reply the refusal. reader: which read handle the
+ * calling thread owns, below config.readers. The job lives in mem. */
+void service_open_job(struct service *service, size_t reader, const struct session_http *request, struct arena *mem,
+                      struct service_job **out_job, struct session_http *out_reply);
+enum service_kind service_job_kind(const struct service_job *job);
+/* True when service_merge has to be called before service_answer (enrolments, rounds with batches). */
+bool service_job_writes(const struct service_job *job);
+size_t service_job_changes(const struct service_job *job);
+int service_job_org(const struct service_job *job);        /* index of the org: one writer per org */
+/* Waits: the seq to pass, and whether the head has passed it. */
+bool service_wait_is_over(struct service *service, size_t reader, const struct service_job *job);
+/* All of one org. One durable commit; a job that fails alone is refused alone. */
+void service_merge(struct service *service, struct service_job **jobs, size_t count);
+void service_answer(struct service *service, size_t reader, struct service_job *job, struct arena *mem,
+                    struct session_http *out_reply);
+
+void service_handle(struct service *service, const struct session_http *request, struct arena *mem,
+                    struct session_http *out_reply);
+
+/* Figures for /metrics and status: one line "name value" each, Prometheus text format. */
+void service_metrics(struct service *service, struct buf *out);
+
+#endif
