@@ -15,8 +15,7 @@ enum {
     CENTRE_LABEL_BYTES = 128,                              /* names of orgs, users, devices */
     CENTRE_LOGIN_BYTES = 64,
     CENTRE_RELEASE_BYTES = 32,
-    CENTRE_USERS_MAX = 100000,                             /* per org; more is an import gone wrong */
-    CENTRE_LINK_MS_MAX = 30 * 24 * 3600 * 1000             /* the longest life of an enrolment link fits an int */
+    CENTRE_USERS_MAX = 100000                              /* per org; more is an import gone wrong */
 };
 
 /* ------------------------------------------------------------------ opening */
