@@ -14,7 +14,8 @@
 /* Where things are below a laptop's home folder (0700). */
 #define AGENT_STORE_FILE "book.db"
 #define AGENT_LOCK_FILE "sync.lock"                        /* held while a round runs: at most one syncs at a time */
-#define AGENT_WAKE_FILE "wake"                             /* touched by whoever saved: the daemon watches it */
+#define AGENT_WAKE_DIR "wake"                              /* a file in it is touched by whoever saved: the daemon
+                                                              watches the folder */
 
 struct agent_config {
     struct store *store;
@@ -50,6 +51,16 @@ struct agent_result {
  * is a copy or was set back; the text says what to do. */
 enum status agent_sync(struct agent *agent, agent_progress_call *call, void *ctx, struct agent_result *out,
                        struct err *err) NODISCARD;
+
+/* Tells a running daemon of this home that something was saved. */
+enum status agent_wake(const char *home, struct err *err) NODISCARD;
+
+/* A long poll on a transport of its own, beside rounds: ST_OK when the server has news or the time is over (*out_news
+ * says which). Uses a copy of the session, so that it may run in another thread while the agent works; make the copy
+ * with agent_session between rounds. ST_TRY_AGAIN: sync first, then wait with a new copy. */
+void agent_session(const struct agent *agent, struct session *out);
+enum status agent_wait(struct session *copy, const struct transport_door *transport, int64_t epoch, int64_t seq,
+                       bool *out_news, struct err *err) NODISCARD;
 
 /* When to try again after failures in a row: grows from 2 s to 15 min, with jitter; the server's slot wins. */
 int64_t agent_backoff_ms(uint32_t failures, uint32_t server_retry_ms, uint64_t random);

@@ -230,6 +230,8 @@ struct store_status {
     char last_error[LANG_COUNT][256];                      /* empty: the last attempt worked */
 };
 enum status store_status(struct store *store, struct store_status *out, struct err *err) NODISCARD;
+/* Where this laptop stands in the server's log. Cheap. */
+enum status store_cursor(struct store *store, int64_t *out_epoch, int64_t *out_seq, struct err *err) NODISCARD;
 enum status store_attempt(struct store *store, const struct err *failure, struct err *err) NODISCARD;  /* NULL: it worked */
 
 /* History of a row as this laptop knows it: who made it, own edits without receipt, ledger entries. */

@@ -1,0 +1,358 @@
+/* Rounds: hello when the key is old, push, pull, apply, until there is nothing more either way.
+ *
+ * One arena per round, cleared before the next. The order inside a round is what keeps it safe: the store marks
+ * batches as sent, durably, before the first byte leaves, and moves its cursor only with the last slice; so a crash
+ * or a lost reply anywhere means that the same question is asked again.
+ */
+#include "syncd/agent/agent.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "syncd/platform/platform.h"
+
+enum {
+    AGENT_ROUND_BYTES_MAX = 128 * 1024 * 1024,             /* memory of one round */
+    AGENT_PROOF_TRIES_MAX = 3,                             /* hellos or nonces refused in a row */
+    AGENT_ROUNDS_MAX = 1000000,                            /* a server that never ends is a fault */
+    AGENT_DEFLATE_LEVEL = 9
+};
+
+struct agent {
+    struct agent_config config;
+    struct session session;
+    bool enrolled;                                         /* session has the identity */
+    unsigned trace_number;
+};
+
+enum status agent_open(const struct agent_config *config, struct agent **out, struct err *err) {
+    struct agent *agent = calloc(1, sizeof(*agent));
+    if (!agent) return err_no_memory(err);
+    agent->config = *config;
+    *out = agent;
+    return ST_OK;
+}
+
+void agent_close(struct agent *agent) {
+    if (!agent) return;
+    bytes_wipe(&agent->session, sizeof(agent->session));
+    free(agent);
+}
+
+/* ------------------------------------------------------------------ identity */
+
+static void session_identity_from(const struct store_identity *from, struct session_identity *out) {
+    memset(out, 0, sizeof(*out));
+    snprintf(out->org, sizeof(out->org), "%s", from->org);
+    out->device = from->device;
+    out->key = sign_key_from_seed(from->key_seed);
+    memcpy(out->org_public, from->org_public, SIGN_PUBLIC_BYTES);
+}
+
+static enum status load_identity(struct agent *agent, struct err *err) {
+    if (agent->enrolled) return ST_OK;
+    struct store_identity identity;
+    TRY(store_identity(agent->config.store, &identity, err));
+    if (!identity.device)
+        return err_set(err, ST_DENIED, "this laptop is not enrolled: ask the administrator for a link, then run: "
+                                       "roadbook enroll LINK",
+                       "本机尚未登记：请向管理员索取登记链接，然后运行 roadbook enroll 链接");
+    struct session_identity mine;
+    session_identity_from(&identity, &mine);
+    session_start(&agent->session, &mine);
+    agent->enrolled = true;
+    return ST_OK;
+}
+
+/* ------------------------------------------------------------------ trace */
+
+/* One file a message, as it stood on the line: head, blank line, body. */
+static void trace(struct agent *agent, const char *what, const struct session_http *m, struct arena *mem) {
+    if (!agent->config.trace_dir) return;
+    struct buf text = buf_new(BUF_MAX_MESSAGE);
+    if (m->method)
+        buf_printf(&text, "%s %s HTTP/1.1\r\n", m->method, m->path);
+    else
+        buf_printf(&text, "HTTP/1.1 %d\r\n", m->code);
+    for (size_t i = 0; i < m->field_count; i++)
+        buf_printf(&text, "%s: %s\r\n", m->fields[i].name, m->fields[i].value);
+    buf_put_text(&text, "\r\n");
+    buf_put_slice(&text, m->body);
+    char *path = arena_printf(mem, "%s/%06u-%s.http", agent->config.trace_dir, ++agent->trace_number, what);
+    struct err ignored;
+    if (path) (void)platform_write_file_private(path, buf_slice(&text), &ignored);
+    buf_free(&text);
+}
+
+static enum status exchange(struct agent *agent, const char *what, const struct session_http *request,
+                            struct arena *mem, struct session_http *out, struct err *err) {
+    trace(agent, what, request, mem);
+    const struct transport_door *door = agent->config.transport;
+    TRY(door->exchange(door->ctx, request, mem, out, err));
+    trace(agent, "reply", out, mem);
+    return ST_OK;
+}
+
+/* ------------------------------------------------------------------ enrolment */
+
+/* The key is in the store before the code is spent: a lost reply is asked for again with the same key. */
+static enum status prepare_identity(struct agent *agent, const struct session_link *link,
+                                    struct store_identity *identity, struct err *err) {
+    TRY(store_identity(agent->config.store, identity, err));
+    if (identity->device)
+        return err_set(err, ST_CONFLICT, "this book is enrolled already (device %u of %s)",
+                       "此账本已登记（%2$s 的第 %1$u 号设备）", identity->device, identity->org);
+    static const uint8_t nothing[SIGN_SEED_BYTES];
+    if (bytes_equal_secret(identity->key_seed, nothing, sizeof(nothing)))
+        agent->config.env->random(agent->config.env->ctx, identity->key_seed, SIGN_SEED_BYTES);
+    snprintf(identity->org, sizeof(identity->org), "%s", link->org);
+    snprintf(identity->base_url, sizeof(identity->base_url), "%s", link->base_url);
+    memcpy(identity->org_public, link->org_public, SIGN_PUBLIC_BYTES);
+    identity->has_tls_pin = link->has_tls_pin;
+    memcpy(identity->tls_pin, link->tls_pin, sizeof(identity->tls_pin));
+    return store_identity_set(agent->config.store, identity, err);
+}
+
+static void keep_text(char *out, size_t bytes, struct slice text) {
+    struct slice cut = text_prefix(text, bytes - 1);
+    memcpy(out, cut.data, cut.len);
+    out[cut.len] = 0;
+}
+
+static enum status enroll_in(struct agent *agent, const struct session_link *link, struct slice device_name,
+                             struct arena *mem, struct err *err) {
+    struct store_identity identity;
+    TRY(prepare_identity(agent, link, &identity, err));
+    struct session_identity mine;
+    session_identity_from(&identity, &mine);
+    struct session_http request, answer;
+    TRY(session_enroll_request(&mine, link, device_name, slice_from(ROADBOOK_VERSION), mem, &request, err));
+    TRY(exchange(agent, "enroll", &request, mem, &answer, err));
+    struct enroll_reply reply;
+    TRY(session_enroll_reply(&mine, &answer, mem, &reply, err));
+    identity.device = reply.device;
+    identity.employee = reply.employee;
+    keep_text(identity.user, sizeof(identity.user), reply.user);
+    keep_text(identity.org_label, sizeof(identity.org_label), reply.org_label);
+    return store_identity_set(agent->config.store, &identity, err);
+}
+
+enum status agent_enroll(struct agent *agent, const struct session_link *link, struct slice device_name,
+                         struct err *err) {
+    struct arena mem = arena_new(AGENT_ROUND_BYTES_MAX);
+    enum status status = enroll_in(agent, link, device_name, &mem, err);
+    arena_clear(&mem);
+    return status;
+}
+
+/* ------------------------------------------------------------------ proof */
+
+static enum status greet(struct agent *agent, struct arena *mem, struct err *err) {
+    struct session_http request, answer;
+    struct hello_reply reply;
+    const struct agent_config *c = &agent->config;
+    TRY(session_hello_request(&agent->session, slice_from(ROADBOOK_VERSION), &c->catalogue->version, c->env, mem,
+                              &request, err));
+    TRY(exchange(agent, "hello", &request, mem, &answer, err));
+    return session_hello_reply(&agent->session, &answer, c->env, mem, &reply, err);
+}
+
+/* Sends one message with proof; a refused nonce or an old key costs another try, not the round. */
+static enum status ask(struct agent *agent, struct slice message, struct arena *mem, struct slice *out,
+                       struct err *err) {
+    enum status status = ST_TRY_AGAIN;
+    for (int i = 0; i < AGENT_PROOF_TRIES_MAX && status == ST_TRY_AGAIN; i++) {
+        if (session_needs_hello(&agent->session, agent->config.env)) TRY(greet(agent, mem, err));
+        struct session_http request, answer;
+        TRY(session_round_request(&agent->session, "round", message, mem, &request, err));
+        enum status sent = exchange(agent, "round", &request, mem, &answer, err);
+        if (sent != ST_OK) {
+            session_start(&agent->session, &agent->session.identity);   /* its nonce may be spent */
+            return sent;
+        }
+        status = session_round_reply(&agent->session, &answer, mem, out, err);
+    }
+    return status;
+}
+
+/* ------------------------------------------------------------------ one round */
+
+struct round {
+    struct round_request request;
+    struct round_reply reply;
+    bool outbox_left;                                      /* more batches than fitted into this push */
+};
+
+static enum status any_entry(void *ctx, const struct outbox_entry *entry, struct err *err) {
+    (void)entry;
+    *(bool *)ctx = true;
+    return err_set(err, ST_CANCELLED, "found one", "已找到");
+}
+
+static enum status outbox_has_any(struct store *store, bool *out, struct err *err) {
+    bool any = false;
+    enum status status = store_outbox(store, any_entry, &any, err);
+    if (status != ST_OK && !any) return status;
+    *out = any;
+    return ST_OK;
+}
+
+static enum status ask_round(struct agent *agent, struct arena *mem, struct round *out,
+                             struct agent_progress *progress, struct err *err) {
+    TRY(store_round_request(agent->config.store, mem, &out->request, err));
+    struct buf message SCOPED(buf_free) = buf_new(BUF_MAX_MESSAGE);
+    TRY(wire_write_round_request(&out->request, AGENT_DEFLATE_LEVEL, &message, err));
+    struct slice answer;
+    TRY(ask(agent, buf_slice(&message), mem, &answer, err));
+    TRY(wire_read_round_reply(answer, agent->session.identity.device, mem, &out->reply, err));
+    progress->rounds++;
+    progress->batches_sent += (int64_t)out->request.batch_count;
+    progress->rows_received += (int64_t)out->reply.record_count;
+    progress->bytes_up += (int64_t)message.len;
+    progress->bytes_down += (int64_t)answer.len;
+    progress->head = out->reply.head.seq;
+    return ST_OK;
+}
+
+static enum status check_receipts(const struct agent *agent, const struct round_reply *reply, struct err *err) {
+    if (!reply->receipt_count) return ST_OK;
+    if (sign_check(agent->session.identity.org_public, reply->receipts_bytes, reply->receipts_signature)) return ST_OK;
+    return err_set(err, ST_UNAUTHENTIC,
+                   "the receipts do not bear the signature of %s: nothing was taken from them; tell the administrator",
+                   "回执上没有 %s 的有效签名：未采用任何内容，请告知管理员", agent->session.identity.org);
+}
+
+static enum status check_reply(const struct agent *agent, const struct round_reply *reply, struct err *err) {
+    switch (reply->kind) {
+    case REPLY_ROUND: return check_receipts(agent, reply, err);
+    case REPLY_CLONED:
+        return err_set(err, ST_CLONED,
+                       "this book was copied, or set back to an older state: the server knows its batches up to %u. Nothing "
+                       "was sent and nothing is lost. Ask the administrator for a new link and run: roadbook enroll LINK",
+                       "此账本是副本或被还原到旧状态：服务器已有其第 %u 批修改。未发送任何内容，也未丢失任何内容。请向管理员索取新链接并重新登记",
+                       reply->last_batch);
+    case REPLY_EPOCH:
+        return err_set(err, ST_CONFLICT, "the server has gone back in time: tell the administrator; your edits wait here",
+                       "服务器数据被还原到较早的时间：请告知管理员；您的修改仍保存在本机");
+    }
+    return err_set(err, ST_MALFORMED, "a reply of unknown kind", "未知类型的回复");
+}
+
+static void add_counts(struct apply_counts *sum, const struct apply_counts *c) {
+    sum->applied += c->applied;
+    sum->merged += c->merged;
+    sum->lost += c->lost;
+    sum->waiting += c->waiting;
+    sum->refused += c->refused;
+    sum->rows_changed += c->rows_changed;
+    sum->rows_gone += c->rows_gone;
+}
+
+static enum status apply_round(struct agent *agent, const struct round *round, agent_progress_call *call, void *ctx,
+                               struct agent_result *result, struct err *err) {
+    struct apply *apply;
+    TRY(store_apply_begin(agent->config.store, &round->request, &round->reply, &apply, err));
+    enum status status = ST_OK;
+    bool done = false;
+    while (status == ST_OK && !done) {
+        status = store_apply_slice(apply, &done, err);
+        result->progress.cursor = round->reply.cursor.seq;
+        if (status == ST_OK && call && !call(ctx, &result->progress) && !done)
+            status = err_set(err, ST_CANCELLED, "stopped; what was not applied comes again", "已停止；未处理的内容会重新获取");
+    }
+    struct apply_counts counts;
+    store_apply_counts(apply, &counts);
+    add_counts(&result->counts, &counts);
+    store_apply_end(apply);
+    return status;
+}
+
+static enum status sync_once(struct agent *agent, struct arena *mem, agent_progress_call *call, void *ctx,
+                             struct agent_result *result, bool *out_again, struct err *err) {
+    struct round round = {0};
+    TRY(ask_round(agent, mem, &round, &result->progress, err));
+    TRY(check_reply(agent, &round.reply, err));
+    TRY(apply_round(agent, &round, call, ctx, result, err));
+    result->retry_ms = round.reply.retry_ms;
+    if (round.request.batch_count) TRY(outbox_has_any(agent->config.store, &round.outbox_left, err));
+    *out_again = round.reply.more || round.outbox_left;
+    return ST_OK;
+}
+
+static enum status sync_all(struct agent *agent, agent_progress_call *call, void *ctx, struct agent_result *result,
+                            struct err *err) {
+    TRY(load_identity(agent, err));
+    bool again = true;
+    for (int i = 0; again; i++) {
+        if (i == AGENT_ROUNDS_MAX)
+            return err_set(err, ST_INTERNAL, "the server never says that there is no more", "服务器始终不结束同步");
+        struct arena mem = arena_new(AGENT_ROUND_BYTES_MAX);
+        enum status status = sync_once(agent, &mem, call, ctx, result, &again, err);
+        arena_clear(&mem);
+        if (status != ST_OK) return status;
+    }
+    return ST_OK;
+}
+
+enum status agent_sync(struct agent *agent, agent_progress_call *call, void *ctx, struct agent_result *out,
+                       struct err *err) {
+    memset(out, 0, sizeof(*out));
+    struct err local = {0};
+    enum status status = sync_all(agent, call, ctx, out, &local);
+    struct err ignored;
+    (void)store_attempt(agent->config.store, status == ST_OK ? NULL : &local, &ignored);
+    if (status != ST_OK && err) *err = local;
+    return status;
+}
+
+/* ------------------------------------------------------------------ waiting */
+
+enum status agent_wake(const char *home, struct err *err) {
+    struct buf path SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
+    buf_printf(&path, "%s/" AGENT_WAKE_DIR, home);
+    TRY(platform_make_dir(buf_text(&path), err));
+    buf_put_text(&path, "/now");
+    TRY(buf_status(&path, err));
+    return platform_write_file_private(buf_text(&path), SLICE("saved\n"), err);
+}
+
+void agent_session(const struct agent *agent, struct session *out) {
+    *out = agent->session;
+}
+
+static enum status wait_in(struct session *copy, const struct transport_door *transport,
+                           const struct wait_request *wait, struct arena *mem, bool *out_news, struct err *err) {
+    struct buf message SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
+    TRY(wire_write_wait_request(wait, &message, err));
+    struct session_http request, answer;
+    TRY(session_round_request(copy, "wait", buf_slice(&message), mem, &request, err));
+    TRY(transport->exchange(transport->ctx, &request, mem, &answer, err));
+    struct slice nothing;
+    TRY(session_round_reply(copy, &answer, mem, &nothing, err));
+    *out_news = answer.code == 200;
+    return ST_OK;
+}
+
+enum status agent_wait(struct session *copy, const struct transport_door *transport, int64_t epoch, int64_t seq,
+                       bool *out_news, struct err *err) {
+    struct arena mem = arena_new(1024 * 1024);
+    struct wait_request wait = {.epoch = epoch, .seq = seq};
+    enum status status = wait_in(copy, transport, &wait, &mem, out_news, err);
+    arena_clear(&mem);
+    return status;
+}
+
+/* ------------------------------------------------------------------ backing off */
+
+enum { BACKOFF_FIRST_MS = 2000, BACKOFF_MAX_MS = 15 * 60 * 1000 };
+
+int64_t agent_backoff_ms(uint32_t failures, uint32_t server_retry_ms, uint64_t random) {
+    int64_t base = BACKOFF_FIRST_MS;
+    for (uint32_t i = 1; i < failures && base < BACKOFF_MAX_MS; i++) base *= 2;
+    if (base > BACKOFF_MAX_MS) base = BACKOFF_MAX_MS;
+    if (server_retry_ms) base = (int64_t)server_retry_ms;
+    int64_t jitter = (int64_t)(random % 1024) * base / 2048;      /* up to half */
+    return server_retry_ms ? base + jitter / 4 : base / 2 + jitter;
+}

@@ -1,0 +1,311 @@
+/* The daemon: when to sync.
+ *
+ *            saved, news, period, retry over
+ *   IDLE ---------------------------------------> SYNC ---ok---> IDLE (a wait runs beside it)
+ *    ^                                             |
+ *    |______________ retry over __________ BACKOFF <-- failed
+ *
+ * One thread runs this loop and all rounds; a second one holds the long poll, on a connection and a session copy
+ * of its own, and rings a bell. Nothing wakes the loop but signals, the wake folder, the bell and one timer.
+ */
+#include "syncd/agent/daemon.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "syncd/platform/platform.h"
+
+enum { DAEMON_PATH_BYTES = 4096, DAEMON_LINE_BYTES = 1024, DAEMON_BUSY_RETRY_MS = 500 };
+
+/* ------------------------------------------------------------------ the long poll */
+
+enum waiter_state { WAITER_OFF, WAITER_ASKED, WAITER_NEWS, WAITER_OVER, WAITER_FAILED, WAITER_STOP };
+
+struct waiter {
+    struct platform_mutex *mutex;
+    struct platform_cond *cond;
+    struct platform_thread *thread;
+    struct platform_bell bell;
+    struct transport *transport;
+    struct session session;
+    int64_t epoch, seq;
+    enum waiter_state state;
+};
+
+static void waiter_run(void *ctx) {
+    struct waiter *w = ctx;
+    platform_lock(w->mutex);
+    while (w->state != WAITER_STOP) {
+        if (w->state != WAITER_ASKED) {
+            platform_cond_wait(w->cond, w->mutex);
+            continue;
+        }
+        struct session session = w->session;
+        int64_t epoch = w->epoch, seq = w->seq;
+        platform_release(w->mutex);
+        struct transport_door door = transport_door(w->transport);
+        struct err err;
+        bool news = false;
+        enum status status = agent_wait(&session, &door, epoch, seq, &news, &err);
+        platform_lock(w->mutex);
+        if (w->state == WAITER_ASKED)
+            w->state = status != ST_OK ? WAITER_FAILED : news ? WAITER_NEWS : WAITER_OVER;
+        platform_bell_ring(&w->bell);
+    }
+    platform_release(w->mutex);
+}
+
+static enum status waiter_open(struct waiter *w, struct store *store, struct err *err) {
+    w->mutex = platform_mutex_new();
+    w->cond = platform_cond_new();
+    if (!w->mutex || !w->cond) return err_no_memory(err);
+    TRY(book_transport(store, &w->transport, err));
+    return platform_thread_start(waiter_run, w, &w->thread, err);
+}
+
+static void waiter_close(struct waiter *w) {
+    if (w->thread) {
+        platform_lock(w->mutex);
+        w->state = WAITER_STOP;
+        platform_cond_broadcast(w->cond);
+        platform_release(w->mutex);
+        transport_cancel(w->transport);
+        platform_thread_join(w->thread);
+    }
+    transport_close(w->transport);
+    platform_bell_close(&w->bell);
+    platform_cond_free(w->cond);
+    platform_mutex_free(w->mutex);
+    bytes_wipe(&w->session, sizeof(w->session));
+}
+
+/* Asks for news after seq unless a wait is under way already. */
+static void waiter_ask(struct waiter *w, const struct agent *agent, int64_t epoch, int64_t seq) {
+    platform_lock(w->mutex);
+    if (w->state != WAITER_ASKED && w->state != WAITER_STOP) {
+        agent_session(agent, &w->session);
+        w->epoch = epoch;
+        w->seq = seq;
+        w->state = WAITER_ASKED;
+        platform_cond_signal(w->cond);
+    }
+    platform_release(w->mutex);
+}
+
+static enum waiter_state waiter_take(struct waiter *w) {
+    platform_bell_drain(&w->bell);
+    platform_lock(w->mutex);
+    enum waiter_state state = w->state;
+    if (state != WAITER_ASKED && state != WAITER_STOP) w->state = WAITER_OFF;
+    platform_release(w->mutex);
+    return state;
+}
+
+/* ------------------------------------------------------------------ the loop */
+
+struct daemon {
+    const struct daemon_config *config;
+    struct store *store;
+    struct agent *agent;
+    struct transport *transport;
+    struct transport_door door;
+    struct waiter waiter;
+    struct platform_watch *wake;
+    struct platform_lock alone;                            /* one daemon a home */
+    int signal_fd;
+    char sync_lock[DAEMON_PATH_BYTES];
+    uint32_t failures;
+    int64_t due_ms;                                        /* next round, by the monotonic clock */
+    int64_t last_round_ms;
+    int64_t clock_due_ms;
+};
+
+static void log_line(const struct daemon *d, enum log_level level, const char *line) {
+    const struct env *env = d->config->env;
+    env->log(env->ctx, level, line);
+}
+
+static void log_failure(const struct daemon *d, const struct err *err, int64_t again_ms) {
+    char line[DAEMON_LINE_BYTES];
+    snprintf(line, sizeof(line), "event=sync result=%s again_s=%lld text=\"%.700s\"", status_name(err->status),
+             (long long)(again_ms / 1000), err->text[d->config->lang]);
+    log_line(d, err->status == ST_OFFLINE ? LOG_INFO : LOG_WARNING, line);
+}
+
+static void log_success(const struct daemon *d, const struct agent_result *r, int64_t took_ms) {
+    if (!r->progress.batches_sent && !r->progress.rows_received) return;     /* idle rounds say nothing */
+    char line[DAEMON_LINE_BYTES];
+    snprintf(line, sizeof(line),
+             "event=sync result=OK batches=%lld applied=%lld merged=%lld lost=%lld waiting=%lld refused=%lld rows=%lld "
+             "up=%lld down=%lld head=%lld ms=%lld",
+             (long long)r->progress.batches_sent, (long long)r->counts.applied, (long long)r->counts.merged,
+             (long long)r->counts.lost, (long long)r->counts.waiting, (long long)r->counts.refused,
+             (long long)r->progress.rows_received, (long long)r->progress.bytes_up,
+             (long long)r->progress.bytes_down, (long long)r->progress.head, (long long)took_ms);
+    log_line(d, LOG_INFO, line);
+}
+
+/* One sync under the lock that lets only one program of this home sync at a time. */
+static enum status locked_sync(struct daemon *d, struct agent_result *result, struct err *err) {
+    struct platform_lock lock;
+    TRY(platform_lock_try(d->sync_lock, &lock, err));
+    enum status status = agent_sync(d->agent, NULL, NULL, result, err);
+    platform_unlock(&lock);
+    return status;
+}
+
+static int64_t after_failure(struct daemon *d, const struct err *err, uint32_t retry_ms) {
+    if (err->status == ST_BUSY && !retry_ms) return DAEMON_BUSY_RETRY_MS;    /* `roadbook sync` has the lock */
+    d->failures++;
+    uint64_t random;
+    d->config->env->random(d->config->env->ctx, &random, sizeof(random));
+    return agent_backoff_ms(d->failures, retry_ms, random);
+}
+
+static enum status sync_now(struct daemon *d, struct err *err) {
+    struct agent_result result = {0};
+    int64_t began = platform_mono_ms();
+    enum status status = locked_sync(d, &result, err);
+    int64_t now = platform_mono_ms();
+    d->last_round_ms = now;
+    if (status != ST_OK) {
+        int64_t again = after_failure(d, err, result.retry_ms);
+        d->due_ms = now + again;
+        log_failure(d, err, again);
+        return status;
+    }
+    d->failures = 0;
+    d->due_ms = now + (result.retry_ms ? (int64_t)result.retry_ms : DAEMON_PERIOD_MS);
+    log_success(d, &result, now - began);
+    struct store_status book;
+    if (store_cursor(d->store, &book.epoch, &book.cursor, err) == ST_OK)
+        waiter_ask(&d->waiter, d->agent, book.epoch, book.cursor);
+    return ST_OK;
+}
+
+/* Soon, but not sooner than the gathering time after the last round, and never against a backoff. */
+static void saved(struct daemon *d) {
+    if (d->failures > 3) return;
+    int64_t soon = d->last_round_ms + DAEMON_GATHER_MS, now = platform_mono_ms();
+    if (soon < now) soon = now;
+    if (soon < d->due_ms) d->due_ms = soon;
+}
+
+static void heard(struct daemon *d) {
+    switch (waiter_take(&d->waiter)) {
+    case WAITER_NEWS:
+    case WAITER_OVER:
+        d->due_ms = platform_mono_ms();                    /* a round also asks the next wait */
+        break;
+    case WAITER_FAILED:
+        if (!d->failures) {
+            int64_t soon = platform_mono_ms() + BACKOFF_WAIT_MS;
+            if (soon < d->due_ms) d->due_ms = soon;
+        }
+        break;
+    case WAITER_OFF:
+    case WAITER_ASKED:
+    case WAITER_STOP: break;
+    }
+}
+
+static void note_clock(struct daemon *d) {
+    struct err err;
+    if (store_clock_note(d->store, &err) != ST_OK) log_failure(d, &err, 0);
+    d->clock_due_ms = platform_mono_ms() + DAEMON_CLOCK_MS;
+}
+
+static enum status wait_for_something(struct daemon *d, bool *out_stop, struct err *err) {
+    int fds[] = {d->signal_fd, platform_watch_fd(d->wake), d->waiter.bell.read_fd};
+    int64_t now = platform_mono_ms();
+    int64_t until = d->due_ms < d->clock_due_ms ? d->due_ms : d->clock_due_ms;
+    size_t which;
+    TRY(platform_wait(fds, ARRAY_COUNT(fds), until > now ? until - now : 0, &which, err));
+    enum platform_signal signal;
+    while ((signal = platform_signals_next(d->signal_fd)) != PLATFORM_SIGNAL_NONE)
+        *out_stop |= signal == PLATFORM_SIGNAL_STOP;
+    if (which == 2) heard(d);
+    if (platform_watch_drain(d->wake)) saved(d);
+    if (platform_mono_ms() >= d->clock_due_ms) note_clock(d);
+    return ST_OK;
+}
+
+static enum status loop(struct daemon *d, struct err *err) {
+    bool stop = false;
+    platform_notify("READY=1");
+    while (!stop) {
+        struct err failure;
+        if (platform_mono_ms() >= d->due_ms) (void)sync_now(d, &failure);
+        TRY(wait_for_something(d, &stop, err));
+    }
+    platform_notify("STOPPING=1");
+    return ST_OK;
+}
+
+/* ------------------------------------------------------------------ life */
+
+static enum status take_locks(struct daemon *d, struct err *err) {
+    char path[DAEMON_PATH_BYTES];
+    const char *home = d->config->home;
+    if (snprintf(path, sizeof(path), "%s/daemon.lock", home) >= (int)sizeof(path) ||
+        snprintf(d->sync_lock, sizeof(d->sync_lock), "%s/" AGENT_LOCK_FILE, home) >= (int)sizeof(d->sync_lock))
+        return err_set(err, ST_INVALID, "the path is too long: %s", "路径过长：%s", home);
+    if (d->config->once) return ST_OK;
+    enum status status = platform_lock_try(path, &d->alone, err);
+    if (status == ST_BUSY)
+        return err_set(err, ST_BUSY, "roadbook-syncd runs already for %s", "roadbook-syncd 已在为 %s 运行", home);
+    return status;
+}
+
+static enum status open_wake(struct daemon *d, struct err *err) {
+    char path[DAEMON_PATH_BYTES];
+    snprintf(path, sizeof(path), "%.4000s/" AGENT_WAKE_DIR, d->config->home);
+    TRY(platform_make_dir(path, err));
+    return platform_watch_open(path, false, &d->wake, err);
+}
+
+static enum status open_all(struct daemon *d, struct err *err) {
+    struct err note;
+    const struct daemon_config *c = d->config;
+    TRY(book_open(c->home, c->catalogue, c->env, &d->store, &note, err));
+    if (note.text[c->lang][0]) log_failure(d, &note, 0);
+    TRY(take_locks(d, err));
+    TRY(book_transport(d->store, &d->transport, err));
+    d->door = transport_door(d->transport);
+    struct agent_config agent = {.store = d->store, .catalogue = c->catalogue, .env = c->env, .transport = &d->door,
+                                 .trace_dir = c->trace_dir};
+    TRY(agent_open(&agent, &d->agent, err));
+    if (c->once) return ST_OK;
+    TRY(platform_bell_open(&d->waiter.bell, err));
+    TRY(open_wake(d, err));
+    TRY(platform_signals_open(&d->signal_fd, err));
+    return waiter_open(&d->waiter, d->store, err);
+}
+
+static void close_all(struct daemon *d) {
+    if (!d->config->once) waiter_close(&d->waiter);
+    agent_close(d->agent);
+    transport_close(d->transport);
+    platform_watch_close(d->wake);
+    if (d->signal_fd >= 0) platform_signals_close(d->signal_fd);
+    platform_unlock(&d->alone);
+    store_close(d->store);
+}
+
+static enum status run_once(struct daemon *d, struct err *err) {
+    struct agent_result result;
+    TRY(locked_sync(d, &result, err));
+    log_success(d, &result, 0);
+    return ST_OK;
+}
+
+enum status daemon_run(const struct daemon_config *config, struct err *err) {
+    struct daemon d = {.config = config, .signal_fd = -1, .alone = {-1}, .waiter = {.bell = {-1, -1}}};
+    enum status status = open_all(&d, err);
+    if (status == ST_OK) {
+        note_clock(&d);
+        status = config->once ? run_once(&d, err) : loop(&d, err);
+    }
+    close_all(&d);
+    return status;
+}
