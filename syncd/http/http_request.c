@@ -1,0 +1,166 @@
+/* What a handler sees of a request, and the bytes of its reply. */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "http_private.h"
+
+static size_t count_lines(struct slice head) {
+    size_t lines = 0;
+    for (size_t i = 0; i < head.len; i++) lines += head.data[i] == '\n';
+    return lines;
+}
+
+struct http_request *http_request_new(struct http_conn *conn, struct slice head) {
+    size_t fields = count_lines(head);
+    if (fields > HTTP_FIELDS_MAX) fields = HTTP_FIELDS_MAX;
+    struct http_request *request = calloc(1, sizeof *request);
+    if (request == NULL) return NULL;
+    request->text = malloc(head.len + 1);
+    request->fields = calloc(fields + 1, sizeof *request->fields);
+    if (request->text == NULL || request->fields == NULL) {
+        http_request_free(request);
+        return NULL;
+    }
+    memcpy(request->text, head.data, head.len);
+    request->text[head.len] = 0;
+    request->method = request->path = request->query = "";
+    request->body = buf_new(conn->loop->server->config.limits.body_bytes_max);
+    request->wire = buf_new(BUF_MAX_MESSAGE + BUF_MAX_LINE);
+    request->conn = conn;
+    request->from_proxy = conn->loop->server->config.unix_path != NULL;
+    request->is_tls = conn->ssl != NULL;
+    memcpy(request->peer, conn->peer, sizeof request->peer);
+    /* In the list of the living from here on, so that http_close finds it. */
+    request->loop = conn->loop;
+    request->live_next = conn->loop->live;
+    if (request->live_next != NULL) request->live_next->live_prev = request;
+    conn->loop->live = request;
+    return request;
+}
+
+void http_request_free(struct http_request *request) {
+    if (request->loop != NULL) {
+        if (request->live_next != NULL) request->live_next->live_prev = request->live_prev;
+        if (request->live_prev != NULL) request->live_prev->live_next = request->live_next;
+        else request->loop->live = request->live_next;
+    }
+    buf_free(&request->body);
+    buf_free(&request->wire);
+    free(request->fields);
+    free(request->text);
+    free(request);
+}
+
+const char *http_method(const struct http_request *request) { return request->method; }
+
+const char *http_path(const struct http_request *request) { return request->path; }
+
+const char *http_query(const struct http_request *request) { return request->query; }
+
+const char *http_header(const struct http_request *request, const char *name) {
+    for (size_t i = 0; i < request->count; i++)
+        if (strcasecmp(request->fields[i].name, name) == 0) return request->fields[i].value;
+    return NULL;
+}
+
+struct slice http_body(const struct http_request *request) { return buf_slice(&request->body); }
+
+const char *http_peer(const struct http_request *request) {
+    if (!request->from_proxy) return request->peer;
+    const char *last = NULL;
+    for (size_t i = 0; i < request->count; i++)
+        if (strcasecmp(request->fields[i].name, "X-Forwarded-For") == 0)
+            last = request->fields[i].value;
+    if (last == NULL) return request->peer;
+    const char *comma = strrchr(last, ',');
+    if (comma == NULL) return last;
+    for (comma++; *comma == ' ' || *comma == '\t';) comma++;
+    return comma;
+}
+
+bool http_is_tls(const struct http_request *request) { return request->is_tls; }
+
+bool http_is_gone(const struct http_request *request) { return atomic_load(&request->gone); }
+
+void http_build_reply(const struct http_request *request, int code, const struct http_field *fields,
+                      size_t count, struct slice body, bool closes, struct buf *out) {
+    bool bodyless = code == 204 || code == 304;
+    buf_printf(out, "HTTP/1.1 %d %s\r\n", code, http_reason(code));
+    for (size_t i = 0; i < count; i++) {
+        assert(strpbrk(fields[i].value, "\r\n") == NULL);
+        buf_put_text(out, fields[i].name);
+        buf_put(out, ": ", 2);
+        buf_put_text(out, fields[i].value);
+        buf_put(out, "\r\n", 2);
+    }
+    if (!bodyless) buf_printf(out, "Content-Length: %zu\r\n", body.len);
+    if (closes) buf_put_text(out, "Connection: close\r\n");
+    else if (request != NULL && request->is_old) buf_put_text(out, "Connection: keep-alive\r\n");
+    buf_put(out, "\r\n", 2);
+    if (!bodyless && !(request != NULL && request->is_head)) buf_put_slice(out, body);
+}
+
+void http_build_problem(const struct http_request *request, int code, bool closes, struct buf *out) {
+    static const struct http_field fields[] = {{"Content-Type", "application/problem+json"}};
+    char body[160];
+    int len = snprintf(body, sizeof body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d}",
+                       http_reason(code), code);
+    assert(len > 0 && (size_t)len < sizeof body);
+    http_build_reply(request, code, fields, 1, slice_of(body, (size_t)len), closes, out);
+}
+
+/* The reply is made by the thread that answers; the loop only writes it. */
+static void begin_reply(struct http_request *request) {
+    bool before = atomic_exchange(&request->answered, true);
+    assert(!before);                     /* two replies to one request */
+    request->wire_closes = !request->keep_alive || http_is_stopping(request->loop->server);
+}
+
+static void end_reply(struct http_request *request) {
+    struct http_loop *loop = request->loop;
+    bool in_handler = platform_thread_self() == loop->self && loop->dispatching == request;
+    platform_lock(loop->mutex);
+    if (in_handler && !request->queued) {
+        request->answered_here = true;   /* sent when the handler returns */
+        platform_release(loop->mutex);
+        return;
+    }
+    request->has_reply = true;
+    http_loop_send(request);
+}
+
+void http_reply(struct http_request *request, int code, const struct http_field *fields, size_t count,
+                struct slice body) {
+    begin_reply(request);
+    http_build_reply(request, code, fields, count, body, request->wire_closes, &request->wire);
+    end_reply(request);
+}
+
+void http_reply_problem(struct http_request *request, int code) {
+    begin_reply(request);
+    http_build_problem(request, code, request->wire_closes, &request->wire);
+    end_reply(request);
+}
+
+void http_offload(struct http_request *request, http_handler *work, void *ctx) {
+    struct http_workers *workers = &request->loop->server->workers;
+    if (workers->count == 0) {
+        work(ctx, request);
+        return;
+    }
+    request->work = work;
+    request->work_ctx = ctx;
+    http_workers_add(workers, request);
+}
+
+void http_park(struct http_request *request, int64_t timeout_ms, http_handler *on_end, void *ctx) {
+    struct http_loop *loop = request->loop;
+    int64_t until_ms = http_now_ms() + (timeout_ms > 0 ? timeout_ms : 0);
+    platform_lock(loop->mutex);
+    request->park_asked = (struct http_park){until_ms, on_end, ctx};
+    request->has_park = true;
+    http_loop_send(request);
+}
