@@ -1,7 +1,7 @@
 /* Fields of a message: looking them up, adding them, and proving the body by Content-Digest.
  *
- * Names of fields are the same in any case. Values are taken as they stand: a proof is over the exact
- * bytes, so that nothing here tidies more than the blanks around a value.
+ * Names of fields are the same in any case. Values are taken as they stand: a proof is over the
+ * exact bytes, so that nothing here tidies more than the blanks around a value.
  */
 #include <assert.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "protocol/session/fields.h"
 
 #define DIGEST_PREFIX "sha-256=:"
-enum { DIGEST_BYTES = sizeof DIGEST_PREFIX - 1 + 44 + 1 };     /* prefix, base64 of 32 bytes, colon */
+enum { DIGEST_BYTES = sizeof DIGEST_PREFIX - 1 + 44 + 1 }; /* prefix, base64 of 32 bytes, colon */
 
 const char *session_http_field(const struct session_http *m, const char *name) {
     for (size_t i = 0; i < m->field_count; i++) {

@@ -1,12 +1,14 @@
-/* The agreement on a session's key. Both public keys and the device number go into the key, so that neither
- * end can be made to share a key with someone other than it believes. */
+/* The agreement on a session's key. Both public keys and the device number go into the key, so that
+ * neither end can be made to share a key with someone other than it believes. */
 #include <string.h>
 
 #include "protocol/session/keys.h"
 
-bool keys_agree(const uint8_t own_secret[BOX_SECRET_BYTES], const uint8_t peer_public[BOX_PUBLIC_BYTES],
-                const uint8_t device_public[BOX_PUBLIC_BYTES], const uint8_t server_public[BOX_PUBLIC_BYTES],
-                uint32_t device, uint8_t out[MAC_BYTES]) {
+bool keys_agree(const uint8_t own_secret[BOX_SECRET_BYTES],
+                const uint8_t peer_public[BOX_PUBLIC_BYTES],
+                const uint8_t device_public[BOX_PUBLIC_BYTES],
+                const uint8_t server_public[BOX_PUBLIC_BYTES], uint32_t device,
+                uint8_t out[MAC_BYTES]) {
     enum { LABEL_BYTES = sizeof KEYS_LABEL - 1 };
     uint8_t shared[HASH_BYTES];
     uint8_t context[LABEL_BYTES + 2 * BOX_PUBLIC_BYTES + 4];

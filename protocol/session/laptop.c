@@ -1,8 +1,8 @@
 /* The laptop's end of the conversation: enrolment, hello, rounds and waits.
  *
- * A struct session changes only through move(), by the table of transitions below, and satisfies is_sound()
- * before and after. A reply that proves nothing changes nothing but the state: keys and the book stay, and
- * the caller asks again.
+ * A struct session changes only through move(), by the table of transitions below, and satisfies
+ * is_sound() before and after. A reply that proves nothing changes nothing but the state: keys and
+ * the book stay, and the caller asks again.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -15,8 +15,8 @@
 
 /* ------------------------------------------------------------------ states
  *
- * GREETING and ASKING lead to themselves where a request was sent whose reply never came. ASKING leads to
- * GREETING where the key became too old meanwhile. */
+ * GREETING and ASKING lead to themselves where a request was sent whose reply never came. ASKING
+ * leads to GREETING where the key became too old meanwhile. */
 static const bool ALLOWED[SESSION_STATE_COUNT][SESSION_STATE_COUNT] = {
     [SESSION_NEW] = {[SESSION_NEW] = true, [SESSION_GREETING] = true},
     [SESSION_GREETING] = {[SESSION_NEW] = true, [SESSION_GREETING] = true, [SESSION_READY] = true},
@@ -49,11 +49,13 @@ static bool is_sound(const struct session *s) {
     return false;
 }
 
-/* Forgets what the new state does not keep. What it needs beyond that the caller has put there before. */
+/* Forgets what the new state does not keep. What it needs beyond that the caller has put there
+ * before. */
 static void move(struct session *s, enum session_state to) {
     assert(ALLOWED[s->state][to]);
     if (to != SESSION_GREETING) bytes_wipe(s->box_secret, sizeof s->box_secret);
-    if (to == SESSION_NEW || to == SESSION_READY) bytes_wipe(s->asked_signature, sizeof s->asked_signature);
+    if (to == SESSION_NEW || to == SESSION_READY)
+        bytes_wipe(s->asked_signature, sizeof s->asked_signature);
     if (to == SESSION_NEW || to == SESSION_GREETING) {
         bytes_wipe(s->key, sizeof s->key);
         bytes_wipe(s->nonce, sizeof s->nonce);
@@ -76,9 +78,10 @@ bool session_needs_hello(const struct session *s, const struct env *env) {
 /* ------------------------------------------------------------------ requests */
 
 /* params: what stands behind the components in Signature-Input. */
-static enum status request_make(const char *org, const char *what, struct slice body, const char *params,
-                                const struct signature_key *key, struct arena *mem, uint8_t *out_signature,
-                                struct session_http *out, struct err *err) {
+static enum status request_make(const char *org, const char *what, struct slice body,
+                                const char *params, const struct signature_key *key,
+                                struct arena *mem, uint8_t *out_signature, struct session_http *out,
+                                struct err *err) {
     struct session_http request = {.method = "POST", .body = body};
     request.path = arena_printf(mem, "/%s/%s", org, what);
     char *input = arena_printf(mem, SIGNATURE_REQUEST "%s", params);
@@ -91,7 +94,8 @@ static enum status request_make(const char *org, const char *what, struct slice 
 }
 
 /* The body into the arena, out of the buffer where it was encoded. */
-static enum status body_copy(struct buf *encoded, struct arena *mem, struct slice *out, struct err *err) {
+static enum status body_copy(struct buf *encoded, struct arena *mem, struct slice *out,
+                             struct err *err) {
     TRY(buf_status(encoded, err));
     struct slice body = arena_copy(mem, buf_slice(encoded));
     if (!body.data) return err_no_memory(err);
@@ -102,7 +106,8 @@ static enum status body_copy(struct buf *encoded, struct arena *mem, struct slic
 static enum status not_proved(enum status status, struct err *err) {
     if (status != ST_UNAUTHENTIC) return status;
     return err_set(err, ST_UNAUTHENTIC,
-                   "the reply carries no proof of the server; a proxy may have changed it: try another network",
+                   "the reply carries no proof of the server; a proxy may have changed it: try "
+                   "another network",
                    "回复未带有效的服务器证明，可能被代理改动；请换一个网络重试");
 }
 
@@ -116,8 +121,9 @@ static enum status reply_check(const struct session_http *reply, const struct se
 
 /* ------------------------------------------------------------------ enrolment */
 
-enum status session_enroll_request(const struct session_identity *identity, const struct session_link *link,
-                                   struct slice device_name, struct slice release, struct arena *mem,
+enum status session_enroll_request(const struct session_identity *identity,
+                                   const struct session_link *link, struct slice device_name,
+                                   struct slice release, struct arena *mem,
                                    struct session_http *out, struct err *err) {
     struct enroll_request message = {.code = slice_of(link->code, sizeof link->code),
                                      .device_name = device_name,
@@ -132,7 +138,8 @@ enum status session_enroll_request(const struct session_identity *identity, cons
 }
 
 /* Whether the reply names this laptop's key as the one that it answers. */
-static enum status answers_us(const struct session_identity *identity, struct slice nonce, struct err *err) {
+static enum status answers_us(const struct session_identity *identity, struct slice nonce,
+                              struct err *err) {
     uint8_t public_key[SIGN_PUBLIC_BYTES];
     sign_public(&identity->key, public_key);
     SCOPED(buf_free) struct buf expected = buf_new(SESSION_NONCE_BYTES_MAX);
@@ -141,8 +148,9 @@ static enum status answers_us(const struct session_identity *identity, struct sl
     return slice_equal(nonce, buf_slice(&expected)) ? ST_OK : not_proved(ST_UNAUTHENTIC, err);
 }
 
-enum status session_enroll_reply(const struct session_identity *identity, const struct session_http *reply,
-                                 struct arena *mem, struct enroll_reply *out, struct err *err) {
+enum status session_enroll_reply(const struct session_identity *identity,
+                                 const struct session_http *reply, struct arena *mem,
+                                 struct enroll_reply *out, struct err *err) {
     if (reply->code != 200) return session_problem(reply, err);
     struct signature_key key = {.public_key = identity->org_public};
     struct signature_params params;
@@ -153,15 +161,16 @@ enum status session_enroll_reply(const struct session_identity *identity, const 
 
 /* ------------------------------------------------------------------ hello */
 
-static struct slice hello_params(const struct session *s, const struct env *env, struct arena *mem) {
+static struct slice hello_params(const struct session *s, const struct env *env,
+                                 struct arena *mem) {
     int64_t wall_s = env->wall_ms(env->ctx) / 1000;
-    return slice_from(arena_printf(mem, ";created=%" PRId64 ";keyid=\"%" PRIu32 "\"", wall_s > 0 ? wall_s : 1,
-                                   s->identity.device));
+    return slice_from(arena_printf(mem, ";created=%" PRId64 ";keyid=\"%" PRIu32 "\"",
+                                   wall_s > 0 ? wall_s : 1, s->identity.device));
 }
 
-enum status session_hello_request(struct session *s, struct slice release, const struct chain *catalogue,
-                                  const struct env *env, struct arena *mem, struct session_http *out,
-                                  struct err *err) {
+enum status session_hello_request(struct session *s, struct slice release,
+                                  const struct chain *catalogue, const struct env *env,
+                                  struct arena *mem, struct session_http *out, struct err *err) {
     assert(s->identity.device != 0);
     uint8_t secret[BOX_SECRET_BYTES], signature[SIGN_BYTES];
     struct hello_request message = {.device = s->identity.device,
@@ -178,8 +187,8 @@ enum status session_hello_request(struct session *s, struct slice release, const
     if (!params.data) return err_no_memory(err);
     struct signature_key key = {.sign = &s->identity.key};
     struct session_http request;
-    TRY(request_make(s->identity.org, "hello", body, (const char *)params.data, &key, mem, signature, &request,
-                     err));
+    TRY(request_make(s->identity.org, "hello", body, (const char *)params.data, &key, mem,
+                     signature, &request, err));
     memcpy(s->box_secret, secret, sizeof secret);
     memcpy(s->asked_signature, signature, sizeof signature);
     bytes_wipe(secret, sizeof secret);
@@ -189,8 +198,8 @@ enum status session_hello_request(struct session *s, struct slice release, const
 }
 
 /* The request that a reply has to cover, as far as its signature needs it. */
-static enum status asked(const struct session *s, size_t bytes, struct arena *mem, struct session_http *out,
-                         struct err *err) {
+static enum status asked(const struct session *s, size_t bytes, struct arena *mem,
+                         struct session_http *out, struct err *err) {
     char *text = signature_text(slice_of(s->asked_signature, bytes), mem);
     if (!text) return err_no_memory(err);
     *out = (struct session_http){0};
@@ -198,8 +207,9 @@ static enum status asked(const struct session *s, size_t bytes, struct arena *me
     return ST_OK;
 }
 
-static enum status hello_take(struct session *s, const struct session_http *reply, struct arena *mem,
-                              struct hello_reply *out, uint8_t out_key[MAC_BYTES], struct err *err) {
+static enum status hello_take(struct session *s, const struct session_http *reply,
+                              struct arena *mem, struct hello_reply *out,
+                              uint8_t out_key[MAC_BYTES], struct err *err) {
     struct session_http request;
     struct signature_params params;
     struct signature_key org = {.public_key = s->identity.org_public};
@@ -208,17 +218,21 @@ static enum status hello_take(struct session *s, const struct session_http *repl
     TRY(reply_check(reply, &request, SIGNATURE_REPLY, &org, &params, err));
     TRY(wire_read_hello_reply(reply->body, mem, out, err));
     if (!nonces_well_formed(out->nonce) || out->key_ms <= 0) {
-        return err_set(err, ST_MALFORMED, "the server's greeting is not complete", "服务器的问候不完整");
+        return err_set(err, ST_MALFORMED, "the server's greeting is not complete",
+                       "服务器的问候不完整");
     }
     box_public(s->box_secret, own_public);
-    if (keys_agree(s->box_secret, out->box_public, own_public, out->box_public, s->identity.device, out_key)) {
+    if (keys_agree(s->box_secret, out->box_public, own_public, out->box_public, s->identity.device,
+                   out_key)) {
         return ST_OK;
     }
-    return err_set(err, ST_MALFORMED, "the server's greeting holds no usable key", "服务器的问候中没有可用的密钥");
+    return err_set(err, ST_MALFORMED, "the server's greeting holds no usable key",
+                   "服务器的问候中没有可用的密钥");
 }
 
-enum status session_hello_reply(struct session *s, const struct session_http *reply, const struct env *env,
-                                struct arena *mem, struct hello_reply *out, struct err *err) {
+enum status session_hello_reply(struct session *s, const struct session_http *reply,
+                                const struct env *env, struct arena *mem, struct hello_reply *out,
+                                struct err *err) {
     assert(s->state == SESSION_GREETING);
     struct hello_reply hello;
     uint8_t key[MAC_BYTES];
@@ -240,14 +254,15 @@ enum status session_hello_reply(struct session *s, const struct session_http *re
 
 /* ------------------------------------------------------------------ rounds */
 
-enum status session_round_request(struct session *s, const char *what, struct slice message, struct arena *mem,
-                                  struct session_http *out, struct err *err) {
+enum status session_round_request(struct session *s, const char *what, struct slice message,
+                                  struct arena *mem, struct session_http *out, struct err *err) {
     assert(s->state == SESSION_READY || s->state == SESSION_ASKING);
     assert(strcmp(what, "round") == 0 || strcmp(what, "wait") == 0);
     uint8_t signature[SIGN_BYTES] = {0};
     struct signature_key key = {.mac = s->key};
     struct session_http request;
-    char *params = arena_printf(mem, ";nonce=\"%s\";keyid=\"%" PRIu32 "\"", s->nonce, s->identity.device);
+    char *params =
+        arena_printf(mem, ";nonce=\"%s\";keyid=\"%" PRIu32 "\"", s->nonce, s->identity.device);
     if (!params) return err_no_memory(err);
     TRY(request_make(s->identity.org, what, message, params, &key, mem, signature, &request, err));
     memcpy(s->asked_signature, signature, sizeof signature);
@@ -257,13 +272,19 @@ enum status session_round_request(struct session *s, const char *what, struct sl
     return ST_OK;
 }
 
+void session_lend(struct session *s, struct session *out) {
+    assert(s->state == SESSION_READY);
+    *out = *s;
+    nonces_next(s->nonce, s->nonce);
+}
+
 static void nonce_set(struct session *s, struct slice nonce) {
     memcpy(s->nonce, nonce.data, nonce.len);
     s->nonce[nonce.len] = 0;
 }
 
-/* A refused nonce brings a new one; a key that the server does not know, or finds too old, brings none and
- * means a hello. */
+/* A refused nonce brings a new one; a key that the server does not know, or finds too old, brings
+ * none and means a hello. */
 static enum status try_again(struct session *s, const struct session_http *reply, struct err *err) {
     struct slice nonce;
     if (fields_single(reply, "Roadbook-Nonce", &nonce) && nonces_well_formed(nonce)) {
@@ -288,8 +309,8 @@ static enum status refused(struct session *s, const struct session_http *reply, 
     return ST_DENIED;
 }
 
-static enum status round_check(const struct session *s, const struct session_http *reply, struct arena *mem,
-                               struct signature_params *out, struct err *err) {
+static enum status round_check(const struct session *s, const struct session_http *reply,
+                               struct arena *mem, struct signature_params *out, struct err *err) {
     struct session_http request;
     struct signature_key key = {.mac = s->key};
     TRY(asked(s, MAC_BYTES, mem, &request, err));
@@ -298,15 +319,17 @@ static enum status round_check(const struct session *s, const struct session_htt
     return not_proved(signature_check(reply, &request, SIGNATURE_REPLY_EMPTY, &key, out, err), err);
 }
 
-enum status session_round_reply(struct session *s, const struct session_http *reply, struct arena *mem,
-                                struct slice *out_message, struct err *err) {
+enum status session_round_reply(struct session *s, const struct session_http *reply,
+                                struct arena *mem, struct slice *out_message, struct err *err) {
     assert(s->state == SESSION_ASKING);
     if (reply->code != 200 && reply->code != 204) return refused(s, reply, err);
     struct signature_params params = {0};
     enum status status = round_check(s, reply, mem, &params, err);
     if (status == ST_OK && params.nonce.data) {
-        if (nonces_well_formed(params.nonce)) nonce_set(s, params.nonce);
-        else status = not_proved(ST_UNAUTHENTIC, err);
+        if (nonces_well_formed(params.nonce))
+            nonce_set(s, params.nonce);
+        else
+            status = not_proved(ST_UNAUTHENTIC, err);
     }
     move(s, SESSION_READY);
     if (status != ST_OK) return status;

@@ -1,7 +1,7 @@
 /* The enrolment link: https://HOST[:PORT]/ORG/enroll#CODE.ORGKEY[.TLSPIN]
  *
- * People copy links by hand and out of mails that break lines, so that each way in which one can be wrong
- * has a text that says what to do. No text repeats what stands behind the #.
+ * People copy links by hand and out of mails that break lines, so that each way in which one can be
+ * wrong has a text that says what to do. No text repeats what stands behind the #.
  */
 #include <string.h>
 
@@ -12,13 +12,14 @@
 enum { LINK_BYTES_MAX = 512 };
 
 static bool is_host_char(uint8_t c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '-';
 }
 
 static bool port_is_valid(struct slice port) {
     int64_t number;
-    return port.len > 0 && port.data[0] >= '1' && port.data[0] <= '9' && text_to_int(port, &number) &&
-           number <= 65535;
+    return port.len > 0 && port.data[0] >= '1' && port.data[0] <= '9' &&
+           text_to_int(port, &number) && number <= 65535;
 }
 
 /* What stands behind the host: nothing, or a port. */
@@ -31,7 +32,8 @@ static bool bracketed_is_valid(struct slice s) {
     size_t len = 1;
     while (len < s.len && s.data[len] != ']') {
         uint8_t c = s.data[len++];
-        if (c != ':' && c != '.' && !(c >= '0' && c <= '9') && !((c | 32) >= 'a' && (c | 32) <= 'f')) {
+        if (c != ':' && c != '.' && !(c >= '0' && c <= '9') &&
+            !((c | 32) >= 'a' && (c | 32) <= 'f')) {
             return false;
         }
     }
@@ -74,13 +76,15 @@ static enum status address_read(struct slice s, struct session_link *out, struct
                        "注册链接应以 https:// 开头；请完整复制");
     }
     if (!ends_with(s, where)) {
-        return err_set(err, ST_INVALID, "this is not an enrolment link: /enroll is missing; copy it whole",
+        return err_set(err, ST_INVALID,
+                       "this is not an enrolment link: /enroll is missing; copy it whole",
                        "这不是注册链接：缺少 /enroll；请完整复制");
     }
     struct slice rest = slice_of(s.data + scheme.len, s.len - scheme.len - where.len);
     if (!slice_cut(&rest, '/', &authority) || !authority_is_valid(authority) ||
         scheme.len + authority.len >= sizeof out->base_url) {
-        return err_set(err, ST_INVALID, "the server's address in the link is not valid; ask for a new link",
+        return err_set(err, ST_INVALID,
+                       "the server's address in the link is not valid; ask for a new link",
                        "链接中的服务器地址无效；请索取新的链接");
     }
     if (!org_is_valid(rest)) {
@@ -102,8 +106,9 @@ static enum status secret_read(struct slice text, const char *const which[LANG_C
         memcpy(out, decoded.data, bytes);
         return ST_OK;
     }
-    return err_set(err, ST_INVALID, "the link is damaged: its %s%.0s is not complete; copy the link whole",
-                   "链接已损坏：其中的%.0s%s不完整；请完整复制链接", which[LANG_EN], which[LANG_ZH]);
+    return err_set(
+        err, ST_INVALID, "the link is damaged: its %s%.0s is not complete; copy the link whole",
+        "链接已损坏：其中的%.0s%s不完整；请完整复制链接", which[LANG_EN], which[LANG_ZH]);
 }
 
 /* The part after #. */
@@ -114,8 +119,10 @@ static enum status secrets_read(struct slice s, struct session_link *out, struct
     struct slice code = {0}, key = {0}, pin = {0};
     bool has_key = slice_cut(&s, '.', &code) && slice_cut(&s, '.', &key);
     if (!has_key) {
-        return err_set(err, ST_INVALID, "the link ends too early: what stands behind # is missing or cut; copy it whole",
-                       "链接不完整：# 之后的内容缺失或被截断；请完整复制");
+        return err_set(
+            err, ST_INVALID,
+            "the link ends too early: what stands behind # is missing or cut; copy it whole",
+            "链接不完整：# 之后的内容缺失或被截断；请完整复制");
     }
     TRY(secret_read(code, code_name, sizeof out->code, out->code, err));
     TRY(secret_read(key, key_name, sizeof out->org_public, out->org_public, err));
@@ -131,12 +138,14 @@ static enum status secrets_read(struct slice s, struct session_link *out, struct
 enum status session_link_read(struct slice text, struct session_link *out, struct err *err) {
     struct session_link link = {0};
     struct slice rest = slice_trim(text), address;
-    if (rest.len == 0) return err_set(err, ST_INVALID, "the enrolment link is empty", "注册链接为空");
+    if (rest.len == 0)
+        return err_set(err, ST_INVALID, "the enrolment link is empty", "注册链接为空");
     if (rest.len > LINK_BYTES_MAX) {
-        return err_set(err, ST_INVALID, "this is too long for an enrolment link; copy the link alone",
+        return err_set(err, ST_INVALID,
+                       "this is too long for an enrolment link; copy the link alone",
                        "内容过长，不是注册链接；请只复制链接本身");
     }
-    if (!slice_cut(&rest, '#', &address)) address = (struct slice){0};
+    (void)slice_cut(&rest, '#', &address);
     TRY(address_read(address, &link, err));
     TRY(secrets_read(rest, &link, err));
     *out = link;

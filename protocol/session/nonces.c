@@ -1,9 +1,10 @@
 /* Nonces: what makes each request good once.
  *
- * The server keeps one number per device, the last that was taken, and the key of the process that the tags
- * are made with. A request of an earlier process carries another tag; a repeated or older one a number that
- * is not above the last. That a number is good says nothing about who sent it: the signature over it does,
- * and is checked first, so that only enrolled devices ever take room here.
+ * The server keeps one number per device, the last that was taken, and the key of the process that
+ * the tags are made with. A request of an earlier process carries another tag; a repeated or older
+ * one a number that is not above the last. That a number is good says nothing about who sent it:
+ * the signature over it does, and is checked first, so that only enrolled devices ever take room
+ * here.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -14,16 +15,16 @@
 #include "protocol/session/nonces.h"
 
 enum {
-    TAG_BYTES = 6,                                         /* an old request passes for a new one once in 2^48 */
+    TAG_BYTES = 6, /* an old request passes for a new one once in 2^48 */
     TAG_CHARS = 8,
     NUMBER_DIGITS_MAX = 15,
-    SKIP_MAX = 1 << 20,                                    /* requests lost on the way, in one process */
+    SKIP_MAX = 1 << 20, /* requests lost on the way, in one process */
     SLOTS_FIRST = 64
 };
 
 struct slot {
-    uint64_t device;                                       /* org and device number */
-    int64_t last;                                          /* the last number taken; 0: the slot is free */
+    uint64_t device; /* org and device number */
+    int64_t last;    /* the last number taken; 0: the slot is free */
 };
 
 /* Invariant: slot_count is a power of two, and at least half of the slots are free. */
@@ -36,7 +37,8 @@ struct session_nonces {
 /* ------------------------------------------------------------------ spelling */
 
 static bool is_tag_char(uint8_t c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
 }
 
 static bool split(struct slice nonce, struct slice *out_tag, int64_t *out_number) {
@@ -64,7 +66,8 @@ void nonces_next(const char *nonce, char out[SESSION_NONCE_BYTES_MAX + 1]) {
     char next[SESSION_NONCE_BYTES_MAX + 1];
     bool well_formed = split(slice_from(nonce), &tag, &number);
     assert(well_formed);
-    int len = snprintf(next, sizeof next, "%.*s.%" PRId64, (int)tag.len, (const char *)tag.data, number + 1);
+    int len = snprintf(next, sizeof next, "%.*s.%" PRId64, (int)tag.len, (const char *)tag.data,
+                       number + 1);
     assert(len > 0 && len <= SESSION_NONCE_BYTES_MAX);
     memcpy(out, next, (size_t)len + 1);
 }
@@ -75,8 +78,10 @@ static uint64_t device_key(uint32_t org, uint32_t device) {
     return (uint64_t)org << 32 | device;
 }
 
-static void tag_make(const struct session_nonces *nonces, uint64_t device, char out[TAG_CHARS + 1]) {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+static void tag_make(const struct session_nonces *nonces, uint64_t device,
+                     char out[TAG_CHARS + 1]) {
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     uint8_t name[8], mac[MAC_BYTES];
     for (unsigned i = 0; i < sizeof name; i++) name[i] = (uint8_t)(device >> (8 * i));
     mac_sha256(slice_of(nonces->key, sizeof nonces->key), slice_of(name, sizeof name), mac);
@@ -86,8 +91,8 @@ static void tag_make(const struct session_nonces *nonces, uint64_t device, char 
     out[TAG_CHARS] = 0;
 }
 
-/* Where the device stands, or the free place where it would. Devices are spread by a multiplication; no
- * stranger chooses their numbers. */
+/* Where the device stands, or the free place where it would. Devices are spread by a
+ * multiplication; no stranger chooses their numbers. */
 static struct slot *slot_find(struct slot *slots, size_t count, uint64_t device) {
     size_t at = (size_t)((device * UINT64_C(0x9E3779B97F4A7C15)) >> 20) & (count - 1);
     while (slots[at].last && slots[at].device != device) at = (at + 1) & (count - 1);
@@ -108,7 +113,8 @@ static bool grow(struct session_nonces *nonces) {
     return true;
 }
 
-enum status session_nonces_open(const struct env *env, struct session_nonces **out, struct err *err) {
+enum status session_nonces_open(const struct env *env, struct session_nonces **out,
+                                struct err *err) {
     struct session_nonces *nonces = calloc(1, sizeof *nonces);
     if (nonces) nonces->slots = calloc(SLOTS_FIRST, sizeof *nonces->slots);
     if (!nonces || !nonces->slots) {
@@ -139,12 +145,13 @@ void session_nonce_give(struct session_nonces *nonces, uint32_t org, uint32_t de
 }
 
 static enum status not_good(struct err *err) {
-    return err_set(err, ST_TRY_AGAIN, "the request's nonce is not good any more; ask again with the new one",
+    return err_set(err, ST_TRY_AGAIN,
+                   "the request's nonce is not good any more; ask again with the new one",
                    "请求的随机数已失效，请用新的随机数重试");
 }
 
-enum status session_nonce_take(struct session_nonces *nonces, uint32_t org, uint32_t device, const char *nonce,
-                               struct err *err) {
+enum status session_nonce_take(struct session_nonces *nonces, uint32_t org, uint32_t device,
+                               const char *nonce, struct err *err) {
     uint64_t name = device_key(org, device);
     char expected[TAG_CHARS + 1];
     struct slice tag;
@@ -155,7 +162,8 @@ enum status session_nonce_take(struct session_nonces *nonces, uint32_t org, uint
     struct slot *slot = slot_find(nonces->slots, nonces->slot_count, name);
     if (number <= slot->last || number - slot->last > SKIP_MAX) return not_good(err);
     if (slot->last == 0) {
-        if ((nonces->used_count + 1) * 2 > nonces->slot_count && !grow(nonces)) return err_no_memory(err);
+        if ((nonces->used_count + 1) * 2 > nonces->slot_count && !grow(nonces))
+            return err_no_memory(err);
         slot = slot_find(nonces->slots, nonces->slot_count, name);
         slot->device = name;
         nonces->used_count++;

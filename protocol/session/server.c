@@ -1,7 +1,8 @@
-/* The server's end of the conversation. Nothing is kept here: the caller has the devices' keys in its store
- * and the nonces in its process.
+/* The server's end of the conversation. Nothing is kept here: the caller has the devices' keys in
+ * its store and the nonces in its process.
  *
- * Every check ends in one text for all that can be wrong with a proof: who tries keys learns nothing from it.
+ * Every check ends in one text for all that can be wrong with a proof: who tries keys learns
+ * nothing from it.
  */
 #include <assert.h>
 #include <string.h>
@@ -44,17 +45,20 @@ static enum status media_type_check(const struct session_http *request, struct e
         strncasecmp((const char *)type.data, WIRE_MEDIA_TYPE, type.len) == 0) {
         return ST_OK;
     }
-    return err_set(err, ST_MALFORMED, "the body must be of the type %s", "正文类型必须是 %s", WIRE_MEDIA_TYPE);
+    return err_set(err, ST_MALFORMED, "the body must be of the type %s", "正文类型必须是 %s",
+                   WIRE_MEDIA_TYPE);
 }
 
-static enum status request_check(const struct session_http *request, const struct signature_key *key,
-                                 struct signature_params *out, struct err *err) {
+static enum status request_check(const struct session_http *request,
+                                 const struct signature_key *key, struct signature_params *out,
+                                 struct err *err) {
     TRY(media_type_check(request, err));
     TRY(signature_check(request, NULL, SIGNATURE_REQUEST, key, out, err));
     return fields_check_digest(request, err);
 }
 
-static enum status body_copy(struct buf *encoded, struct arena *mem, struct slice *out, struct err *err) {
+static enum status body_copy(struct buf *encoded, struct arena *mem, struct slice *out,
+                             struct err *err) {
     TRY(buf_status(encoded, err));
     struct slice body = arena_copy(mem, buf_slice(encoded));
     if (!body.data) return err_no_memory(err);
@@ -64,10 +68,10 @@ static enum status body_copy(struct buf *encoded, struct arena *mem, struct slic
 
 /* ------------------------------------------------------------------ enrolment */
 
-/* The message is read before it is proved, since the key that proves it stands in it; the code in it is what
- * the caller then judges. */
-enum status session_server_enroll(const struct session_http *request, struct arena *mem, struct enroll_request *out,
-                                  struct err *err) {
+/* The message is read before it is proved, since the key that proves it stands in it; the code in
+ * it is what the caller then judges. */
+enum status session_server_enroll(const struct session_http *request, struct arena *mem,
+                                  struct enroll_request *out, struct err *err) {
     struct enroll_request message;
     struct signature_params params;
     TRY(media_type_check(request, err));
@@ -95,7 +99,8 @@ static enum status enroll_input(const struct session_http *request, struct arena
     return ST_OK;
 }
 
-enum status session_server_enroll_answer(const struct session_http *request, const struct enroll_reply *reply,
+enum status session_server_enroll_answer(const struct session_http *request,
+                                         const struct enroll_reply *reply,
                                          const struct sign_key *org_key, struct arena *mem,
                                          struct session_http *out, struct err *err) {
     SCOPED(buf_free) struct buf encoded = buf_new(WIRE_REPLY_BYTES_MAX);
@@ -113,8 +118,9 @@ enum status session_server_enroll_answer(const struct session_http *request, con
 
 /* ------------------------------------------------------------------ hello */
 
-enum status session_server_hello(const struct session_http *request, const uint8_t device_public[SIGN_PUBLIC_BYTES],
-                                 struct arena *mem, struct hello_request *out, struct err *err) {
+enum status session_server_hello(const struct session_http *request,
+                                 const uint8_t device_public[SIGN_PUBLIC_BYTES], struct arena *mem,
+                                 struct hello_request *out, struct err *err) {
     struct signature_key key = {.public_key = device_public};
     struct signature_params params;
     struct hello_request message;
@@ -128,16 +134,21 @@ enum status session_server_hello(const struct session_http *request, const uint8
     return ST_OK;
 }
 
-enum status session_server_hello_answer(const struct session_http *request, const struct hello_request *hello,
+enum status session_server_hello_answer(const struct session_http *request,
+                                        const struct hello_request *hello,
                                         struct hello_reply *reply, const struct sign_key *org_key,
-                                        const struct env *env, struct arena *mem, uint8_t out_key[MAC_BYTES],
-                                        struct session_http *out, struct err *err) {
+                                        const struct env *env, struct arena *mem,
+                                        uint8_t out_key[MAC_BYTES], struct session_http *out,
+                                        struct err *err) {
     uint8_t secret[BOX_SECRET_BYTES], agreed[MAC_BYTES];
     env->random(env->ctx, secret, sizeof secret);
     box_public(secret, reply->box_public);
-    bool usable = keys_agree(secret, hello->box_public, hello->box_public, reply->box_public, hello->device, agreed);
+    bool usable = keys_agree(secret, hello->box_public, hello->box_public, reply->box_public,
+                             hello->device, agreed);
     bytes_wipe(secret, sizeof secret);
-    if (!usable) return err_set(err, ST_MALFORMED, "the greeting holds no usable key", "问候中没有可用的密钥");
+    if (!usable)
+        return err_set(err, ST_MALFORMED, "the greeting holds no usable key",
+                       "问候中没有可用的密钥");
     SCOPED(buf_free) struct buf encoded = buf_new(WIRE_REPLY_BYTES_MAX);
     struct session_http answer = {.code = 200};
     TRY(wire_write_hello_reply(reply, &encoded, err));
@@ -180,9 +191,9 @@ static bool is_expected(const struct session_http *request, const char *next_non
     return strcmp(next, next_nonce) == 0;
 }
 
-enum status session_server_answer(const struct session_http *request, const uint8_t key[MAC_BYTES], int code,
-                                  struct slice message, const char *next_nonce, struct arena *mem,
-                                  struct session_http *out, struct err *err) {
+enum status session_server_answer(const struct session_http *request, const uint8_t key[MAC_BYTES],
+                                  int code, struct slice message, const char *next_nonce,
+                                  struct arena *mem, struct session_http *out, struct err *err) {
     assert(code == 200 ? message.len > 0 : code == 204 && message.len == 0);
     struct session_http answer = {.code = code, .body = message};
     const char *input = code == 200 ? SIGNATURE_REPLY : SIGNATURE_REPLY_EMPTY;

@@ -93,6 +93,9 @@ enum status session_round_request(struct session *s, const char *what, struct sl
  * round again (a new nonce came, or a hello is needed); problem details of the server become *err. */
 enum status session_round_reply(struct session *s, const struct session_http *reply, struct arena *mem,
                                 struct slice *out_message, struct err *err) NODISCARD;
+/* READY only. A copy for a wait on a connection of its own, beside the rounds of s: the next nonce goes with the copy,
+ * and s takes the one after it. */
+void session_lend(struct session *s, struct session *out);
 /* RFC 9457 body -> status and text in both languages. Anything else -> by the HTTP code. */
 enum status session_problem(const struct session_http *reply, struct err *err);
 void session_problem_write(const struct err *err, struct buf *out);

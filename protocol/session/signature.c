@@ -1,8 +1,9 @@
-/* HTTP Message Signatures (RFC 9421): the base that is signed, writing the two fields, checking them.
+/* HTTP Message Signatures (RFC 9421): the base that is signed, writing the two fields, checking
+ * them.
  *
- * Strict where a lenient reader could be led astray: the component list must be the expected one to the
- * byte, a parameter that is not ours or comes twice is refused, so is a field that comes twice. Other
- * labels are left to those who put them there.
+ * Strict where a lenient reader could be led astray: the component list must be the expected one to
+ * the byte, a parameter that is not ours or comes twice is refused, so is a field that comes twice.
+ * Other labels are left to those who put them there.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -14,18 +15,19 @@
 #define LABEL "s"
 enum {
     COMPONENTS_MAX = 16,
-    INPUT_BYTES_MAX = 512,                                 /* ours have about 90 */
+    INPUT_BYTES_MAX = 512, /* ours have about 90 */
     KEYID_DIGITS_MAX = 10
 };
 
 static enum status no_proof(struct err *err) {
-    return err_set(err, ST_UNAUTHENTIC, "the message carries no valid signature", "消息没有有效签名");
+    return err_set(err, ST_UNAUTHENTIC, "the message carries no valid signature",
+                   "消息没有有效签名");
 }
 
 /* ------------------------------------------------------------------ the base */
 
 struct component {
-    struct slice whole;                                    /* "name";req as it stands */
+    struct slice whole; /* "name";req as it stands */
     struct slice name;
     bool of_request;
 };
@@ -46,7 +48,8 @@ static bool take_component(struct slice *s, struct component *out) {
 }
 
 /* The inner list of input into at most COMPONENTS_MAX components. */
-static bool components_read(struct slice input, struct component out[COMPONENTS_MAX], size_t *out_count) {
+static bool components_read(struct slice input, struct component out[COMPONENTS_MAX],
+                            size_t *out_count) {
     size_t count = 0;
     if (!take(&input, "(")) return false;
     while (!take(&input, ")")) {
@@ -82,7 +85,8 @@ static bool put_path(const char *path, struct buf *out) {
     return put_value(before_query, false, out);
 }
 
-static bool put_field(const struct session_http *m, struct slice name, bool lower_case, struct buf *out) {
+static bool put_field(const struct session_http *m, struct slice name, bool lower_case,
+                      struct buf *out) {
     char field[64];
     struct slice value;
     if (name.len >= sizeof field) return false;
@@ -147,9 +151,9 @@ char *signature_text(struct slice bytes, struct arena *mem) {
     return buf_status(&text, NULL) == ST_OK ? arena_string(mem, buf_slice(&text)) : NULL;
 }
 
-enum status signature_add(struct session_http *m, const struct session_http *request, const char *input,
-                          const struct signature_key *key, struct arena *mem, uint8_t *out_bytes,
-                          struct err *err) {
+enum status signature_add(struct session_http *m, const struct session_http *request,
+                          const char *input, const struct signature_key *key, struct arena *mem,
+                          uint8_t *out_bytes, struct err *err) {
     SCOPED(buf_free) struct buf base = buf_new(BUF_MAX_LINE);
     TRY(signature_base(m, request, slice_from(input), &base, err));
     uint8_t bytes[SIGN_BYTES];
@@ -206,10 +210,11 @@ static bool take_param(struct slice *s, struct signature_params *p) {
 }
 
 /* Our member of Signature-Input: all of it, and its parameters. */
-static bool input_read(const struct session_http *m, const char *components, struct slice *out_input,
-                       struct signature_params *out) {
+static bool input_read(const struct session_http *m, const char *components,
+                       struct slice *out_input, struct signature_params *out) {
     struct slice field, rest;
-    if (!fields_single(m, "Signature-Input", &field) || !fields_member(field, LABEL, &rest)) return false;
+    if (!fields_single(m, "Signature-Input", &field) || !fields_member(field, LABEL, &rest))
+        return false;
     if (rest.len > INPUT_BYTES_MAX) return false;
     struct slice input = rest;
     struct signature_params params = {0};
@@ -230,13 +235,14 @@ enum status signature_read(const struct session_http *m, const char *components,
 }
 
 /* The bytes of our member of Signature; their number is the key's. */
-static enum status bytes_read(const struct session_http *m, size_t expected, uint8_t out[SIGN_BYTES],
-                              struct err *err) {
+static enum status bytes_read(const struct session_http *m, size_t expected,
+                              uint8_t out[SIGN_BYTES], struct err *err) {
     SCOPED(buf_free) struct buf bytes = buf_new(SIGN_BYTES);
     struct slice field, member;
     if (!fields_single(m, "Signature", &field)) return no_proof(err);
     if (!fields_member(field, LABEL, &member)) return no_proof(err);
-    if (member.len < 2 || member.data[0] != ':' || member.data[member.len - 1] != ':') return no_proof(err);
+    if (member.len < 2 || member.data[0] != ':' || member.data[member.len - 1] != ':')
+        return no_proof(err);
     bool decoded = base64_decode(slice_of(member.data + 1, member.len - 2), false, &bytes);
     if (bytes.failed && !bytes.too_large) return err_no_memory(err);
     if (!decoded || bytes.failed || bytes.len != expected) return no_proof(err);

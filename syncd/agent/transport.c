@@ -1,11 +1,12 @@
 /* HTTPS by libcurl, which only this file includes.
  *
- * One easy handle per transport keeps connection and TLS session; HTTP/1.1, since one exchange at a time
- * gains nothing by 2. libcurl adds Host and Content-Length and no other field: an idle round has to fit 700 bytes.
- * Redirects are not followed: what is signed for one address is not for another.
+ * One easy handle per transport keeps connection and TLS session; HTTP/1.1, since one exchange at a
+ * time gains nothing by 2. libcurl adds Host and Content-Length and no other field: an idle round
+ * has to fit 700 bytes. Redirects are not followed: what is signed for one address is not for
+ * another.
  *
- * With a pin the key of the server's certificate is compared and nothing else: a wrong clock of the laptop then
- * locks nobody out, and a certificate made at init needs no authority.
+ * With a pin the key of the server's certificate is compared and nothing else: a wrong clock of the
+ * laptop then locks nobody out, and a certificate made at init needs no authority.
  */
 #include <curl/curl.h>
 #include <stdatomic.h>
@@ -18,7 +19,7 @@
 enum {
     CONNECT_MS = 15 * 1000,
     EXCHANGE_MS = 120 * 1000,
-    STALL_S = 60,                                          /* above the 50 s that a wait is held */
+    STALL_S = 60, /* above the 50 s that a wait is held */
     REPLY_HEADER_BYTES_MAX = 16 * 1024,
     URL_BYTES_MAX = 512
 };
@@ -26,12 +27,12 @@ enum {
 struct transport {
     CURL *easy;
     char base_url[URL_BYTES_MAX];
-    char url[URL_BYTES_MAX];                               /* of the exchange under way */
+    char url[URL_BYTES_MAX]; /* of the exchange under way */
     void (*progress)(void *ctx, uint64_t sent_bytes, uint64_t received_bytes);
     void *progress_ctx;
     atomic_bool cancelled;
     struct transport_bytes bytes;
-    char trouble[CURL_ERROR_SIZE];                         /* libcurl's own words for the last fault */
+    char trouble[CURL_ERROR_SIZE]; /* libcurl's own words for the last fault */
 };
 
 enum status transport_start(struct err *err) {
@@ -45,8 +46,8 @@ void transport_end(void) {
 
 /* ------------------------------------------------------------------ errors */
 
-/* What a code of libcurl means for the person at the laptop. Certificates and proxies have functions of their
- * own below, since the code alone does not tell their cases apart. */
+/* What a code of libcurl means for the person at the laptop. Certificates and proxies have
+ * functions of their own below, since the code alone does not tell their cases apart. */
 struct trouble_row {
     CURLcode code;
     enum status status;
@@ -54,62 +55,92 @@ struct trouble_row {
 };
 
 static const struct trouble_row TROUBLE_ROWS[] = {
-    {CURLE_COULDNT_RESOLVE_HOST, ST_OFFLINE,
-     {"the server's name was not found: no network, or a wrong address", "找不到服务器名称：没有网络，或地址有误"}},
-    {CURLE_COULDNT_RESOLVE_PROXY, ST_OFFLINE,
+    {CURLE_COULDNT_RESOLVE_HOST,
+     ST_OFFLINE,
+     {"the server's name was not found: no network, or a wrong address",
+      "找不到服务器名称：没有网络，或地址有误"}},
+    {CURLE_COULDNT_RESOLVE_PROXY,
+     ST_OFFLINE,
      {"the proxy's name was not found; check HTTPS_PROXY", "找不到代理名称；请检查 HTTPS_PROXY"}},
-    {CURLE_COULDNT_CONNECT, ST_OFFLINE,
-     {"the server does not answer at this address: it is down, or a firewall or proxy is in the way",
+    {CURLE_COULDNT_CONNECT,
+     ST_OFFLINE,
+     {"the server does not answer at this address: it is down, or a firewall or proxy is in the "
+      "way",
       "该地址的服务器没有响应：服务器未运行，或被防火墙、代理阻挡"}},
-    {CURLE_OPERATION_TIMEDOUT, ST_OFFLINE,
-     {"the server did not answer in time; the connection is slow or cut, the work is kept and sent later",
+    {CURLE_OPERATION_TIMEDOUT,
+     ST_OFFLINE,
+     {"the server did not answer in time; the connection is slow or cut, the work is kept and sent "
+      "later",
       "服务器未及时响应；网络缓慢或中断，数据已保留，稍后发送"}},
     {CURLE_SEND_ERROR, ST_OFFLINE, {"the connection was cut while sending", "发送时连接中断"}},
     {CURLE_RECV_ERROR, ST_OFFLINE, {"the connection was cut while receiving", "接收时连接中断"}},
-    {CURLE_GOT_NOTHING, ST_OFFLINE, {"the server closed the connection without an answer", "服务器未答复即关闭连接"}},
+    {CURLE_GOT_NOTHING,
+     ST_OFFLINE,
+     {"the server closed the connection without an answer", "服务器未答复即关闭连接"}},
     {CURLE_PARTIAL_FILE, ST_OFFLINE, {"the reply was cut short", "回复不完整"}},
-    {CURLE_PROXY, ST_OFFLINE,
-     {"the proxy refuses the connection; check HTTPS_PROXY and its sign-in", "代理拒绝连接；请检查 HTTPS_PROXY 及其登录"}},
-    {CURLE_SSL_CONNECT_ERROR, ST_OFFLINE,
-     {"no secure connection comes about; something that is not the server may answer at this address",
+    {CURLE_PROXY,
+     ST_OFFLINE,
+     {"the proxy refuses the connection; check HTTPS_PROXY and its sign-in",
+      "代理拒绝连接；请检查 HTTPS_PROXY 及其登录"}},
+    {CURLE_SSL_CONNECT_ERROR,
+     ST_OFFLINE,
+     {"no secure connection comes about; something that is not the server may answer at this "
+      "address",
       "无法建立安全连接；该地址可能不是 Roadbook 服务器"}},
-    {CURLE_SSL_PINNEDPUBKEYNOTMATCH, ST_UNAUTHENTIC,
-     {"the server's certificate is not the one of the enrolment link: this network may be intercepted, try another; "
+    {CURLE_SSL_PINNEDPUBKEYNOTMATCH,
+     ST_UNAUTHENTIC,
+     {"the server's certificate is not the one of the enrolment link: this network may be "
+      "intercepted, try another; "
       "or the server has a new certificate, ask the administrator for a new link",
-      "服务器证书与注册链接中的不一致：网络可能被监听，请换一个网络；或服务器已更换证书，请向管理员索取新的链接"}},
-    {CURLE_SSL_CACERT_BADFILE, ST_INVALID,
+      "服务器证书与注册链接中的不一致：网络可能被监听，请换一个网络；或服务器已更换证书，请向管理员"
+      "索取新的链接"}},
+    {CURLE_SSL_CACERT_BADFILE,
+     ST_INVALID,
      {"the file of certificate authorities cannot be read", "无法读取证书颁发机构文件"}},
-    {CURLE_UNSUPPORTED_PROTOCOL, ST_INVALID, {"the server's address is not https", "服务器地址不是 https"}},
+    {CURLE_UNSUPPORTED_PROTOCOL,
+     ST_INVALID,
+     {"the server's address is not https", "服务器地址不是 https"}},
     {CURLE_URL_MALFORMAT, ST_INVALID, {"the server's address is not valid", "服务器地址无效"}},
-    {CURLE_WEIRD_SERVER_REPLY, ST_MALFORMED, {"what answers is not a web server", "应答的不是网页服务器"}},
+    {CURLE_WEIRD_SERVER_REPLY,
+     ST_MALFORMED,
+     {"what answers is not a web server", "应答的不是网页服务器"}},
     {CURLE_OUT_OF_MEMORY, ST_NO_MEMORY, {"out of memory", "内存不足"}},
     {CURLE_ABORTED_BY_CALLBACK, ST_CANCELLED, {"cancelled", "已取消"}},
 };
 
-/* A certificate that does not stand: a wrong date of this laptop is the usual cause, and the one that the person
- * can mend. The verdicts are X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL. */
+/* A certificate that does not stand: a wrong date of this laptop is the usual cause, and the one
+ * that the person can mend. The verdicts are X509_V_ERR_CERT_NOT_YET_VALID and
+ * X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL. */
 static enum status certificate_trouble(const struct transport *t, struct err *err) {
     long verdict = 0;
     (void)curl_easy_getinfo(t->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
     if (verdict == 9 || verdict == 10) {
-        return err_set(err, ST_UNAUTHENTIC,
-                       "the server's certificate is not valid today: check this laptop's date and time; if they are "
-                       "right, tell the administrator that the certificate has run out",
-                       "服务器证书今天无效：请检查本机的日期和时间；若无误，请告知管理员证书已过期");
+        return err_set(
+            err, ST_UNAUTHENTIC,
+            "the server's certificate is not valid today: check this laptop's date and time; if "
+            "they are "
+            "right, tell the administrator that the certificate has run out",
+            "服务器证书今天无效：请检查本机的日期和时间；若无误，请告知管理员证书已过期");
     }
-    return err_set(err, ST_UNAUTHENTIC,
-                   "the server's certificate is not trusted (%s): this network may be intercepted, try another; or ask "
-                   "the administrator for an enrolment link with a pin",
-                   "服务器证书不受信任（%s）：网络可能被监听，请换一个网络；或向管理员索取带指纹的注册链接", t->trouble);
+    return err_set(
+        err, ST_UNAUTHENTIC,
+        "the server's certificate is not trusted (%s): this network may be intercepted, try "
+        "another; or ask "
+        "the administrator for an enrolment link with a pin",
+        "服务器证书不受信任（%s）：网络可能被监听，请换一个网络；或向管理员索取带指纹的注册链接",
+        t->trouble);
 }
 
 /* Where a proxy refuses the tunnel, its code says why. */
 static enum status proxy_trouble(long code, struct err *err) {
     if (code == 407) {
-        return err_set(err, ST_OFFLINE, "the proxy wants a sign-in; set it in HTTPS_PROXY as http://user:password@host:port",
-                       "代理需要登录；请在 HTTPS_PROXY 中设置 http://用户:密码@主机:端口");
+        return err_set(
+            err, ST_OFFLINE,
+            "the proxy wants a sign-in; set it in HTTPS_PROXY as http://user:password@host:port",
+            "代理需要登录；请在 HTTPS_PROXY 中设置 http://用户:密码@主机:端口");
     }
-    return err_set(err, ST_OFFLINE, "the proxy does not let the connection through (HTTP %ld); ask who runs it",
+    return err_set(err, ST_OFFLINE,
+                   "the proxy does not let the connection through (HTTP %ld); ask who runs it",
                    "代理不允许该连接（HTTP %ld）；请联系代理管理员", code);
 }
 
@@ -121,8 +152,8 @@ static enum status trouble(const struct transport *t, CURLcode code, struct err 
     for (size_t i = 0; i < ARRAY_COUNT(TROUBLE_ROWS); i++) {
         const struct trouble_row *row = &TROUBLE_ROWS[i];
         if (row->code != code) continue;
-        return err_set(err, row->status, "%s: %s%.0s", "%s：%.0s%s", t->base_url, row->text[LANG_EN],
-                       row->text[LANG_ZH]);
+        return err_set(err, row->status, "%s: %s%.0s", "%s：%.0s%s", t->base_url,
+                       row->text[LANG_EN], row->text[LANG_ZH]);
     }
     return err_set(err, ST_OFFLINE, "%s: the exchange failed: %s", "%s：通信失败：%s", t->base_url,
                    t->trouble[0] ? t->trouble : curl_easy_strerror(code));
@@ -135,13 +166,13 @@ struct reply {
     struct buf body;
     size_t header_bytes;
     struct arena *mem;
-    enum status status;                                    /* why a callback stopped libcurl */
+    enum status status; /* why a callback stopped libcurl */
 };
 
 /* Fields that session reads; others are not worth the arena. */
 static bool is_wanted(struct slice name) {
-    static const char *const wanted[] = {"content-type", "content-digest", "signature-input", "signature",
-                                         "roadbook-nonce", "retry-after"};
+    static const char *const wanted[] = {"content-type", "content-digest", "signature-input",
+                                         "signature",    "roadbook-nonce", "retry-after"};
     for (size_t i = 0; i < ARRAY_COUNT(wanted); i++) {
         size_t len = strlen(wanted[i]);
         if (name.len == len && curl_strnequal((const char *)name.data, wanted[i], len)) return true;
@@ -163,7 +194,8 @@ static enum status keep_field(struct reply *r, struct slice line) {
 static size_t on_header(char *data, size_t size, size_t count, void *ctx) {
     struct reply *r = ctx;
     struct slice line = slice_of(data, size * count);
-    if (slice_starts(line, SLICE("HTTP/"))) r->http.field_count = 0;   /* after 100, or the proxy's own */
+    if (slice_starts(line, SLICE("HTTP/")))
+        r->http.field_count = 0; /* after 100, or the proxy's own */
     r->header_bytes += line.len;
     r->status = r->header_bytes > REPLY_HEADER_BYTES_MAX ? ST_TOO_LARGE : keep_field(r, line);
     return r->status == ST_OK ? line.len : 0;
@@ -177,8 +209,8 @@ static size_t on_body(char *data, size_t size, size_t count, void *ctx) {
     return 0;
 }
 
-static int on_progress(void *ctx, curl_off_t download_total, curl_off_t downloaded, curl_off_t upload_total,
-                       curl_off_t uploaded) {
+static int on_progress(void *ctx, curl_off_t download_total, curl_off_t downloaded,
+                       curl_off_t upload_total, curl_off_t uploaded) {
     struct transport *t = ctx;
     (void)download_total;
     (void)upload_total;
@@ -186,7 +218,8 @@ static int on_progress(void *ctx, curl_off_t download_total, curl_off_t download
     return atomic_load(&t->cancelled) ? 1 : 0;
 }
 
-/* Counts what crosses the connection. libcurl's own sums count the body of a small request twice. */
+/* Counts what crosses the connection. libcurl's own sums count the body of a small request twice.
+ */
 static int on_traffic(CURL *easy, curl_infotype type, char *data, size_t size, void *ctx) {
     struct transport *t = ctx;
     (void)easy;
@@ -241,10 +274,12 @@ static CURLcode set_callbacks(struct transport *t) {
     return code;
 }
 
-enum status transport_open(const struct transport_config *config, struct transport **out, struct err *err) {
+enum status transport_open(const struct transport_config *config, struct transport **out,
+                           struct err *err) {
     struct slice url = slice_from(config->base_url);
     if (!slice_starts(url, SLICE("https://")) || url.len >= URL_BYTES_MAX - 64) {
-        return err_set(err, ST_INVALID, "the server's address is not https://host:port", "服务器地址不是 https://主机:端口");
+        return err_set(err, ST_INVALID, "the server's address is not https://host:port",
+                       "服务器地址不是 https://主机:端口");
     }
     struct transport *t = calloc(1, sizeof *t);
     if (t) t->easy = curl_easy_init();
@@ -299,23 +334,26 @@ static bool add_line(struct curl_slist **list, const char *line) {
 }
 
 /* The request's fields, and the names of those that libcurl would add and nobody needs. */
-static enum status lines_make(const struct session_http *request, struct arena *mem, struct curl_slist **out,
-                              struct err *err) {
-    bool fine = add_line(out, "Accept:") && add_line(out, "User-Agent:") && add_line(out, "Expect:");
+static enum status lines_make(const struct session_http *request, struct arena *mem,
+                              struct curl_slist **out, struct err *err) {
+    bool fine =
+        add_line(out, "Accept:") && add_line(out, "User-Agent:") && add_line(out, "Expect:");
     for (size_t i = 0; fine && i < request->field_count; i++) {
-        fine = add_line(out, arena_printf(mem, "%s: %s", request->fields[i].name, request->fields[i].value));
+        fine = add_line(
+            out, arena_printf(mem, "%s: %s", request->fields[i].name, request->fields[i].value));
     }
     return fine ? ST_OK : err_no_memory(err);
 }
 
-static CURLcode set_request(struct transport *t, const struct session_http *request, struct curl_slist *lines,
-                            struct reply *reply) {
+static CURLcode set_request(struct transport *t, const struct session_http *request,
+                            struct curl_slist *lines, struct reply *reply) {
     bool is_post = strcmp(request->method, "GET") != 0;
     CURLcode code = curl_easy_setopt(t->easy, CURLOPT_URL, t->url);
     if (!code) code = curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, lines);
     if (!code && is_post) code = curl_easy_setopt(t->easy, CURLOPT_POST, 1L);
     if (!code && is_post) {
-        code = curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
+        code =
+            curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
     }
     if (!code && is_post) {
         const void *body = request->body.len ? (const void *)request->body.data : "";
@@ -327,7 +365,8 @@ static CURLcode set_request(struct transport *t, const struct session_http *requ
     return code;
 }
 
-/* Nothing of the request, its lines or the reply may be reached through the handle after the exchange. */
+/* Nothing of the request, its lines or the reply may be reached through the handle after the
+ * exchange. */
 static void forget_request(struct transport *t) {
     (void)curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, NULL);
     (void)curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, NULL);
@@ -336,18 +375,23 @@ static void forget_request(struct transport *t) {
 }
 
 /* The reason of a callback goes before libcurl's, which only knows that one refused. */
-static enum status outcome(const struct transport *t, const struct reply *reply, CURLcode code, struct err *err) {
+static enum status outcome(const struct transport *t, const struct reply *reply, CURLcode code,
+                           struct err *err) {
     if (code == CURLE_OK) return ST_OK;
     switch ((int)reply->status) {
     case ST_OK: return trouble(t, code, err);
     case ST_NO_MEMORY: return err_no_memory(err);
-    case ST_TOO_LARGE: return err_set(err, ST_TOO_LARGE, "%s: the reply is too large", "%s：回复过大", t->base_url);
-    default: return err_set(err, ST_MALFORMED, "%s: the reply is not Roadbook's", "%s：收到的不是 Roadbook 的回复", t->base_url);
+    case ST_TOO_LARGE:
+        return err_set(err, ST_TOO_LARGE, "%s: the reply is too large", "%s：回复过大",
+                       t->base_url);
+    default:
+        return err_set(err, ST_MALFORMED, "%s: the reply is not Roadbook's",
+                       "%s：收到的不是 Roadbook 的回复", t->base_url);
     }
 }
 
-static enum status reply_finish(const struct transport *t, struct reply *r, struct session_http *out,
-                                struct err *err) {
+static enum status reply_finish(const struct transport *t, struct reply *r,
+                                struct session_http *out, struct err *err) {
     long code = 0;
     (void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &code);
     r->http.code = (int)code;
@@ -359,8 +403,8 @@ static enum status reply_finish(const struct transport *t, struct reply *r, stru
     return ST_OK;
 }
 
-enum status transport_exchange(struct transport *t, const struct session_http *request, struct arena *mem,
-                               struct session_http *out, struct err *err) {
+enum status transport_exchange(struct transport *t, const struct session_http *request,
+                               struct arena *mem, struct session_http *out, struct err *err) {
     if (atomic_load(&t->cancelled)) return err_set(err, ST_CANCELLED, "cancelled", "已取消");
     int len = snprintf(t->url, sizeof t->url, "%s%s", t->base_url, request->path);
     if (len < 0 || (size_t)len >= sizeof t->url) {
