@@ -1,0 +1,33 @@
+/* Private to protocol/wire: numbers of messages and sections. They are part of the protocol: append only. */
+#ifndef ROADBOOK_WIRE_MESSAGES_H
+#define ROADBOOK_WIRE_MESSAGES_H
+
+#include "protocol/wire/wire.h"
+
+enum message_kind {
+    MESSAGE_HELLO_REQUEST = 1,
+    MESSAGE_HELLO_REPLY,
+    MESSAGE_ENROLL_REQUEST,
+    MESSAGE_ENROLL_REPLY,
+    MESSAGE_ROUND_REQUEST,
+    MESSAGE_ROUND_REPLY,
+    MESSAGE_WAIT_REQUEST,
+    MESSAGE_KIND_COUNT
+};
+
+enum section {
+    SECTION_HEAD = 1,
+    SECTION_SIGNATURE,
+    SECTION_BATCHES,
+    SECTION_RECEIPTS,
+    SECTION_PEOPLE,
+    SECTION_ALIASES,
+    SECTION_LEDGER,
+    SECTION_HELD,
+    SECTION_RECORDS,
+    SECTION_COUNT
+};
+
+enum status message_kind_of(struct slice bytes, enum message_kind *out, struct err *err) NODISCARD;
+
+#endif
