@@ -15,8 +15,7 @@
  *                               +----- http_park ----> any thread ---+
  *
  * One request of a connection is in hand at a time; what a client sends ahead waits, unread beyond one
- * head. A client that closes its sending side while its request is in hand counts as gone. Chunked
- * request bodies are answered with 411.
+ * head. A client that closes its sending side while its request is in hand counts as gone.
  */
 #ifndef ROADBOOK_HTTP_H
 #define ROADBOOK_HTTP_H

@@ -182,17 +182,25 @@ static bool take_head(struct http_conn *conn) {
     return true;
 }
 
-/* Moves what is there of the body. false when more must come. */
-static bool take_body(struct http_conn *conn) {
+/* Moves what is there of the body. Returns 0, or the code to refuse the request with. */
+static int take_body(struct http_conn *conn) {
     struct http_request *request = conn->request;
     size_t missing = request->body_bytes - request->body.len;
     size_t bytes = conn->in.len < missing ? conn->in.len : missing;
-    if (bytes > 0) {
+    if (request->chunk != HTTP_CHUNK_NONE) {
+        int code = http_take_chunks(request, buf_slice(&conn->in), &bytes);
+        if (code != 0) return code;
+    } else {
         buf_put(&request->body, conn->in.data, bytes);
-        if (request->body.failed) conn->dead = true;
-        consume(conn, bytes);
     }
-    return bytes == missing && !conn->dead;
+    if (request->body.failed) return 503;        /* it is within the limit, so memory is exhausted */
+    if (bytes > 0) consume(conn, bytes);
+    return 0;
+}
+
+static bool is_complete(const struct http_request *request) {
+    if (request->chunk != HTTP_CHUNK_NONE) return request->chunk == HTTP_CHUNK_DONE;
+    return request->body.len == request->body_bytes;
 }
 
 static void absorb_reply(struct http_conn *conn, struct http_request *request) {
@@ -231,7 +239,12 @@ static bool take_request(struct http_conn *conn) {
         if (!take_head(conn)) return false;
         if (conn->request == NULL) return true;
     }
-    if (take_body(conn)) {
+    int code = take_body(conn);
+    if (code != 0) {
+        refuse(conn, code);
+        return true;
+    }
+    if (is_complete(conn->request)) {
         dispatch(conn);
         return true;
     }

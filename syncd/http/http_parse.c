@@ -120,6 +120,7 @@ static int parse_framing(struct http_request *request) {
             if (!parse_length(value, &request->body_bytes)) return 400;
         } else if (strcasecmp(name, "Transfer-Encoding") == 0) {
             codings++;
+            if (strcasecmp(value, "chunked") != 0) return 501;
         } else if (strcasecmp(name, "Host") == 0) {
             hosts++;
         } else if (strcasecmp(name, "Connection") == 0) {
@@ -132,7 +133,8 @@ static int parse_framing(struct http_request *request) {
     }
     if (lengths > 1 || (lengths > 0 && codings > 0)) return 400;
     if (hosts > 1 || (hosts == 0 && !request->is_old)) return 400;
-    if (codings > 0) return 411;
+    if (codings > 1 || (codings > 0 && request->is_old)) return 400;
+    if (codings > 0) request->chunk = HTTP_CHUNK_SIZE;
     return request->body_bytes > request->loop->server->config.limits.body_bytes_max ? 413 : 0;
 }
 

@@ -4,6 +4,7 @@
  * http_loop.c    one thread's loop and what other threads send to it
  * http_conn.c    one connection: bytes in, bytes out, time limits
  * http_parse.c   heads of requests, bytes to fields; pure
+ * http_chunk.c   bodies in chunks; pure
  * http_request.c what a handler sees: getters, replying, parking
  * http_work.c    worker threads
  * http_tls.c     the TLS of the listener
@@ -59,6 +60,16 @@ struct http_conn {
     char peer[HTTP_PEER_BYTES];
 };
 
+/* Where in a body of chunks the reading is. */
+enum http_chunk_state {
+    HTTP_CHUNK_NONE,                     /* the body has a length instead */
+    HTTP_CHUNK_SIZE,
+    HTTP_CHUNK_DATA,
+    HTTP_CHUNK_DATA_END,
+    HTTP_CHUNK_TRAILER,
+    HTTP_CHUNK_DONE
+};
+
 struct http_park {
     int64_t until_ms;
     http_handler *on_end;
@@ -75,7 +86,9 @@ struct http_request {
     struct http_field *fields;
     size_t count;
     struct buf body;
-    size_t body_bytes;                   /* as announced */
+    size_t body_bytes;                   /* as announced; 0 for chunks */
+    enum http_chunk_state chunk;
+    size_t chunk_left, trailer_bytes;
     bool is_head, is_old, keep_alive, expects_continue, from_proxy, is_tls;
     char peer[HTTP_PEER_BYTES];
 
@@ -161,6 +174,11 @@ size_t http_head_length(struct slice in);
  * it with. */
 int http_parse_head(struct http_request *request, size_t head_bytes);
 const char *http_reason(int code);
+
+/* http_chunk.c */
+/* Takes what is there of a body in chunks off in: *out_used bytes; request->chunk says whether that was
+ * all. Returns 0, or the code to refuse the request with. */
+int http_take_chunks(struct http_request *request, struct slice in, size_t *out_used);
 
 /* http_request.c */
 struct http_request *http_request_new(struct http_conn *conn, struct slice head);

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "fault.h"
 #include "syncd/http/http.h"
 #include "syncd/platform/platform.h"
 
@@ -151,6 +153,14 @@ static const char *app_path(struct app *app, const char *name) {
     return arena_printf(&app->mem, "%s/%s", app->dir, name);
 }
 
+static void make_certificate(struct app *app) {
+    static const char *const names[] = {"localhost", "127.0.0.1", "::1"};
+    struct err err;
+    app->config.cert_path = app_path(app, "cert.pem");
+    app->config.key_path = app_path(app, "key.pem");
+    CHECK_OK(http_make_certificate(names, 3, 365, app->config.cert_path, app->config.key_path, &err));
+}
+
 static bool reaches(atomic_int *value, int wanted) {
     for (int i = 0; i < 5000 && atomic_load(value) < wanted; i++) platform_sleep_ms(1);
     return atomic_load(value) == wanted;
@@ -211,6 +221,8 @@ static void hear_end(int fd) {
 #define PROBLEM(code, title, length, connection)                                                     \
     "HTTP/1.1 " code " " title "\r\nContent-Type: application/problem+json\r\nContent-Length: "      \
     length "\r\n" connection "\r\n{\"type\":\"about:blank\",\"title\":\"" title "\",\"status\":" code "}"
+#define CHUNKED(coding)                                                                              \
+    "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: " coding "\r\n\r\n"
 #define CLOSE "Connection: close\r\n"
 
 /* ------------------------------------------------------------------ the wire */
@@ -272,15 +284,29 @@ TEST(a_flood_sent_ahead_waits_unread_and_is_answered) {
     app_free(app);
 }
 
-TEST(a_request_may_come_byte_by_byte) {
+TEST(a_request_may_come_in_any_pieces) {
+    static const struct {
+        const char *name, *text;
+    } rows[] = {
+        {"a length", "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody"},
+        {"chunks", CHUNKED("chunked") "1\r\nb\r\n03;x=\"y\"\r\nody\r\n0\r\nT: v\r\n\r\n"},
+    };
     struct app *app = app_started();
-    static const char text[] = "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody";
-    int fd = dial(app);
-    for (size_t i = 0; i + 1 < sizeof text; i++) {
-        say_bytes(fd, slice_of(text + i, 1));
-        if (i % 8 == 0) platform_sleep_ms(1);
+    int fd = dial(app), on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    for EACH(row, rows) {
+        struct slice whole = slice_from(row->text);
+        for (size_t piece = 1; piece <= whole.len; piece += piece < 8 ? 1 : 17) {
+            for (size_t at = 0; at < whole.len; at += piece) {
+                size_t left = whole.len - at;
+                say_bytes(fd, slice_of(whole.data + at, left < piece ? left : piece));
+            }
+            hear(fd, OK_TEXT("4", "body"));
+        }
+        say_bytes(fd, whole);            /* and two at once */
+        say_bytes(fd, whole);
+        hear(fd, OK_TEXT("4", "body") OK_TEXT("4", "body"));
     }
-    hear(fd, OK_TEXT("4", "body"));
     close(fd);
     app_free(app);
 }
@@ -321,8 +347,17 @@ TEST(malformed_requests_are_refused) {
         {"two framings",
          "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\nx",
          "HTTP/1.1 400 "},
-        {"chunked", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
-         "HTTP/1.1 411 "},
+        {"unknown coding", CHUNKED("gzip") "", "HTTP/1.1 501 "},
+        {"two codings", CHUNKED("chunked\r\nTransfer-Encoding: chunked") "0\r\n\r\n", "HTTP/1.1 400 "},
+        {"old and chunked", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+         "HTTP/1.1 400 "},
+        {"chunk without size", CHUNKED("chunked") "\r\nx\r\n", "HTTP/1.1 400 "},
+        {"chunk size in words", CHUNKED("chunked") "one\r\n", "HTTP/1.1 400 "},
+        {"chunk size signed", CHUNKED("chunked") "-1\r\n", "HTTP/1.1 400 "},
+        {"chunk size too long", CHUNKED("chunked") "000000001\r\n", "HTTP/1.1 400 "},
+        {"chunk longer than said", CHUNKED("chunked") "1\r\nxy\r\n", "HTTP/1.1 400 "},
+        {"bare line feed in a size", CHUNKED("chunked") "1;\nx\r\n", "HTTP/1.1 400 "},
+        {"chunk over the limit", CHUNKED("chunked") "ffffffff\r\n", "HTTP/1.1 413 "},
         {"unknown expectation", "GET / HTTP/1.1\r\nHost: h\r\nExpect: tea\r\n\r\n", "HTTP/1.1 417 "},
     };
     struct app *app = app_started();
@@ -672,6 +707,45 @@ TEST(a_server_that_was_never_started_closes) {
     http_close(NULL);
 }
 
+TEST(opening_survives_any_allocation_that_fails) {
+    struct app *app = app_new();
+    make_certificate(app);
+    bool fired = true;
+    for (size_t n = 1; fired; n++) {
+        struct err err;
+        struct http_server *server = NULL;
+        fault_arm(n);
+        enum status status = http_open(&app->config, &server, &err);
+        if (status == ST_OK) status = http_start(server, &err);
+        fired = fault_fired();
+        fault_disarm();
+        CHECK_INT(status, fired ? ST_NO_MEMORY : ST_OK);
+        http_close(server);
+    }
+    app_free(app);
+}
+
+TEST(serving_survives_any_allocation_that_fails) {
+    struct app *app = app_started();
+    bool fired = true;
+    for (size_t n = 1; fired; n++) {
+        char text[512] = {0};
+        size_t len = 0;
+        ssize_t got;
+        fault_arm(n);
+        int fd = dial(app);
+        say(fd, "POST /work HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
+        while ((got = recv(fd, text + len, sizeof text - 1 - len, 0)) > 0) len += (size_t)got;
+        fired = fault_fired();
+        fault_disarm();
+        close(fd);
+        bool whole = strcmp(text, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok") == 0;
+        CHECK(whole || (fired && (len == 0 || strncmp(text, "HTTP/1.1 503 ", 13) == 0)));
+        CHECK(connections_reach(app, 0));
+    }
+    app_free(app);
+}
+
 TEST(connections_have_a_limit) {
     struct app *app = app_new();
     app->config.limits.connections_max = 2;
@@ -742,14 +816,6 @@ TEST(a_socket_left_behind_is_replaced) {
 }
 
 /* ------------------------------------------------------------------ TLS */
-
-static void make_certificate(struct app *app) {
-    static const char *const names[] = {"localhost", "127.0.0.1", "::1"};
-    struct err err;
-    app->config.cert_path = app_path(app, "cert.pem");
-    app->config.key_path = app_path(app, "key.pem");
-    CHECK_OK(http_make_certificate(names, 3, 365, app->config.cert_path, app->config.key_path, &err));
-}
 
 static size_t collect(char *bytes, size_t one, size_t count, void *ctx) {
     buf_put(ctx, bytes, one * count);
