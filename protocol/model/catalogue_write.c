@@ -110,6 +110,21 @@ static void json_flag(struct buf *out, const char *name, bool value) {
     if (value) buf_printf(out, ",\"%s\":true", name);
 }
 
+/* Of numbers in the unit that people write; of texts characters, of sets elements. */
+static void json_limits(const struct field *f, struct buf *out) {
+    bool is_text = f->type == FIELD_TEXT || f->type == FIELD_NOTE;
+    if (is_text || f->type == FIELD_SET) {
+        buf_printf(out, ",\"max\":%lld", (long long)(is_text ? field_characters_max(f) : field_elements_max(f)));
+        return;
+    }
+    if (f->min == 0 && f->max == 0) return;
+    buf_put_text(out, ",\"min\":");
+    buf_put_decimal(out, f->min, field_scale(f));
+    if (f->max == INT64_MAX) return;
+    buf_put_text(out, ",\"max\":");
+    buf_put_decimal(out, f->max, field_scale(f));
+}
+
 static void json_field(const struct field *f, struct buf *out) {
     buf_printf(out, "{\"tag\":%u", f->tag);
     json_string(out, "name", f->name);
@@ -120,7 +135,7 @@ static void json_field(const struct field *f, struct buf *out) {
     json_flag(out, "required", f->required);
     json_flag(out, "owns", f->owns);
     json_flag(out, "personal", f->personal);
-    if (f->min != 0 || f->max != 0) buf_printf(out, ",\"min\":%lld,\"max\":%lld", (long long)f->min, (long long)f->max);
+    json_limits(f, out);
     if (field_scale(f) > 0) buf_printf(out, ",\"scale\":%u", field_scale(f));
     if (f->search > 0) buf_printf(out, ",\"search\":%u", (unsigned)f->search);
     if (f->type == FIELD_SET) json_string(out, "set_of", field_type_name(f->set_of));

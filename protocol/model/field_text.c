@@ -153,7 +153,7 @@ static enum status spell_element(const struct field *f, struct slice text, struc
         const struct enum_value *v = enum_by_text(f->values, text);
         if (v) *out = slice_from(v->name);
     } else if (f->set_of == FIELD_REF) {
-        TRY(parse_id(text, &id, err));
+        if (parse_id(text, &id, err) != ST_OK) return field_check_element(f, SLICE("-"), err);
         const char *number = arena_printf(mem, "%lld", (long long)id);
         if (!number) return err_no_memory(err);
         *out = slice_from(number);

@@ -11,7 +11,9 @@
 
 enum {
     DIFF_EDITS_MAX = 1000,                                 /* its trace takes about 4 MB, a few ms */
-    NOT_MATCHED = -1
+    DIFF_SCRATCH_BYTES = 16 * 1024 * 1024,                 /* room for that trace; freed after each comparison */
+    NOT_MATCHED = -1,
+    TOO_FAR = -1
 };
 
 struct tokens {
@@ -84,8 +86,12 @@ static enum status cut_words(struct tokens lines, struct arena *mem, struct toke
     return ST_OK;
 }
 
+/* Blanks and punctuation, also those of Chinese. */
 static bool is_separator(struct slice word) {
-    return word.len == 0 || !(joins_words(text_next(&word)) || word.len > 1);
+    int32_t c = text_next(&word);
+    if (c < 0x80) return !joins_words(c);
+    return (c >= 0x2000 && c < 0x2070) || (c >= 0x3000 && c < 0x3040) || (c >= 0xFF00 && c < 0xFF10) ||
+           (c >= 0xFF1A && c < 0xFF21);
 }
 
 /* ------------------------------------------------------------------ common parts of two lists */
@@ -109,20 +115,26 @@ static int32_t enter(const struct trace *trace, int d, int k) {
     return enters_down(trace, d, k) ? furthest(trace, d - 1, k + 1) : furthest(trace, d - 1, k - 1) + 1;
 }
 
-/* Returns the number of edits between a and b, or -1 when the cap or the memory is reached. */
-static int run_diff(struct tokens a, struct tokens b, struct arena *mem, struct trace *trace) {
+/* The number of edits between a and b, or TOO_FAR. Running out of memory is an error and never a result: the
+ * same texts must merge alike on every machine. */
+static enum status run_diff(struct tokens a, struct tokens b, struct arena *mem, struct trace *trace, int *out,
+                            struct err *err) {
     int32_t n = (int32_t)a.count, m = (int32_t)b.count;
     for (int d = 0; d <= DIFF_EDITS_MAX; d++) {
         trace->rows[d] = ARENA_ARRAY(mem, 2 * (size_t)d + 1, int32_t);
-        if (!trace->rows[d]) return -1;
+        if (!trace->rows[d]) return err_no_memory(err);
         for (int k = -d; k <= d; k += 2) {
             int32_t x = enter(trace, d, k), y = x - k;
             while (x < n && y >= 0 && y < m && slice_equal(a.items[x], b.items[y])) x++, y++;
             trace->rows[d][k + d] = x;
-            if (x >= n && y >= m) return d;
+            if (x >= n && y >= m) {
+                *out = d;
+                return ST_OK;
+            }
         }
     }
-    return -1;
+    *out = TOO_FAR;
+    return ST_OK;
 }
 
 /* Walks back from the end: the diagonal stretches are the common parts. */
@@ -138,24 +150,26 @@ static void walk_back(struct tokens a, struct tokens b, const struct trace *trac
     }
 }
 
-/* match[i] is the place in b of a's i-th item, or NOT_MATCHED. false: too far apart to say. */
+/* match[i] is the place in b of a's i-th item, or NOT_MATCHED. *out_close false: too far apart to say. */
 static enum status match_lists(struct tokens a, struct tokens b, struct arena *mem, int64_t **out,
                                bool *out_close, struct err *err) {
     size_t head = 0, tail = 0, least = a.count < b.count ? a.count : b.count;
     int64_t *match = ARENA_ARRAY(mem, a.count + 1, int64_t);
-    struct trace *trace = ARENA_NEW(mem, struct trace);
+    struct arena scratch SCOPED(arena_clear) = arena_new(DIFF_SCRATCH_BYTES);
+    struct trace *trace = ARENA_NEW(&scratch, struct trace);
+    int edits;
     if (!match || !trace) return err_no_memory(err);
     while (head < least && slice_equal(a.items[head], b.items[head])) head++;
     while (tail < least - head && slice_equal(a.items[a.count - 1 - tail], b.items[b.count - 1 - tail])) tail++;
     for (size_t i = 0; i < a.count; i++) match[i] = i < head ? (int64_t)i : NOT_MATCHED;
     for (size_t i = 0; i < tail; i++) match[a.count - 1 - i] = (int64_t)(b.count - 1 - i);
     struct tokens am = part_of(a, head, a.count - tail), bm = part_of(b, head, b.count - tail);
-    int edits = run_diff(am, bm, mem, trace);
-    if (edits >= 0) walk_back(am, bm, trace, edits, match + head);
+    TRY(run_diff(am, bm, &scratch, trace, &edits, err));
+    if (edits != TOO_FAR) walk_back(am, bm, trace, edits, match + head);
     for (size_t i = head; i < a.count - tail; i++)
         if (match[i] != NOT_MATCHED) match[i] += (int64_t)head;
     *out = match;
-    *out_close = edits >= 0;
+    *out_close = edits != TOO_FAR;
     return ST_OK;
 }
 
@@ -284,12 +298,38 @@ static void put_lines(struct buf *out, struct tokens lines, bool *first) {
     }
 }
 
+static bool starts_with(struct tokens t, struct tokens prefix) {
+    return t.count >= prefix.count && tokens_equal(part_of(t, 0, prefix.count), prefix);
+}
+
+static bool ends_with(struct tokens t, struct tokens suffix) {
+    return t.count >= suffix.count && tokens_equal(part_of(t, t.count - suffix.count, t.count), suffix);
+}
+
+/* One only added lines above or below lines that the other changed: no overlap. Not so by word, where an
+ * added character makes another word of its neighbour. */
+static bool put_added_lines(struct buf *out, struct tokens base, struct tokens added, struct tokens changed,
+                            bool *first) {
+    if (base.count == 0) return false;
+    if (starts_with(added, base)) {
+        put_lines(out, changed, first);
+        put_lines(out, part_of(added, base.count, added.count), first);
+        return true;
+    }
+    if (!ends_with(added, base)) return false;
+    put_lines(out, part_of(added, 0, added.count - base.count), first);
+    put_lines(out, changed, first);
+    return true;
+}
+
 /* Lines that both changed. Lines that both added, or that differ in too much, stay whole, one after the other. */
 static enum status refine(const struct versions *lines, struct arena *mem, struct buf *out, bool *first,
                           bool *overlap, struct err *err) {
     struct versions words;
     struct anchors at;
     bool close = false;
+    if (put_added_lines(out, lines->base, lines->mine, lines->theirs, first)) return ST_OK;
+    if (put_added_lines(out, lines->base, lines->theirs, lines->mine, first)) return ST_OK;
     TRY(cut_words(lines->base, mem, &words.base, err));
     TRY(cut_words(lines->mine, mem, &words.mine, err));
     TRY(cut_words(lines->theirs, mem, &words.theirs, err));
