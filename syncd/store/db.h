@@ -23,8 +23,15 @@ void db_close(struct db *db);                              /* finalizes the cach
 enum status db_exec(struct db *db, const char *sql, struct err *err) NODISCARD;
 
 /* Statements are cached by their text for the life of the handle: asking again with the same text is a hash
- * lookup. Returned reset and unbound; borrowed. */
+ * lookup. Returned reset and unbound; borrowed. While one is being stepped through, asking for the same text gives
+ * another copy, so that a callback may read what its caller reads. */
 enum status db_prepare(struct db *db, const char *sql, struct db_stmt **out, struct err *err) NODISCARD;
+/* A second way into the same cache, without building the text: by an object, what is done with it, and a mask. NULL:
+ * not there yet; then prepare by text and keep it. db_forget empties this way when the objects go. */
+struct db_stmt *db_kept(struct db *db, const void *object, uint32_t what, uint64_t mask);
+enum status db_keep(struct db *db, const void *object, uint32_t what, uint64_t mask, struct db_stmt *s,
+                    struct err *err) NODISCARD;
+void db_forget(struct db *db);
 void db_bind_null(struct db_stmt *s, int index);           /* index from 1; failures stick until db_step */
 void db_bind_int(struct db_stmt *s, int index, int64_t v);
 void db_bind_text(struct db_stmt *s, int index, struct slice v);  /* bytes must live until the reset */
@@ -55,7 +62,8 @@ typedef bool db_progress(void *ctx, int64_t done, int64_t total);  /* false: sto
 enum status db_backup(struct db *db, const char *path, db_progress *progress, void *ctx, struct err *err) NODISCARD;
 /* The engine's own check. Each finding is a line in *out; none: empty. */
 enum status db_integrity(struct db *db, struct buf *out, struct err *err) NODISCARD;
-/* Read-only statement by a person: refuses whatever would write or attach. */
+/* Read-only statement by a person: refuses whatever would write or attach, and tables whose names begin with secret_.
+ * Not cached; the caller finalizes it. */
 enum status db_prepare_read_only(struct db *db, const char *sql, struct db_stmt **out, struct err *err) NODISCARD;
 void db_finalize(struct db_stmt *s);                       /* only for db_prepare_read_only */
 /* Copies what can still be read of a damaged file's table, row by row, skipping what cannot. */
@@ -72,5 +80,10 @@ enum status db_text_remove(struct db *db, int64_t id, struct slice title, struct
  * ids, best first. *out_stmt as from db_prepare; column 0 is the id. ST_INVALID: nothing to search for. */
 enum status db_text_query(struct db *db, struct slice typed, int64_t limit, struct arena *mem,
                           struct db_stmt **out_stmt, struct err *err) NODISCARD;
+/* Empties the index. */
+enum status db_text_clear(struct db *db, struct err *err) NODISCARD;
+/* A sum over all the index holds, and what one row adds to it: equal when the index is that of the rows. */
+enum status db_text_sum(struct db *db, uint64_t *out, struct err *err) NODISCARD;
+uint64_t db_text_sum_row(int64_t id, struct slice title, struct slice body);
 
 #endif

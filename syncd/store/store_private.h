@@ -51,14 +51,28 @@ enum status centre_schema(struct db *db, struct err *err) NODISCARD;
 void centre_stop(struct store *store);
 enum status centre_verify(struct store *store, struct buf *out_findings, struct err *err) NODISCARD;
 
-/* SQL of the common part. */
+/* ------------------------------------------------------------------ SQL of rows (rows_sql.c) */
+
 const char *rows_living_sql(enum rows_role role);          /* "_gone IS NULL" or "_dead IS NULL" */
-void rows_put_name(struct buf *sql, const char *name);     /* quoted */
 bool rows_holds_text(const struct field *f);               /* its column is TEXT */
 unsigned rows_scale(const struct field *f);                /* digits behind the point */
-/* Reads the columns of SELECT id, _seq, _gone or _dead, then one per field (store_put_columns). */
+bool rows_is_stored(const struct field *f);                /* has a column */
+void rows_put_name(struct buf *sql, const char *name);     /* quoted */
+void rows_put_table(struct buf *sql, const struct entity *e);               /* "r_visit" */
+/* The raw value of a field of the row r: its column, or what derives it from living rows. */
+void rows_put_value(struct buf *sql, const struct catalogue *cat, enum rows_role role, const struct field *f);
+void rows_put_table_ddl(struct buf *sql, const struct entity *e, enum rows_role role);
+void rows_put_index_ddl(struct buf *sql, const struct entity *e);           /* each ends with ";\n" */
+void rows_put_view_ddl(struct buf *sql, const struct catalogue *cat, const struct entity *e, enum rows_role role);
+extern const char *const ROWS_COMMON_DDL;                  /* meta, alias, identity, settings */
+
+/* The values of a row from columns that begin at first, one per stored field (all: derived ones too). */
+enum status rows_take_values(const struct entity *e, struct db_stmt *s, int first, bool all, struct arena *mem,
+                             struct value **out, struct err *err) NODISCARD;
+
+/* Columns of a row for people: id, _seq, _gone or _dead, one per field. store_take_row reads them. */
 void store_put_columns(const struct store *store, const struct entity *e, struct buf *sql);
-enum status store_take_row(struct store *store, const struct entity *e, struct db_stmt *stmt, struct arena *mem,
+enum status store_take_row(struct store *store, const struct entity *e, struct db_stmt *s, struct arena *mem,
                            struct row *out, struct err *err) NODISCARD;
 
 #endif

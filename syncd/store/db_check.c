@@ -1,0 +1,213 @@
+/* The driver of SQLite: what is rare. Backup, the engine's own check, statements of people, salvage. */
+#include "syncd/store/db_private.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    BACKUP_STEP_PAGES = 256,                               /* 1 MB between two looks at progress */
+    FINDINGS_MAX = 100,
+    SALVAGE_SEEKS_MAX = 20000                              /* damaged places looked into before giving up */
+};
+#define ROWID_FAR (INT64_C(1) << 53)                       /* ids have 53 bits */
+
+/* ------------------------------------------------------------------ backup */
+
+static enum status copy_pages(struct db *from, struct db *to, db_progress *progress, void *ctx, struct err *err) {
+    sqlite3_backup *backup = sqlite3_backup_init(to->sqlite, "main", from->sqlite, "main");
+    if (!backup) return db_fail(to, sqlite3_errcode(to->sqlite), err);
+    int code = SQLITE_OK;
+    bool go_on = true;
+    while (go_on && (code = sqlite3_backup_step(backup, BACKUP_STEP_PAGES)) == SQLITE_OK) {
+        int total = sqlite3_backup_pagecount(backup);
+        if (progress) go_on = progress(ctx, total - sqlite3_backup_remaining(backup), total);
+    }
+    int end = sqlite3_backup_finish(backup);
+    if (!go_on) return err_set(err, ST_CANCELLED, "cancelled", "已取消");
+    if (code != SQLITE_DONE) return db_fail(code == SQLITE_CORRUPT ? from : to, code, err);
+    return end == SQLITE_OK ? ST_OK : db_fail(to, end, err);
+}
+
+static enum status open_target(const char *path, struct db *out, struct err *err) {
+    *out = (struct db){.path = (char *)(uintptr_t)path};   /* only for messages */
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        enum status status = errno == EEXIST ? ST_CONFLICT : errno == EACCES ? ST_DENIED : ST_DISK;
+        return err_set(err, status, "cannot make %s: %s", "无法创建 %s：%s", path, strerror(errno));
+    }
+    close(fd);
+    int code = sqlite3_open_v2(path, &out->sqlite, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    return code == SQLITE_OK ? ST_OK : db_fail(out, code, err);
+}
+
+static enum status backup_to(struct db *db, const char *part, db_progress *progress, void *ctx, struct err *err) {
+    struct db to;
+    enum status status = open_target(part, &to, err);
+    if (status == ST_OK) status = copy_pages(db, &to, progress, ctx, err);
+    sqlite3_close(to.sqlite);
+    return status;
+}
+
+/* The read transaction keeps the copy at one moment however long it takes and whoever writes meanwhile; the name
+ * says "part" until the copy is whole. */
+enum status db_backup(struct db *db, const char *path, db_progress *progress, void *ctx, struct err *err) {
+    if (db_in_transaction(db)) return err_set(err, ST_BUSY, "a save is in progress", "正在保存");
+    if (access(path, F_OK) == 0)
+        return err_set(err, ST_CONFLICT, "%s is there already", "%s 已存在", path);
+    struct buf part SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
+    buf_printf(&part, "%s.part", path);
+    TRY(buf_status(&part, err));
+    (void)unlink(buf_text(&part));                         /* of a backup that was cut off */
+    TRY(db_begin(db, false, err));
+    enum status status = db_exec(db, "SELECT count(*) FROM sqlite_master", err);
+    if (status == ST_OK) status = backup_to(db, buf_text(&part), progress, ctx, err);
+    db_rollback(db);
+    if (status == ST_OK && rename(buf_text(&part), path) != 0)
+        status = err_set(err, ST_DISK, "cannot name the backup %s: %s", "无法命名备份 %s：%s", path, strerror(errno));
+    if (status != ST_OK) (void)unlink(buf_text(&part));
+    return status;
+}
+
+/* ------------------------------------------------------------------ the engine's check */
+
+enum status db_integrity(struct db *db, struct buf *out, struct err *err) {
+    struct db_stmt *s = NULL;
+    bool row;
+    char sql[64];
+    snprintf(sql, sizeof sql, "PRAGMA integrity_check(%d)", FINDINGS_MAX);
+    TRY(db_prepare_once(db, sql, &s, err));
+    enum status status;
+    while ((status = db_step(s, &row, err)) == ST_OK && row) {
+        struct slice line = db_text(s, 0);
+        if (slice_equal(line, SLICE("ok"))) continue;
+        buf_put_slice(out, line);
+        buf_put_byte(out, '\n');
+    }
+    db_finalize(s);
+    return status;
+}
+
+/* ------------------------------------------------------------------ statements of people */
+
+static bool is_harmless_pragma(const char *name, const char *argument) {
+    static const char *const NAMES[] = {"table_info", "table_xinfo", "table_list", "index_list", "index_info",
+                                        "index_xinfo", "database_list"};
+    for (size_t i = 0; i < ARRAY_COUNT(NAMES); i++)
+        if (strcmp(name, NAMES[i]) == 0) return true;
+    return !argument && strcmp(name, "user_version") == 0;
+}
+
+static int allow_reading(void *ctx, int action, const char *a, const char *b, const char *c, const char *d) {
+    (void)ctx, (void)c, (void)d;
+    switch (action) {
+    case SQLITE_SELECT:
+    case SQLITE_RECURSIVE: return SQLITE_OK;
+    case SQLITE_READ: return a && strncmp(a, "secret_", strlen("secret_")) == 0 ? SQLITE_DENY : SQLITE_OK;
+    case SQLITE_FUNCTION: return b && strcmp(b, "load_extension") == 0 ? SQLITE_DENY : SQLITE_OK;
+    case SQLITE_PRAGMA: return a && is_harmless_pragma(a, b) ? SQLITE_OK : SQLITE_DENY;
+    default: return SQLITE_DENY;
+    }
+}
+
+enum status db_prepare_read_only(struct db *db, const char *sql, struct db_stmt **out, struct err *err) {
+    struct db_stmt *s = NULL;
+    sqlite3_set_authorizer(db->sqlite, allow_reading, NULL);
+    enum status status = db_prepare_once(db, sql, &s, err);
+    sqlite3_set_authorizer(db->sqlite, NULL, NULL);
+    TRY(status);
+    if (!sqlite3_stmt_readonly(s->stmt) || sqlite3_column_count(s->stmt) == 0) {
+        db_finalize(s);
+        return err_set(err, ST_DENIED, "only statements that read are allowed here", "此处只允许读取的语句");
+    }
+    *out = s;
+    return ST_OK;
+}
+
+/* ------------------------------------------------------------------ salvage
+ *
+ * Reads a range of rowids upwards until a damaged place, then downwards from the other end until one, and halves
+ * what is left between: every row whose pages can be reached is found, each once. The order is not that of the ids.
+ */
+struct salvage {
+    struct db *db;
+    struct db_stmt *up, *down;
+    db_salvage_row *row;
+    void *ctx;
+    int64_t rows;
+    int seeks;
+};
+
+static bool is_of_damage(enum status status) {
+    return status == ST_DAMAGED || status == ST_DISK;
+}
+
+/* Rows from low to high in the statement's order. *out_last: the last that was read; *out_whole: nothing was damaged.
+ * *out_any: at least one was read. */
+static enum status salvage_run(struct salvage *v, struct db_stmt *s, int64_t low, int64_t high, int64_t *out_last,
+                               bool *out_any, bool *out_whole, struct err *err) {
+    bool row = true;
+    *out_any = *out_whole = false;
+    v->seeks++;
+    db_reset(s);
+    db_bind_int(s, 1, low);
+    db_bind_int(s, 2, high);
+    for (;;) {
+        enum status status = db_step(s, &row, err);
+        if (is_of_damage(status)) return ST_OK;
+        TRY(status);
+        if (!row) break;
+        int64_t id = db_int(s, 0);
+        status = v->row(v->ctx, s, err);
+        if (status != ST_OK && !is_of_damage(status)) {
+            db_reset(s);
+            return status;
+        }
+        if (status == ST_OK) v->rows++;
+        *out_last = id;
+        *out_any = true;
+    }
+    db_reset(s);
+    *out_whole = true;
+    return ST_OK;
+}
+
+static enum status salvage_range(struct salvage *v, int64_t low, int64_t high, struct err *err) {
+    int64_t last = 0;
+    bool any, whole;
+    if (low > high || v->seeks > SALVAGE_SEEKS_MAX) return ST_OK;
+    TRY(salvage_run(v, v->up, low, high, &last, &any, &whole, err));
+    if (whole || (any && last == high)) return ST_OK;
+    if (any) low = last + 1;
+    TRY(salvage_run(v, v->down, low, high, &last, &any, &whole, err));
+    if (whole || (any && last == low)) return ST_OK;
+    if (any) high = last - 1;
+    if (low >= high) return ST_OK;
+    int64_t middle = low + (high - low) / 2;
+    TRY(salvage_range(v, low, middle, err));
+    return salvage_range(v, middle + 1, high, err);
+}
+
+static enum status salvage_prepare(struct salvage *v, const char *table, const char *order, struct db_stmt **out,
+                                   struct err *err) {
+    struct buf sql SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
+    buf_printf(&sql, "SELECT rowid, * FROM \"%s\" NOT INDEXED WHERE rowid BETWEEN ? AND ? ORDER BY rowid %s", table, order);
+    TRY(buf_status(&sql, err));
+    return db_prepare_once(v->db, buf_text(&sql), out, err);
+}
+
+enum status db_salvage(struct db *damaged, const char *table, db_salvage_row *row, void *ctx, int64_t *out_rows,
+                       struct err *err) {
+    struct salvage v = {.db = damaged, .row = row, .ctx = ctx};
+    enum status status = salvage_prepare(&v, table, "ASC", &v.up, err);
+    if (status == ST_OK) status = salvage_prepare(&v, table, "DESC", &v.down, err);
+    if (status == ST_OK) status = salvage_range(&v, -ROWID_FAR, ROWID_FAR, err);
+    db_finalize(v.up);
+    db_finalize(v.down);
+    if (status == ST_OK) *out_rows = v.rows;
+    return status;
+}
