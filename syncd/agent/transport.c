@@ -277,7 +277,10 @@ static CURLcode set_callbacks(struct transport *t) {
 enum status transport_open(const struct transport_config *config, struct transport **out,
                            struct err *err) {
     struct slice url = slice_from(config->base_url);
-    if (!slice_starts(url, SLICE("https://")) || url.len >= URL_BYTES_MAX - 64) {
+    struct slice scheme = SLICE("https://");
+    bool has_host =
+        slice_starts(url, scheme) && url.len > scheme.len && url.data[scheme.len] != '/';
+    if (!has_host || url.len >= URL_BYTES_MAX - 64) {
         return err_set(err, ST_INVALID, "the server's address is not https://host:port",
                        "服务器地址不是 https://主机:端口");
     }
