@@ -157,7 +157,7 @@ static enum status match_lists(struct tokens a, struct tokens b, struct arena *m
     int64_t *match = ARENA_ARRAY(mem, a.count + 1, int64_t);
     struct arena scratch SCOPED(arena_clear) = arena_new(DIFF_SCRATCH_BYTES);
     struct trace *trace = ARENA_NEW(&scratch, struct trace);
-    int edits;
+    int edits = TOO_FAR;
     if (!match || !trace) return err_no_memory(err);
     while (head < least && slice_equal(a.items[head], b.items[head])) head++;
     while (tail < least - head && slice_equal(a.items[a.count - 1 - tail], b.items[b.count - 1 - tail])) tail++;

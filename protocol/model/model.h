@@ -58,7 +58,7 @@ enum status set_remove(struct value set, struct slice element, struct arena *mem
 
 /* ------------------------------------------------------------------ catalogue
  *
- * Entities and fields are declared once, in catalogue.c. DDL, migrations, wire coding, validation,
+ * Entities and fields are declared once, in entities.c. DDL, migrations, wire coding, validation,
  * merge, JSON, command line and documents are derived from it. A tag is a stable number: append only,
  * and neither type nor rule of a tag ever changes.
  */
@@ -224,7 +224,8 @@ struct base {
 };
 
 enum edit_kind {
-    EDIT_SET,                                              /* values: one per field of the cell, in order */
+    EDIT_SET,                                              /* values: one per field of the cell, in order; of a
+                                                              counter or set (at creation): what is added */
     EDIT_COUNT,                                            /* values[0]: the delta, a number */
     EDIT_ELEMENTS                                          /* values[0]: set of adds, values[1]: set of removes */
 };
@@ -487,7 +488,9 @@ struct merge_out {
     enum ledger_loser loser;
 };
 
-/* One edit meets one cell. Never fails but for memory; the edit must have passed field_check. */
+/* One edit meets one cell. The edit must have passed field_check. Results stand in mem; their texts are borrowed
+ * from the inputs where nothing had to be made anew. ST_NO_MEMORY; ST_INTERNAL when the kind of the edit or the
+ * number of its values does not fit the rule of the cell (a derived cell takes no edit). */
 enum status merge_cell(const struct merge_in *in, struct arena *mem, struct merge_out *out,
                        struct err *err) NODISCARD;
 
