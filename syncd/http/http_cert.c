@@ -1,5 +1,5 @@
-/* Certificates that the server signs itself. Laptops pin the key when they are enrolled, so nobody else
- * needs to vouch for it. */
+/* Certificates that the server signs itself. Laptops pin the key when they are enrolled, so nobody
+ * else needs to vouch for it. */
 #include <arpa/inet.h>
 #include <openssl/bio.h>
 #include <openssl/ec.h>
@@ -11,9 +11,15 @@
 
 #include "http_private.h"
 
-static void free_key(EVP_PKEY **key) { EVP_PKEY_free(*key); }
-static void free_cert(X509 **cert) { X509_free(*cert); }
-static void free_bio(BIO **bio) { BIO_free(*bio); }
+static void free_key(EVP_PKEY **key) {
+    EVP_PKEY_free(*key);
+}
+static void free_cert(X509 **cert) {
+    X509_free(*cert);
+}
+static void free_bio(BIO **bio) {
+    BIO_free(*bio);
+}
 
 enum { CERT_NAMES_MAX = 32, CERT_FILE_BYTES_MAX = 1024 * 1024 };
 
@@ -30,11 +36,13 @@ static bool is_ip(const char *name) {
     return inet_pton(AF_INET, name, bytes) == 1 || inet_pton(AF_INET6, name, bytes) == 1;
 }
 
-/* Names go into a list whose separator is a comma: only what a host name may hold is let through. */
+/* Names go into a list whose separator is a comma: only what a host name may hold is let through.
+ */
 static bool is_host_name(const char *name) {
     size_t len = strlen(name);
     return len > 0 && len <= 253 &&
-           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.*_") == len;
+           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.*_") ==
+               len;
 }
 
 static enum status add_names(X509 *cert, X509V3_CTX *ctx, const char *const *names, size_t count,
@@ -44,7 +52,8 @@ static enum status add_names(X509 *cert, X509V3_CTX *ctx, const char *const *nam
         bool ip = is_ip(names[i]);
         if (!ip && !is_host_name(names[i])) {
             buf_free(&list);
-            return err_set(err, ST_INVALID, "\"%s\" is not a host name", "“%s” 不是主机名", names[i]);
+            return err_set(err, ST_INVALID, "\"%s\" is not a host name", "“%s” 不是主机名",
+                           names[i]);
         }
         buf_printf(&list, "%s%s:%s", i > 0 ? "," : "", ip ? "IP" : "DNS", names[i]);
     }
@@ -54,11 +63,11 @@ static enum status add_names(X509 *cert, X509V3_CTX *ctx, const char *const *nam
 }
 
 static bool set_subject(X509 *cert, const char *name) {
-    char common[65] = {0};               /* a common name has at most 64 characters */
+    char common[65] = {0}; /* a common name has at most 64 characters */
     memcpy(common, name, strnlen(name, sizeof common - 1));
     X509_NAME *subject = X509_get_subject_name(cert);
-    return X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)common, -1,
-                                      -1, 0) == 1 &&
+    return X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)common,
+                                      -1, -1, 0) == 1 &&
            X509_set_issuer_name(cert, subject) == 1;
 }
 
@@ -85,7 +94,8 @@ static enum status fill_certificate(X509 *cert, EVP_PKEY *key, const char *const
     TRY(add_extension(cert, &ctx, NID_ext_key_usage, "serverAuth", err));
     TRY(add_extension(cert, &ctx, NID_subject_key_identifier, "hash", err));
     TRY(add_names(cert, &ctx, names, count, err));
-    if (X509_sign(cert, key, EVP_sha256()) == 0) return http_tls_err(ST_INTERNAL, "certificate", err);
+    if (X509_sign(cert, key, EVP_sha256()) == 0)
+        return http_tls_err(ST_INTERNAL, "certificate", err);
     return ST_OK;
 }
 
@@ -105,7 +115,8 @@ enum status http_make_certificate(const char *const *host_names, size_t count, u
     SCOPED(free_cert) X509 *cert = X509_new();
     SCOPED(free_bio) BIO *key_pem = BIO_new(BIO_s_secmem());
     SCOPED(free_bio) BIO *cert_pem = BIO_new(BIO_s_mem());
-    if (key == NULL || cert == NULL || key_pem == NULL || cert_pem == NULL) return err_no_memory(err);
+    if (key == NULL || cert == NULL || key_pem == NULL || cert_pem == NULL)
+        return err_no_memory(err);
     TRY(fill_certificate(cert, key, host_names, count, days, err));
     if (PEM_write_bio_PrivateKey(key_pem, key, NULL, NULL, 0, NULL, NULL) != 1 ||
         PEM_write_bio_X509(cert_pem, cert) != 1)

@@ -1,5 +1,5 @@
-/* Bodies in chunks (RFC 9112, 7.1), for clients that do not know the length beforehand. As strict as the
- * head: lines end in CRLF and are short, so that no two readers see different bodies. */
+/* Bodies in chunks (RFC 9112, 7.1), for clients that do not know the length beforehand. As strict
+ * as the head: lines end in CRLF and are short, so that no two readers see different bodies. */
 #include <string.h>
 
 #include "http_private.h"

@@ -1,8 +1,8 @@
-/* One connection: bytes in, requests out, replies back, within its time limits. All of it runs on the
- * thread of the connection's loop.
+/* One connection: bytes in, requests out, replies back, within its time limits. All of it runs on
+ * the thread of the connection's loop.
  *
- * Functions that find the connection finished only set dead; the one that libevent or the loop called
- * frees it at its end (settle), so that nothing on the way works with freed memory. */
+ * Functions that find the connection finished only set dead; the one that libevent or the loop
+ * called frees it at its end (settle), so that nothing on the way works with freed memory. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -16,7 +16,9 @@
 
 enum { RECEIVED_NOTHING = 0, RECEIVED_END = -1, RECEIVED_ERROR = -2 };
 
-int64_t http_now_ms(void) { return platform_mono_ms(); }
+int64_t http_now_ms(void) {
+    return platform_mono_ms();
+}
 
 static const struct http_limits *limits_of(const struct http_conn *conn) {
     return &conn->loop->server->config.limits;
@@ -54,7 +56,9 @@ static ssize_t transmit(struct http_conn *conn, const uint8_t *from, size_t byte
     return reason == SSL_ERROR_WANT_WRITE || reason == SSL_ERROR_WANT_READ ? 0 : -1;
 }
 
-static bool has_out(const struct http_conn *conn) { return conn->out_at < conn->out.len; }
+static bool has_out(const struct http_conn *conn) {
+    return conn->out_at < conn->out.len;
+}
 
 static void flush(struct http_conn *conn) {
     while (!conn->dead && has_out(conn)) {
@@ -145,7 +149,8 @@ static void watch(struct http_conn *conn) {
 
 /* ------------------------------------------------------------------ requests */
 
-/* Answers what cannot be taken, and ends the connection: where the next request begins is not known. */
+/* Answers what cannot be taken, and ends the connection: where the next request begins is not
+ * known. */
 static void refuse(struct http_conn *conn, int code) {
     http_build_problem(conn->request, code, true, &conn->out);
     if (conn->request != NULL) http_request_free(conn->request);
@@ -193,7 +198,7 @@ static int take_body(struct http_conn *conn) {
     } else {
         buf_put(&request->body, conn->in.data, bytes);
     }
-    if (request->body.failed) return 503;        /* it is within the limit, so memory is exhausted */
+    if (request->body.failed) return 503; /* it is within the limit, so memory is exhausted */
     if (bytes > 0) consume(conn, bytes);
     return 0;
 }
@@ -234,7 +239,8 @@ static void dispatch(struct http_conn *conn) {
 
 /* One step from input towards a reply. false when there is nothing to do before more happens. */
 static bool take_request(struct http_conn *conn) {
-    if (conn->dead || conn->state != HTTP_READING || conn->close_after || has_out(conn)) return false;
+    if (conn->dead || conn->state != HTTP_READING || conn->close_after || has_out(conn))
+        return false;
     if (conn->request == NULL) {
         if (!take_head(conn)) return false;
         if (conn->request == NULL) return true;
@@ -309,8 +315,10 @@ static void conn_free(struct http_conn *conn) {
     event_del(&conn->write_event);
     event_del(&conn->timer_event);
     if (conn->next != NULL) conn->next->prev = conn->prev;
-    if (conn->prev != NULL) conn->prev->next = conn->next;
-    else loop->conns = conn->next;
+    if (conn->prev != NULL)
+        conn->prev->next = conn->next;
+    else
+        loop->conns = conn->next;
     let_go(conn);
     SSL_free(conn->ssl);
     close(conn->fd);
@@ -378,8 +386,10 @@ static void on_read(evutil_socket_t fd, short what, void *ctx) {
     (void)what;
     struct http_conn *conn = ctx;
     if (conn->state == HTTP_HANDSHAKE) handshake(conn);
-    if (conn->state == HTTP_LINGERING) drop_input(conn);
-    else if (!conn->dead && conn->state != HTTP_HANDSHAKE) fill(conn);
+    if (conn->state == HTTP_LINGERING)
+        drop_input(conn);
+    else if (!conn->dead && conn->state != HTTP_HANDSHAKE)
+        fill(conn);
     settle(conn);
 }
 
@@ -433,7 +443,7 @@ void http_conn_open(struct http_loop *loop, int fd, const char *peer) {
         atomic_fetch_sub(&loop->server->connections, 1);
         return;
     }
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  /* Unix sockets have none */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* Unix sockets have none */
     conn->loop = loop;
     conn->fd = fd;
     conn->state = HTTP_READING;
@@ -466,14 +476,19 @@ void http_conn_answer(struct http_request *request) {
 
 void http_conn_park(struct http_request *request, const struct http_park *park) {
     request->park = *park;
-    if (request->conn == NULL || request->loop->stopping) end_park(request);
-    else arm_timer(request->conn);
+    if (request->conn == NULL || request->loop->stopping)
+        end_park(request);
+    else
+        arm_timer(request->conn);
 }
 
 void http_conn_stop(struct http_conn *conn) {
-    if (conn->state == HTTP_WORKING) end_park(conn->request);
-    else if (conn->state != HTTP_READING) conn->dead = true;
-    else step(conn);
+    if (conn->state == HTTP_WORKING)
+        end_park(conn->request);
+    else if (conn->state != HTTP_READING)
+        conn->dead = true;
+    else
+        step(conn);
     settle(conn);
 }
 

@@ -1,6 +1,6 @@
-/* One thread's loop, and what other threads send to it: replies, parkings, new connections, timers. They
- * put it in a list under the loop's mutex and ring its bell, once until it is heard. So libevent needs
- * no locks at all. */
+/* One thread's loop, and what other threads send to it: replies, parkings, new connections, timers.
+ * They put it in a list under the loop's mutex and ring its bell, once until it is heard. So
+ * libevent needs no locks at all. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -21,8 +21,10 @@ void http_loop_send(struct http_request *request) {
     if (!request->queued) {
         request->queued = true;
         request->queue_next = NULL;
-        if (loop->queue_last != NULL) loop->queue_last->queue_next = request;
-        else loop->queue_first = request;
+        if (loop->queue_last != NULL)
+            loop->queue_last->queue_next = request;
+        else
+            loop->queue_first = request;
         loop->queue_last = request;
     }
     ring(loop);
@@ -56,13 +58,16 @@ enum status http_after(struct http_server *server, int64_t ms, http_job *job, vo
     return ST_OK;
 }
 
-/* ------------------------------------------------------------------ receiving; the loop's thread */
+/* ------------------------------------------------------------------ receiving; the loop's thread
+ */
 
 static void drop_timer(struct http_timer *timer) {
     event_del(&timer->event);
     if (timer->next != NULL) timer->next->prev = timer->prev;
-    if (timer->prev != NULL) timer->prev->next = timer->next;
-    else timer->loop->timers = timer->next;
+    if (timer->prev != NULL)
+        timer->prev->next = timer->next;
+    else
+        timer->loop->timers = timer->next;
     free(timer);
 }
 
@@ -112,8 +117,10 @@ static bool receive_one(struct http_loop *loop) {
     struct http_park park = request->park_asked;
     request->queued = request->has_park = false;
     platform_release(loop->mutex);
-    if (has_reply) http_conn_answer(request);
-    else http_conn_park(request, &park);
+    if (has_reply)
+        http_conn_answer(request);
+    else
+        http_conn_park(request, &park);
     return true;
 }
 
@@ -160,8 +167,10 @@ static void on_bell(evutil_socket_t fd, short what, void *ctx) {
     }
     for (struct http_timer *next; timer != NULL; timer = next) {
         next = timer->next;
-        if (loop->stopping) free(timer);
-        else arm(loop, timer);
+        if (loop->stopping)
+            free(timer);
+        else
+            arm(loop, timer);
     }
     while (receive_one(loop)) continue;
     http_loop_check_end(loop);
@@ -186,7 +195,8 @@ enum status http_loop_open(struct http_loop *loop, struct http_server *server, s
         loop->base = event_base_new_with_config(config);
         event_config_free(config);
     }
-    if (loop->mutex == NULL || loop->scratch == NULL || loop->base == NULL) return err_no_memory(err);
+    if (loop->mutex == NULL || loop->scratch == NULL || loop->base == NULL)
+        return err_no_memory(err);
     TRY(platform_bell_open(&loop->bell, err));
     event_assign(&loop->bell_event, loop->base, loop->bell.read_fd, EV_READ | EV_PERSIST, on_bell,
                  loop);

@@ -1,5 +1,6 @@
-/* Reads the head of a request (RFC 9112). Strict where leniency lets two readers of the same bytes see
- * different requests: lines end in CRLF, one length only, no folded fields, no blank before the colon. */
+/* Reads the head of a request (RFC 9112). Strict where leniency lets two readers of the same bytes
+ * see different requests: lines end in CRLF, one length only, no folded fields, no blank before the
+ * colon. */
 #include <string.h>
 #include <strings.h>
 
@@ -29,7 +30,7 @@ static char *cut_line(char **rest, char *end) {
     if (cr == NULL || cr + 1 >= end || cr[1] != '\n') return NULL;
     *cr = 0;
     *rest = cr + 2;
-    if (strlen(line) != (size_t)(cr - line)) return NULL;        /* a zero inside */
+    if (strlen(line) != (size_t)(cr - line)) return NULL; /* a zero inside */
     for (const char *at = line; *at; at++)
         if (((uint8_t)*at < 0x20 && *at != '\t') || *at == 0x7f) return NULL;
     return line;
@@ -82,7 +83,7 @@ static bool parse_field(char *line, struct http_field *out) {
     char *colon = strchr(line, ':');
     if (colon == NULL) return false;
     *colon = 0;
-    if (!is_token(line)) return false;           /* also refuses a folded line, which begins blank */
+    if (!is_token(line)) return false; /* also refuses a folded line, which begins blank */
     *out = (struct http_field){line, trim_blanks(colon + 1)};
     return true;
 }
@@ -124,8 +125,10 @@ static int parse_framing(struct http_request *request) {
         } else if (strcasecmp(name, "Host") == 0) {
             hosts++;
         } else if (strcasecmp(name, "Connection") == 0) {
-            if (list_has(value, "close")) request->keep_alive = false;
-            else if (request->is_old && list_has(value, "keep-alive")) request->keep_alive = true;
+            if (list_has(value, "close"))
+                request->keep_alive = false;
+            else if (request->is_old && list_has(value, "keep-alive"))
+                request->keep_alive = true;
         } else if (strcasecmp(name, "Expect") == 0) {
             if (strcasecmp(value, "100-continue") != 0) return 417;
             request->expects_continue = !request->is_old;
@@ -158,19 +161,44 @@ const char *http_reason(int code) {
         int code;
         const char *text;
     } rows[] = {
-        {200, "OK"}, {201, "Created"}, {202, "Accepted"}, {204, "No Content"},
-        {206, "Partial Content"}, {207, "Multi-Status"}, {301, "Moved Permanently"},
-        {302, "Found"}, {303, "See Other"}, {304, "Not Modified"}, {307, "Temporary Redirect"},
-        {308, "Permanent Redirect"}, {400, "Bad Request"}, {401, "Unauthorized"},
-        {403, "Forbidden"}, {404, "Not Found"}, {405, "Method Not Allowed"},
-        {406, "Not Acceptable"}, {408, "Request Timeout"}, {409, "Conflict"}, {410, "Gone"},
-        {411, "Length Required"}, {412, "Precondition Failed"}, {413, "Content Too Large"},
-        {415, "Unsupported Media Type"}, {416, "Range Not Satisfiable"},
-        {417, "Expectation Failed"}, {422, "Unprocessable Content"}, {426, "Upgrade Required"},
-        {428, "Precondition Required"}, {429, "Too Many Requests"},
-        {431, "Request Header Fields Too Large"}, {499, "Client Closed Request"},
-        {500, "Internal Server Error"}, {501, "Not Implemented"}, {503, "Service Unavailable"},
-        {505, "HTTP Version Not Supported"}, {507, "Insufficient Storage"},
+        {200, "OK"},
+        {201, "Created"},
+        {202, "Accepted"},
+        {204, "No Content"},
+        {206, "Partial Content"},
+        {207, "Multi-Status"},
+        {301, "Moved Permanently"},
+        {302, "Found"},
+        {303, "See Other"},
+        {304, "Not Modified"},
+        {307, "Temporary Redirect"},
+        {308, "Permanent Redirect"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {406, "Not Acceptable"},
+        {408, "Request Timeout"},
+        {409, "Conflict"},
+        {410, "Gone"},
+        {411, "Length Required"},
+        {412, "Precondition Failed"},
+        {413, "Content Too Large"},
+        {415, "Unsupported Media Type"},
+        {416, "Range Not Satisfiable"},
+        {417, "Expectation Failed"},
+        {422, "Unprocessable Content"},
+        {426, "Upgrade Required"},
+        {428, "Precondition Required"},
+        {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"},
+        {499, "Client Closed Request"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {503, "Service Unavailable"},
+        {505, "HTTP Version Not Supported"},
+        {507, "Insufficient Storage"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
         if (rows[i].code == code) return rows[i].text;

@@ -22,11 +22,13 @@
 #include "syncd/platform/platform.h"
 
 enum {
-    HTTP_FIELDS_MAX = 64,                /* browsers behind proxies send about 30 */
-    HTTP_SCRATCH_BYTES = 64 * 1024,      /* one read; belongs to the loop, not to a connection */
-    HTTP_READS_MAX = 8,                  /* per event, so that one fast client does not hold the loop */
-    HTTP_LINGER_BYTES_MAX = 4 << 20,     /* read and dropped behind an early refusal, so that the client */
-    HTTP_LINGER_MS = 2000,               /*   gets to read the refusal before the connection is reset */
+    HTTP_FIELDS_MAX = 64,           /* browsers behind proxies send about 30 */
+    HTTP_SCRATCH_BYTES = 64 * 1024, /* one read; belongs to the loop, not to a connection */
+    HTTP_READS_MAX = 8,             /* per event, so that one fast client does not hold the loop */
+    /* Read and dropped behind an early refusal, so that the client gets to read the refusal before
+     * the connection is reset. */
+    HTTP_LINGER_BYTES_MAX = 4 << 20,
+    HTTP_LINGER_MS = 2000,
     HTTP_PEER_BYTES = 64
 };
 
@@ -40,29 +42,29 @@ enum http_conn_state { HTTP_HANDSHAKE, HTTP_READING, HTTP_WORKING, HTTP_LINGERIN
 
 struct http_conn {
     struct http_loop *loop;
-    struct http_conn *next, *prev;       /* of the loop */
+    struct http_conn *next, *prev; /* of the loop */
     int fd;
-    SSL *ssl;                            /* NULL: plain */
+    SSL *ssl; /* NULL: plain */
     struct event read_event, write_event, timer_event;
     enum http_conn_state state;
-    struct buf in;                       /* read, not yet understood */
-    struct buf out;                      /* to be written, from out_at on */
+    struct buf in;  /* read, not yet understood */
+    struct buf out; /* to be written, from out_at on */
     size_t out_at;
-    struct http_request *request;        /* whose body is being read, or that is in hand */
-    int64_t timer_ms;                    /* when the timer goes off; INT64_MAX: it is off */
-    int64_t since_ms;                    /* when the present state, head or body began */
-    int64_t write_ms;                    /* when writing had to wait; 0: it does not */
+    struct http_request *request; /* whose body is being read, or that is in hand */
+    int64_t timer_ms;             /* when the timer goes off; INT64_MAX: it is off */
+    int64_t since_ms;             /* when the present state, head or body began */
+    int64_t write_ms;             /* when writing had to wait; 0: it does not */
     size_t lingered;
-    bool reading, writing;               /* which events are on */
-    bool input_ended;                    /* the client said that it sends no more */
-    bool close_after;                    /* once out is written */
-    bool dead;                           /* freed when the event that runs now is done */
+    bool reading, writing; /* which events are on */
+    bool input_ended;      /* the client said that it sends no more */
+    bool close_after;      /* once out is written */
+    bool dead;             /* freed when the event that runs now is done */
     char peer[HTTP_PEER_BYTES];
 };
 
 /* Where in a body of chunks the reading is. */
 enum http_chunk_state {
-    HTTP_CHUNK_NONE,                     /* the body has a length instead */
+    HTTP_CHUNK_NONE, /* the body has a length instead */
     HTTP_CHUNK_SIZE,
     HTTP_CHUNK_DATA,
     HTTP_CHUNK_DATA_END,
@@ -78,21 +80,21 @@ struct http_park {
 
 struct http_request {
     struct http_loop *loop;
-    struct http_conn *conn;              /* loop thread only; NULL when the client is gone */
-    struct http_request *live_next, *live_prev;  /* loop thread only: all that are not freed */
+    struct http_conn *conn;                     /* loop thread only; NULL when the client is gone */
+    struct http_request *live_next, *live_prev; /* loop thread only: all that are not freed */
 
-    char *text;                          /* the head, cut up by zeros; the strings below point into it */
+    char *text; /* the head, cut up by zeros; the strings below point into it */
     const char *method, *path, *query;
     struct http_field *fields;
     size_t count;
     struct buf body;
-    size_t body_bytes;                   /* as announced; 0 for chunks */
+    size_t body_bytes; /* as announced; 0 for chunks */
     enum http_chunk_state chunk;
     size_t chunk_left, trailer_bytes;
     bool is_head, is_old, keep_alive, expects_continue, from_proxy, is_tls;
     char peer[HTTP_PEER_BYTES];
 
-    struct buf wire;                     /* the reply */
+    struct buf wire; /* the reply */
     bool wire_closes, answered_here;
     atomic_bool answered, gone;
 
@@ -100,20 +102,20 @@ struct http_request {
     struct http_request *queue_next;
     bool queued, has_reply, has_park;
     struct http_park park_asked;
-    struct http_park park;               /* loop thread only; on_end NULL: not parked */
+    struct http_park park; /* loop thread only; on_end NULL: not parked */
 
-    struct http_request *work_next;      /* under the workers' mutex */
+    struct http_request *work_next; /* under the workers' mutex */
     http_handler *work;
     void *work_ctx;
 };
 
-struct http_arrival {                    /* an accepted connection on its way to its loop */
+struct http_arrival { /* an accepted connection on its way to its loop */
     struct http_arrival *next;
     int fd;
     char peer[HTTP_PEER_BYTES];
 };
 
-struct http_timer {                      /* of http_after */
+struct http_timer { /* of http_after */
     struct http_timer *next, *prev;
     struct http_loop *loop;
     struct event event;
@@ -126,18 +128,18 @@ struct http_loop {
     struct http_server *server;
     struct event_base *base;
     struct platform_thread *thread;
-    uint64_t self;                       /* names the loop's thread */
+    uint64_t self; /* names the loop's thread */
     struct platform_bell bell;
     struct event bell_event, grace_event;
     struct http_conn *conns;
     struct http_request *live;
-    struct http_request *dispatching;    /* whose handler runs now */
-    struct http_timer *timers;           /* armed */
+    struct http_request *dispatching; /* whose handler runs now */
+    struct http_timer *timers;        /* armed */
     bool stopping;
-    uint8_t *scratch;                    /* [HTTP_SCRATCH_BYTES] */
+    uint8_t *scratch; /* [HTTP_SCRATCH_BYTES] */
 
-    struct platform_mutex *mutex;        /* guards what other threads send */
-    bool rung;                           /* the bell has been rung and not yet heard */
+    struct platform_mutex *mutex; /* guards what other threads send */
+    bool rung;                    /* the bell has been rung and not yet heard */
     struct http_request *queue_first, *queue_last;
     struct http_arrival *arrivals;
     struct http_timer *new_timers;
@@ -170,14 +172,14 @@ struct http_server {
 /* http_parse.c */
 /* Bytes of the head, the empty line included, at the start of in; 0 when it is not complete. */
 size_t http_head_length(struct slice in);
-/* Understands request->text, which holds head_bytes and is cut up by it. Returns 0, or the code to refuse
- * it with. */
+/* Understands request->text, which holds head_bytes and is cut up by it. Returns 0, or the code to
+ * refuse it with. */
 int http_parse_head(struct http_request *request, size_t head_bytes);
 const char *http_reason(int code);
 
 /* http_chunk.c */
-/* Takes what is there of a body in chunks off in: *out_used bytes; request->chunk says whether that was
- * all. Returns 0, or the code to refuse the request with. */
+/* Takes what is there of a body in chunks off in: *out_used bytes; request->chunk says whether that
+ * was all. Returns 0, or the code to refuse the request with. */
 int http_take_chunks(struct http_request *request, struct slice in, size_t *out_used);
 
 /* http_request.c */
@@ -190,34 +192,36 @@ void http_build_problem(const struct http_request *request, int code, bool close
 
 /* http_conn.c; loop thread only */
 void http_conn_open(struct http_loop *loop, int fd, const char *peer);
-void http_conn_answer(struct http_request *request);     /* its wire is ready; frees the request */
+void http_conn_answer(struct http_request *request); /* its wire is ready; frees the request */
 void http_conn_park(struct http_request *request, const struct http_park *park);
-void http_conn_stop(struct http_conn *conn);             /* the server stops: ends when it can */
-void http_conn_cut(struct http_conn *conn);              /* now */
+void http_conn_stop(struct http_conn *conn); /* the server stops: ends when it can */
+void http_conn_cut(struct http_conn *conn);  /* now */
 int64_t http_now_ms(void);
 
 /* http_loop.c */
-enum status http_loop_open(struct http_loop *loop, struct http_server *server, struct err *err) NODISCARD;
+enum status http_loop_open(struct http_loop *loop, struct http_server *server,
+                           struct err *err) NODISCARD;
 void http_loop_close(struct http_loop *loop);
-void http_loop_run(void *loop);          /* the thread */
-void http_loop_send(struct http_request *request);       /* tells about has_reply or has_park */
+void http_loop_run(void *loop);                    /* the thread */
+void http_loop_send(struct http_request *request); /* tells about has_reply or has_park */
 void http_loop_give(struct http_loop *loop, struct http_arrival *arrival);
 void http_loop_wake(struct http_loop *loop);
-void http_loop_check_end(struct http_loop *loop);        /* leaves the loop when all is done */
+void http_loop_check_end(struct http_loop *loop); /* leaves the loop when all is done */
 
 /* http_server.c */
-void http_accept_on(struct http_server *server);         /* on loop 0 */
+void http_accept_on(struct http_server *server); /* on loop 0 */
 void http_accept_off(struct http_server *server);
 
 /* http_tls.c */
-enum status http_tls_open(const char *cert_path, const char *key_path, SSL_CTX **out, struct err *err)
-    NODISCARD;
+enum status http_tls_open(const char *cert_path, const char *key_path, SSL_CTX **out,
+                          struct err *err) NODISCARD;
 /* Says what OpenSSL complained about. */
 enum status http_tls_err(enum status status, const char *what, struct err *err);
 
 /* http_work.c */
-enum status http_workers_start(struct http_workers *workers, unsigned count, struct err *err) NODISCARD;
-void http_workers_stop(struct http_workers *workers);    /* does what is queued, then joins */
+enum status http_workers_start(struct http_workers *workers, unsigned count,
+                               struct err *err) NODISCARD;
+void http_workers_stop(struct http_workers *workers); /* does what is queued, then joins */
 void http_workers_add(struct http_workers *workers, struct http_request *request);
 
 #endif

@@ -44,8 +44,10 @@ struct http_request *http_request_new(struct http_conn *conn, struct slice head)
 void http_request_free(struct http_request *request) {
     if (request->loop != NULL) {
         if (request->live_next != NULL) request->live_next->live_prev = request->live_prev;
-        if (request->live_prev != NULL) request->live_prev->live_next = request->live_next;
-        else request->loop->live = request->live_next;
+        if (request->live_prev != NULL)
+            request->live_prev->live_next = request->live_next;
+        else
+            request->loop->live = request->live_next;
     }
     buf_free(&request->body);
     buf_free(&request->wire);
@@ -54,11 +56,17 @@ void http_request_free(struct http_request *request) {
     free(request);
 }
 
-const char *http_method(const struct http_request *request) { return request->method; }
+const char *http_method(const struct http_request *request) {
+    return request->method;
+}
 
-const char *http_path(const struct http_request *request) { return request->path; }
+const char *http_path(const struct http_request *request) {
+    return request->path;
+}
 
-const char *http_query(const struct http_request *request) { return request->query; }
+const char *http_query(const struct http_request *request) {
+    return request->query;
+}
 
 const char *http_header(const struct http_request *request, const char *name) {
     for (size_t i = 0; i < request->count; i++)
@@ -66,7 +74,9 @@ const char *http_header(const struct http_request *request, const char *name) {
     return NULL;
 }
 
-struct slice http_body(const struct http_request *request) { return buf_slice(&request->body); }
+struct slice http_body(const struct http_request *request) {
+    return buf_slice(&request->body);
+}
 
 const char *http_peer(const struct http_request *request) {
     if (!request->from_proxy) return request->peer;
@@ -81,9 +91,13 @@ const char *http_peer(const struct http_request *request) {
     return comma;
 }
 
-bool http_is_tls(const struct http_request *request) { return request->is_tls; }
+bool http_is_tls(const struct http_request *request) {
+    return request->is_tls;
+}
 
-bool http_is_gone(const struct http_request *request) { return atomic_load(&request->gone); }
+bool http_is_gone(const struct http_request *request) {
+    return atomic_load(&request->gone);
+}
 
 void http_build_reply(const struct http_request *request, int code, const struct http_field *fields,
                       size_t count, struct slice body, bool closes, struct buf *out) {
@@ -97,17 +111,21 @@ void http_build_reply(const struct http_request *request, int code, const struct
         buf_put(out, "\r\n", 2);
     }
     if (!bodyless) buf_printf(out, "Content-Length: %zu\r\n", body.len);
-    if (closes) buf_put_text(out, "Connection: close\r\n");
-    else if (request != NULL && request->is_old) buf_put_text(out, "Connection: keep-alive\r\n");
+    if (closes)
+        buf_put_text(out, "Connection: close\r\n");
+    else if (request != NULL && request->is_old)
+        buf_put_text(out, "Connection: keep-alive\r\n");
     buf_put(out, "\r\n", 2);
     if (!bodyless && !(request != NULL && request->is_head)) buf_put_slice(out, body);
 }
 
-void http_build_problem(const struct http_request *request, int code, bool closes, struct buf *out) {
+void http_build_problem(const struct http_request *request, int code, bool closes,
+                        struct buf *out) {
     static const struct http_field fields[] = {{"Content-Type", "application/problem+json"}};
     char body[160];
-    int len = snprintf(body, sizeof body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d}",
-                       http_reason(code), code);
+    int len =
+        snprintf(body, sizeof body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d}",
+                 http_reason(code), code);
     assert(len > 0 && (size_t)len < sizeof body);
     http_build_reply(request, code, fields, 1, slice_of(body, (size_t)len), closes, out);
 }
@@ -115,7 +133,7 @@ void http_build_problem(const struct http_request *request, int code, bool close
 /* The reply is made by the thread that answers; the loop only writes it. */
 static void begin_reply(struct http_request *request) {
     bool before = atomic_exchange(&request->answered, true);
-    assert(!before);                     /* two replies to one request */
+    assert(!before); /* two replies to one request */
     request->wire_closes = !request->keep_alive || http_is_stopping(request->loop->server);
 }
 
@@ -124,7 +142,7 @@ static void end_reply(struct http_request *request) {
     bool in_handler = platform_thread_self() == loop->self && loop->dispatching == request;
     platform_lock(loop->mutex);
     if (in_handler && !request->queued) {
-        request->answered_here = true;   /* sent when the handler returns */
+        request->answered_here = true; /* sent when the handler returns */
         platform_release(loop->mutex);
         return;
     }
@@ -132,8 +150,8 @@ static void end_reply(struct http_request *request) {
     http_loop_send(request);
 }
 
-void http_reply(struct http_request *request, int code, const struct http_field *fields, size_t count,
-                struct slice body) {
+void http_reply(struct http_request *request, int code, const struct http_field *fields,
+                size_t count, struct slice body) {
     begin_reply(request);
     http_build_reply(request, code, fields, count, body, request->wire_closes, &request->wire);
     end_reply(request);

@@ -1,6 +1,7 @@
-/* Opening, starting and stopping the listener. Loop 0 accepts and hands the connections out in turn, so
- * that the loops carry the same load with few clients as well, and a second process that wants the
- * same port is told that it is taken (with SO_REUSEPORT it would quietly get half of the clients). */
+/* Opening, starting and stopping the listener. Loop 0 accepts and hands the connections out in
+ * turn, so that the loops carry the same load with few clients as well, and a second process that
+ * wants the same port is told that it is taken (with SO_REUSEPORT it would quietly get half of the
+ * clients). */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
@@ -16,9 +17,9 @@
 #include "http_private.h"
 
 enum {
-    ACCEPTS_MAX = 64,                    /* per event; the loop has connections of its own to serve */
-    LISTEN_BACKLOG = 1024,               /* two thousand laptops may come back at once */
-    ACCEPT_PAUSE_MS = 100,               /* without descriptors, accepting again at once would spin */
+    ACCEPTS_MAX = 64,      /* per event; the loop has connections of its own to serve */
+    LISTEN_BACKLOG = 1024, /* two thousand laptops may come back at once */
+    ACCEPT_PAUSE_MS = 100, /* without descriptors, accepting again at once would spin */
     LOOPS_MAX = 64,
     WORKERS_MAX = 256
 };
@@ -27,9 +28,12 @@ enum {
 
 static enum status socket_err(int number, const char *what, struct err *err) {
     enum status status = ST_INTERNAL;
-    if (number == EADDRINUSE) status = ST_BUSY;
-    else if (number == EACCES || number == EPERM) status = ST_DENIED;
-    else if (number == EADDRNOTAVAIL || number == ENOENT) status = ST_NOT_FOUND;
+    if (number == EADDRINUSE)
+        status = ST_BUSY;
+    else if (number == EACCES || number == EPERM)
+        status = ST_DENIED;
+    else if (number == EADDRNOTAVAIL || number == ENOENT)
+        status = ST_NOT_FOUND;
     char text[128];
     const char *reason = strerror_r(number, text, sizeof text);
     return err_set(err, status, "cannot listen at %s: %s", "无法监听 %s：%s", what, reason);
@@ -62,7 +66,8 @@ static enum status listen_tcp(struct http_server *server, struct err *err) {
     const char *host = server->config.host;
     const char *what = host != NULL ? host : "*";
     snprintf(service, sizeof service, "%u", server->config.port);
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     struct addrinfo *found = NULL;
     int result = getaddrinfo(host, service, &hints, &found);
     if (result != 0)
@@ -73,7 +78,8 @@ static enum status listen_tcp(struct http_server *server, struct err *err) {
     for (int pass = 0; pass < 2 && server->listen_fd < 0; pass++)
         for (struct addrinfo *at = found; at != NULL && server->listen_fd < 0; at = at->ai_next)
             if ((at->ai_family == AF_INET6) == ((pass == 0) == (host == NULL)))
-                number = bind_listen(at->ai_addr, at->ai_addrlen, at->ai_family, &server->listen_fd);
+                number =
+                    bind_listen(at->ai_addr, at->ai_addrlen, at->ai_family, &server->listen_fd);
     freeaddrinfo(found);
     if (server->listen_fd < 0) return socket_err(number, what, err);
     server->port = bound_port(server->listen_fd);
@@ -99,8 +105,8 @@ static enum status listen_unix(struct http_server *server, struct err *err) {
                        "套接字路径过长：%s", path);
     memcpy(address.sun_path, path, len);
     if (is_left_behind(&address)) unlink(path);
-    int number = bind_listen((const struct sockaddr *)&address, sizeof address, AF_UNIX,
-                             &server->listen_fd);
+    int number =
+        bind_listen((const struct sockaddr *)&address, sizeof address, AF_UNIX, &server->listen_fd);
     if (number != 0) return socket_err(number, path, err);
     /* The proxy runs as another user of the same group. */
     if (chmod(path, 0660) != 0) return socket_err(errno, path, err);
@@ -115,8 +121,10 @@ static void peer_text(const struct sockaddr_storage *address, char out[HTTP_PEER
         inet_ntop(AF_INET, &((const struct sockaddr_in *)address)->sin_addr, out, HTTP_PEER_BYTES);
     } else if (address->ss_family == AF_INET6) {
         const struct in6_addr *ip = &((const struct sockaddr_in6 *)address)->sin6_addr;
-        if (IN6_IS_ADDR_V4MAPPED(ip)) inet_ntop(AF_INET, &ip->s6_addr[12], out, HTTP_PEER_BYTES);
-        else inet_ntop(AF_INET6, ip, out, HTTP_PEER_BYTES);
+        if (IN6_IS_ADDR_V4MAPPED(ip))
+            inet_ntop(AF_INET, &ip->s6_addr[12], out, HTTP_PEER_BYTES);
+        else
+            inet_ntop(AF_INET6, ip, out, HTTP_PEER_BYTES);
     }
 }
 
@@ -159,7 +167,8 @@ static void on_accept(evutil_socket_t listen_fd, short what, void *ctx) {
         struct sockaddr_storage address = {0};
         socklen_t len = sizeof address;
         char peer[HTTP_PEER_BYTES];
-        int fd = accept4(listen_fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd =
+            accept4(listen_fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0 && (errno == ECONNABORTED || errno == EINTR)) continue;
         if (fd < 0) {
             if (is_exhausted(errno)) pause_accepting(server);
@@ -242,7 +251,9 @@ enum status http_open(const struct http_config *config, struct http_server **out
     return ST_OK;
 }
 
-uint16_t http_port(const struct http_server *server) { return server->port; }
+uint16_t http_port(const struct http_server *server) {
+    return server->port;
+}
 
 enum status http_start(struct http_server *server, struct err *err) {
     TRY(http_workers_start(&server->workers, server->config.workers, err));
@@ -281,4 +292,6 @@ unsigned http_connections(const struct http_server *server) {
     return atomic_load(&server->connections);
 }
 
-bool http_is_stopping(const struct http_server *server) { return atomic_load(&server->stopping); }
+bool http_is_stopping(const struct http_server *server) {
+    return atomic_load(&server->stopping);
+}

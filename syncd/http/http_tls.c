@@ -47,10 +47,10 @@ enum status http_tls_open(const char *cert_path, const char *key_path, SSL_CTX *
                                  SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_set_read_ahead(tls, 1);              /* one read per record instead of two */
-    SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_OFF);     /* tickets need no memory here */
+    SSL_CTX_set_read_ahead(tls, 1); /* one read per record instead of two */
+    SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_OFF); /* tickets need no memory here */
     SSL_CTX_set_session_id_context(tls, context, sizeof context - 1);
-    SSL_CTX_set_num_tickets(tls, 1);             /* a laptop keeps one connection */
+    SSL_CTX_set_num_tickets(tls, 1); /* a laptop keeps one connection */
     SSL_CTX_set_alpn_select_cb(tls, choose_protocol, NULL);
     enum status status = load_pair(tls, cert_path, key_path, err);
     if (status != ST_OK) {

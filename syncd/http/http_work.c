@@ -1,5 +1,5 @@
-/* Worker threads: one queue, first come first served. The queue needs no limit of its own, because a
- * connection has one request in hand and connections are limited. */
+/* Worker threads: one queue, first come first served. The queue needs no limit of its own, because
+ * a connection has one request in hand and connections are limited. */
 #include <stdlib.h>
 
 #include "http_private.h"
@@ -40,8 +40,10 @@ enum status http_workers_start(struct http_workers *workers, unsigned count, str
 
 void http_workers_add(struct http_workers *workers, struct http_request *request) {
     platform_lock(workers->mutex);
-    if (workers->last != NULL) workers->last->work_next = request;
-    else workers->first = request;
+    if (workers->last != NULL)
+        workers->last->work_next = request;
+    else
+        workers->first = request;
     workers->last = request;
     platform_cond_signal(workers->cond);
     platform_release(workers->mutex);

@@ -2,7 +2,8 @@
  *
  * This folder is the only place, beside the listener's sockets in syncd/http, that knows POSIX. All
  * else asks here, so that another system needs another folder and nothing more. Paths are
- * zero-terminated UTF-8. Unless a comment says otherwise every function may be called from any thread.
+ * zero-terminated UTF-8. Unless a comment says otherwise every function may be called from any
+ * thread.
  */
 #ifndef ROADBOOK_PLATFORM_H
 #define ROADBOOK_PLATFORM_H
@@ -12,12 +13,12 @@
 /* ------------------------------------------------------------------ clocks and the real doors */
 
 /* Fills *out with the real world: wall clock, boot clock (counts sleep), the name of this boot, the
- * kernel's random numbers, and a log that writes lines "ts=... level=info <line>" to standard error.
- * Where the system does not name its boots, each call invents a name: edits then count as made
- * before a restart, which is the careful direction. ctx belongs to this folder. */
+ * kernel's random numbers, and a log that writes lines "ts=... level=info <line>" to standard
+ * error. Where the system does not name its boots, each call invents a name: edits then count as
+ * made before a restart, which is the careful direction. ctx belongs to this folder. */
 void platform_env(struct env *out);
 
-int64_t platform_mono_ms(void);      /* never steps; only differences mean something */
+int64_t platform_mono_ms(void); /* never steps; only differences mean something */
 int64_t platform_mono_us(void);
 void platform_sleep_ms(int64_t ms);
 
@@ -27,8 +28,8 @@ void platform_sleep_ms(int64_t ms);
  * Returns ST_NOT_FOUND, ST_DENIED, ST_TOO_LARGE (more than bytes_max), ST_DISK, ST_NO_MEMORY. */
 enum status platform_read_file(const char *path, size_t bytes_max, struct arena *mem,
                                struct slice *out, struct err *err) NODISCARD;
-/* Replaces the file as one step that survives a power cut: a reader sees the old or the new content.
- * Only this user may read it (mode 0600). */
+/* Replaces the file as one step that survives a power cut: a reader sees the old or the new
+ * content. Only this user may read it (mode 0600). */
 enum status platform_write_file_private(const char *path, struct slice content,
                                         struct err *err) NODISCARD;
 /* Makes the folder and its parents, for this user alone (0700). An existing folder is fine. */
@@ -49,18 +50,19 @@ struct platform_lock {
 /* Takes the lock that the file at path stands for, or returns ST_BUSY at once when another process
  * (or another lock of this one) has it. The file is made when missing and stays. Released by
  * platform_unlock, or by the system when the process ends. */
-enum status platform_lock_try(const char *path, struct platform_lock *out, struct err *err) NODISCARD;
+enum status platform_lock_try(const char *path, struct platform_lock *out,
+                              struct err *err) NODISCARD;
 void platform_unlock(struct platform_lock *lock);
 
 /* ------------------------------------------------------------------ watching a folder */
 
 struct platform_watch;
-/* Notices that something in the folder at path was made, written, renamed or removed. With polling, or
- * where the system has no notices, there is no descriptor and changes are found by looking: polling
- * is for network file systems, which only report the writes of this machine. */
+/* Notices that something in the folder at path was made, written, renamed or removed. With polling,
+ * or where the system has no notices, there is no descriptor and changes are found by looking:
+ * polling is for network file systems, which only report the writes of this machine. */
 enum status platform_watch_open(const char *path, bool polling, struct platform_watch **out,
                                 struct err *err) NODISCARD;
-int platform_watch_fd(const struct platform_watch *watch);      /* for platform_wait; -1: just drain */
+int platform_watch_fd(const struct platform_watch *watch); /* for platform_wait; -1: just drain */
 /* true when something has changed since the last call (or the opening). */
 bool platform_watch_drain(struct platform_watch *watch);
 void platform_watch_close(struct platform_watch *watch);
@@ -70,9 +72,9 @@ void platform_watch_close(struct platform_watch *watch);
 /* $ROADBOOK_HOME, else $XDG_DATA_HOME/roadbook, else ~/.local/share/roadbook. Not created.
  * Returns ST_NOT_FOUND when nothing says where home is. */
 enum status platform_data_dir(struct arena *mem, const char **out_path, struct err *err) NODISCARD;
-enum lang platform_lang(void);           /* Chinese when LC_ALL, LC_MESSAGES or LANG begins with zh */
+enum lang platform_lang(void); /* Chinese when LC_ALL, LC_MESSAGES or LANG begins with zh */
 bool platform_is_terminal(int fd);
-unsigned platform_terminal_columns(void);            /* $COLUMNS, the terminal's width, else 80 */
+unsigned platform_terminal_columns(void); /* $COLUMNS, the terminal's width, else 80 */
 /* East of Greenwich is positive; what the zone's rules say for that instant. */
 int platform_utc_offset_minutes(int64_t unix_ms);
 
@@ -80,18 +82,20 @@ int platform_utc_offset_minutes(int64_t unix_ms);
 
 enum platform_signal { PLATFORM_SIGNAL_NONE, PLATFORM_SIGNAL_STOP, PLATFORM_SIGNAL_RELOAD };
 /* From here on TERM and INT (stop) and HUP (reload) make *out_fd readable instead of ending the
- * process, and writing to a closed connection is an error instead of a signal. Once per process, from
- * main; the signals' dispositions belong to the process, so this is the one place with static state. */
+ * process, and writing to a closed connection is an error instead of a signal. Once per process,
+ * from main; the signals' dispositions belong to the process, so this is the one place with static
+ * state. */
 enum status platform_signals_open(int *out_fd, struct err *err) NODISCARD;
-enum platform_signal platform_signals_next(int fd);  /* NONE when no more are waiting */
+enum platform_signal platform_signals_next(int fd); /* NONE when no more are waiting */
 void platform_signals_close(int fd);
 
-/* Waits until one of fds[count] is readable. Negative descriptors are skipped, a negative timeout waits
- * for ever. *out_which is the first readable index, or count when the time was over first. */
+/* Waits until one of fds[count] is readable. Negative descriptors are skipped, a negative timeout
+ * waits for ever. *out_which is the first readable index, or count when the time was over first. */
 enum status platform_wait(const int fds[], size_t count, int64_t timeout_ms, size_t *out_which,
                           struct err *err) NODISCARD;
 
-/* Tells the service manager (systemd's protocol), such as "READY=1". Quietly nothing without one. */
+/* Tells the service manager (systemd's protocol), such as "READY=1". Quietly nothing without one.
+ */
 void platform_notify(const char *state);
 /* Raises the limit of open files towards want and returns what it is now. */
 uint64_t platform_raise_fd_limit(uint64_t want);
@@ -110,8 +114,8 @@ void platform_bell_close(struct platform_bell *bell);
 struct platform_mutex;
 struct platform_cond;
 struct platform_thread;
-struct platform_mutex *platform_mutex_new(void);         /* NULL when memory is exhausted */
-void platform_mutex_free(struct platform_mutex *mutex);  /* NULL is fine */
+struct platform_mutex *platform_mutex_new(void);        /* NULL when memory is exhausted */
+void platform_mutex_free(struct platform_mutex *mutex); /* NULL is fine */
 void platform_lock(struct platform_mutex *mutex);
 void platform_release(struct platform_mutex *mutex);
 struct platform_cond *platform_cond_new(void);
@@ -125,7 +129,7 @@ void platform_cond_broadcast(struct platform_cond *cond);
 /* A thread with all signals blocked, so that they reach main. Joined, and freed, by the caller. */
 enum status platform_thread_start(void (*run)(void *ctx), void *ctx, struct platform_thread **out,
                                   struct err *err) NODISCARD;
-void platform_thread_join(struct platform_thread *thread);   /* NULL is fine */
-uint64_t platform_thread_self(void);                     /* names the calling thread */
+void platform_thread_join(struct platform_thread *thread); /* NULL is fine */
+uint64_t platform_thread_self(void);                       /* names the calling thread */
 
 #endif

@@ -20,9 +20,13 @@ static int64_t clock_us(clockid_t clock) {
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-int64_t platform_mono_ms(void) { return clock_us(CLOCK_MONOTONIC) / 1000; }
+int64_t platform_mono_ms(void) {
+    return clock_us(CLOCK_MONOTONIC) / 1000;
+}
 
-int64_t platform_mono_us(void) { return clock_us(CLOCK_MONOTONIC); }
+int64_t platform_mono_us(void) {
+    return clock_us(CLOCK_MONOTONIC);
+}
 
 void platform_sleep_ms(int64_t ms) {
     struct timespec left = {ms / 1000, (long)(ms % 1000) * 1000000};
@@ -53,7 +57,9 @@ static void env_random(void *ctx, void *out, size_t bytes) {
 }
 
 /* The boot's name travels in ctx itself: computed once, and still no state anywhere. */
-static uint64_t env_boot_id(void *ctx) { return (uint64_t)(uintptr_t)ctx; }
+static uint64_t env_boot_id(void *ctx) {
+    return (uint64_t)(uintptr_t)ctx;
+}
 
 static uint64_t fnv1a(const char *text, size_t len) {
     uint64_t hash = 14695981039346656037u;

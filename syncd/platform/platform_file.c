@@ -1,5 +1,5 @@
-/* Files and folders. What must survive a power cut is written beside its place, synced, renamed over
- * it, and the folder synced too: on POSIX only that makes a replacement atomic and durable. */
+/* Files and folders. What must survive a power cut is written beside its place, synced, renamed
+ * over it, and the folder synced too: on POSIX only that makes a replacement atomic and durable. */
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -18,12 +18,18 @@ static void close_fd(int *fd) {
 
 enum status platform_errno(int number, const char *path, struct err *err) {
     enum status status = ST_DISK;
-    if (number == ENOENT || number == ENOTDIR) status = ST_NOT_FOUND;
-    else if (number == EACCES || number == EPERM || number == EROFS) status = ST_DENIED;
-    else if (number == EMFILE || number == ENFILE) status = ST_BUSY;
-    else if (number == ENOMEM) status = ST_NO_MEMORY;
-    else if (number == ENAMETOOLONG || number == EINVAL || number == EISDIR) status = ST_INVALID;
-    else if (number == EEXIST || number == ENOTEMPTY) status = ST_CONFLICT;
+    if (number == ENOENT || number == ENOTDIR)
+        status = ST_NOT_FOUND;
+    else if (number == EACCES || number == EPERM || number == EROFS)
+        status = ST_DENIED;
+    else if (number == EMFILE || number == ENFILE)
+        status = ST_BUSY;
+    else if (number == ENOMEM)
+        status = ST_NO_MEMORY;
+    else if (number == ENAMETOOLONG || number == EINVAL || number == EISDIR)
+        status = ST_INVALID;
+    else if (number == EEXIST || number == ENOTEMPTY)
+        status = ST_CONFLICT;
     char text[128];
     const char *reason = strerror_r(number, text, sizeof text);
     return err_set(err, status, "%s: %s", "%s：%s", path, reason);
@@ -66,9 +72,12 @@ static enum status sync_parent(const char *path, struct err *err) {
     if (len >= sizeof parent) return platform_errno(ENAMETOOLONG, path, err);
     memcpy(parent, path, len + 1);
     char *slash = strrchr(parent, '/');
-    if (slash == NULL) memcpy(parent, ".", 2);
-    else if (slash == parent) parent[1] = 0;
-    else *slash = 0;
+    if (slash == NULL)
+        memcpy(parent, ".", 2);
+    else if (slash == parent)
+        parent[1] = 0;
+    else
+        *slash = 0;
     SCOPED(close_fd) int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     /* Some file systems cannot sync a folder; they answer EINVAL and order renames themselves. */
     if (fd < 0 || (fsync(fd) != 0 && errno != EINVAL)) return platform_errno(errno, parent, err);
@@ -89,7 +98,7 @@ enum status platform_write_file_private(const char *path, struct slice content, 
     char beside[4096];
     int len = snprintf(beside, sizeof beside, "%s.XXXXXX", path);
     if (len < 0 || (size_t)len >= sizeof beside) return platform_errno(ENAMETOOLONG, path, err);
-    int fd = mkostemp(beside, O_CLOEXEC);    /* with mode 0600 */
+    int fd = mkostemp(beside, O_CLOEXEC); /* with mode 0600 */
     if (fd < 0) return platform_errno(errno, path, err);
     int number = write_all(fd, content);
     if (close(fd) != 0 && number == 0) number = errno;
@@ -116,7 +125,7 @@ enum status platform_make_dir(const char *path, struct err *err) {
         char kept = part[i];
         part[i] = 0;
         if (mkdir(part, 0700) != 0) {
-            int number = errno;      /* a parent may exist although we may not write above it */
+            int number = errno; /* a parent may exist although we may not write above it */
             if (!is_dir(part)) return platform_errno(number, part, err);
         }
         part[i] = kept;
@@ -176,6 +185,6 @@ enum status platform_lock_try(const char *path, struct platform_lock *out, struc
 }
 
 void platform_unlock(struct platform_lock *lock) {
-    if (lock->fd >= 0) close(lock->fd);      /* the lock goes with its descriptor */
+    if (lock->fd >= 0) close(lock->fd); /* the lock goes with its descriptor */
     lock->fd = -1;
 }

@@ -14,14 +14,15 @@
 
 #include "platform_private.h"
 
-/* A signal handler gets no context: the pipe's end that it writes to can only be found in a static. */
+/* A signal handler gets no context: the pipe's end that it writes to can only be found in a static.
+ */
 static _Atomic int signal_write_fd = -1;
 
 static void on_signal(int number) {
     int kept = errno;
     uint8_t byte = number == SIGHUP ? PLATFORM_SIGNAL_RELOAD : PLATFORM_SIGNAL_STOP;
     ssize_t written = write(atomic_load(&signal_write_fd), &byte, 1);
-    (void)written;                       /* a full pipe says already that there is something to do */
+    (void)written; /* a full pipe says already that there is something to do */
     errno = kept;
 }
 
@@ -63,11 +64,12 @@ void platform_signals_close(int fd) {
     close(fd);
 }
 
-enum { WAIT_FDS_MAX = 16 };              /* a program waits for signals, a watch and a bell */
+enum { WAIT_FDS_MAX = 16 }; /* a program waits for signals, a watch and a bell */
 
 enum status platform_wait(const int fds[], size_t count, int64_t timeout_ms, size_t *out_which,
                           struct err *err) {
-    if (count > WAIT_FDS_MAX) return err_set(err, ST_INTERNAL, "too many to wait for", "等待对象过多");
+    if (count > WAIT_FDS_MAX)
+        return err_set(err, ST_INTERNAL, "too many to wait for", "等待对象过多");
     struct pollfd polled[WAIT_FDS_MAX];
     for (size_t i = 0; i < count; i++) polled[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
     int64_t until = platform_mono_ms() + timeout_ms;
@@ -93,7 +95,7 @@ void platform_notify(const char *state) {
     size_t len = strlen(path);
     if (len >= sizeof to.sun_path) return;
     memcpy(to.sun_path, path, len);
-    if (path[0] == '@') to.sun_path[0] = 0;      /* a name in the abstract space begins with zero */
+    if (path[0] == '@') to.sun_path[0] = 0; /* a name in the abstract space begins with zero */
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return;
     socklen_t to_len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
@@ -121,7 +123,7 @@ enum status platform_bell_open(struct platform_bell *out, struct err *err) {
 
 void platform_bell_ring(const struct platform_bell *bell) {
     ssize_t written = write(bell->write_fd, "", 1);
-    (void)written;                       /* full: it rings already */
+    (void)written; /* full: it rings already */
 }
 
 void platform_bell_drain(const struct platform_bell *bell) {

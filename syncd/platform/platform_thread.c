@@ -1,5 +1,5 @@
-/* Threads, mutexes and conditions: thin names over POSIX threads. Misuse of a mutex is a fault of this
- * program, so it is asserted, not returned. */
+/* Threads, mutexes and conditions: thin names over POSIX threads. Misuse of a mutex is a fault of
+ * this program, so it is asserted, not returned. */
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
@@ -21,7 +21,9 @@ struct platform_thread {
     void *ctx;
 };
 
-static void must(int result) { assert(result == 0); }
+static void must(int result) {
+    assert(result == 0);
+}
 
 struct platform_mutex *platform_mutex_new(void) {
     struct platform_mutex *mutex = calloc(1, sizeof *mutex);
@@ -34,9 +36,13 @@ void platform_mutex_free(struct platform_mutex *mutex) {
     free(mutex);
 }
 
-void platform_lock(struct platform_mutex *mutex) { must(pthread_mutex_lock(&mutex->mutex)); }
+void platform_lock(struct platform_mutex *mutex) {
+    must(pthread_mutex_lock(&mutex->mutex));
+}
 
-void platform_release(struct platform_mutex *mutex) { must(pthread_mutex_unlock(&mutex->mutex)); }
+void platform_release(struct platform_mutex *mutex) {
+    must(pthread_mutex_unlock(&mutex->mutex));
+}
 
 /* Waits by the monotonic clock: a step of the wall clock must not stretch a wait. */
 struct platform_cond *platform_cond_new(void) {
@@ -71,7 +77,9 @@ bool platform_cond_wait_ms(struct platform_cond *cond, struct platform_mutex *mu
     return result == 0;
 }
 
-void platform_cond_signal(struct platform_cond *cond) { must(pthread_cond_signal(&cond->cond)); }
+void platform_cond_signal(struct platform_cond *cond) {
+    must(pthread_cond_signal(&cond->cond));
+}
 
 void platform_cond_broadcast(struct platform_cond *cond) {
     must(pthread_cond_broadcast(&cond->cond));
@@ -91,7 +99,7 @@ enum status platform_thread_start(void (*run)(void *ctx), void *ctx, struct plat
     thread->ctx = ctx;
     sigset_t all, before;
     sigfillset(&all);
-    must(pthread_sigmask(SIG_SETMASK, &all, &before));   /* a thread inherits the mask */
+    must(pthread_sigmask(SIG_SETMASK, &all, &before)); /* a thread inherits the mask */
     int number = pthread_create(&thread->thread, NULL, thread_main, thread);
     must(pthread_sigmask(SIG_SETMASK, &before, NULL));
     if (number != 0) {
@@ -108,4 +116,6 @@ void platform_thread_join(struct platform_thread *thread) {
     free(thread);
 }
 
-uint64_t platform_thread_self(void) { return (uint64_t)(uintptr_t)pthread_self(); }
+uint64_t platform_thread_self(void) {
+    return (uint64_t)(uintptr_t)pthread_self();
+}

@@ -18,9 +18,12 @@ enum status platform_data_dir(struct arena *mem, const char **out_path, struct e
     const char *xdg = variable("XDG_DATA_HOME");
     const char *home = variable("HOME");
     char *path;
-    if (given != NULL) path = arena_printf(mem, "%s", given);
-    else if (xdg != NULL && xdg[0] == '/') path = arena_printf(mem, "%s/roadbook", xdg);
-    else if (home != NULL) path = arena_printf(mem, "%s/.local/share/roadbook", home);
+    if (given != NULL)
+        path = arena_printf(mem, "%s", given);
+    else if (xdg != NULL && xdg[0] == '/')
+        path = arena_printf(mem, "%s/roadbook", xdg);
+    else if (home != NULL)
+        path = arena_printf(mem, "%s/.local/share/roadbook", home);
     else
         return err_set(err, ST_NOT_FOUND, "neither ROADBOOK_HOME nor HOME is set",
                        "未设置 ROADBOOK_HOME 或 HOME");
@@ -36,7 +39,9 @@ enum lang platform_lang(void) {
     return value != NULL && strncmp(value, "zh", 2) == 0 ? LANG_ZH : LANG_EN;
 }
 
-bool platform_is_terminal(int fd) { return isatty(fd) == 1; }
+bool platform_is_terminal(int fd) {
+    return isatty(fd) == 1;
+}
 
 unsigned platform_terminal_columns(void) {
     const char *given = variable("COLUMNS");

@@ -1,5 +1,5 @@
-/* Noticing that a folder's content changed: by the kernel's notices where it has them, else by looking
- * at sizes and times. */
+/* Noticing that a folder's content changed: by the kernel's notices where it has them, else by
+ * looking at sizes and times. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,11 +15,13 @@
 
 struct platform_watch {
     char *path;
-    int fd;                              /* of the notices; -1 when we look ourselves */
-    uint64_t seen;                       /* the folder's content as a number, when we look */
+    int fd;        /* of the notices; -1 when we look ourselves */
+    uint64_t seen; /* the folder's content as a number, when we look */
 };
 
-static uint64_t mix(uint64_t hash, uint64_t value) { return (hash ^ value) * 1099511628211u; }
+static uint64_t mix(uint64_t hash, uint64_t value) {
+    return (hash ^ value) * 1099511628211u;
+}
 
 static uint64_t entry_mark(int folder, const char *name) {
     struct stat info;
@@ -77,7 +79,9 @@ enum status platform_watch_open(const char *path, bool polling, struct platform_
     return ST_OK;
 }
 
-int platform_watch_fd(const struct platform_watch *watch) { return watch->fd; }
+int platform_watch_fd(const struct platform_watch *watch) {
+    return watch->fd;
+}
 
 bool platform_watch_drain(struct platform_watch *watch) {
     if (watch->fd < 0) {
