@@ -500,6 +500,16 @@ static const struct strict_row STRICT_ROWS[] = {
     {"a string without end", "s=" LIST ";nonce=\"%s\";keyid=\"12", false},
     {"a member without name", "s=" LIST ";nonce=\"%s\";keyid=\"12\",,a=()", false},
     {"nothing", "", false},
+    {"an empty nonce", "s=" LIST ";nonce=\"\";keyid=\"12\"", false},
+    {"an escaped nonce", "s=" LIST ";nonce=\"a\\\"b\";keyid=\"12\"", false},
+    {"a nonce that is too long",
+     "s=" LIST ";nonce=\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\";keyid=\"12\"", false},
+    {"a nonce without quotes", "s=" LIST ";nonce=5;keyid=\"12\"", false},
+    {"a device without quotes", "s=" LIST ";nonce=\"%s\";keyid=12", false},
+    {"a time twice", "s=" LIST ";nonce=\"%s\";keyid=\"12\";created=1;created=1", false},
+    {"a time without digits", "s=" LIST ";nonce=\"%s\";keyid=\"12\";created=", false},
+    {"a time before 1970", "s=" LIST ";nonce=\"%s\";keyid=\"12\";created=-1", false},
+    {"a parameter at the end", "s=" LIST ";nonce=\"%s\";keyid=\"12\";nonce=", false},
 };
 
 /* Signs with the right key what the row says, as a careless client would. */
@@ -536,15 +546,14 @@ TEST(only_the_one_form_of_a_signature_is_taken) {
     struct world w;
     struct err err = {0};
     world_open(&w);
-    for
-        EACH(row, STRICT_ROWS) {
-            struct session_http request;
-            const char *nonce = NULL;
-            CHECK_OK(strict_request(&w, row, &request, &err));
-            enum status status = session_server_round(&request, w.key, &w.mem, &nonce, &err);
-            CHECK_ROW_INT(row, status, row->fine ? ST_OK : ST_UNAUTHENTIC);
-            if (row->fine) CHECK_ROW_TEXT(row, nonce, "Tag_1234.5");
-        }
+    for EACH(row, STRICT_ROWS) {
+        struct session_http request;
+        const char *nonce = NULL;
+        CHECK_OK(strict_request(&w, row, &request, &err));
+        enum status status = session_server_round(&request, w.key, &w.mem, &nonce, &err);
+        CHECK_ROW_INT(row, status, row->fine ? ST_OK : ST_UNAUTHENTIC);
+        if (row->fine) CHECK_ROW_TEXT(row, nonce, "Tag_1234.5");
+    }
     world_close(&w);
 }
 
@@ -588,15 +597,14 @@ static const struct path_row PATH_ROWS[] = {
 };
 
 TEST(a_path_names_an_org_and_what_is_wanted) {
-    for
-        EACH(row, PATH_ROWS) {
-            char org[SESSION_ORG_BYTES_MAX + 1];
-            const char *what = NULL;
-            CHECK_ROW_INT(row, session_path(row->name, org, &what), row->fine);
-            if (!row->fine) continue;
-            CHECK_ROW_TEXT(row, org, row->org);
-            CHECK_ROW_TEXT(row, what, row->what);
-        }
+    for EACH(row, PATH_ROWS) {
+        char org[SESSION_ORG_BYTES_MAX + 1];
+        const char *what = NULL;
+        CHECK_ROW_INT(row, session_path(row->name, org, &what), row->fine);
+        if (!row->fine) continue;
+        CHECK_ROW_TEXT(row, org, row->org);
+        CHECK_ROW_TEXT(row, what, row->what);
+    }
 }
 
 /* ------------------------------------------------------------------ nonces */
@@ -666,9 +674,8 @@ static const struct spelling_row SPELLING_ROWS[] = {
 };
 
 TEST(a_nonce_has_one_spelling) {
-    for
-        EACH(row, SPELLING_ROWS)
-        CHECK_ROW_INT(row, nonces_well_formed(slice_from(row->name)), row->fine);
+    for EACH(row, SPELLING_ROWS)
+CHECK_ROW_INT(row, nonces_well_formed(slice_from(row->name)), row->fine);
 }
 
 /* ------------------------------------------------------------------ RFC 9421, appendix B.2 */
@@ -688,8 +695,8 @@ TEST(the_signature_of_rfc_9421_b_2_5_comes_out) {
         "uzvJfB4u3N0Jy4T7NZ75MDVcr8zSTInedJtkgcu46YW4XByzNJjxBdtjUkdJPBtbmHhIDi6pcl8jsasjlTMtDQ==";
     struct err err = {0};
     SCOPED(buf_free)
-    struct buf key = buf_new(BUF_MAX_LINE),
-               base = buf_new(BUF_MAX_LINE), text = buf_new(BUF_MAX_LINE);
+    struct buf key = buf_new(BUF_MAX_LINE), base = buf_new(BUF_MAX_LINE),
+               text = buf_new(BUF_MAX_LINE);
     uint8_t mac[MAC_BYTES];
     CHECK(base64_decode(slice_from(secret), false, &key));
     CHECK_OK(signature_base(&RFC_REQUEST, NULL,
@@ -709,8 +716,8 @@ TEST(the_signature_of_rfc_9421_b_2_5_comes_out) {
 TEST(the_signature_of_rfc_9421_b_2_6_comes_out) {
     struct err err = {0};
     SCOPED(buf_free)
-    struct buf seed = buf_new(BUF_MAX_LINE),
-               base = buf_new(BUF_MAX_LINE), text = buf_new(BUF_MAX_LINE);
+    struct buf seed = buf_new(BUF_MAX_LINE), base = buf_new(BUF_MAX_LINE),
+               text = buf_new(BUF_MAX_LINE);
     uint8_t bytes[SIGN_BYTES];
     CHECK_OK(crypto_start(&err));
     CHECK(base64_decode(SLICE("n4Ni-HpISpVObnQMW0wOhCKROaIKqKtW_2ZYb2p9KcU"), true, &seed));
@@ -748,19 +755,31 @@ static const struct base_row BASE_ROWS[] = {
     {"a name without end", "(\"@status)", NULL},
     {"a comma", "(\"@status\",\"x\")", NULL},
     {"a value with a line end", "(\"bent\")", NULL},
+    {"an empty name", "(\"\")", NULL},
+    {"the code of a request", "(\"@status\";req)", NULL},
+    {"the method of a reply", "(\"@method\")", NULL},
+    {"the path of a reply", "(\"@path\")", NULL},
+    {"a name that is too long",
+     "(\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\")", NULL},
+    {"too many components",
+     "(\"@status\" \"@path\";req \"@method\";req \"date\";req \"host\";req \"content-type\";req"
+     " \"a\" \"b\" \"c\" \"d\" \"e\" \"f\" \"g\" \"h\" \"i\" \"j\" \"k\")",
+     NULL},
+    {"the authority in capitals", "(\"@authority\")",
+     "\"@authority\": book.example\n\"@signature-params\": (\"@authority\")"},
 };
 
 TEST(a_signature_base_has_a_line_for_each_component) {
-    struct session_http reply = {
-        .code = 200, .fields = {{"Bent", "a\n\"x\": y"}}, .field_count = 1};
-    for
-        EACH(row, BASE_ROWS) {
-            SCOPED(buf_free) struct buf base = buf_new(BUF_MAX_LINE);
-            enum status status =
-                signature_base(&reply, &RFC_REQUEST, slice_from(row->input), &base, NULL);
-            CHECK_ROW_INT(row, status, row->base ? ST_OK : ST_MALFORMED);
-            if (row->base) CHECK_ROW_TEXT(row, buf_text(&base), row->base);
-        }
+    struct session_http reply = {.code = 200,
+                                 .fields = {{"Bent", "a\n\"x\": y"}, {"Host", "Book.EXAMPLE"}},
+                                 .field_count = 2};
+    for EACH(row, BASE_ROWS) {
+        SCOPED(buf_free) struct buf base = buf_new(BUF_MAX_LINE);
+        enum status status =
+            signature_base(&reply, &RFC_REQUEST, slice_from(row->input), &base, NULL);
+        CHECK_ROW_INT(row, status, row->base ? ST_OK : ST_MALFORMED);
+        if (row->base) CHECK_ROW_TEXT(row, buf_text(&base), row->base);
+    }
 }
 
 /* ------------------------------------------------------------------ problems */
@@ -814,15 +833,14 @@ static const struct problem_row PROBLEM_ROWS[] = {
 };
 
 TEST(every_refusal_becomes_a_status_and_a_text) {
-    for
-        EACH(row, PROBLEM_ROWS) {
-            struct session_http reply = {.code = row->code, .body = slice_from(row->body)};
-            struct err err = {0};
-            if (row->type) fields_add(&reply, "content-type", row->type);
-            CHECK_ROW_INT(row, session_problem(&reply, &err), row->expected);
-            CHECK_ROW_INT(row, err.status, row->expected);
-            CHECK_ROW(row, err.text[LANG_EN][0] && err.text[LANG_ZH][0]);
-        }
+    for EACH(row, PROBLEM_ROWS) {
+        struct session_http reply = {.code = row->code, .body = slice_from(row->body)};
+        struct err err = {0};
+        if (row->type) fields_add(&reply, "content-type", row->type);
+        CHECK_ROW_INT(row, session_problem(&reply, &err), row->expected);
+        CHECK_ROW_INT(row, err.status, row->expected);
+        CHECK_ROW(row, err.text[LANG_EN][0] && err.text[LANG_ZH][0]);
+    }
 }
 
 TEST(a_strangers_text_cannot_move_the_cursor) {
@@ -926,15 +944,14 @@ static const struct link_row LINK_ROWS[] = {
 };
 
 TEST(each_way_to_spoil_a_link_has_a_text_of_its_own) {
-    for
-        EACH(row, LINK_ROWS) {
-            struct session_link link;
-            struct err err = {0};
-            enum status status = session_link_read(slice_from(row->text), &link, &err);
-            CHECK_ROW_INT(row, status, row->says ? ST_INVALID : ST_OK);
-            if (row->says) CHECK_ROW(row, strstr(err.text[LANG_EN], row->says) != NULL);
-            CHECK_ROW(row, strstr(err.text[LANG_EN], CODE) == NULL);
-        }
+    for EACH(row, LINK_ROWS) {
+        struct session_link link;
+        struct err err = {0};
+        enum status status = session_link_read(slice_from(row->text), &link, &err);
+        CHECK_ROW_INT(row, status, row->says ? ST_INVALID : ST_OK);
+        if (row->says) CHECK_ROW(row, strstr(err.text[LANG_EN], row->says) != NULL);
+        CHECK_ROW(row, strstr(err.text[LANG_EN], CODE) == NULL);
+    }
 }
 
 TEST(a_link_that_is_far_too_long_is_refused) {
@@ -1046,4 +1063,146 @@ TEST(a_problem_is_understood_without_memory) {
         CHECK(status == ST_BUSY || (fired && status == ST_NO_MEMORY));
         CHECK_INT(err.status, status);
     }
+}
+
+/* An arena that is full at each place in turn. */
+TEST(an_arena_that_is_full_anywhere_spoils_nothing) {
+    enum status status = ST_NO_MEMORY;
+    for (size_t cap = 0; status != ST_OK; cap += 8) {
+        struct world w;
+        struct err err = {0};
+        world_open(&w);
+        w.mem.cap = cap;
+        status = whole_talk(&w, &err);
+        CHECK(status == ST_OK || status == ST_NO_MEMORY);
+        w.mem.cap = ARENA_CAP_DEFAULT;
+        CHECK_OK(whole_talk(&w, &err));
+        world_close(&w);
+    }
+}
+
+TEST(memory_that_runs_out_under_nonces_is_said) {
+    struct world w;
+    struct err err = {0};
+    char nonce[SESSION_NONCE_BYTES_MAX + 1];
+    world_open(&w);
+    for (size_t n = 1; n <= 2; n++) {
+        struct session_nonces *none = NULL;
+        fault_arm(n);
+        CHECK_STATUS(session_nonces_open(&w.env, &none, &err), ST_NO_MEMORY);
+        fault_disarm();
+        CHECK(none == NULL);
+    }
+    uint32_t device = 0;
+    enum status status = ST_OK;
+    while (status == ST_OK) {
+        session_nonce_give(w.nonces, 1, ++device, nonce);
+        fault_arm(1);
+        status = session_nonce_take(w.nonces, 1, device, nonce, &err);
+        fault_disarm();
+    }
+    CHECK_INT(status, ST_NO_MEMORY);
+    CHECK_OK(session_nonce_take(w.nonces, 1, device, nonce, &err));
+    CHECK_STATUS(session_nonce_take(w.nonces, 1, device, "AAAAAAAA.9", &err), ST_TRY_AGAIN);
+    session_nonces_close(NULL);
+    world_close(&w);
+}
+
+/* ------------------------------------------------------------------ peers that are well signed and
+ * wrong */
+
+TEST(a_server_that_greets_wrongly_is_refused) {
+    static const struct {
+        const char *name;
+        const char *nonce;
+        int64_t key_ms;
+    } rows[] = {{"no nonce", "", 1000},
+                {"a nonce that is none", "x", 1000},
+                {"a key without life", "x.1", 0}};
+    for EACH(row, rows) {
+        struct world w;
+        struct err err = {0};
+        struct session_http request, answer;
+        struct hello_request hello;
+        world_open(&w);
+        CHECK_OK(ask_hello(&w, &request, &err));
+        CHECK_OK(session_server_hello(&request, w.device_public, &w.mem, &hello, &err));
+        struct hello_reply reply = {.key_ms = row->key_ms,
+                                    .nonce = slice_from(row->nonce),
+                                    .release = SLICE("1"),
+                                    .minimum_release = SLICE("1")};
+        CHECK_OK(session_server_hello_answer(&request, &hello, &reply, &w.org_key, &w.env,
+                                             &w.mem, w.key, &answer, &err));
+        CHECK_ROW(row, session_hello_reply(&w.laptop, &answer, &w.env, &w.mem, &reply, &err) !=
+                           ST_OK);
+        CHECK_ROW_INT(row, w.laptop.state, SESSION_NEW);
+        world_close(&w);
+    }
+}
+
+TEST(a_box_key_of_low_order_is_refused) {
+    struct world w;
+    struct err err = {0};
+    struct session_http request, answer;
+    struct hello_request hello;
+    struct hello_reply reply = {
+        .key_ms = 1, .nonce = SLICE("x.1"), .release = SLICE("1"), .minimum_release = SLICE("1")};
+    world_open(&w);
+    CHECK_OK(ask_hello(&w, &request, &err));
+    CHECK_OK(session_server_hello(&request, w.device_public, &w.mem, &hello, &err));
+    memset(hello.box_public, 0, sizeof hello.box_public);
+    CHECK_STATUS(session_server_hello_answer(&request, &hello, &reply, &w.org_key, &w.env, &w.mem,
+                                             w.key, &answer, &err),
+                 ST_MALFORMED);
+    world_close(&w);
+}
+
+TEST(a_greeting_for_another_device_number_is_refused) {
+    struct world w;
+    struct err err = {0};
+    struct session_http request;
+    struct hello_request hello;
+    struct signature_key key = {.sign = &w.identity.key};
+    world_open(&w);
+    CHECK_OK(ask_hello(&w, &request, &err));
+    struct session_http other = {
+        .method = request.method, .path = request.path, .body = request.body};
+    fields_add(&other, "Content-Type", WIRE_MEDIA_TYPE);
+    CHECK_OK(fields_add_digest(&other, &w.mem, &err));
+    CHECK_OK(signature_add(&other, NULL, LIST ";created=5;keyid=\"13\"", &key, &w.mem, NULL, &err));
+    CHECK_INT(session_request_device(&other), 13);
+    CHECK_STATUS(session_server_hello(&other, w.device_public, &w.mem, &hello, &err), ST_MALFORMED);
+    other.field_count = 1;
+    CHECK_INT(session_request_device(&other), 0);
+    world_close(&w);
+}
+
+TEST(an_enrolment_that_the_server_refuses_says_why) {
+    struct world w;
+    struct err err = {0};
+    struct session_http answer;
+    struct enroll_reply got;
+    world_open(&w);
+    CHECK_OK(refuse(&w, ST_GONE, NULL, &answer, &err));
+    CHECK_STATUS(session_enroll_reply(&w.identity, &answer, &w.mem, &got, &err), ST_GONE);
+    CHECK_TEXT(err.text[LANG_ZH], "拒绝");
+    world_close(&w);
+}
+
+TEST(a_busy_server_changes_nothing) {
+    struct world w;
+    struct err err = {0};
+    struct session_http request, answer;
+    struct slice message;
+    world_open(&w);
+    CHECK_OK(greet(&w, &err));
+    CHECK_OK(ask_round(&w, &request, &err));
+    CHECK_OK(refuse(&w, ST_BUSY, "not a nonce", &answer, &err));
+    CHECK_STATUS(session_round_reply(&w.laptop, &answer, &w.mem, &message, &err), ST_BUSY);
+    CHECK_INT(w.laptop.state, SESSION_READY);
+    CHECK_OK(ask_round(&w, &request, &err));
+    CHECK_OK(refuse(&w, ST_TRY_AGAIN, "not a nonce", &answer, &err));
+    CHECK_STATUS(session_round_reply(&w.laptop, &answer, &w.mem, &message, &err), ST_TRY_AGAIN);
+    CHECK_INT(w.laptop.state, SESSION_NEW);
+    world_close(&w);
 }

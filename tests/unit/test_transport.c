@@ -241,18 +241,17 @@ TEST(each_trouble_has_a_text_that_says_what_to_do) {
     struct site site;
     struct session_http reply;
     site_open(&site);
-    for
-        EACH(row, TROUBLE_ROWS) {
-            struct transport_config config = {.base_url = row->base_url, .tls_pin = site.pin};
-            struct err err = {0};
-            if (row->proxy) (void)setenv("HTTPS_PROXY", row->proxy, 1);
-            CHECK_ROW_INT(row, ask(&site, &config, "/echo", &reply, &err), row->expected);
-            (void)unsetenv("HTTPS_PROXY");
-            CHECK_ROW_INT(row, err.status, row->expected);
-            if (!strstr(err.text[LANG_EN], row->says))
-                CHECK_ROW_TEXT(row, err.text[LANG_EN], row->says);
-            CHECK_ROW(row, err.text[LANG_ZH][0] != 0);
-        }
+    for EACH(row, TROUBLE_ROWS) {
+        struct transport_config config = {.base_url = row->base_url, .tls_pin = site.pin};
+        struct err err = {0};
+        if (row->proxy) (void)setenv("HTTPS_PROXY", row->proxy, 1);
+        CHECK_ROW_INT(row, ask(&site, &config, "/echo", &reply, &err), row->expected);
+        (void)unsetenv("HTTPS_PROXY");
+        CHECK_ROW_INT(row, err.status, row->expected);
+        if (!strstr(err.text[LANG_EN], row->says))
+            CHECK_ROW_TEXT(row, err.text[LANG_EN], row->says);
+        CHECK_ROW(row, err.text[LANG_ZH][0] != 0);
+    }
     site_close(&site);
 }
 
