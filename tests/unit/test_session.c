@@ -675,7 +675,7 @@ static const struct spelling_row SPELLING_ROWS[] = {
 
 TEST(a_nonce_has_one_spelling) {
     for EACH(row, SPELLING_ROWS)
-CHECK_ROW_INT(row, nonces_well_formed(slice_from(row->name)), row->fine);
+        CHECK_ROW_INT(row, nonces_well_formed(slice_from(row->name)), row->fine);
 }
 
 /* ------------------------------------------------------------------ RFC 9421, appendix B.2 */
