@@ -42,8 +42,15 @@ enum service_kind service_job_kind(const struct service_job *job);
 bool service_job_writes(const struct service_job *job);
 size_t service_job_changes(const struct service_job *job);
 int service_job_org(const struct service_job *job);        /* index of the org: one writer per org */
-/* Waits: the seq to pass, and whether the head has passed it. */
+/* Waits: the seq to pass, and whether the head has passed it. A wait in an epoch that is over is over too. */
+int64_t service_job_seq(const struct service_job *job);
 bool service_wait_is_over(struct service *service, size_t reader, const struct service_job *job);
+/* A round that moves nothing: cheap enough to be answered on the thread that serves connections. */
+bool service_job_is_idle(const struct service_job *job);
+/* The writer is behind: the reply asks the laptop to come again not before that. */
+void service_job_slow(struct service_job *job, uint32_t retry_ms);
+/* Where an org's log stands. Touches no table unless another handle committed. false when it cannot be read. */
+bool service_head(struct service *service, size_t reader, int org, int64_t *out_seq);
 /* All of one org. One durable commit; a job that fails alone is refused alone. */
 void service_merge(struct service *service, struct service_job **jobs, size_t count);
 void service_answer(struct service *service, size_t reader, struct service_job *job, struct arena *mem,
@@ -51,6 +58,24 @@ void service_answer(struct service *service, size_t reader, struct service_job *
 
 void service_handle(struct service *service, const struct session_http *request, struct arena *mem,
                     struct session_http *out_reply);
+
+/* Writes what is only kept in memory: when devices were last there, and their session keys. Now and then, and at the
+ * end (service_close does it). A crash before it costs those laptops one more hello. */
+void service_flush(struct service *service);
+/* Whether the folder and every open org can be read. */
+enum status service_health(struct service *service, size_t reader, struct err *err) NODISCARD;
+
+/* What a job did, for one line of a log: no keys, codes or nonces. */
+struct service_note {
+    const char *org;                                       /* "" when unknown */
+    const char *what;                                      /* "round"; "" when unknown */
+    uint32_t device;
+    size_t batches, repeats, changes;
+    size_t outcomes[OUTCOME_COUNT];
+    size_t records;
+    int64_t head;
+};
+void service_job_note(const struct service_job *job, struct service_note *out);
 
 /* Figures for /metrics and status: one line "name value" each, Prometheus text format. */
 void service_metrics(struct service *service, struct buf *out);

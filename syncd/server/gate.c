@@ -1,0 +1,190 @@
+/* From the listener to the service and back: which thread does what.
+ *
+ * The loop's thread answers what takes some ten microseconds: idle rounds, the start of a wait, figures. Whatever
+ * decodes batches, checks a signature (Ed25519: some 60 microseconds), writes or reads pages goes to a worker.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "syncd/server/serve.h"
+
+static const char *const FIELDS[] = {"Content-Type", "Content-Digest", "Signature-Input", "Signature", "Accept"};
+_Static_assert(sizeof FIELDS / sizeof FIELDS[0] <= SESSION_FIELDS_MAX, "all fit");
+
+/* ------------------------------------------------------------------ replies */
+
+static void log_call(const struct call *call, const struct session_http *reply) {
+    struct gate *gate = call->gate;
+    struct service_note note = {.org = "", .what = ""};
+    if (call->job) service_job_note(call->job, &note);
+    bool quiet = call->job && note.changes == 0 && note.records == 0 && reply->code < 300 &&
+                 note.repeats == 0 && (service_job_kind(call->job) == SERVICE_WAIT || service_job_is_idle(call->job));
+    if (quiet && !gate->log_idle) return;
+    char line[640];
+    (void)snprintf(line, sizeof line,
+                   "event=%s org=%s device=%u peer=%s code=%d in=%zu out=%zu ms=%.1f batches=%zu repeats=%zu "
+                   "applied=%zu merged=%zu lost=%zu waiting=%zu refused=%zu rows=%zu head=%lld",
+                   note.what[0] ? note.what : "refused", note.org, (unsigned)note.device,
+                   http_peer(call->http), reply->code, call->bytes_in, reply->body.len,
+                   (double)(platform_mono_us() - call->arrived_us) / 1000.0, note.batches, note.repeats,
+                   note.outcomes[OUTCOME_APPLIED], note.outcomes[OUTCOME_MERGED], note.outcomes[OUTCOME_LOST],
+                   note.outcomes[OUTCOME_WAITING], note.outcomes[OUTCOME_REFUSED], note.records,
+                   (long long)note.head);
+    gate->env->log(gate->env->ctx, reply->code >= 500 ? LOG_WARNING : LOG_INFO, line);
+}
+
+static void call_free(struct call *call) {
+    arena_clear(&call->mem);
+    free(call);
+}
+
+/* The call is over. retry_ms 0: no Retry-After. */
+static void call_reply(struct call *call, const struct session_http *reply, int64_t retry_ms) {
+    struct http_field fields[SESSION_FIELDS_MAX + 1];
+    char seconds[24];
+    size_t count = 0;
+    for (; count < reply->field_count; count++)
+        fields[count] = (struct http_field){reply->fields[count].name, reply->fields[count].value};
+    if (retry_ms > 0) {
+        (void)snprintf(seconds, sizeof seconds, "%lld", (long long)((retry_ms + 999) / 1000));
+        fields[count++] = (struct http_field){"Retry-After", seconds};
+    }
+    (void)atomic_fetch_add(&call->gate->replies, 1);
+    log_call(call, reply);
+    if (call->gate->trace) trace_write(call->gate->trace, &call->request, reply);
+    http_reply(call->http, reply->code, fields, count, reply->body);
+    call_free(call);
+}
+
+void gate_refuse(struct call *call, enum status status, int64_t retry_ms, const char *en, const char *zh) {
+    struct err problem;
+    struct session_http reply = {.code = 503};
+    (void)err_set(&problem, status, "%s%.0s", "%.0s%s", en, zh);
+    (void)session_server_problem(&problem, NULL, &call->mem, &reply, NULL);
+    call_reply(call, &reply, retry_ms);
+}
+
+/* ------------------------------------------------------------------ the steps */
+
+void gate_answer(struct call *call) {
+    struct gate *gate = call->gate;
+    struct session_http reply = {.code = 503};
+    size_t reader = readers_take(gate->readers);
+    service_answer(gate->service, reader, call->job, &call->mem, &reply);
+    readers_give(gate->readers, reader);
+    call_reply(call, &reply, reply.code == 503 ? 1000 : 0);
+}
+
+static void answer_work(void *ctx, struct http_request *request) {
+    (void)request;
+    gate_answer(ctx);
+}
+
+void gate_answer_later(struct call *call) {
+    if (call->gate->stopping) gate_answer(call);
+    else http_offload(call->http, answer_work, call);
+}
+
+static bool call_open(struct call *call, size_t reader) {
+    struct session_http reply = {.code = 503};
+    service_open_job(call->gate->service, reader, &call->request, &call->mem, &call->job, &reply);
+    readers_give(call->gate->readers, reader);
+    if (call->job) return true;
+    call_reply(call, &reply, reply.code == 503 ? 1000 : 0);
+    return false;
+}
+
+/* here: the calling thread may take its time. */
+static void call_go_on(struct call *call, bool here) {
+    if (service_job_writes(call->job)) writers_add(call->gate->writers, call);
+    else if (service_job_kind(call->job) == SERVICE_WAIT) waits_add(call->gate->waits, call);
+    else if (here || service_job_is_idle(call->job)) gate_answer(call);
+    else http_offload(call->http, answer_work, call);
+}
+
+static void open_work(void *ctx, struct http_request *request) {
+    struct call *call = ctx;
+    (void)request;
+    if (call_open(call, readers_take(call->gate->readers))) call_go_on(call, true);
+}
+
+/* Rounds and waits without batches are short. */
+static bool is_quick(const struct call *call) {
+    const char *what = strrchr(call->request.path, '/');
+    bool asks = what && (strcmp(what, "/round") == 0 || strcmp(what, "/wait") == 0);
+    return asks && call->request.body.len <= GATE_INLINE_BYTES_MAX;
+}
+
+static struct call *call_new(struct gate *gate, struct http_request *http) {
+    struct call *call = calloc(1, sizeof *call);
+    if (!call) return NULL;
+    call->gate = gate;
+    call->http = http;
+    call->mem = arena_new(CALL_MEMORY_MAX);
+    call->arrived_us = platform_mono_us();
+    call->request.method = http_method(http);
+    call->request.path = http_path(http);
+    call->request.body = http_body(http);
+    call->bytes_in = call->request.body.len;
+    for (size_t i = 0; i < ARRAY_COUNT(FIELDS); i++) {
+        const char *value = http_header(http, FIELDS[i]);
+        if (value)
+            call->request.fields[call->request.field_count++] = (struct session_field){FIELDS[i], value};
+    }
+    return call;
+}
+
+/* ------------------------------------------------------------------ health and figures */
+
+static void health_reply(struct gate *gate, struct http_request *http) {
+    static const struct http_field JSON = {"Content-Type", "application/json"};
+    struct err err = {.status = ST_OK};
+    char text[160];
+    size_t reader = readers_take(gate->readers);
+    bool well = !gate->stopping && service_health(gate->service, reader, &err) == ST_OK;
+    readers_give(gate->readers, reader);
+    (void)snprintf(text, sizeof text, "{\"status\":\"%s\",\"release\":\"%s\"}\n",
+                   well ? "ok" : gate->stopping ? "stopping" : "failing", ROADBOOK_VERSION);
+    http_reply(http, well ? 200 : 503, &JSON, 1, slice_from(text));
+}
+
+static void metrics_work(void *ctx, struct http_request *http) {
+    static const struct http_field TEXT = {"Content-Type", "text/plain; version=0.0.4"};
+    struct gate *gate = ctx;
+    SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_MESSAGE);
+    service_metrics(gate->service, &text);
+    buf_printf(&text, "# HELP roadbook_connections connections open now\n# TYPE roadbook_connections gauge\n"
+                      "roadbook_connections %u\n", http_connections(gate->http));
+    buf_printf(&text, "# HELP roadbook_waiting laptops that wait for news\n# TYPE roadbook_waiting gauge\n"
+                      "roadbook_waiting %zu\n", waits_count(gate->waits));
+    buf_printf(&text, "# HELP roadbook_queued rounds that wait for a writer\n# TYPE roadbook_queued gauge\n"
+                      "roadbook_queued %zu\n", writers_queued(gate->writers));
+    http_reply(http, 200, &TEXT, 1, buf_slice(&text));
+}
+
+static bool answered_get(struct gate *gate, struct http_request *http) {
+    const char *method = http_method(http), *path = http_path(http);
+    if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) return false;
+    if (strcmp(path, "/health") == 0) health_reply(gate, http);
+    else if (strcmp(path, "/metrics") == 0) http_offload(http, metrics_work, gate);
+    else http_reply_problem(http, 404);
+    return true;
+}
+
+void gate_handle(void *ctx, struct http_request *http) {
+    struct gate *gate = ctx;
+    size_t reader;
+    if (answered_get(gate, http)) return;
+    if (strcmp(http_method(http), "POST") != 0) {
+        http_reply_problem(http, 405);
+        return;
+    }
+    struct call *call = call_new(gate, http);
+    if (!call) {
+        http_reply_problem(http, 503);
+        return;
+    }
+    if (!is_quick(call) || !readers_try(gate->readers, &reader)) http_offload(http, open_work, call);
+    else if (call_open(call, reader)) call_go_on(call, false);
+}

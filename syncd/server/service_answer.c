@@ -1,0 +1,135 @@
+/* The third step: receipts, page, proof. On any thread, from a read handle of its own. */
+#include <string.h>
+
+#include "syncd/server/service_private.h"
+
+static int64_t now_ms(const struct service *service) {
+    return service->config.env->wall_ms(service->config.env->ctx);
+}
+
+/* ------------------------------------------------------------------ debugging: the reply as JSON */
+
+static enum status as_json(const struct service_job *job, struct slice message, struct arena *mem,
+                           struct slice *out, struct err *err) {
+    SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_MESSAGE);
+    TRY(wire_write_json(message, job->service->config.catalogue, &text, err));
+    TRY(buf_status(&text, err));
+    struct slice json = arena_copy(mem, buf_slice(&text));
+    if (!json.data) return err_no_memory(err);
+    *out = json;
+    return ST_OK;
+}
+
+static void put_type(const struct service_job *job, struct session_http *out) {
+    if (!job->json || out->body.len == 0 || out->field_count == SESSION_FIELDS_MAX) return;
+    out->fields[out->field_count++] = (struct session_field){"Content-Type", WIRE_MEDIA_TYPE_JSON};
+}
+
+/* ------------------------------------------------------------------ each kind */
+
+static enum status enroll_answer(struct service_job *job, struct arena *mem, struct session_http *out,
+                                 struct err *err) {
+    struct org_reader *handle;
+    struct centre_head head;
+    TRY(service_org_reader(job->service, job->org, job->reader, &handle, err));
+    TRY(org_head(handle, &head, err));
+    const struct centre_device *device = &job->enrolled;
+    struct enroll_reply reply = {.device = device->number,
+                                 .employee = device->employee,
+                                 .user = slice_from(device->user_name),
+                                 .org_label = slice_from(job->org->label),
+                                 .epoch = head.epoch,
+                                 .time_ms = now_ms(job->service)};
+    service_count(job->service, FIGURE_ENROLLS, 1);
+    return session_server_enroll_answer(&job->request, &reply, &job->org->key, mem, out, err);
+}
+
+static enum status hello_answer(struct service_job *job, struct arena *mem, struct session_http *out,
+                                struct err *err) {
+    char nonce[SESSION_NONCE_BYTES_MAX + 1];
+    uint8_t key[MAC_BYTES];
+    service_nonce_next(job, nonce);
+    int64_t now = now_ms(job->service);
+    struct hello_reply reply = {.time_ms = now,
+                                .key_ms = SESSION_KEY_MS,
+                                .nonce = slice_from(nonce),
+                                .release = slice_from(ROADBOOK_VERSION),
+                                .minimum_release = slice_from(SERVICE_MINIMUM_RELEASE)};
+    TRY(session_server_hello_answer(&job->request, &job->as.hello, &reply, &job->org->key,
+                                    job->service->config.env, mem, key, out, err));
+    enum status status =
+        service_devices_key_set(&job->org->devices, &job->as.hello, key, now + SESSION_KEY_MS, err);
+    bytes_wipe(key, sizeof key);
+    service_count(job->service, FIGURE_HELLOS, 1);
+    return status;
+}
+
+static enum status wait_answer(struct service_job *job, struct arena *mem, struct session_http *out,
+                               struct err *err) {
+    char nonce[SESSION_NONCE_BYTES_MAX + 1];
+    service_nonce_next(job, nonce);
+    service_count(job->service, FIGURE_WAITS, 1);
+    return session_server_answer(&job->request, job->key, 204, (struct slice){0}, nonce, mem, out, err);
+}
+
+static enum status round_message(struct service_job *job, struct arena *mem, struct slice *out, struct err *err) {
+    struct org_reader *handle;
+    struct round_reply reply;
+    TRY(service_org_reader(job->service, job->org, job->reader, &handle, err));
+    TRY(org_round(handle, job->device, &job->as.round, mem, &reply, err));
+    if (job->retry_ms > reply.retry_ms) reply.retry_ms = job->retry_ms;
+    SCOPED(buf_free) struct buf encoded = buf_new(WIRE_REPLY_BYTES_MAX);
+    TRY(wire_write_round_reply(&reply, job->device, &job->org->key, SERVICE_DEFLATE_LEVEL, &encoded, err));
+    TRY(buf_status(&encoded, err));
+    struct slice message = arena_copy(mem, buf_slice(&encoded));
+    if (!message.data) return err_no_memory(err);
+    job->records = reply.record_count;
+    job->head = reply.head.seq;
+    *out = message;
+    return ST_OK;
+}
+
+static enum status round_answer(struct service_job *job, struct arena *mem, struct session_http *out,
+                                struct err *err) {
+    char nonce[SESSION_NONCE_BYTES_MAX + 1];
+    struct slice message;
+    TRY(round_message(job, mem, &message, err));
+    if (job->json) TRY(as_json(job, message, mem, &message, err));
+    service_nonce_next(job, nonce);
+    TRY(session_server_answer(&job->request, job->key, 200, message, nonce, mem, out, err));
+    put_type(job, out);
+    service_count(job->service, FIGURE_ROUNDS, 1);
+    service_count(job->service, FIGURE_RECORDS, (int64_t)job->records);
+    if (job->idle) service_count(job->service, FIGURE_IDLE_ROUNDS, 1);
+    service_devices_seen(&job->org->devices, job->device, now_ms(job->service), job->as.round.cursor.seq);
+    return ST_OK;
+}
+
+static enum status job_answer(struct service_job *job, struct arena *mem, struct session_http *out,
+                              struct err *err) {
+    if (job->failed != ST_OK) {
+        *err = job->problem;
+        return job->failed;
+    }
+    switch (job->kind) {
+    case SERVICE_ENROLL: return enroll_answer(job, mem, out, err);
+    case SERVICE_HELLO: return hello_answer(job, mem, out, err);
+    case SERVICE_WAIT: return wait_answer(job, mem, out, err);
+    case SERVICE_ROUND: return round_answer(job, mem, out, err);
+    }
+    return ST_OK;
+}
+
+void service_answer(struct service *service, size_t reader, struct service_job *job, struct arena *mem,
+                    struct session_http *out_reply) {
+    struct err problem;
+    char nonce[SESSION_NONCE_BYTES_MAX + 1];
+    job->reader = reader;
+    if (job_answer(job, mem, out_reply, &problem) != ST_OK) {
+        bool proved = job->kind == SERVICE_ROUND || job->kind == SERVICE_WAIT;
+        if (proved) service_nonce_next(job, nonce);
+        service_problem(service, &problem, proved ? nonce : NULL, mem, out_reply);
+    }
+    bytes_wipe(job->key, sizeof job->key);
+    service_count(service, FIGURE_BYTES_OUT, (int64_t)out_reply->body.len);
+}

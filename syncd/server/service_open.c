@@ -1,0 +1,232 @@
+/* The first step of a request: what it is, whether it is proved, what it says. On any thread. */
+#include <string.h>
+#include <strings.h>
+
+#include "syncd/server/service_private.h"
+
+struct kind_row {
+    const char *what;
+    enum service_kind kind;
+};
+static const struct kind_row KINDS[] = {{"enroll", SERVICE_ENROLL},
+                                        {"hello", SERVICE_HELLO},
+                                        {"round", SERVICE_ROUND},
+                                        {"wait", SERVICE_WAIT}};
+
+static int64_t now_ms(const struct service *service) {
+    return service->config.env->wall_ms(service->config.env->ctx);
+}
+
+void service_nonce_next(struct service_job *job, char out[SESSION_NONCE_BYTES_MAX + 1]) {
+    platform_lock(job->service->nonces_lock);
+    session_nonce_give(job->service->nonces, (uint32_t)job->org_index, job->device, out);
+    platform_release(job->service->nonces_lock);
+}
+
+static enum status nonce_take(struct service_job *job, const char *nonce, struct err *err) {
+    platform_lock(job->service->nonces_lock);
+    enum status status =
+        session_nonce_take(job->service->nonces, (uint32_t)job->org_index, job->device, nonce, err);
+    platform_release(job->service->nonces_lock);
+    return status;
+}
+
+void service_problem(struct service *service, const struct err *problem, const char *nonce,
+                     struct arena *mem, struct session_http *out) {
+    service_count_error(service, problem->status);
+    if (session_server_problem(problem, nonce, mem, out, NULL) == ST_OK) return;
+    *out = (struct session_http){.code = 503};             /* no memory even for the text */
+}
+
+/* ------------------------------------------------------------------ what it is */
+
+static enum status kind_find(const char *what, enum service_kind *out, struct err *err) {
+    for (size_t i = 0; i < ARRAY_COUNT(KINDS); i++) {
+        if (strcmp(KINDS[i].what, what) != 0) continue;
+        *out = KINDS[i].kind;
+        return ST_OK;
+    }
+    return err_set(err, ST_NOT_FOUND, "there is nothing at this address", "该地址没有内容");
+}
+
+static bool wants_json(const struct session_http *request) {
+    const char *accept = session_http_field(request, "Accept");
+    return accept && strcasecmp(accept, WIRE_MEDIA_TYPE_JSON) == 0;
+}
+
+static enum status address_read(struct service_job *job, struct err *err) {
+    char name[SESSION_ORG_BYTES_MAX + 1];
+    const char *what;
+    if (!session_path(job->request.path, name, &what))
+        return err_set(err, ST_NOT_FOUND, "there is no Roadbook at this address", "该地址没有 Roadbook 服务");
+    TRY(kind_find(what, &job->kind, err));
+    TRY(service_org_find(job->service, name, &job->org, &job->org_index, err));
+    job->json = wants_json(&job->request);
+    return ST_OK;
+}
+
+/* ------------------------------------------------------------------ who it is */
+
+static enum status unknown_device(struct err *err) {
+    return err_set(err, ST_UNAUTHENTIC, "this laptop is not known here: ask head office for a new link and enrol again",
+                   "服务器不认识本机：请向总部索取新链接并重新登记");
+}
+
+static enum status device_find(struct service_job *job, struct err *err) {
+    struct org_reader *handle;
+    job->device = session_request_device(&job->request);
+    if (job->device == 0) return unknown_device(err);
+    TRY(service_org_reader(job->service, job->org, job->reader, &handle, err));
+    enum status status = org_device(handle, job->device, &job->known, err);
+    return status == ST_NOT_FOUND ? unknown_device(err) : status;
+}
+
+/* Only after the proof: nobody else learns about a device. */
+static enum status device_may(const struct service_job *job, struct err *err) {
+    if (job->known.revoked)
+        return err_set(err, ST_DENIED,
+                       "head office has revoked this laptop: nothing was sent or fetched; ask head office, "
+                       "who can give a new link",
+                       "总部已停用本机：未发送也未取回任何内容；请联系总部获取新链接");
+    if (!job->known.user_active)
+        return err_set(err, ST_DENIED, "the user %s is not active any more: ask head office",
+                       "用户 %s 已停用：请联系总部", job->known.user_name);
+    return ST_OK;
+}
+
+/* ------------------------------------------------------------------ what it says */
+
+static enum status hello_open(struct service_job *job, struct arena *mem, struct err *err) {
+    TRY(device_find(job, err));
+    TRY(session_server_hello(&job->request, job->known.public_key, mem, &job->as.hello, err));
+    return device_may(job, err);
+}
+
+static enum status round_read(struct service_job *job, struct arena *mem, struct err *err) {
+    struct round_request *round = &job->as.round;
+    TRY(wire_read_round_request(job->request.body, mem, round, err));
+    for (size_t i = 0; i < round->batch_count; i++) job->changes += round->batches[i].change_count;
+    return org_check_push(&job->known, round, err);
+}
+
+/* Whether the device has everything and brings nothing. */
+static void idle_find(struct service_job *job) {
+    const struct round_request *round = &job->as.round;
+    struct org_reader *handle;
+    struct centre_head head;
+    if (round->batch_count > 0) return;
+    if (service_org_reader(job->service, job->org, job->reader, &handle, NULL) != ST_OK) return;
+    if (org_head(handle, &head, NULL) != ST_OK) return;
+    job->idle = head.position.seq == round->cursor.seq && head.news_version == round->news_version;
+}
+
+static enum status proof_check(struct service_job *job, struct arena *mem, struct err *err) {
+    const char *nonce;
+    TRY(device_find(job, err));
+    if (!service_devices_key(&job->org->devices, &job->known, now_ms(job->service), job->key))
+        return err_set(err, ST_UNAUTHENTIC, "the session's key is not good any more; agree on a new one",
+                       "会话密钥已失效，请重新协商");
+    TRY(session_server_round(&job->request, job->key, mem, &nonce, err));
+    return nonce_take(job, nonce, err);
+}
+
+/* *out_proved: the peer is who it says, so that a refusal may name its next nonce. */
+static enum status proved_open(struct service_job *job, struct arena *mem, bool *out_proved, struct err *err) {
+    enum status status = proof_check(job, mem, err);
+    *out_proved = status == ST_OK || status == ST_TRY_AGAIN;
+    TRY(status);
+    TRY(device_may(job, err));
+    if (job->kind == SERVICE_WAIT)
+        return wire_read_wait_request(job->request.body, mem, &job->as.wait, err);
+    TRY(round_read(job, mem, err));
+    idle_find(job);
+    return ST_OK;
+}
+
+static enum status job_open(struct service_job *job, struct arena *mem, bool *out_proved, struct err *err) {
+    TRY(address_read(job, err));
+    if (job->request.body.len > WIRE_REQUEST_BYTES_MAX)
+        return err_set(err, ST_TOO_LARGE, "the message is larger than %d MiB", "消息超过 %d MiB",
+                       WIRE_REQUEST_BYTES_MAX / (1024 * 1024));
+    switch (job->kind) {
+    case SERVICE_ENROLL: return session_server_enroll(&job->request, mem, &job->as.enroll, err);
+    case SERVICE_HELLO: return hello_open(job, mem, err);
+    case SERVICE_ROUND:
+    case SERVICE_WAIT: return proved_open(job, mem, out_proved, err);
+    }
+    return ST_OK;
+}
+
+void service_open_job(struct service *service, size_t reader, const struct session_http *request,
+                      struct arena *mem, struct service_job **out_job, struct session_http *out_reply) {
+    struct err problem;
+    bool proved = false;
+    *out_job = NULL;
+    service_count(service, FIGURE_BYTES_IN, (int64_t)request->body.len);
+    struct service_job *job = ARENA_NEW(mem, struct service_job);
+    if (!job) {
+        (void)err_no_memory(&problem);
+        service_problem(service, &problem, NULL, mem, out_reply);
+        return;
+    }
+    job->service = service;
+    job->reader = reader;
+    job->request = *request;
+    if (job_open(job, mem, &proved, &problem) == ST_OK) {
+        *out_job = job;
+        return;
+    }
+    char nonce[SESSION_NONCE_BYTES_MAX + 1];
+    if (proved) service_nonce_next(job, nonce);
+    service_problem(service, &problem, proved ? nonce : NULL, mem, out_reply);
+}
+
+/* ------------------------------------------------------------------ what is known of a job */
+
+enum service_kind service_job_kind(const struct service_job *job) {
+    return job->kind;
+}
+
+bool service_job_writes(const struct service_job *job) {
+    return job->kind == SERVICE_ENROLL || (job->kind == SERVICE_ROUND && job->as.round.batch_count > 0);
+}
+
+size_t service_job_changes(const struct service_job *job) {
+    return job->changes;
+}
+
+int service_job_org(const struct service_job *job) {
+    return job->org_index;
+}
+
+int64_t service_job_seq(const struct service_job *job) {
+    return job->kind == SERVICE_WAIT ? job->as.wait.seq : 0;
+}
+
+bool service_job_is_idle(const struct service_job *job) {
+    return job->idle;
+}
+
+void service_job_slow(struct service_job *job, uint32_t retry_ms) {
+    job->retry_ms = retry_ms;
+}
+
+bool service_wait_is_over(struct service *service, size_t reader, const struct service_job *job) {
+    struct org_reader *handle;
+    struct centre_head head;
+    if (service_org_reader(service, job->org, reader, &handle, NULL) != ST_OK) return true;
+    if (org_head(handle, &head, NULL) != ST_OK) return true;
+    return head.epoch != job->as.wait.epoch || head.position.seq > job->as.wait.seq;
+}
+
+void service_job_note(const struct service_job *job, struct service_note *out) {
+    *out = (struct service_note){.org = job->org ? job->org->name : "",
+                                 .what = KINDS[job->kind].what,
+                                 .device = job->device,
+                                 .batches = job->push.batches,
+                                 .repeats = job->push.repeats,
+                                 .changes = job->push.changes,
+                                 .records = job->records,
+                                 .head = job->head};
+    memcpy(out->outcomes, job->push.outcomes, sizeof out->outcomes);
+}
