@@ -36,7 +36,7 @@ static void code_base_columns(struct batch_columns *b, struct shape_cell *cell, 
 }
 
 static void code_edit_columns(struct batch_columns *b, struct shape_cell *cell, struct edit *e,
-                              struct base expected) {
+                              struct base expected, struct beside *beside) {
     struct coder *c = &b->set->coder;
     if (c->reading) {
         if (cell->key.kind > EDIT_ELEMENTS) coder_fail(c, ST_MALFORMED);
@@ -47,7 +47,7 @@ static void code_edit_columns(struct batch_columns *b, struct shape_cell *cell, 
     code_base_columns(b, cell, e, expected);
     e->values = code_items(c, e->values, e->value_count, sizeof *e->values);
     for (size_t i = 0; i < e->value_count && !columns_failed(b->set); i++) {
-        e->values[i] = column_value(b->set, &cell->values[i], e->values[i]);
+        e->values[i] = column_value(b->set, &cell->values[i], e->values[i], beside);
     }
 }
 
@@ -62,8 +62,9 @@ static void code_edits(struct batch_columns *b, struct shape *shape, struct chan
     base.seq = column_signed(set, &shape->columns[OF_BASE_SEQ], base.seq);
     base.own = column_u32(set, &shape->columns[OF_BASE_OWN], base.own);
     size_t at = 0;
+    struct beside beside = {0};
     for (size_t i = 0; i < change->edit_count && !columns_failed(set); i++) {
-        code_edit_columns(b, shape_next(shape, &at), &change->edits[i], base);
+        code_edit_columns(b, shape_next(shape, &at), &change->edits[i], base, &beside);
     }
 }
 

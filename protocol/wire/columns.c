@@ -5,6 +5,9 @@
 
 enum { GATHERED_MAX = BUF_MAX_FILE, DISTINCT_SHARE = 2 };
 
+/* Numbers between 1990 and 2100 in milliseconds are taken for instants; a wrong guess costs nothing. */
+static const int64_t INSTANT_MIN_MS = 631152000000, INSTANT_MAX_MS = 4102444800000, DAY_MS = 86400000;
+
 enum texts_form { TEXTS_PLAIN, TEXTS_DISTINCT, TEXTS_FORM_COUNT };
 
 void cuts_add(struct cuts *cuts, size_t offset) {
@@ -24,9 +27,11 @@ void columns_start(struct columns *set) {
 void columns_open(struct columns *set, struct slice section, struct arena *mem, size_t room) {
     struct reader whole = reader_of(section);
     struct slice numbers = reader_bytes(&whole, section.len);
-    *set = (struct columns){.coder = coder_reading(numbers, mem), .texts = whole};
+    *set = (struct columns){.coder = coder_reading(numbers, mem)};
     set->coder.room = room;
     if (whole.failed) coder_fail(&set->coder, ST_MALFORMED);
+    struct slice packed = reader_take(&whole, reader_left(&whole));
+    set->texts = reader_of(repeats_read(&set->coder, packed));
 }
 
 static void link_column(struct columns *set, struct column *col) {
@@ -51,7 +56,7 @@ static void open_texts(struct columns *set, struct column *col) {
     col->distinct = code_items(c, NULL, col->distinct_count, sizeof *col->distinct);
     if (!col->distinct) return;
     for (size_t i = 0; i < col->distinct_count && !failed; i++) {
-        uint64_t len = (uint64_t)ints_next(&lengths, &failed);
+        uint64_t len = (uint64_t)ints_next(&lengths, NULL, &failed);
         failed = failed || len > reader_left(&col->area);
         if (!failed) col->distinct[i] = reader_take(&col->area, (size_t)len);
     }
@@ -64,26 +69,38 @@ static void use(struct columns *set, struct column *col, enum column_kind kind) 
     if (col->kind != COLUMN_UNUSED) return;
     col->kind = kind;
     col->gathered = buf_new(GATHERED_MAX);
+    col->beside = buf_new(GATHERED_MAX);
     link_column(set, col);
     if (!set->coder.reading || coder_failed(&set->coder)) return;
-    if (kind == COLUMN_INTS) {
-        ints_open(&col->ints, &set->coder);
-    } else {
+    if (kind == COLUMN_TEXTS) {
         open_texts(set, col);
+    } else {
+        ints_open(&col->ints, &set->coder);
     }
+}
+
+static int64_t draw_number(struct columns *set, struct column *col, const struct beside *beside) {
+    if (coder_failed(&set->coder)) return 0;
+    bool failed = false;
+    int64_t value = ints_next(&col->ints, beside, &failed);
+    if (failed) coder_fail(&set->coder, ST_MALFORMED);
+    return failed ? 0 : value;
 }
 
 int64_t column_signed(struct columns *set, struct column *col, int64_t value) {
     use(set, col, COLUMN_INTS);
-    if (!set->coder.reading) {
-        buf_put(&col->gathered, &value, sizeof value);
-        return value;
-    }
-    if (coder_failed(&set->coder)) return 0;
-    bool failed = false;
-    value = ints_next(&col->ints, &failed);
-    if (failed) coder_fail(&set->coder, ST_MALFORMED);
-    return failed ? 0 : value;
+    if (set->coder.reading) return draw_number(set, col, NULL);
+    buf_put(&col->gathered, &value, sizeof value);
+    return value;
+}
+
+static int64_t column_related(struct columns *set, struct column *col, int64_t value,
+                              const struct beside *beside) {
+    use(set, col, COLUMN_RELATED);
+    if (set->coder.reading) return draw_number(set, col, beside);
+    buf_put(&col->gathered, &value, sizeof value);
+    buf_put(&col->beside, beside, sizeof *beside);
+    return value;
 }
 
 uint64_t column_number(struct columns *set, struct column *col, uint64_t value, uint64_t max) {
@@ -125,7 +142,7 @@ struct slice column_text(struct columns *set, struct column *col, struct slice t
     }
     if (coder_failed(&set->coder)) return (struct slice){0};
     bool failed = false;
-    uint64_t number = (uint64_t)ints_next(&col->ints, &failed);
+    uint64_t number = (uint64_t)ints_next(&col->ints, NULL, &failed);
     failed = failed || (col->distinct ? number >= col->distinct_count : number > reader_left(&col->area));
     if (failed) {
         coder_fail(&set->coder, ST_MALFORMED);
@@ -134,9 +151,19 @@ struct slice column_text(struct columns *set, struct column *col, struct slice t
     return col->distinct ? col->distinct[number] : reader_take(&col->area, (size_t)number);
 }
 
-struct value column_value(struct columns *set, struct value_column *col, struct value value) {
+static void pass(struct beside *beside, int64_t number) {
+    beside->number = number;
+    bool is_instant = number > INSTANT_MIN_MS && number < INSTANT_MAX_MS;
+    if (is_instant) beside->day = number / DAY_MS;
+}
+
+struct value column_value(struct columns *set, struct value_column *col, struct value value,
+                          struct beside *beside) {
     struct value v = {.kind = (enum value_kind)column_number(set, &col->kinds, value.kind, VALUE_TEXT)};
-    if (v.kind == VALUE_INT) v.number = column_signed(set, &col->numbers, value.number);
+    if (v.kind == VALUE_INT) {
+        v.number = column_related(set, &col->numbers, value.number, beside);
+        pass(beside, v.number);
+    }
     if (v.kind == VALUE_TEXT) v.text = column_text(set, &col->texts, value.text);
     return v;
 }
@@ -175,7 +202,7 @@ static void write_lengths(const struct slice *texts, size_t count, struct arena 
         return;
     }
     for (size_t i = 0; i < count; i++) lengths[i] = (int64_t)texts[i].len;
-    ints_write(lengths, count, out);
+    ints_write(lengths, NULL, count, out);
 }
 
 static void write_area(const struct slice *texts, size_t count, struct buf *area) {
@@ -208,21 +235,22 @@ static void write_texts(const struct slice *texts, size_t count, struct buf *out
     buf_put_varint(out, bytes_of(kept, kept_count));
     if (once) buf_put_varint(out, kept_count);
     write_lengths(kept, kept_count, &mem, out);
-    if (once) ints_write(places, count, out);
+    if (once) ints_write(places, NULL, count, out);
     write_area(kept, kept_count, area);
 }
 
 /* ------------------------------------------------------------------ beginning and end of a set */
 
 static void write_column(const struct column *col, struct buf *numbers, struct buf *texts) {
-    if (col->gathered.failed) {
+    if (col->gathered.failed || col->beside.failed) {
         numbers->failed = true;
-    } else if (col->kind == COLUMN_INTS) {
-        const int64_t *values = (const int64_t *)(const void *)col->gathered.data;
-        ints_write(values, col->gathered.len / sizeof *values, numbers);
-    } else {
+    } else if (col->kind == COLUMN_TEXTS) {
         const struct slice *values = (const struct slice *)(const void *)col->gathered.data;
         write_texts(values, col->gathered.len / sizeof *values, numbers, texts);
+    } else {
+        const int64_t *values = (const int64_t *)(const void *)col->gathered.data;
+        const struct beside *beside = (const struct beside *)(const void *)col->beside.data;
+        ints_write(values, beside, col->gathered.len / sizeof *values, numbers);
     }
 }
 
@@ -246,15 +274,16 @@ enum status columns_finish(struct columns *set, struct buf *out, struct cuts *cu
         if (!columns_failed(set) && !texts.failed) write_column(col, numbers, &texts);
         cut_around(cuts, before, numbers->len);
         buf_free(&col->gathered);
+        buf_free(&col->beside);
     }
     buf_put_varint(out, numbers->len);
     move_cuts(cuts, cut_first, out->len);
     buf_put_slice(out, buf_slice(numbers));
     size_t before = out->len;
-    buf_put_slice(out, buf_slice(&texts));
-    cut_around(cuts, before, out->len);
     enum status status = coder_status(&set->coder, err);
     if (status == ST_OK) status = buf_status(&texts, err);
+    if (status == ST_OK) repeats_write(buf_slice(&texts), out);
+    cut_around(cuts, before, out->len);
     buf_free(&set->prefix);
     return status;
 }

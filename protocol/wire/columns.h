@@ -20,26 +20,39 @@ enum packing {
     PACKING_VARINTS,                      /* least number, then what each is above it */
     PACKING_BITS,                         /* at most 16 distinct numbers, then places in 1, 2 or 4 bits */
     PACKING_PLANES,                       /* least number, width, then all lowest bytes, all second ... */
+    PACKING_SCALED_VARINTS,               /* the same two with a scale behind the least number */
+    PACKING_SCALED_PLANES,
     PACKING_COUNT
 };
+
+/* What stands before a number in the same row or change: an end lies shortly after its start, and the
+ * date of a visit is the day of its times. */
+struct beside {
+    int64_t number;                       /* the last number before, 0: none */
+    int64_t day;                          /* of the last instant before in milliseconds, 0: none */
+};
+enum relation { RELATION_NONE, RELATION_NUMBER, RELATION_DAY, RELATION_COUNT };
 
 struct ints {                             /* a column of numbers being read */
     unsigned order;                       /* 0: as they are, 1: differences, 2: differences of these */
     enum packing packing;
     unsigned width;                       /* bits or bytes */
-    uint64_t low, first, step;            /* least packed number; starts of the differences */
+    enum relation relation;
+    uint64_t low, scale;                  /* of the packed numbers */
+    uint64_t first, step;                 /* starts of the differences */
     uint64_t last, slope;
     uint64_t *distinct;                   /* PACKING_BITS */
     size_t distinct_count, used;
     struct reader in;
 };
 
-enum column_kind { COLUMN_UNUSED, COLUMN_INTS, COLUMN_TEXTS };
+enum column_kind { COLUMN_UNUSED, COLUMN_INTS, COLUMN_RELATED, COLUMN_TEXTS };
 
 struct column {
     enum column_kind kind;
     struct column *next;                  /* in order of first use */
     struct buf gathered;                  /* writing: int64_t or struct slice each */
+    struct buf beside;                    /* writing, COLUMN_RELATED: struct beside each */
     struct ints ints;                     /* reading: numbers, or lengths or places of texts */
     struct slice *distinct;               /* reading: texts that occur more than once stand once */
     size_t distinct_count;
@@ -82,7 +95,9 @@ int64_t column_near(struct columns *set, struct column *col, int64_t value, int6
 uint32_t column_u32_near(struct columns *set, struct column *col, uint32_t value, uint32_t expected);
 int64_t column_id(struct columns *set, struct id_column *col, int64_t id);
 struct slice column_text(struct columns *set, struct column *col, struct slice text);
-struct value column_value(struct columns *set, struct value_column *col, struct value value);
+/* beside: of the thing at hand; begins as zeros and takes this value's number. */
+struct value column_value(struct columns *set, struct value_column *col, struct value value,
+                          struct beside *beside);
 
 /* Offsets in a payload at which deflate begins a new block. */
 enum { CUTS_MAX = 256, CUT_BYTES_MIN = 4096 };
@@ -94,11 +109,18 @@ void cuts_add(struct cuts *cuts, size_t offset);
 
 /* ------------------------------------------------------------------ intcode.c: one column of numbers */
 
-void ints_write(const int64_t *values, size_t count, struct buf *out);
+/* beside: NULL, or count of them. */
+void ints_write(const int64_t *values, const struct beside *beside, size_t count, struct buf *out);
 /* false: malformed or no room. Takes the column's bytes off c->in. */
 void ints_open(struct ints *ints, struct coder *c);
-int64_t ints_next(struct ints *ints, bool *failed);
+/* beside: of this number; may be NULL. */
+int64_t ints_next(struct ints *ints, const struct beside *beside, bool *failed);
 bool ints_done(const struct ints *ints);
+
+/* ------------------------------------------------------------------ repeats.c: all texts of a section */
+
+void repeats_write(struct slice area, struct buf *out);
+struct slice repeats_read(struct coder *c, struct slice packed);
 
 /* ------------------------------------------------------------------ shapes.c
  *

@@ -1,4 +1,5 @@
-/* One column of numbers: differences of order 0, 1 or 2, then the cheapest packing.
+/* One column of numbers: differences of order 0, 1 or 2, then the cheapest packing; distances are divided
+ * by what divides them all, since people enter times by the minute.
  *
  * The writer tries each and compares what deflate will make of it: the bytes for short columns, the
  * entropy of the bytes for long ones. The reader draws one number at a time and places nothing.
@@ -6,7 +7,10 @@
 #include "protocol/wire/columns.h"
 
 enum { ORDER_COUNT = 3, DISTINCT_MAX = 16, ENTROPY_COUNT_MIN = 64, PLANES_COUNT_MIN = 64,
-       PACKING_BITS_OF_HEAD = 3, PLANE_WIDTH_MAX = 8 };
+       PLANE_WIDTH_MAX = 8 };
+
+/* The first byte of a column: packing, order, relation. */
+enum { PACKING_MASK = 7, ORDER_SHIFT = 3, ORDER_MASK = 3, RELATION_SHIFT = 5 };
 
 /* What the packings of one order would cost. */
 struct plan {
@@ -14,10 +18,26 @@ struct plan {
     enum packing packing;
     unsigned width;
     size_t cost;                                           /* in bits */
-    uint64_t low;
+    uint64_t low, scale;
     uint64_t distinct[DISTINCT_MAX];
     size_t distinct_count;
 };
+
+/* What number i is related to. */
+static int64_t beside_value(const struct beside *beside, size_t i, enum relation relation) {
+    switch (relation) {
+    case RELATION_NUMBER: return beside[i].number;
+    case RELATION_DAY: return beside[i].day;
+    case RELATION_NONE:
+    case RELATION_COUNT: break;
+    }
+    return 0;
+}
+
+/* How many steps of the scale above the least number. */
+static uint64_t place_of(uint64_t v, const struct plan *plan) {
+    return plan->scale == 1 ? v - plan->low : (v - plan->low) / plan->scale;
+}
 
 static size_t varint_bytes(uint64_t v) {
     size_t n = 1;
@@ -40,10 +60,10 @@ static size_t entropy_bits(const size_t counts[256], size_t total) {
     return bits / 256;
 }
 
-static size_t varints_cost(const uint64_t *v, size_t n, uint64_t low) {
+static size_t varints_cost(const uint64_t *v, size_t n, const struct plan *plan) {
     size_t counts[256] = {0}, bytes = 0;
     for (size_t i = 0; i < n; i++) {
-        uint64_t rest = v[i] - low;
+        uint64_t rest = place_of(v[i], plan);
         for (; rest >= 0x80; rest >>= 7, bytes++) counts[(uint8_t)(rest | 0x80)]++;
         counts[rest]++;
         bytes++;
@@ -51,11 +71,11 @@ static size_t varints_cost(const uint64_t *v, size_t n, uint64_t low) {
     return n < ENTROPY_COUNT_MIN ? bytes * 8 : entropy_bits(counts, bytes);
 }
 
-static size_t planes_cost(const uint64_t *v, size_t n, uint64_t low, unsigned width) {
+static size_t planes_cost(const uint64_t *v, size_t n, const struct plan *plan) {
     size_t bits = 0;
-    for (unsigned plane = 0; plane < width; plane++) {
+    for (unsigned plane = 0; plane < plan->width; plane++) {
         size_t counts[256] = {0};
-        for (size_t i = 0; i < n; i++) counts[(uint8_t)((v[i] - low) >> (8 * plane))]++;
+        for (size_t i = 0; i < n; i++) counts[(uint8_t)(place_of(v[i], plan) >> (8 * plane))]++;
         bits += entropy_bits(counts, n);
     }
     return bits;
@@ -101,25 +121,37 @@ static uint64_t find_low(const uint64_t *v, size_t n, uint64_t *out_span) {
     return (uint64_t)low;
 }
 
+static uint64_t find_scale(const uint64_t *v, size_t n, uint64_t low) {
+    uint64_t scale = 0;
+    for (size_t i = 0; i < n && scale != 1; i++) {
+        for (uint64_t a = v[i] - low; a != 0;) {           /* Euclid */
+            uint64_t rest = scale % a;
+            scale = a;
+            a = rest;
+        }
+    }
+    return scale;
+}
+
 static void plan_take(struct plan *best, struct plan offer) {
     if (offer.cost < best->cost) *best = offer;
+}
+
+static struct plan plan_constant(struct plan plan) {
+    plan.packing = plan.low == 0 ? PACKING_ZERO : PACKING_SAME;
+    if (plan.low != 0) plan.cost += 8 * varint_bytes(plan.low << 1);
+    return plan;
 }
 
 /* The best packing of v[n], n > 0; head_bits: what the differences cost already. */
 static struct plan plan_packing(const uint64_t *v, size_t n, unsigned order, size_t head_bits) {
     uint64_t span;
-    struct plan plan = {.order = order, .low = find_low(v, n, &span)};
-    if (span == 0) {
-        plan.packing = plan.low == 0 ? PACKING_ZERO : PACKING_SAME;
-        plan.cost = head_bits + (plan.low == 0 ? 0 : 8 * varint_bytes(plan.low << 1));
-        return plan;
-    }
-    bool starts_at_zero = plan.low <= 0x3F;                /* a small least number buys nothing */
-    uint64_t low = starts_at_zero && span + plan.low < 0x80 ? 0 : plan.low;
+    struct plan plan = {.order = order, .low = find_low(v, n, &span), .cost = head_bits};
+    if (span == 0) return plan_constant(plan);
+    plan.scale = find_scale(v, n, plan.low);
     struct plan best = plan;
-    best.packing = PACKING_VARINTS;
-    best.low = low;
-    best.cost = head_bits + 16 + varints_cost(v, n, low);
+    best.packing = plan.scale > 1 ? PACKING_SCALED_VARINTS : PACKING_VARINTS;
+    best.cost = head_bits + 16 + varints_cost(v, n, &plan);
     if (find_distinct(v, n, &plan)) {
         plan.packing = PACKING_BITS;
         plan.width = bits_for(plan.distinct_count);
@@ -127,9 +159,9 @@ static struct plan plan_packing(const uint64_t *v, size_t n, unsigned order, siz
         plan_take(&best, plan);
     }
     if (n >= PLANES_COUNT_MIN) {
-        plan.packing = PACKING_PLANES;
-        plan.width = bytes_for(span);
-        plan.cost = head_bits + 24 + planes_cost(v, n, plan.low, plan.width);
+        plan.packing = plan.scale > 1 ? PACKING_SCALED_PLANES : PACKING_PLANES;
+        plan.width = bytes_for(span / plan.scale);
+        plan.cost = head_bits + 24 + planes_cost(v, n, &plan);
         plan_take(&best, plan);
     }
     return best;
@@ -142,10 +174,11 @@ static void difference(uint64_t *v, size_t n) {
 
 static void pack_varints(const uint64_t *v, size_t n, const struct plan *plan, struct buf *out) {
     size_t bytes = 0;
-    for (size_t i = 0; i < n; i++) bytes += varint_bytes(v[i] - plan->low);
+    for (size_t i = 0; i < n; i++) bytes += varint_bytes(place_of(v[i], plan));
     buf_put_signed(out, (int64_t)plan->low);
+    if (plan->scale > 1) buf_put_varint(out, plan->scale);
     buf_put_varint(out, bytes);
-    for (size_t i = 0; i < n; i++) buf_put_varint(out, v[i] - plan->low);
+    for (size_t i = 0; i < n; i++) buf_put_varint(out, place_of(v[i], plan));
 }
 
 static void pack_bits(const uint64_t *v, size_t n, const struct plan *plan, struct buf *out) {
@@ -168,10 +201,11 @@ static void pack_bits(const uint64_t *v, size_t n, const struct plan *plan, stru
 
 static void pack_planes(const uint64_t *v, size_t n, const struct plan *plan, struct buf *out) {
     buf_put_signed(out, (int64_t)plan->low);
+    if (plan->scale > 1) buf_put_varint(out, plan->scale);
     buf_put_byte(out, (uint8_t)plan->width);
     buf_put_varint(out, n * plan->width);
     for (unsigned plane = 0; plane < plan->width; plane++) {
-        for (size_t i = 0; i < n; i++) buf_put_byte(out, (uint8_t)((v[i] - plan->low) >> (8 * plane)));
+        for (size_t i = 0; i < n; i++) buf_put_byte(out, (uint8_t)(place_of(v[i], plan) >> (8 * plane)));
     }
 }
 
@@ -179,9 +213,11 @@ static void pack(const uint64_t *v, size_t n, const struct plan *plan, struct bu
     switch (plan->packing) {
     case PACKING_ZERO: break;
     case PACKING_SAME: buf_put_signed(out, (int64_t)plan->low); break;
-    case PACKING_VARINTS: pack_varints(v, n, plan, out); break;
+    case PACKING_VARINTS:
+    case PACKING_SCALED_VARINTS: pack_varints(v, n, plan, out); break;
     case PACKING_BITS: pack_bits(v, n, plan, out); break;
-    case PACKING_PLANES: pack_planes(v, n, plan, out); break;
+    case PACKING_PLANES:
+    case PACKING_SCALED_PLANES: pack_planes(v, n, plan, out); break;
     case PACKING_COUNT: break;
     }
 }
@@ -198,18 +234,43 @@ static struct plan plan_column(uint64_t *v, size_t n) {
     return best;
 }
 
-void ints_write(const int64_t *values, size_t count, struct buf *out) {
+/* values less what they are related to; the copy to work on is out_v. */
+static bool take_values(const int64_t *values, const struct beside *beside, size_t count,
+                        enum relation relation, struct buf *out_v) {
+    buf_reset(out_v);
+    buf_put(out_v, values, count * sizeof *values);
+    uint64_t *v = (uint64_t *)(void *)out_v->data;
+    for (size_t i = 0; !out_v->failed && i < count; i++) v[i] -= (uint64_t)beside_value(beside, i, relation);
+    return !out_v->failed;
+}
+
+/* The relation, and within it the plan, that cost least. */
+static struct plan plan_relations(const int64_t *values, const struct beside *beside, size_t count,
+                                  struct buf *copy, enum relation *out_relation) {
+    struct plan best = {.cost = SIZE_MAX};
+    enum relation last = beside ? RELATION_COUNT - 1 : RELATION_NONE;
+    for (enum relation r = RELATION_NONE; r <= last && best.cost > 0; r++) {
+        if (!take_values(values, beside, count, r, copy)) return best;
+        struct plan plan = plan_column((uint64_t *)(void *)copy->data, count);
+        if (plan.cost >= best.cost) continue;
+        best = plan;
+        *out_relation = r;
+    }
+    return best;
+}
+
+void ints_write(const int64_t *values, const struct beside *beside, size_t count, struct buf *out) {
     SCOPED(buf_free) struct buf copy = buf_new(BUF_MAX_FILE);
-    buf_put(&copy, values, count * sizeof *values);
-    if (copy.failed) {
+    enum relation relation = RELATION_NONE;
+    struct plan plan = plan_relations(values, beside, count, &copy, &relation);
+    if (!take_values(values, beside, count, relation, &copy)) {
         out->failed = true;
         return;
     }
     uint64_t *v = (uint64_t *)(void *)copy.data;
-    struct plan plan = plan_column(v, count);
-    memcpy(v, values, count * sizeof *values);
     for (unsigned order = 0; order < plan.order; order++) difference(v + order, count - order);
-    buf_put_byte(out, (uint8_t)(plan.order << PACKING_BITS_OF_HEAD | plan.packing));
+    buf_put_byte(out, (uint8_t)((unsigned)relation << RELATION_SHIFT | plan.order << ORDER_SHIFT |
+                                (unsigned)plan.packing));
     for (unsigned i = 0; i < plan.order; i++) buf_put_signed(out, (int64_t)v[i]);
     pack(v + plan.order, count - plan.order, &plan, out);
 }
@@ -230,30 +291,45 @@ static void open_bits(struct ints *ints, struct coder *c) {
     ints->width = bits_for(ints->distinct_count);
 }
 
-static void open_planes(struct ints *ints, struct coder *c) {
+static void open_low(struct ints *ints, struct coder *c, bool scaled) {
     ints->low = (uint64_t)reader_signed(&c->in);
+    ints->scale = scaled ? reader_varint(&c->in) : 1;
+}
+
+static void open_planes(struct ints *ints, struct coder *c) {
     ints->width = reader_byte(&c->in);
     if (ints->width < 1 || ints->width > PLANE_WIDTH_MAX) coder_fail(c, ST_MALFORMED);
+}
+
+static void open_packing(struct ints *ints, struct coder *c) {
+    switch (ints->packing) {
+    case PACKING_ZERO:
+    case PACKING_COUNT: return;
+    case PACKING_SAME: open_low(ints, c, false); return;
+    case PACKING_VARINTS: open_low(ints, c, false); break;
+    case PACKING_SCALED_VARINTS: open_low(ints, c, true); break;
+    case PACKING_BITS: open_bits(ints, c); break;
+    case PACKING_PLANES:
+    case PACKING_SCALED_PLANES:
+        open_low(ints, c, ints->packing == PACKING_SCALED_PLANES);
+        open_planes(ints, c);
+        break;
+    }
+    if (!coder_failed(c)) ints->in = reader_of(reader_bytes(&c->in, reader_left(&c->in)));
 }
 
 void ints_open(struct ints *ints, struct coder *c) {
     *ints = (struct ints){0};
     unsigned head = reader_byte(&c->in);
-    ints->order = head >> PACKING_BITS_OF_HEAD;
-    ints->packing = (enum packing)(head & ((1u << PACKING_BITS_OF_HEAD) - 1));
-    if (ints->order >= ORDER_COUNT || ints->packing >= PACKING_COUNT) coder_fail(c, ST_MALFORMED);
+    ints->relation = (enum relation)(head >> RELATION_SHIFT);
+    ints->order = head >> ORDER_SHIFT & ORDER_MASK;
+    ints->packing = (enum packing)(head & PACKING_MASK);
+    bool known = ints->relation < RELATION_COUNT && ints->order < ORDER_COUNT &&
+                 ints->packing < PACKING_COUNT;
+    if (!known) coder_fail(c, ST_MALFORMED);
     if (ints->order > 0) ints->first = (uint64_t)reader_signed(&c->in);
     if (ints->order > 1) ints->step = (uint64_t)reader_signed(&c->in);
-    switch (ints->packing) {
-    case PACKING_ZERO:
-    case PACKING_COUNT: return;
-    case PACKING_SAME: ints->low = (uint64_t)reader_signed(&c->in); return;
-    case PACKING_VARINTS: ints->low = (uint64_t)reader_signed(&c->in); break;
-    case PACKING_BITS: open_bits(ints, c); break;
-    case PACKING_PLANES: open_planes(ints, c); break;
-    }
-    if (coder_failed(c)) return;
-    ints->in = reader_of(reader_bytes(&c->in, reader_left(&c->in)));
+    if (known) open_packing(ints, c);
 }
 
 static uint64_t bits_at(const struct ints *ints, size_t index, bool *failed) {
@@ -277,26 +353,28 @@ static uint64_t planes_at(const struct ints *ints, size_t index, bool *failed) {
     for (unsigned plane = 0; plane < ints->width; plane++) {
         v |= (uint64_t)ints->in.at[plane * rows + index] << (8 * plane);
     }
-    return ints->low + v;
+    return ints->low + v * ints->scale;
 }
 
 static uint64_t packed_at(struct ints *ints, size_t index, bool *failed) {
-    uint64_t v = 0;
     switch (ints->packing) {
     case PACKING_ZERO:
-    case PACKING_COUNT: return 0;
+    case PACKING_COUNT: break;
     case PACKING_SAME: return ints->low;
     case PACKING_BITS: return bits_at(ints, index, failed);
-    case PACKING_PLANES: return planes_at(ints, index, failed);
+    case PACKING_PLANES:
+    case PACKING_SCALED_PLANES: return planes_at(ints, index, failed);
     case PACKING_VARINTS:
-        v = ints->low + reader_varint(&ints->in);
-        *failed = *failed || ints->in.failed;
-        break;
+    case PACKING_SCALED_VARINTS: {
+        uint64_t steps = reader_varint(&ints->in);
+        if (ints->in.failed) *failed = true;
+        return ints->low + steps * ints->scale;
     }
-    return v;
+    }
+    return 0;
 }
 
-int64_t ints_next(struct ints *ints, bool *failed) {
+int64_t ints_next(struct ints *ints, const struct beside *beside, bool *failed) {
     size_t at = ints->used++;
     if (ints->order == 0) {
         ints->last = packed_at(ints, at, failed);
@@ -309,15 +387,17 @@ int64_t ints_next(struct ints *ints, bool *failed) {
         if (at > 1) ints->slope += packed_at(ints, at - 2, failed);
         ints->last += ints->slope;
     }
-    return (int64_t)ints->last;
+    return (int64_t)(ints->last + (uint64_t)(beside ? beside_value(beside, 0, ints->relation) : 0));
 }
 
 bool ints_done(const struct ints *ints) {
     size_t packed = ints->used < ints->order ? 0 : ints->used - ints->order;
     switch (ints->packing) {
     case PACKING_BITS: return (packed * ints->width + 7) / 8 == reader_left(&ints->in);
-    case PACKING_PLANES: return packed * ints->width == reader_left(&ints->in);
-    case PACKING_VARINTS: return reader_left(&ints->in) == 0;
+    case PACKING_PLANES:
+    case PACKING_SCALED_PLANES: return packed * ints->width == reader_left(&ints->in);
+    case PACKING_VARINTS:
+    case PACKING_SCALED_VARINTS: return reader_left(&ints->in) == 0;
     case PACKING_ZERO:
     case PACKING_SAME:
     case PACKING_COUNT: break;

@@ -33,8 +33,9 @@ static void code_edit(struct receipt_columns *r, struct shape_cell *cell, struct
     e->seq = column_near(set, &col[CELL_SEQ], e->seq, line->seq);
     e->has_values = column_number(set, &col[CELL_HAS_VALUES], e->has_values, 1) != 0;
     e->values = code_items(&set->coder, e->values, e->value_count, sizeof *e->values);
+    struct beside beside = {0};
     for (size_t i = 0; i < e->value_count && !columns_failed(set); i++) {
-        e->values[i] = column_value(set, &cell->values[i], e->values[i]);
+        e->values[i] = column_value(set, &cell->values[i], e->values[i], &beside);
     }
 }
 

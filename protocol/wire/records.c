@@ -2,16 +2,16 @@
 #include "protocol/wire/columns.h"
 
 /* What one record or one cell takes about, before deflate: heads, tags, seq. */
-enum { RECORD_BYTES_ABOUT = 16, CELL_BYTES_ABOUT = 2, NUMBER_BYTES_ABOUT = 6 };
+enum { RECORD_BYTES_ABOUT = 16, CELL_BYTES_ABOUT = 1, NUMBER_BYTES_ABOUT = 3 };
 
 /* Above this many things a message is not of this program. */
 enum { RECORDS_MAX = 1000000 };
 
 static struct value *code_values(struct columns *set, struct value_column *cols, struct value *values,
-                                 size_t count) {
+                                 size_t count, struct beside *beside) {
     values = code_items(&set->coder, values, count, sizeof *values);
     for (size_t i = 0; i < count && !columns_failed(set); i++) {
-        values[i] = column_value(set, &cols[i], values[i]);
+        values[i] = column_value(set, &cols[i], values[i], beside);
     }
     return values;
 }
@@ -37,13 +37,14 @@ static void code_cells(struct record_columns *r, struct shape *shape, struct rec
     shape_mask(shape, set, keys_of(r, record), record->cell_count, &record->cell_count);
     record->cells = code_items(&set->coder, record->cells, record->cell_count, sizeof *record->cells);
     size_t at = 0;
+    struct beside beside = {0};
     for (size_t i = 0; i < record->cell_count && !columns_failed(set); i++) {
         struct shape_cell *in_shape = shape_next(shape, &at);
         struct record_cell cell = record->cells[i];
         if (set->coder.reading && in_shape->key.kind != 0) coder_fail(&set->coder, ST_MALFORMED);
         cell.cell_tag = in_shape->key.tag;
         cell.value_count = in_shape->key.value_count;
-        cell.values = code_values(set, in_shape->values, cell.values, cell.value_count);
+        cell.values = code_values(set, in_shape->values, cell.values, cell.value_count, &beside);
         if (set->coder.reading) record->cells[i] = cell;
     }
 }
@@ -158,8 +159,9 @@ static void code_entry(struct ledger_columns *l, struct ledger_entry *e) {
     e->loser_time_ms = column_signed(set, &l->loser_time, e->loser_time_ms);
     e->winner_time_ms = column_near(set, &l->winner_time, e->winner_time_ms, e->loser_time_ms);
     e->winner_is_new = column_number(set, &l->winner_is_new, e->winner_is_new, 1) != 0;
-    e->loser = code_values(set, cell->values, e->loser, e->value_count);
-    e->winner = code_values(set, cell->values, e->winner, e->value_count);
+    struct beside of_loser = {0}, of_winner = {0};
+    e->loser = code_values(set, cell->values, e->loser, e->value_count, &of_loser);
+    e->winner = code_values(set, cell->values, e->winner, e->value_count, &of_winner);
 }
 
 static void code_ledger(struct ledger_columns *l, struct ledger_entry **entries, size_t *count) {
