@@ -103,7 +103,7 @@ static enum status prepare_identity(struct agent *agent, const struct session_li
     TRY(store_identity(agent->config.store, identity, err));
     if (identity->device)
         return err_set(err, ST_CONFLICT, "this book is enrolled already (device %u of %s)",
-                       "此账本已登记（%2$s 的第 %1$u 号设备）", identity->device, identity->org);
+                       "此账本已登记（第 %u 号设备，组织 %s）", identity->device, identity->org);
     static const uint8_t nothing[SIGN_SEED_BYTES];
     if (bytes_equal_secret(identity->key_seed, nothing, sizeof(nothing)))
         agent->config.env->random(agent->config.env->ctx, identity->key_seed, SIGN_SEED_BYTES);
@@ -318,8 +318,8 @@ enum status agent_wake(const char *home, struct err *err) {
     return platform_write_file_private(buf_text(&path), SLICE("saved\n"), err);
 }
 
-void agent_session(const struct agent *agent, struct session *out) {
-    *out = agent->session;
+void agent_session(struct agent *agent, struct session *out) {
+    session_lend(&agent->session, out);
 }
 
 static enum status wait_in(struct session *copy, const struct transport_door *transport,

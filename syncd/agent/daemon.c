@@ -80,7 +80,7 @@ static void waiter_close(struct waiter *w) {
 }
 
 /* Asks for news after seq unless a wait is under way already. */
-static void waiter_ask(struct waiter *w, const struct agent *agent, int64_t epoch, int64_t seq) {
+static void waiter_ask(struct waiter *w, struct agent *agent, int64_t epoch, int64_t seq) {
     platform_lock(w->mutex);
     if (w->state != WAITER_ASKED && w->state != WAITER_STOP) {
         agent_session(agent, &w->session);
