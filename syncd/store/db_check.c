@@ -75,20 +75,32 @@ enum status db_backup(struct db *db, const char *path, db_progress *progress, vo
 
 /* ------------------------------------------------------------------ the engine's check */
 
-enum status db_integrity(struct db *db, struct buf *out, struct err *err) {
-    struct db_stmt *s = NULL;
+static enum status list_findings(struct db_stmt *s, struct buf *out, struct err *err) {
     bool row;
-    char sql[64];
-    snprintf(sql, sizeof sql, "PRAGMA integrity_check(%d)", FINDINGS_MAX);
-    TRY(db_prepare_once(db, sql, &s, err));
-    enum status status;
-    while ((status = db_step(s, &row, err)) == ST_OK && row) {
+    for (;;) {
+        TRY(db_step(s, &row, err));
+        if (!row) return ST_OK;
         struct slice line = db_text(s, 0);
         if (slice_equal(line, SLICE("ok"))) continue;
         buf_put_slice(out, line);
         buf_put_byte(out, '\n');
     }
+}
+
+/* A check that stumbles over the damage has found it. */
+enum status db_integrity(struct db *db, struct buf *out, struct err *err) {
+    struct db_stmt *s = NULL;
+    struct err stumbled = {0};
+    char sql[64];
+    snprintf(sql, sizeof sql, "PRAGMA integrity_check(%d)", FINDINGS_MAX);
+    enum status status = db_prepare_once(db, sql, &s, &stumbled);
+    if (status == ST_OK) status = list_findings(s, out, &stumbled);
     db_finalize(s);
+    if (status == ST_DAMAGED) {
+        buf_printf(out, "%s\n", stumbled.text[LANG_EN]);
+        return ST_OK;
+    }
+    if (status != ST_OK && err) *err = stumbled;
     return status;
 }
 
