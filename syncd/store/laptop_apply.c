@@ -1,0 +1,282 @@
+/* Applying a reply, slice by slice. Each slice is one transaction; the first of them notes what the server told
+ * about itself, the last one moves the cursor, so that a crash between two repeats what is not done and no more.
+ * What a person saved between the read of a round and its slices is seen by each slice afresh.
+ *
+ *   START -> ALIASES -> RECEIPTS -> HELD -> LEDGER -> RECORDS -> END -> DONE
+ */
+#include "syncd/store/laptop.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum stage { STAGE_START, STAGE_ALIASES, STAGE_RECEIPTS, STAGE_HELD, STAGE_LEDGER, STAGE_RECORDS, STAGE_END, STAGE_DONE };
+
+enum {
+    SLICE_COMMIT_MS = 8,                                   /* of a slice's time, left for its commit */
+    SLICE_ITEMS_MAX = 4000,                                /* when the clock does not say so, for the memory of the log */
+    CLOCK_LOOK_ITEMS = 8                                   /* items between looks at the clock */
+};
+
+struct apply {
+    struct store *store;
+    const struct round_request *request;
+    const struct round_reply *reply;
+    enum stage stage;
+    size_t at;                                             /* in the section of the stage */
+    bool reread;                                           /* a part came of a row that is not here */
+    struct chain unknown;                                  /* see laptop_state */
+    struct apply_counts counts;
+};
+
+/* ------------------------------------------------------------------ the ends */
+
+static enum status check_same_cursor(const struct apply *a, const struct laptop_state *state, struct err *err) {
+    if (state->cursor.seq == a->request->cursor.seq && state->epoch == a->request->epoch) return ST_OK;
+    return err_set(err, ST_CONFLICT, "another program synced this book in the meantime", "期间另一程序已同步过本机数据");
+}
+
+static enum status take_people(struct apply *a, struct err *err) {
+    struct db_stmt *s;
+    TRY(db_exec(a->store->db, "DELETE FROM people", err));
+    for (size_t i = 0; i < a->reply->people_count; i++) {
+        const struct person *p = &a->reply->people[i];
+        TRY(db_prepare(a->store->db, "INSERT OR REPLACE INTO people(device, employee, name) VALUES (?,?,?)", &s, err));
+        db_bind_int(s, 1, p->device);
+        db_bind_int(s, 2, p->employee);
+        db_bind_text(s, 3, p->name);
+        TRY(db_run(s, err));
+    }
+    return ST_OK;
+}
+
+/* The top moves first: receipts tell of seqs beyond the cursor. */
+static enum status take_start(struct apply *a, struct err *err) {
+    const struct round_reply *reply = a->reply;
+    struct laptop_state state = a->store->laptop->state;
+    struct stamp now;
+    bool moved;
+    TRY(check_same_cursor(a, &state, err));
+    TRY(clock_note(a->store, &state, &now, &moved, err));
+    clock_meet(&state, &a->request->envelope.now, reply->time_ms);
+    state.epoch = reply->epoch;
+    if (reply->head.seq >= state.top.seq) state.top = reply->head;
+    state.head = reply->head.seq;
+    if (reply->time_ms > state.round_ms) state.round_ms = reply->time_ms;
+    if (reply->has_news) {
+        TRY(take_people(a, err));
+        state.news_version = reply->news_version;
+    }
+    a->unknown = state.unknown;
+    return state_write(a->store, &state, err);
+}
+
+static enum status take_end(struct apply *a, struct err *err) {
+    struct laptop_state state = a->store->laptop->state;
+    TRY(check_same_cursor(a, &state, err));
+    state.cursor = a->reply->cursor;
+    state.since = a->reply->since;
+    state.complete = !a->reply->more;
+    state.unknown = a->unknown;
+    if (state.cursor.seq > state.top.seq) state.top = state.cursor;
+    if (a->reread) {
+        state.cursor = (struct position){0};
+        state.since = 0;
+        state.complete = false;
+    }
+    return state_write(a->store, &state, err);
+}
+
+/* ------------------------------------------------------------------ small sections */
+
+static enum status take_held_news(struct apply *a, const struct held_news *news, struct err *err) {
+    struct db_stmt *s;
+    TRY(db_prepare(a->store->db,
+                   "UPDATE held SET state = ? WHERE batch = ? AND change = ? AND (cell = ? OR cell = 0 OR ? = 0)", &s,
+                   err));
+    db_bind_int(s, 1, (int64_t)news->state);
+    db_bind_int(s, 2, news->id.batch);
+    db_bind_int(s, 3, news->id.change);
+    db_bind_int(s, 4, news->id.cell_tag);
+    db_bind_int(s, 5, news->id.cell_tag);
+    return db_run(s, err);
+}
+
+static enum status take_ledger(struct apply *a, const struct ledger_entry *l, struct err *err) {
+    struct buf loser SCOPED(buf_free) = buf_new(BUF_MAX_BATCH);
+    struct buf winner SCOPED(buf_free) = buf_new(BUF_MAX_BATCH);
+    struct db_stmt *s;
+    const int64_t numbers[] = {l->seq, l->entity_tag, l->row, l->cell_tag, (int64_t)l->rule, l->base_seq,
+                               l->loser_device, l->winner_device, l->loser_batch, l->loser_time_ms,
+                               l->winner_time_ms, l->winner_is_new};
+    if (l->loser) values_write(l->loser, l->value_count, &loser);
+    if (l->winner) values_write(l->winner, l->value_count, &winner);
+    TRY(buf_status(&loser, err));
+    TRY(buf_status(&winner, err));
+    TRY(db_prepare(a->store->db, "INSERT OR IGNORE INTO ledger VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,0)", &s, err));
+    for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) db_bind_int(s, (int)i + 1, numbers[i]);
+    db_bind_blob(s, 13, buf_slice(&loser));
+    db_bind_blob(s, 14, buf_slice(&winner));
+    return db_run(s, err);
+}
+
+static enum status take_record(struct apply *a, const struct record *record, struct err *err) {
+    struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
+    struct laptop_state state = {.unknown = a->unknown};
+    TRY(record_take(a->store, record, &mem, &state, &a->counts, &a->reread, err));
+    a->unknown = state.unknown;
+    return ST_OK;
+}
+
+static enum status take_alias(struct apply *a, const struct alias_news *news, struct err *err) {
+    struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
+    return alias_take(a->store, news, &mem, &a->counts, err);
+}
+
+/* ------------------------------------------------------------------ slices */
+
+static size_t section_count(const struct apply *a) {
+    switch (a->stage) {
+    case STAGE_START: case STAGE_END: return 1;
+    case STAGE_ALIASES: return a->reply->alias_count;
+    case STAGE_RECEIPTS: return a->reply->receipt_count;
+    case STAGE_HELD: return a->reply->held_count;
+    case STAGE_LEDGER: return a->reply->ledger_count;
+    case STAGE_RECORDS: return a->reply->record_count;
+    case STAGE_DONE: break;
+    }
+    return 0;
+}
+
+static enum status take_item(struct apply *a, struct err *err) {
+    switch (a->stage) {
+    case STAGE_START: return take_start(a, err);
+    case STAGE_ALIASES: return take_alias(a, &a->reply->aliases[a->at], err);
+    case STAGE_RECEIPTS: return receipt_take(a->store, &a->reply->receipts[a->at], &a->counts, err);
+    case STAGE_HELD: return take_held_news(a, &a->reply->held[a->at], err);
+    case STAGE_LEDGER: return take_ledger(a, &a->reply->ledger[a->at], err);
+    case STAGE_RECORDS: return take_record(a, &a->reply->records[a->at], err);
+    case STAGE_END: return take_end(a, err);
+    case STAGE_DONE: break;
+    }
+    return ST_OK;
+}
+
+static void next_item(struct apply *a) {
+    a->at++;
+    while (a->stage != STAGE_DONE && a->at >= section_count(a)) {
+        a->stage++;
+        a->at = 0;
+    }
+}
+
+/* A receipt is up to 2,000 changes: it always is a look at the clock. */
+static bool is_time_to_look(const struct apply *a, size_t items) {
+    return a->stage == STAGE_RECEIPTS || items % CLOCK_LOOK_ITEMS == 0;
+}
+
+static enum status take_items(struct apply *a, struct err *err) {
+    const struct env *env = a->store->env;
+    struct laptop *laptop;
+    int64_t began = env->boot_ms(env->ctx);
+    TRY(laptop_get(a->store, &laptop, err));
+    for (size_t items = 1; a->stage != STAGE_DONE && items <= SLICE_ITEMS_MAX; items++) {
+        TRY(take_item(a, err));
+        next_item(a);
+        bool late = is_time_to_look(a, items) && env->boot_ms(env->ctx) - began >= APPLY_SLICE_MS - SLICE_COMMIT_MS;
+        if (late) break;
+    }
+    return ST_OK;
+}
+
+enum status store_apply_slice(struct apply *a, bool *out_done, struct err *err) {
+    struct apply before = *a;
+    TRY(db_begin(a->store->db, true, err));
+    enum status status = take_items(a, err);
+    if (status == ST_OK) status = db_commit(a->store->db, err);
+    if (status != ST_OK) {
+        store_rollback(a->store);
+        *a = before;                                       /* the slice may be tried again */
+        return status;
+    }
+    *out_done = a->stage == STAGE_DONE;
+    return ST_OK;
+}
+
+void store_apply_end(struct apply *apply) {
+    free(apply);
+}
+
+void store_apply_counts(const struct apply *apply, struct apply_counts *out) {
+    *out = apply->counts;
+}
+
+/* ------------------------------------------------------------------ other replies */
+
+static enum status forget_above(struct store *store, int64_t back, struct err *err) {
+    static const char *const sql[] = {"UPDATE pending SET seq = -1, vals = NULL WHERE seq > ?",
+                                      "DELETE FROM ahead WHERE seq > ?"};
+    struct db_stmt *s;
+    for (size_t i = 0; i < ARRAY_COUNT(sql); i++) {
+        TRY(db_prepare(store->db, sql[i], &s, err));
+        db_bind_int(s, 1, back);
+        TRY(db_run(s, err));
+    }
+    for (size_t i = 0; i < store->cat->count; i++) {
+        char table[128];
+        struct buf text SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
+        (void)snprintf(table, sizeof table, "r_%s", store->cat->entities[i].name);
+        buf_put_text(&text, "UPDATE ");
+        rows_put_name(&text, table);
+        buf_put_text(&text, " SET _seq = 0 WHERE _seq > ?");
+        TRY(buf_status(&text, err));
+        TRY(db_prepare(store->db, buf_text(&text), &s, err));
+        db_bind_int(s, 1, back);
+        TRY(db_run(s, err));
+    }
+    return ST_OK;
+}
+
+/* The server went back in time: seqs of the life that it forgot say nothing any more, and the log is read again. */
+static enum status enter_epoch(struct store *store, const struct round_reply *reply, struct err *err) {
+    struct laptop *laptop;
+    TRY(laptop_get(store, &laptop, err));
+    struct laptop_state state = laptop->state;
+    if (reply->epoch == state.epoch) return ST_OK;
+    TRY(forget_above(store, reply->cursor.seq, err));
+    state.epoch = reply->epoch;
+    state.cursor = (struct position){0};
+    state.since = 0;
+    state.top = reply->cursor;
+    state.complete = false;
+    return state_write(store, &state, err);
+}
+
+static enum status take_epoch(struct store *store, const struct round_reply *reply, struct err *err) {
+    TRY(db_begin(store->db, true, err));
+    enum status status = enter_epoch(store, reply, err);
+    if (status == ST_OK) status = db_commit(store->db, err);
+    if (status != ST_OK) store_rollback(store);
+    return status;
+}
+
+enum status store_apply_begin(struct store *store, const struct round_request *request, const struct round_reply *reply,
+                              struct apply **out, struct err *err) {
+    if (reply->kind == REPLY_CLONED)
+        return err_set(err, ST_CLONED,
+                       "this laptop's store was copied or set back: the server has batch %u of it. Enrol it anew",
+                       "本机数据是副本或被还原过：服务器已有批次%u。请重新登记", reply->last_batch);
+    struct apply *a = calloc(1, sizeof *a);
+    if (!a) return err_no_memory(err);
+    *a = (struct apply){.store = store, .request = request, .reply = reply};
+    if (reply->kind == REPLY_EPOCH) {
+        enum status status = take_epoch(store, reply, err);
+        if (status != ST_OK) {
+            free(a);
+            return status;
+        }
+        a->stage = STAGE_DONE;
+    }
+    *out = a;
+    return ST_OK;
+}

@@ -1,0 +1,233 @@
+/* The outbox: batches without a receipt, in order, and what a round asks. */
+#include "syncd/store/laptop.h"
+
+#include <string.h>
+
+enum status outbox_newest(struct db *db, uint32_t *out_n, uint32_t *out_counter, struct err *err) {
+    struct db_stmt *s;
+    bool row;
+    TRY(db_prepare(db, "SELECT n, counter FROM outbox ORDER BY n DESC LIMIT 1", &s, err));
+    TRY(db_step(s, &row, err));
+    *out_n = row ? (uint32_t)db_int(s, 0) : 0;
+    *out_counter = row ? (uint32_t)db_int(s, 1) : 1;
+    db_reset(s);
+    return ST_OK;
+}
+
+/* Columns n, sent, made_ms, counter, content. */
+static enum status take_row(struct db_stmt *s, struct arena *mem, struct outbox_row *out, struct err *err) {
+    struct outbox_row row = {.n = (uint32_t)db_int(s, 0), .sent = db_int(s, 1) != 0, .made_ms = db_int(s, 2),
+                             .counter = (uint32_t)db_int(s, 3)};
+    struct slice content = arena_copy(mem, db_blob(s, 4));
+    if (!content.data) return err_no_memory(err);
+    enum status status = batch_read(content, mem, &row.batch, err);
+    if (status == ST_NO_MEMORY) return status;
+    if (status != ST_OK || row.batch.number != row.n)
+        return err_set(err, ST_DAMAGED, "batch %u of the outbox cannot be read: roadbook verify",
+                       "待发批次%u无法读取：请运行 roadbook verify", row.n);
+    *out = row;
+    return ST_OK;
+}
+
+enum status outbox_get(struct db *db, uint32_t n, struct arena *mem, struct outbox_row *out, bool *out_found,
+                       struct err *err) {
+    struct db_stmt *s;
+    TRY(db_prepare(db, "SELECT n, sent, made_ms, counter, content FROM outbox WHERE n = ? AND done = 0", &s, err));
+    db_bind_int(s, 1, n);
+    TRY(db_step(s, out_found, err));
+    enum status status = *out_found ? take_row(s, mem, out, err) : ST_OK;
+    db_reset(s);
+    return status;
+}
+
+/* One query for each batch, so that whoever is called may change the table. */
+static enum status next_row(struct db *db, uint32_t from, struct arena *mem, struct outbox_row *out, bool *out_found,
+                            struct err *err) {
+    struct db_stmt *s;
+    TRY(db_prepare(db,
+                   "SELECT n, sent, made_ms, counter, content FROM outbox WHERE n >= ? AND done = 0 ORDER BY n LIMIT 1",
+                   &s, err));
+    db_bind_int(s, 1, from);
+    TRY(db_step(s, out_found, err));
+    enum status status = *out_found ? take_row(s, mem, out, err) : ST_OK;
+    db_reset(s);
+    return status;
+}
+
+enum status outbox_walk(struct db *db, uint32_t from, outbox_each *each, void *ctx, struct err *err) {
+    for (;;) {
+        struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
+        struct outbox_row row;
+        bool found;
+        TRY(next_row(db, from, &mem, &row, &found, err));
+        if (!found) return ST_OK;
+        TRY(each(ctx, &row, err));
+        from = row.n + 1;
+    }
+}
+
+enum status outbox_rewrite(struct db *db, const struct batch *batch, struct err *err) {
+    struct buf content SCOPED(buf_free) = buf_new(BUF_MAX_BATCH);
+    struct db_stmt *s;
+    batch_write(batch, &content);
+    TRY(buf_status(&content, err));
+    TRY(db_prepare(db, "UPDATE outbox SET content = ?, changes = ? WHERE n = ? AND sent = 0", &s, err));
+    db_bind_blob(s, 1, buf_slice(&content));
+    db_bind_int(s, 2, (int64_t)batch->change_count);
+    db_bind_int(s, 3, batch->number);
+    return db_run(s, err);
+}
+
+struct outbox_listing {
+    store_outbox_row *row;
+    void *ctx;
+};
+
+static enum status list_entry(void *ctx, struct outbox_row *row, struct err *err) {
+    const struct outbox_listing *listing = ctx;
+    struct outbox_entry entry = {.batch = row->n, .sent = row->sent, .made_ms = row->made_ms, .content = &row->batch};
+    return listing->row(listing->ctx, &entry, err);
+}
+
+enum status store_outbox(struct store *store, store_outbox_row *row, void *ctx, struct err *err) {
+    struct outbox_listing listing = {row, ctx};
+    return outbox_walk(store->db, 0, list_entry, &listing, err);
+}
+
+/* ------------------------------------------------------------------ replaying after a rescue */
+
+struct replay {
+    struct store *store;
+    struct local *local;
+    struct arena *mem;
+};
+
+static enum status replay_edits(struct replay *r, const struct change *change, struct err *err) {
+    const struct entity *e = r->local->e;
+    for (size_t i = 0; i < change->edit_count; i++) {
+        const struct cell *cell = entity_cell(e, change->edits[i].cell_tag);
+        struct value *values, *all;
+        if (!cell) continue;
+        TRY(edit_apply(cell, &change->edits[i], &r->local->values[cell->first], r->mem, &values, err));
+        all = local_copy(r->local, r->mem);
+        if (!all) return err_no_memory(err);
+        for (size_t k = 0; k < cell->count; k++)
+            if (!value_copy(values[k], r->mem, &all[cell->first + k])) return err_no_memory(err);
+        TRY(local_write(r->store, r->local, cell_bit(cell), all, err));
+    }
+    return ST_OK;
+}
+
+static enum status replay_batch(void *ctx, struct outbox_row *row, struct err *err) {
+    struct replay *r = ctx;
+    for (size_t i = 0; i < row->batch.change_count; i++) {
+        const struct change *change = &row->batch.changes[i];
+        if (change->kind == CHANGE_EDIT && change->row == r->local->id) TRY(replay_edits(r, change, err));
+        for (size_t k = 0; k < change->unit_count; k++)
+            if (change->unit[k].row == r->local->id)
+                TRY(local_set_gone(r->store, r->local, GONE_HIDDEN, r->mem, err));
+    }
+    return ST_OK;
+}
+
+enum status outbox_replay(struct store *store, struct local *local, struct arena *mem, struct err *err) {
+    struct replay replay = {store, local, mem};
+    return outbox_walk(store->db, 0, replay_batch, &replay, err);
+}
+
+/* ------------------------------------------------------------------ what a round asks */
+
+struct push {
+    struct store *store;
+    struct arena *mem;
+    struct chain chain;
+    size_t bytes, changes;
+    struct batch *batches;
+    size_t count;
+};
+
+/* The chain of a batch is fixed by the mark that it was sent. */
+static enum status mark_sent(struct push *push, uint32_t n, struct err *err) {
+    struct db_stmt *s;
+    TRY(db_prepare(push->store->db, "UPDATE outbox SET sent = 1, chain = ? WHERE n = ? AND sent = 0", &s, err));
+    db_bind_blob(s, 1, slice_of(push->chain.bytes, CHAIN_BYTES));
+    db_bind_int(s, 2, n);
+    return db_run(s, err);
+}
+
+static enum status push_row(struct push *push, struct db_stmt *s, bool *out_full, struct err *err) {
+    struct outbox_row row;
+    struct slice content = db_blob(s, 4);
+    TRY(take_row(s, push->mem, &row, err));
+    *out_full = push->count > 0 && (push->bytes + content.len > WIRE_PUSH_BYTES ||
+                                    push->changes + row.batch.change_count > WIRE_CHANGES_MAX ||
+                                    push->count == WIRE_BATCHES_MAX);
+    if (*out_full) return ST_OK;
+    push->chain = chain_next(&push->chain, content);
+    push->bytes += content.len;
+    push->changes += row.batch.change_count;
+    push->batches[push->count++] = row.batch;
+    return row.sent ? ST_OK : mark_sent(push, row.n, err);
+}
+
+static enum status collect(struct push *push, uint32_t after, struct err *err) {
+    struct db_stmt *s;
+    bool row, full = false;
+    enum status status = ST_OK;
+    push->batches = ARENA_ARRAY(push->mem, WIRE_BATCHES_MAX, struct batch);
+    if (!push->batches) return err_no_memory(err);
+    TRY(db_prepare(push->store->db,
+                   "SELECT n, sent, made_ms, counter, content FROM outbox WHERE n > ? AND done = 0 ORDER BY n", &s, err));
+    db_bind_int(s, 1, after);
+    while (status == ST_OK && !full) {
+        status = db_step(s, &row, err);
+        if (status != ST_OK || !row) break;
+        status = push_row(push, s, &full, err);
+    }
+    db_reset(s);
+    return status;
+}
+
+static enum status sign_push(struct store *store, const struct chain *chain, uint8_t out[SIGN_BYTES],
+                             struct err *err) {
+    struct store_identity identity;
+    TRY(store_identity(store, &identity, err));
+    struct sign_key key = sign_key_from_seed(identity.key_seed);
+    sign_make(&key, slice_of(chain->bytes, CHAIN_BYTES), out);
+    bytes_wipe(&key, sizeof key);
+    bytes_wipe(&identity, sizeof identity);
+    return ST_OK;
+}
+
+static enum status ask(struct store *store, struct arena *mem, struct round_request *out, struct err *err) {
+    struct laptop *laptop;
+    struct stamp now;
+    bool moved;
+    TRY(laptop_get(store, &laptop, err));
+    struct laptop_state state = laptop->state;
+    TRY(clock_note(store, &state, &now, &moved, err));
+    if (moved) TRY(state_write(store, &state, err));
+    struct push push = {.store = store, .mem = mem, .chain = state.last_chain};
+    TRY(collect(&push, state.last_batch, err));
+    struct round_request request = {
+        .epoch = state.epoch, .cursor = state.cursor, .top = state.top, .since = state.since,
+        .news_version = state.news_version, .last_batch = state.last_batch, .last_chain = state.last_chain,
+        .envelope = {.now = now, .expected_offset_ms = state.expected_offset_ms, .suspect_boot = state.suspect_boot},
+        .page_bytes = WIRE_PAGE_BYTES, .batches = push.batches, .batch_count = push.count};
+    if (push.count > 0) TRY(sign_push(store, &push.chain, request.signature, err));
+    *out = request;
+    return ST_OK;
+}
+
+enum status store_round_request(struct store *store, struct arena *mem, struct round_request *out, struct err *err) {
+    struct round_request request;
+    TRY(db_begin(store->db, true, err));
+    enum status status = ask(store, mem, &request, err);
+    if (status == ST_OK) status = db_commit(store->db, err);
+    if (status != ST_OK) {
+        store_rollback(store);
+        return status;
+    }
+    *out = request;
+    return ST_OK;
+}

@@ -1,0 +1,360 @@
+/* What became of a person's work, for people: conflicts, receipts, history, status. */
+#include "syncd/store/laptop.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------ conflicts */
+
+static enum status take_entry_values(struct db_stmt *s, int column, struct arena *mem, struct value **out, size_t *count,
+                                     struct err *err) {
+    struct slice bytes = arena_copy(mem, db_blob(s, column));
+    *out = NULL;
+    *count = 0;
+    return bytes.len == 0 ? ST_OK : values_read(bytes, mem, out, count, err);
+}
+
+static enum status take_entry(struct db_stmt *s, struct arena *mem, struct ledger_entry *out, struct err *err) {
+    struct ledger_entry l = {
+        .seq = db_int(s, 0), .entity_tag = (uint32_t)db_int(s, 1), .row = db_int(s, 2),
+        .cell_tag = (uint32_t)db_int(s, 3), .rule = (enum rule)db_int(s, 4), .base_seq = db_int(s, 5),
+        .loser_device = (uint32_t)db_int(s, 6), .winner_device = (uint32_t)db_int(s, 7),
+        .loser_batch = (uint32_t)db_int(s, 8), .loser_time_ms = db_int(s, 9), .winner_time_ms = db_int(s, 10),
+        .winner_is_new = db_int(s, 11) != 0};
+    size_t losers, winners;
+    TRY(take_entry_values(s, 12, mem, &l.loser, &losers, err));
+    TRY(take_entry_values(s, 13, mem, &l.winner, &winners, err));
+    l.value_count = losers > winners ? losers : winners;
+    if (l.loser && losers < l.value_count) l.loser = NULL;
+    if (l.winner && winners < l.value_count) l.winner = NULL;
+    *out = l;
+    return ST_OK;
+}
+
+/* The next entry after a seq; of one row when row is not 0. One query each, so that the caller may write between. */
+static enum status next_entry(struct store *store, int64_t after, int64_t row, struct arena *mem,
+                              struct ledger_entry *out, bool *out_done, bool *out_found, struct err *err) {
+    struct db_stmt *s;
+    TRY(db_prepare(store->db,
+                   row ? "SELECT seq, entity, row_id, cell, rule, base_seq, loser_device, winner_device, loser_batch,"
+                         " loser_ms, winner_ms, winner_is_new, loser, winner, done FROM ledger"
+                         " WHERE seq > ? AND row_id = ? ORDER BY seq LIMIT 1"
+                       : "SELECT seq, entity, row_id, cell, rule, base_seq, loser_device, winner_device, loser_batch,"
+                         " loser_ms, winner_ms, winner_is_new, loser, winner, done FROM ledger"
+                         " WHERE seq > ? ORDER BY seq LIMIT 1",
+                   &s, err));
+    db_bind_int(s, 1, after);
+    if (row) db_bind_int(s, 2, row);
+    TRY(db_step(s, out_found, err));
+    enum status status = *out_found ? take_entry(s, mem, out, err) : ST_OK;
+    *out_done = *out_found && db_int(s, 14) != 0;
+    db_reset(s);
+    return status;
+}
+
+static enum status title_of(struct store *store, uint32_t entity, int64_t row, struct arena *mem, struct slice *out,
+                            struct err *err) {
+    const struct entity *e = catalogue_entity_by_tag(store->cat, entity);
+    *out = (struct slice){0};
+    TRY(alias_resolve(store->db, row, &row, err));
+    enum status status = e ? store_title(store, e, row, mem, out, err) : ST_NOT_FOUND;
+    return status == ST_NOT_FOUND ? ST_OK : status;
+}
+
+enum status store_conflicts(struct store *store, bool also_done, store_conflict_row *row, void *ctx, struct err *err) {
+    for (int64_t after = 0;;) {
+        struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
+        struct conflict conflict = {0};
+        bool found;
+        TRY(next_entry(store, after, 0, &mem, &conflict.entry, &conflict.done, &found, err));
+        if (!found) return ST_OK;
+        after = conflict.entry.seq;
+        if (conflict.done && !also_done) continue;
+        TRY(title_of(store, conflict.entry.entity_tag, conflict.entry.row, &mem, &conflict.row_title, err));
+        TRY(row(ctx, &conflict, err));
+    }
+}
+
+/* The value that lost, as a new edit by someone who looks at the row as it is. */
+static enum status write_loser(struct store *store, const struct ledger_entry *l, struct err *err) {
+    const struct entity *e = catalogue_entity_by_tag(store->cat, l->entity_tag);
+    const struct cell *cell = e ? entity_cell(e, l->cell_tag) : NULL;
+    struct field_edit edits[ENTITY_FIELDS_MAX];
+    bool changed;
+    if (!cell || l->cell_tag == 0 || !l->loser || l->value_count != cell->count)
+        return err_set(err, ST_INVALID, "there is no single value to take back: edit the row",
+                       "没有可恢复的单个值：请直接修改该记录");
+    for (size_t i = 0; i < cell->count; i++)
+        edits[i] = (struct field_edit){&e->fields[cell->first + i], FIELD_EDIT_SET, l->loser[i]};
+    return save_edit(store, e, l->row, edits, cell->count, NULL, NULL, &changed, err);
+}
+
+static enum status resolve(struct store *store, int64_t seq, bool take_loser, struct err *err) {
+    struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
+    struct ledger_entry entry = {0};
+    struct db_stmt *s;
+    bool done, found;
+    TRY(next_entry(store, seq - 1, 0, &mem, &entry, &done, &found, err));
+    if (!found || entry.seq != seq)
+        return err_set(err, ST_NOT_FOUND, "there is no conflict %lld", "没有编号为%lld的冲突", (long long)seq);
+    if (take_loser) TRY(write_loser(store, &entry, err));
+    TRY(db_prepare(store->db, "UPDATE ledger SET done = 1 WHERE seq = ?", &s, err));
+    db_bind_int(s, 1, seq);
+    return db_run(s, err);
+}
+
+/* Commits what has no batch too. */
+static enum status commit_any(struct store *store, struct err *err) {
+    uint32_t batch;
+    if (store->laptop->save.batch.change_count > 0) return store_commit(store, &batch, err);
+    TRY(db_commit(store->db, err));
+    store_rollback(store);
+    return ST_OK;
+}
+
+enum status store_conflict_resolve(struct store *store, int64_t ledger_seq, bool take_loser, struct err *err) {
+    TRY(store_begin(store, err));
+    enum status status = resolve(store, ledger_seq, take_loser, err);
+    if (status == ST_OK) status = commit_any(store, err);
+    if (status != ST_OK) store_rollback(store);
+    return status;
+}
+
+/* ------------------------------------------------------------------ receipts */
+
+struct notes {
+    struct store *store;
+    store_receipt_row *row;
+    void *ctx;
+    int64_t left;                                          /* notes still wanted; below 0: all */
+};
+
+static enum status tell_note(struct notes *notes, const struct receipt_note *note, struct err *err) {
+    if (notes->left == 0) return ST_OK;
+    if (notes->left > 0) notes->left--;
+    return notes->row(notes->ctx, note, err);
+}
+
+static enum status tell_change(struct notes *notes, struct receipt_note note, struct reader *r, struct err *err) {
+    uint64_t others;
+    note.entity = catalogue_entity_by_tag(notes->store->cat, (uint32_t)reader_varint_max(r, UINT32_MAX));
+    uint64_t head = reader_varint_max(r, 3 * OUTCOME_COUNT - 1);
+    note.kind = (enum change_kind)(head / OUTCOME_COUNT);
+    note.outcome = (enum outcome)(head % OUTCOME_COUNT);
+    note.reason = (enum reason)reader_varint_max(r, UINT32_MAX);
+    note.row += reader_signed(r);
+    others = reader_varint_max(r, ENTITY_FIELDS_MAX);
+    if (!r->failed) TRY(tell_note(notes, &note, err));
+    for (uint64_t i = 0; i < others && !r->failed; i++) {
+        struct receipt_note cell = note;
+        cell.cell_tag = (uint32_t)reader_varint_max(r, UINT32_MAX);
+        cell.outcome = (enum outcome)reader_varint_max(r, OUTCOME_COUNT - 1);
+        cell.reason = (enum reason)reader_varint_max(r, UINT32_MAX);
+        if (!r->failed) TRY(tell_note(notes, &cell, err));
+    }
+    return ST_OK;
+}
+
+/* The row ids are deltas: the walk keeps the last. */
+static enum status tell_batch(struct notes *notes, struct receipt_note note, struct slice content, struct err *err) {
+    struct reader r = reader_of(content);
+    while (!r.failed && reader_left(&r) > 0) {
+        struct reader ahead = r;
+        (void)reader_varint(&ahead);
+        (void)reader_varint(&ahead);
+        (void)reader_varint(&ahead);
+        int64_t row = note.row + reader_signed(&ahead);
+        TRY(tell_change(notes, note, &r, err));
+        note.row = row;
+    }
+    return ST_OK;
+}
+
+static enum status next_receipt(struct store *store, int64_t below, struct arena *mem, struct receipt_note *out,
+                                struct slice *out_content, bool *out_found, struct err *err) {
+    struct db_stmt *s;
+    TRY(db_prepare(store->db,
+                   "SELECT batch, at, time_ms, content FROM receipt WHERE batch < ? ORDER BY batch DESC LIMIT 1", &s,
+                   err));
+    db_bind_int(s, 1, below);
+    TRY(db_step(s, out_found, err));
+    if (*out_found) {
+        *out = (struct receipt_note){.batch = (uint32_t)db_int(s, 0), .at = db_int(s, 1), .time_ms = db_int(s, 2)};
+        *out_content = arena_copy(mem, db_blob(s, 3));
+    }
+    db_reset(s);
+    return ST_OK;
+}
+
+enum status store_receipts(struct store *store, int64_t limit, store_receipt_row *row, void *ctx, struct err *err) {
+    struct notes notes = {store, row, ctx, limit > 0 ? limit : -1};
+    for (int64_t below = INT64_MAX; notes.left != 0;) {
+        struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
+        struct receipt_note note;
+        struct slice content;
+        bool found;
+        TRY(next_receipt(store, below, &mem, &note, &content, &found, err));
+        if (!found) return ST_OK;
+        below = note.batch;
+        TRY(tell_batch(&notes, note, content, err));
+    }
+    return ST_OK;
+}
+
+/* ------------------------------------------------------------------ history */
+
+struct telling {
+    struct store *store;
+    int64_t row;
+    const struct entity *e;
+    uint32_t device;
+    store_history_row *tell;
+    void *ctx;
+};
+
+static enum status tell_line(const struct telling *t, struct history_line *line, struct err *err) {
+    struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
+    TRY(store_person(t->store, line->device, &mem, &line->person, err));
+    return t->tell(t->ctx, line, err);
+}
+
+static enum status tell_maker(struct telling *t, struct err *err) {
+    struct history_line line = {.device = id_device(t->row), .what = "create"};
+    return tell_line(t, &line, err);
+}
+
+static enum status tell_entry(struct telling *t, const struct ledger_entry *l, struct err *err) {
+    struct history_line line = {.seq = l->seq, .time_ms = l->loser_time_ms, .device = l->loser_device, .what = "lost",
+                                .cell_tag = l->cell_tag, .values = l->loser, .value_count = l->loser ? l->value_count : 0,
+                                .detail = slice_from(rule_name(l->rule))};
+    return tell_line(t, &line, err);
+}
+
+static enum status tell_edits(struct telling *t, const struct change *change, struct history_line line, struct err *err) {
+    for (size_t i = 0; i < change->edit_count; i++) {
+        line.cell_tag = change->edits[i].cell_tag;
+        line.values = change->edits[i].values;
+        line.value_count = change->edits[i].value_count;
+        TRY(tell_line(t, &line, err));
+    }
+    return ST_OK;
+}
+
+static enum status tell_outbox(void *ctx, struct outbox_row *row, struct err *err) {
+    struct telling *t = ctx;
+    for (size_t i = 0; i < row->batch.change_count; i++) {
+        const struct change *change = &row->batch.changes[i];
+        struct history_line line = {.time_ms = row->made_ms, .device = t->device, .what = "edit"};
+        bool deleted = false;
+        for (size_t k = 0; k < change->unit_count; k++) deleted |= change->unit[k].row == t->row;
+        if (deleted) line.what = "delete";
+        if (deleted) TRY(tell_line(t, &line, err));
+        if (change->row == t->row && change->kind == CHANGE_EDIT) TRY(tell_edits(t, change, line, err));
+    }
+    return ST_OK;
+}
+
+enum status store_history(struct store *store, const struct entity *e, int64_t id, store_history_row *row, void *ctx,
+                          struct err *err) {
+    struct laptop *laptop;
+    TRY(laptop_get(store, &laptop, err));
+    struct telling t = {store, id, e, laptop->device, row, ctx};
+    TRY(tell_maker(&t, err));
+    for (int64_t after = 0;;) {
+        struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
+        struct ledger_entry entry = {0};
+        bool done, found;
+        TRY(next_entry(store, after, id, &mem, &entry, &done, &found, err));
+        if (!found) break;
+        after = entry.seq;
+        TRY(tell_entry(&t, &entry, err));
+    }
+    return outbox_walk(store->db, 0, tell_outbox, &t, err);
+}
+
+enum status store_person(struct store *store, uint32_t device, struct arena *mem, struct slice *out, struct err *err) {
+    struct db_stmt *s;
+    bool row;
+    struct slice name = {0};
+    TRY(db_prepare(store->db, "SELECT name FROM people WHERE device = ?", &s, err));
+    db_bind_int(s, 1, device);
+    TRY(db_step(s, &row, err));
+    if (row) name = arena_copy(mem, db_text(s, 0));
+    db_reset(s);
+    if (name.len == 0) name = slice_from(arena_printf(mem, device == 0 ? "head office" : "device %u", device));
+    if (!name.data) return err_no_memory(err);
+    *out = name;
+    return ST_OK;
+}
+
+/* ------------------------------------------------------------------ status */
+
+static enum status count_rows(struct store *store, int64_t *out, struct err *err) {
+    int64_t total = 0;
+    for (size_t i = 0; i < store->cat->count; i++) {
+        struct buf sql SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
+        char table[128];
+        int64_t rows;
+        (void)snprintf(table, sizeof table, "r_%s", store->cat->entities[i].name);
+        buf_put_text(&sql, "SELECT count(*) FROM ");
+        rows_put_name(&sql, table);
+        buf_put_text(&sql, " WHERE _gone IS NULL");
+        TRY(buf_status(&sql, err));
+        TRY(laptop_number(store, buf_text(&sql), &rows, err));
+        total += rows;
+    }
+    *out = total;
+    return ST_OK;
+}
+
+static void copy_text(char out[256], struct slice text) {
+    text = text_prefix(text, 255);
+    memcpy(out, text.data ? text.data : (const uint8_t *)"", text.len);
+    out[text.len] = 0;
+}
+
+static enum status take_attempt(struct store *store, struct store_status *out, struct err *err) {
+    struct db_stmt *s;
+    bool row;
+    TRY(db_prepare(store->db, "SELECT at_ms, error_en, error_zh FROM attempt WHERE one = 1", &s, err));
+    TRY(db_step(s, &row, err));
+    if (row) {
+        out->last_attempt_ms = db_int(s, 0);
+        copy_text(out->last_error[LANG_EN], db_text(s, 1));
+        copy_text(out->last_error[LANG_ZH], db_text(s, 2));
+    }
+    db_reset(s);
+    return ST_OK;
+}
+
+enum status store_status(struct store *store, struct store_status *out, struct err *err) {
+    struct laptop *laptop;
+    TRY(laptop_get(store, &laptop, err));
+    const struct laptop_state *state = &laptop->state;
+    struct store_status st = {.cursor = state->cursor.seq, .head = state->head, .epoch = state->epoch,
+                              .complete = state->complete, .last_round_ms = state->round_ms};
+    const struct {
+        const char *sql;
+        int64_t *out;
+    } numbers[] = {
+        {"SELECT count(*) FROM outbox WHERE done = 0", &st.outbox_batches},
+        {"SELECT coalesce(sum(changes), 0) FROM outbox WHERE done = 0", &st.outbox_changes},
+        {"SELECT count(*) FROM outbox WHERE done = 0 AND sent = 0", &st.unsent_batches},
+        {"SELECT count(*) FROM ledger WHERE done = 0", &st.conflicts_open},
+        {"SELECT count(*) FROM held WHERE state = 0", &st.held_open},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) TRY(laptop_number(store, numbers[i].sql, numbers[i].out, err));
+    TRY(count_rows(store, &st.rows, err));
+    TRY(take_attempt(store, &st, err));
+    *out = st;
+    return ST_OK;
+}
+
+enum status store_attempt(struct store *store, const struct err *failure, struct err *err) {
+    struct db_stmt *s;
+    TRY(db_prepare(store->db, "INSERT OR REPLACE INTO attempt(one, at_ms, error_en, error_zh) VALUES (1,?,?,?)", &s, err));
+    db_bind_int(s, 1, store->env->wall_ms(store->env->ctx));
+    db_bind_text(s, 2, slice_from(failure ? failure->text[LANG_EN] : ""));
+    db_bind_text(s, 3, slice_from(failure ? failure->text[LANG_ZH] : ""));
+    return db_run(s, err);
+}

@@ -1,0 +1,110 @@
+/* The hidden tables of a laptop's file, and what can be checked about them alone. */
+#include "syncd/store/laptop.h"
+
+#include <string.h>
+
+static const char *const tables[] = {
+    "CREATE TABLE IF NOT EXISTS state(one INTEGER PRIMARY KEY, epoch INTEGER, cursor_seq INTEGER, cursor_chain BLOB,"
+    " top_seq INTEGER, top_chain BLOB, since INTEGER, news_version INTEGER, last_batch INTEGER, last_chain BLOB,"
+    " boot_id INTEGER, boot_number INTEGER, suspect_boot INTEGER, note_wall INTEGER, note_boot INTEGER, steps INTEGER,"
+    " expected_offset INTEGER, head INTEGER, round_ms INTEGER, complete INTEGER, unknown BLOB)",
+    "CREATE TABLE IF NOT EXISTS attempt(one INTEGER PRIMARY KEY, at_ms INTEGER, error_en TEXT, error_zh TEXT)",
+    "CREATE TABLE IF NOT EXISTS outbox(n INTEGER PRIMARY KEY, sent INTEGER, done INTEGER, made_ms INTEGER,"
+    " counter INTEGER, changes INTEGER, import_id INTEGER, chain BLOB, content BLOB)",
+    "CREATE TABLE IF NOT EXISTS pending(row_id INTEGER, cell INTEGER, entity INTEGER, base_seq INTEGER, own INTEGER,"
+    " seq INTEGER, vals BLOB, PRIMARY KEY(row_id, cell)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS ahead(row_id INTEGER, cell INTEGER, seq INTEGER, PRIMARY KEY(row_id, cell))"
+    " WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS before_edit(batch INTEGER, row_id INTEGER, cell INTEGER, vals BLOB,"
+    " PRIMARY KEY(batch, row_id, cell)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS emptied(batch INTEGER, row_id INTEGER, cell INTEGER, base_seq INTEGER,"
+    " base_own INTEGER, PRIMARY KEY(batch, row_id, cell)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS ledger(seq INTEGER PRIMARY KEY, entity INTEGER, row_id INTEGER, cell INTEGER,"
+    " rule INTEGER, base_seq INTEGER, loser_device INTEGER, winner_device INTEGER, loser_batch INTEGER,"
+    " loser_ms INTEGER, winner_ms INTEGER, winner_is_new INTEGER, loser BLOB, winner BLOB, done INTEGER)",
+    "CREATE INDEX IF NOT EXISTS ledger_row ON ledger(row_id)",
+    "CREATE TABLE IF NOT EXISTS held(batch INTEGER, change INTEGER, cell INTEGER, entity INTEGER, row_id INTEGER,"
+    " outcome INTEGER, reason INTEGER, state INTEGER, retried INTEGER, content BLOB, shown BLOB,"
+    " PRIMARY KEY(batch, change, cell)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS receipt(batch INTEGER PRIMARY KEY, at INTEGER, time_ms INTEGER, content BLOB)",
+    "CREATE TABLE IF NOT EXISTS people(device INTEGER PRIMARY KEY, employee INTEGER, name TEXT)",
+    "CREATE TABLE IF NOT EXISTS import_row(import_id INTEGER, batch INTEGER, row_id INTEGER, cell INTEGER,"
+    " entity INTEGER, before BLOB, after BLOB, PRIMARY KEY(import_id, batch, row_id, cell)) WITHOUT ROWID",
+};
+
+enum status laptop_schema(struct db *db, struct err *err) {
+    for (size_t i = 0; i < ARRAY_COUNT(tables); i++) TRY(db_exec(db, tables[i], err));
+    return ST_OK;
+}
+
+enum status laptop_number(struct store *store, const char *sql, int64_t *out, struct err *err) {
+    struct db_stmt *s;
+    bool row;
+    TRY(db_prepare(store->db, sql, &s, err));
+    TRY(db_step(s, &row, err));
+    *out = row ? db_int(s, 0) : 0;
+    db_reset(s);
+    return ST_OK;
+}
+
+/* ------------------------------------------------------------------ what can be checked alone */
+
+struct chain_check {
+    struct buf *findings;
+    struct chain chain;
+    uint32_t expected;
+};
+
+static void check_numbers(struct chain_check *check, uint32_t n) {
+    if (n != check->expected)
+        buf_printf(check->findings, "outbox: batch %u follows where %u was due\n", n, check->expected);
+    check->expected = n + 1;
+}
+
+static enum status check_outbox_row(struct chain_check *check, struct db_stmt *s, struct err *err) {
+    struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
+    struct batch batch;
+    uint32_t n = (uint32_t)db_int(s, 0);
+    bool sent = db_int(s, 1) != 0;
+    struct slice content = db_blob(s, 2), chain = db_blob(s, 3);
+    check_numbers(check, n);
+    check->chain = chain_next(&check->chain, content);
+    if (batch_read(content, &mem, &batch, err) != ST_OK || batch.number != n)
+        buf_printf(check->findings, "outbox: batch %u cannot be read\n", n);
+    if (sent && !slice_equal(chain, slice_of(check->chain.bytes, CHAIN_BYTES)))
+        buf_printf(check->findings, "outbox: batch %u does not continue the chain\n", n);
+    return ST_OK;
+}
+
+static enum status check_pending(struct store *store, struct buf *findings, struct err *err) {
+    struct db_stmt *s;
+    bool row;
+    TRY(db_prepare(store->db,
+                   "SELECT row_id, cell, own FROM pending WHERE own NOT IN (SELECT n FROM outbox WHERE done = 0)",
+                   &s, err));
+    for (;;) {
+        TRY(db_step(s, &row, err));
+        if (!row) break;
+        buf_printf(findings, "pending: cell %lld of row %lld waits for batch %lld, which is not in the outbox\n",
+                   (long long)db_int(s, 1), (long long)db_int(s, 0), (long long)db_int(s, 2));
+    }
+    db_reset(s);
+    return ST_OK;
+}
+
+enum status laptop_verify(struct store *store, struct buf *out_findings, struct err *err) {
+    struct laptop *laptop;
+    struct db_stmt *s;
+    bool row;
+    TRY(laptop_get(store, &laptop, err));
+    struct chain_check check = {.findings = out_findings, .chain = laptop->state.last_chain,
+                                .expected = laptop->state.last_batch + 1};
+    TRY(db_prepare(store->db, "SELECT n, sent, content, chain FROM outbox WHERE done = 0 ORDER BY n", &s, err));
+    for (;;) {
+        TRY(db_step(s, &row, err));
+        if (!row) break;
+        TRY(check_outbox_row(&check, s, err));
+    }
+    db_reset(s);
+    return check_pending(store, out_findings, err);
+}
