@@ -210,6 +210,10 @@ enum status centre_row_update(struct centre *c, const struct centre_row *row, ui
 /* Without values: what a check of a reference needs. Found rows are remembered. */
 enum status centre_row_probe(struct centre *c, const struct entity *e, int64_t id, bool *out_found, bool *out_dead,
                              struct err *err) NODISCARD;
+/* The row's present seq; 0: no such row. */
+enum status centre_row_seq(struct centre *c, const struct entity *e, int64_t id, int64_t *out_seq,
+                           struct err *err) NODISCARD;
+/* 0: none. Dead ones count. */
 enum status centre_row_by_key(struct centre *c, const struct entity *e, const struct value *values, int64_t *out_id,
                               struct err *err) NODISCARD;
 struct centre_ref {
@@ -248,6 +252,7 @@ enum status centre_aliases_after(struct centre *c, int64_t seq, struct arena *me
 enum status centre_begin(struct centre *c, bool write, struct err *err) NODISCARD;
 enum status centre_commit(struct centre *c, struct err *err) NODISCARD;      /* durable when it returns ST_OK */
 void centre_rollback(struct centre *c);                    /* also when there is nothing to roll back */
+void centre_end(struct centre *c);                         /* of a transaction that only read */
 /* One level deep for a job, one for a batch: names "job" and "batch". Undo puts the head back too. */
 enum centre_mark { CENTRE_MARK_JOB, CENTRE_MARK_BATCH, CENTRE_MARK_COUNT };
 enum status centre_mark_set(struct centre *c, enum centre_mark mark, struct err *err) NODISCARD;

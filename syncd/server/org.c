@@ -1,0 +1,110 @@
+/* The handles of an org. */
+#include "syncd/server/org_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static enum status open_centre(const struct org_config *config, bool create, bool read_only, struct centre **out,
+                               struct err *err) {
+    struct centre_config cc = {.path = config->path, .create = create, .read_only = read_only,
+                               .catalogue = config->catalogue, .env = config->env};
+    return centre_open(&cc, out, err);
+}
+
+enum status org_create(const struct org_config *config, struct slice label, struct err *err) {
+    struct centre *c;
+    TRY(open_centre(config, true, false, &c, err));
+    enum status status = centre_org_create(c, label, err);
+    centre_close(c);
+    return status;
+}
+
+enum status org_open(const struct org_config *config, struct org **out, struct err *err) {
+    struct centre_org org;
+    struct org *o = calloc(1, sizeof *o);
+    if (!o) return err_no_memory(err);
+    enum status status = open_centre(config, false, false, &o->c, err);
+    if (status == ST_OK) status = centre_org(o->c, &org, err);
+    if (status != ST_OK) {
+        org_close(o);
+        return status;
+    }
+    bytes_wipe(&org, sizeof org);
+    *out = o;
+    return ST_OK;
+}
+
+void org_close(struct org *org) {
+    if (!org) return;
+    centre_close(org->c);
+    free(org);
+}
+
+struct centre *org_centre(struct org *org) {
+    return org->c;
+}
+
+enum status org_key(struct org *org, struct sign_key *out, struct err *err) {
+    struct centre_org it;
+    TRY(centre_org(org->c, &it, err));
+    *out = sign_key_from_seed(it.key_seed);
+    bytes_wipe(&it, sizeof it);
+    return ST_OK;
+}
+
+enum status org_reader_open(const struct org_config *config, struct org_reader **out, struct err *err) {
+    struct org_reader *r = calloc(1, sizeof *r);
+    if (!r) return err_no_memory(err);
+    enum status status = open_centre(config, false, true, &r->c, err);
+    if (status != ST_OK) {
+        free(r);
+        return status;
+    }
+    *out = r;
+    return ST_OK;
+}
+
+void org_reader_close(struct org_reader *reader) {
+    if (!reader) return;
+    centre_close(reader->c);
+    free(reader);
+}
+
+struct centre *org_reader_centre(struct org_reader *reader) {
+    return reader->c;
+}
+
+enum status org_head(struct org_reader *reader, struct centre_head *out, struct err *err) {
+    return centre_head(reader->c, out, err);
+}
+
+enum status org_device(struct org_reader *reader, uint32_t number, struct centre_device *out, struct err *err) {
+    return centre_device(reader->c, number, out, err);
+}
+
+/* ------------------------------------------------------------------ positions */
+
+static enum status check_one(struct centre *c, const struct position *at, struct err *err) {
+    struct chain chain;
+    enum status status = centre_log_chain(c, at->seq, &chain, err);
+    if (status == ST_OK && memcmp(chain.bytes, at->chain.bytes, CHAIN_BYTES) == 0) return ST_OK;
+    if (status != ST_OK && status != ST_NOT_FOUND) return status;
+    return err_set(err, ST_CONFLICT,
+                   "the server's log went back behind what this laptop was told (seq %lld): tell head office",
+                   "服务器日志已回退到本机已知位置（序号 %lld）之前：请告知总部", (long long)at->seq);
+}
+
+enum status org_check_position(struct centre *c, const struct centre_device *device,
+                               const struct round_request *request, struct err *err) {
+    struct centre_head head;
+    if (device->revoked)
+        return err_set(err, ST_DENIED, "this laptop was revoked by head office", "此电脑已被总部吊销");
+    if (!device->user_active)
+        return err_set(err, ST_DENIED, "the user of this laptop is inactive", "此电脑的用户已停用");
+    TRY(centre_head(c, &head, err));
+    if (request->epoch != head.epoch)
+        return err_set(err, ST_CONFLICT, "this laptop is in epoch %lld, the server in %lld",
+                       "本机处于纪元 %lld，服务器处于纪元 %lld", (long long)request->epoch, (long long)head.epoch);
+    TRY(check_one(c, &request->cursor, err));
+    return check_one(c, &request->top, err);
+}

@@ -1,0 +1,46 @@
+/* Private to syncd/store: what the files of the server's half share. */
+#ifndef ROADBOOK_CENTRE_PRIVATE_H
+#define ROADBOOK_CENTRE_PRIVATE_H
+
+#include "syncd/store/centre.h"
+#include "syncd/store/store_private.h"
+
+enum {
+    CENTRE_DEVICES_KEPT = 1024,                            /* device records in memory: half a megabyte at most */
+    CENTRE_ROWS_KEPT = 4096                                /* rows known to live: references repeat themselves */
+};
+
+struct centre {
+    struct store *store;
+    struct db *db;
+    const struct catalogue *cat;
+    const struct env *env;
+    bool head_is_known;
+    int64_t data_version;                                  /* of the engine when head and devices were read */
+    struct centre_head head;
+    struct centre_head marks[CENTRE_MARK_COUNT];           /* the head when a mark was set */
+    int64_t aliases;
+    int64_t ledger_seq;                                    /* entries of one seq are counted */
+    int64_t ledger_ord;
+    struct centre_device *devices[CENTRE_DEVICES_KEPT];    /* by number modulo */
+    struct centre_ref living[CENTRE_ROWS_KEPT];            /* by id modulo */
+};
+
+/* Forgets what may have been changed by others, or was undone. */
+void centre_forget(struct centre *c);
+/* Makes the head current; cheap when nobody else committed. */
+enum status centre_refresh(struct centre *c, struct err *err) NODISCARD;
+/* News of people moved: next version, remembered devices forgotten. Inside a transaction. */
+enum status centre_news(struct centre *c, struct err *err) NODISCARD;
+/* Runs inside the transaction that is open, or in one of its own. */
+typedef enum status centre_work(struct centre *c, void *ctx, struct err *err);
+enum status centre_write(struct centre *c, centre_work *work, void *ctx, struct err *err) NODISCARD;
+
+struct chain log_chain(const struct chain *before, const struct log_entry *entry);
+void log_entry_take(struct db_stmt *s, struct log_entry *out);  /* of the columns LOG_COLUMNS */
+#define LOG_COLUMNS "seq, time_ms, kind, entity, row, device, batch, change, outcome"
+/* A chain as a column holds it; anything of another length is the zero chain. */
+struct chain chain_of(struct slice bytes);
+void text_put(char *out, size_t room, struct slice s);     /* cut at a character, zero-terminated */
+
+#endif
