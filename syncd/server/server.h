@@ -7,6 +7,7 @@
 #ifndef ROADBOOK_SERVER_PROGRAM_H
 #define ROADBOOK_SERVER_PROGRAM_H
 
+#include "syncd/api/api.h"
 #include "syncd/platform/platform.h"
 #include "syncd/server/org.h"
 
@@ -101,6 +102,7 @@ enum status listing_open(struct server *server, const struct listing_column *col
 void listing_text(struct listing *l, struct slice text);   /* empty: null */
 void listing_string(struct listing *l, const char *text);
 void listing_int(struct listing *l, int64_t number);
+void listing_real(struct listing *l, const char *number);  /* as written */
 void listing_bool(struct listing *l, bool yes);
 void listing_time(struct listing *l, int64_t unix_ms);     /* 0: never */
 void listing_id(struct listing *l, int64_t id);            /* a number in JSON, the short form in tables */
@@ -116,9 +118,19 @@ void server_put_values(const struct server *server, const struct entity *e, cons
                        const struct value *values, size_t count, struct buf *out);
 void server_put_edit(const struct server *server, const struct entity *e, uint32_t cell_tag, enum edit_kind kind,
                      const struct value *values, size_t count, struct buf *out);
-/* Entity by name, label or number of letters that is enough. */
-enum status server_entity(const struct server *server, const char *word, const struct entity **out,
-                          struct err *err) NODISCARD;
+/* A book of the org, as the person at this terminal reads it. */
+struct api_book server_book(const struct server *server, struct store *store);
+
+/* ------------------------------------------------------------------ head office's own saves
+ *
+ * Collected into batches of device 0 and merged like any other. Ids are reserved a batch at a time, so that a
+ * thousand new rows wait for the disk twice.
+ */
+struct office;
+enum status office_open(struct server *server, struct org *org, int64_t import_id, struct office **out,
+                        struct err *err) NODISCARD;
+void office_close(struct office **office);                 /* for SCOPED */
+struct api_writer office_writer(struct office *office);
 
 /* ------------------------------------------------------------------ commands */
 

@@ -74,6 +74,10 @@ void listing_int(struct listing *l, int64_t number) {
     cell_add(l, CELL_NUMBER, slice_of(text, (size_t)len));
 }
 
+void listing_real(struct listing *l, const char *number) {
+    cell_add(l, CELL_NUMBER, slice_from(number));
+}
+
 void listing_bool(struct listing *l, bool yes) {
     if (l->server->json) cell_add(l, CELL_BARE, yes ? SLICE("true") : SLICE("false"));
     else cell_add(l, CELL_TEXT, slice_from(yes ? server_say(l->server, "yes", "是") : server_say(l->server, "no", "否")));

@@ -37,7 +37,7 @@ static void message_write(const struct trace *trace, int64_t number, const char 
         buf_printf(&text, "%s: %s\r\n", m->fields[i].name, m->fields[i].value);
     buf_put_text(&text, "\r\n");
     buf_put_slice(&text, m->body);
-    buf_printf(&path, "%s/%06lld-%s", trace->dir, (long long)number, kind);
+    buf_printf(&path, "%s/%06lld-%s.http", trace->dir, (long long)number, kind);
     if (buf_status(&text, NULL) != ST_OK || buf_status(&path, NULL) != ST_OK) return;
     (void)platform_write_file_private(buf_text(&path), buf_slice(&text), NULL);
 }

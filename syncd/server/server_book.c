@@ -1,0 +1,290 @@
+/* The book as head office reads and fills it: list, get, import, export. */
+#include <stdio.h>
+#include <string.h>
+
+#include "syncd/server/server.h"
+
+enum { IMPORT_FILE_MAX = 512 * 1024 * 1024 };
+
+struct api_book server_book(const struct server *server, struct store *store) {
+    int64_t now = server->env.wall_ms(server->env.ctx);
+    return (struct api_book){.store = store, .lang = server->lang,
+                             .utc_offset_min = platform_utc_offset_minutes(now),
+                             .columns = platform_is_terminal(1) ? platform_terminal_columns() : 0};
+}
+
+static enum status print(struct buf *out, struct err *err) {
+    TRY(buf_status(out, err));
+    (void)fwrite(out->data, 1, out->len, stdout);
+    buf_reset(out);
+    return ST_OK;
+}
+
+/* ------------------------------------------------------------------ queries */
+
+struct selection {                                         /* what list shows */
+    struct api_book book;
+    struct query query;
+    const struct field *fields[ENTITY_FIELDS_MAX];
+    size_t field_count;
+};
+
+static enum status conditions_read(struct server *server, struct selection *s, struct err *err) {
+    size_t count = server->word_count - 1;
+    struct condition *conditions = ARENA_ARRAY(&server->mem, count + 1, struct condition);
+    if (!conditions) return err_no_memory(err);
+    for (size_t i = 0; i < count; i++)
+        TRY(api_condition(&s->book, s->query.entity, slice_from(server->words[i + 1]), &server->mem, &conditions[i], err));
+    s->query.conditions = conditions;
+    s->query.condition_count = count;
+    return ST_OK;
+}
+
+static enum status columns_read(struct server *server, struct selection *s, struct err *err) {
+    const char *columns = server_option(server, "columns");
+    struct slice rest = slice_from(columns), name;
+    if (!columns) {
+        s->field_count = api_list_fields(s->query.entity, s->fields, ENTITY_FIELDS_MAX);
+        return ST_OK;
+    }
+    while (slice_cut(&rest, ',', &name)) {
+        if (s->field_count == ENTITY_FIELDS_MAX) return err_set(err, ST_USAGE, "too many columns", "列过多");
+        TRY(api_field(s->query.entity, slice_trim(name), &s->fields[s->field_count++], err));
+    }
+    return ST_OK;
+}
+
+static enum status sort_read(struct server *server, struct selection *s, struct err *err) {
+    const char *sort = server_option(server, "sort");
+    if (!sort || !sort[0]) return ST_OK;
+    s->query.descending = sort[0] == '-';
+    return api_field(s->query.entity, slice_from(sort + s->query.descending), &s->query.sort, err);
+}
+
+static enum status selection_read(struct server *server, struct store *store, struct selection *s, struct err *err) {
+    *s = (struct selection){.book = server_book(server, store)};
+    TRY(api_entity(&server->catalogue, slice_from(server->words[0]), &s->query.entity, err));
+    TRY(conditions_read(server, s, err));
+    TRY(sort_read(server, s, err));
+    TRY(server_option_int(server, "limit", 0, 0, INT64_MAX, &s->query.limit, err));
+    return server_option_int(server, "offset", 0, 0, INT64_MAX, &s->query.offset, err);
+}
+
+/* ------------------------------------------------------------------ list */
+
+struct lister {
+    struct selection *s;
+    struct buf *out;
+    struct api_table *table;                               /* NULL: JSON */
+    struct arena mem;
+    size_t rows;
+};
+
+static enum status json_row(void *ctx, const struct row *row, struct err *err) {
+    struct lister *l = ctx;
+    const struct field *const *fields = l->s->field_count ? l->s->fields : NULL;
+    buf_put_text(l->out, l->rows++ ? ",\n " : "[");
+    api_row_json(&l->s->book, row, fields, l->s->field_count, l->out);
+    return l->out->len > 65536 ? print(l->out, err) : ST_OK;
+}
+
+static enum status table_row(void *ctx, const struct row *row, struct err *err) {
+    struct lister *l = ctx;
+    char id[ID_TEXT_BYTES];
+    id_format(row->id, id);
+    api_table_cell(l->table, slice_from(id));
+    for (size_t i = 0; i < l->s->field_count; i++) {
+        struct slice text, line;
+        const struct field *f = l->s->fields[i];
+        TRY(api_value_text(&l->s->book, f, row->values[entity_field_index(row->entity, f)], &l->mem, &text, err));
+        if (!slice_cut(&text, '\n', &line)) line = text;
+        api_table_cell(l->table, line);
+    }
+    arena_clear(&l->mem);
+    l->rows++;
+    return ST_OK;
+}
+
+static void table_head(struct lister *l) {
+    api_table_cell(l->table, SLICE("id"));
+    for (size_t i = 0; i < l->s->field_count; i++)
+        api_table_cell(l->table, slice_from(l->s->fields[i]->label[l->s->book.lang]));
+}
+
+static enum status list_table(struct selection *s, struct buf *out, struct err *err) {
+    struct lister l = {.s = s, .out = out, .mem = arena_new(16 * 1024 * 1024)};
+    TRY(api_table_open(s->field_count + 1, &l.table, err));
+    table_head(&l);
+    enum status status = store_list(s->book.store, &s->query, table_row, &l, err);
+    if (status == ST_OK) api_table_write(l.table, s->book.columns, out);
+    api_table_close(l.table);
+    arena_clear(&l.mem);
+    TRY(status);
+    return print(out, err);
+}
+
+static enum status list_json(struct server *server, struct selection *s, struct buf *out, struct err *err) {
+    struct lister l = {.s = s, .out = out};
+    if (!server_option(server, "columns")) s->field_count = 0;      /* all of them */
+    TRY(store_list(s->book.store, &s->query, json_row, &l, err));
+    buf_put_text(out, l.rows ? "]\n" : "[]\n");
+    return print(out, err);
+}
+
+enum status server_cmd_list(struct server *server, struct err *err) {
+    SCOPED(server_reader_release) struct org_reader *reader = NULL;
+    SCOPED(buf_free) struct buf out = buf_new(BUF_MAX_FILE);
+    struct selection s;
+    TRY(server_reader_open(server, &reader, err));
+    TRY(selection_read(server, centre_store(org_reader_centre(reader)), &s, err));
+    TRY(columns_read(server, &s, err));
+    return server->json ? list_json(server, &s, &out, err) : list_table(&s, &out, err);
+}
+
+enum status server_cmd_get(struct server *server, struct err *err) {
+    SCOPED(server_reader_release) struct org_reader *reader = NULL;
+    SCOPED(buf_free) struct buf out = buf_new(BUF_MAX_MESSAGE);
+    const struct entity *e;
+    struct row row;
+    int64_t id;
+    TRY(server_reader_open(server, &reader, err));
+    struct store *store = centre_store(org_reader_centre(reader));
+    struct api_book book = server_book(server, store);
+    TRY(api_entity(&server->catalogue, slice_from(server->words[0]), &e, err));
+    TRY(store_resolve(store, e, slice_from(server->words[1]), &id, err));
+    TRY(store_get(store, e, id, &server->mem, &row, err));
+    if (server->json) {
+        api_row_json(&book, &row, NULL, 0, &out);
+        buf_put_text(&out, "\n");
+    } else {
+        TRY(api_row_text(&book, &row, &out, err));
+    }
+    return print(&out, err);
+}
+
+/* ------------------------------------------------------------------ export */
+
+static enum status write_piece(void *ctx, struct slice piece, struct err *err) {
+    (void)ctx;
+    if (fwrite(piece.data, 1, piece.len, stdout) == piece.len) return ST_OK;
+    return err_set(err, ST_DISK, "cannot write the output", "无法写出结果");
+}
+
+enum status server_cmd_export(struct server *server, struct err *err) {
+    SCOPED(server_reader_release) struct org_reader *reader = NULL;
+    const char *format = server_option(server, "format");
+    enum export_form form = server->json || (format && strcmp(format, "jsonl") == 0) ? EXPORT_JSONL : EXPORT_CSV;
+    struct selection s;
+    int64_t rows;
+    if (format && strcmp(format, "jsonl") != 0 && strcmp(format, "csv") != 0)
+        return err_set(err, ST_USAGE, "--format takes csv or jsonl", "--format 须为 csv 或 jsonl");
+    TRY(server_reader_open(server, &reader, err));
+    TRY(selection_read(server, centre_store(org_reader_centre(reader)), &s, err));
+    return export_run(&s.book, &s.query, form, server_option(server, "bom") != NULL, write_piece, NULL, &rows, err);
+}
+
+/* ------------------------------------------------------------------ import */
+
+struct importer {
+    struct server *server;
+    struct buf report;                                     /* CSV of all rows, with --report */
+    struct buf rows;                                       /* JSON of all rows */
+    bool terminal;
+    size_t reported, refused;
+};
+
+enum { REFUSALS_SHOWN_MAX = 50 };
+static const char *const FATES[IMPORT_FATES] = {"created", "updated", "unchanged", "refused"};
+
+static void report_csv(struct importer *im, const struct import_row *row) {
+    char number[24];
+    (void)snprintf(number, sizeof number, "%lld", (long long)row->line);
+    csv_write_field(&im->report, slice_from(number), true);
+    csv_write_field(&im->report, slice_from(FATES[row->fate]), false);
+    (void)snprintf(number, sizeof number, "%lld", (long long)row->id);
+    csv_write_field(&im->report, slice_from(row->id ? number : ""), false);
+    csv_write_field(&im->report, slice_from(row->fate == IMPORT_REFUSED ? row->why.text[im->server->lang] : ""), false);
+    csv_write_end(&im->report);
+}
+
+static void report_json(struct importer *im, const struct import_row *row) {
+    buf_printf(&im->rows, "%s{\"line\":%lld,\"fate\":\"%s\",\"id\":%lld", im->reported++ ? ",\n " : "",
+               (long long)row->line, FATES[row->fate], (long long)row->id);
+    if (row->fate == IMPORT_REFUSED) {
+        buf_put_text(&im->rows, ",\"why\":");
+        buf_put_json_text(&im->rows, row->why.text[im->server->lang]);
+    }
+    buf_put_text(&im->rows, "}");
+}
+
+static enum status on_row(void *ctx, const struct import_row *row, struct err *err) {
+    struct importer *im = ctx;
+    (void)err;
+    if (server_option(im->server, "report")) report_csv(im, row);
+    if (im->server->json) report_json(im, row);
+    else if (row->fate == IMPORT_REFUSED && im->refused++ < REFUSALS_SHOWN_MAX)
+        server_tell(im->server, "line %lld: %s", "第 %lld 行：%s", (long long)row->line, row->why.text[im->server->lang]);
+    return ST_OK;
+}
+
+static bool on_progress(void *ctx, int64_t done, int64_t total) {
+    struct importer *im = ctx;
+    if (im->terminal && total > 0) (void)fprintf(stderr, "\r%lld %%\033[K", (long long)(done * 100 / total));
+    return true;
+}
+
+static enum status options_read(struct server *server, struct import_options *out, struct err *err) {
+    const char *map = server_option(server, "map"), *match = server_option(server, "match");
+    *out = (struct import_options){.encoding = server_option(server, "encoding"), .map = slice_from(map),
+                                   .dry_run = server_option(server, "dry-run") != NULL};
+    if (server_option(server, "create-only")) out->mode = IMPORT_CREATE_ONLY;
+    if (server_option(server, "update-only")) out->mode = IMPORT_UPDATE_ONLY;
+    TRY(api_entity(&server->catalogue, slice_from(server->words[0]), &out->entity, err));
+    if (match) TRY(api_field(out->entity, slice_from(match), &out->match, err));
+    return platform_read_file(server->words[1], IMPORT_FILE_MAX, &server->mem, &out->bytes, err);
+}
+
+static enum status totals_print(struct importer *im, const struct import_totals *t, struct err *err) {
+    struct server *server = im->server;
+    const char *report = server_option(server, "report");
+    if (im->terminal) (void)fputs("\r\033[K", stderr);
+    if (report) {
+        TRY(buf_status(&im->report, err));
+        TRY(platform_write_file_private(report, buf_slice(&im->report), err));
+    }
+    if (server->json) {
+        TRY(buf_status(&im->rows, err));
+        printf("{\"created\":%lld,\"updated\":%lld,\"unchanged\":%lld,\"refused\":%lld,\"rows\":[%s]}\n",
+               (long long)t->rows[IMPORT_CREATED], (long long)t->rows[IMPORT_UPDATED],
+               (long long)t->rows[IMPORT_UNCHANGED], (long long)t->rows[IMPORT_REFUSED], buf_text(&im->rows));
+        return ST_OK;
+    }
+    if (im->refused > REFUSALS_SHOWN_MAX)
+        server_tell(server, "and %zu more refused; see --report FILE", "另有 %zu 行被拒绝；用 --report 可得全部清单",
+                    im->refused - REFUSALS_SHOWN_MAX);
+    server_tell(server, "%lld created, %lld updated, %lld unchanged, %lld refused",
+                "新建 %lld，更新 %lld，未变 %lld，拒绝 %lld", (long long)t->rows[IMPORT_CREATED],
+                (long long)t->rows[IMPORT_UPDATED], (long long)t->rows[IMPORT_UNCHANGED], (long long)t->rows[IMPORT_REFUSED]);
+    return ST_OK;
+}
+
+enum status server_cmd_import(struct server *server, struct err *err) {
+    SCOPED(server_org_release) struct org *org = NULL;
+    SCOPED(office_close) struct office *office = NULL;
+    struct import_options options;
+    struct import_totals totals;
+    struct importer im = {.server = server, .report = buf_new(BUF_MAX_FILE), .rows = buf_new(BUF_MAX_FILE),
+                          .terminal = platform_is_terminal(2) && !server->json};
+    TRY(server_org_open(server, &org, err));
+    TRY(options_read(server, &options, err));
+    int64_t import_id;
+    TRY(org_office_id(org, &import_id, err));
+    TRY(office_open(server, org, import_id, &office, err));
+    struct api_writer writer = office_writer(office);
+    struct api_book book = server_book(server, centre_store(org_centre(org)));
+    enum status status = import_run(&book, &writer, &options, on_row, on_progress, &im, &server->mem, &totals, err);
+    if (status == ST_OK) status = totals_print(&im, &totals, err);
+    buf_free(&im.report);
+    buf_free(&im.rows);
+    return status;
+}

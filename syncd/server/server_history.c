@@ -1,0 +1,281 @@
+/* What became of edits: a row's history, the ledger, quarantine and change requests. */
+#include <stdio.h>
+#include <string.h>
+
+#include "syncd/server/server.h"
+
+/* ------------------------------------------------------------------ values and names for people */
+
+void server_put_values(const struct server *server, const struct entity *e, const struct cell *cell,
+                       const struct value *values, size_t count, struct buf *out) {
+    int offset = platform_utc_offset_minutes(server->env.wall_ms(server->env.ctx));
+    for (size_t i = 0; i < count && i < cell->count; i++) {
+        if (i > 0) buf_put_text(out, " / ");
+        field_write_text(&e->fields[cell->first + i], values[i], server->lang, offset, out);
+    }
+}
+
+void server_put_edit(const struct server *server, const struct entity *e, uint32_t cell_tag, enum edit_kind kind,
+                     const struct value *values, size_t count, struct buf *out) {
+    const struct cell *cell = e ? entity_cell(e, cell_tag) : NULL;
+    if (!cell || count == 0) return;
+    switch (kind) {
+    case EDIT_SET: server_put_values(server, e, cell, values, count, out); break;
+    case EDIT_COUNT:
+        if (values[0].number >= 0) buf_put_text(out, "+");
+        server_put_values(server, e, cell, values, 1, out);
+        break;
+    case EDIT_ELEMENTS:
+        for (size_t i = 0; i < count && i < 2; i++) {
+            if (values[i].kind == VALUE_NULL) continue;
+            buf_put_text(out, i == 0 ? "+" : out->len ? " -" : "-");
+            server_put_values(server, e, cell, &values[i], 1, out);
+        }
+        break;
+    }
+}
+
+static void put_edit(struct listing *l, const struct server *server, const struct entity *e, uint32_t tag,
+                     enum edit_kind kind, const struct value *values, size_t count) {
+    SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_MESSAGE);
+    server_put_edit(server, e, tag, kind, values, count, &text);
+    listing_text(l, buf_slice(&text));
+}
+
+static void put_cell(struct listing *l, const struct entity *e, uint32_t tag) {
+    const struct cell *cell = e && tag ? entity_cell(e, tag) : NULL;
+    if (cell) listing_string(l, cell_name(e, cell));
+    else listing_null(l);
+}
+
+/* Who a device belongs to. */
+static void put_person(struct listing *l, struct server *server, struct centre *c, uint32_t number) {
+    struct centre_device device;
+    if (number == 0) listing_string(l, server_say(server, "head office", "总部"));
+    else if (centre_device(c, number, &device, NULL) == ST_OK) listing_string(l, device.user_name);
+    else listing_int(l, number);
+}
+
+static void put_title(struct listing *l, struct server *server, struct centre *c, const struct entity *e, int64_t row) {
+    struct slice title;
+    struct arena mem = arena_new(1024 * 1024);
+    (void)server;
+    if (e && store_title(centre_store(c), e, row, &mem, &title, NULL) == ST_OK) listing_text(l, title);
+    else listing_null(l);
+    arena_clear(&mem);
+}
+
+static void put_entity(struct listing *l, const struct entity *e) {
+    listing_string(l, e ? e->name : NULL);
+}
+
+struct printing {
+    struct server *server;
+    struct centre *c;
+    struct listing *l;
+    const struct entity *e;
+};
+
+/* ------------------------------------------------------------------ history */
+
+static const char *history_what(const struct server *server, enum log_kind kind) {
+    switch (kind) {
+    case LOG_CREATE: return server_say(server, "created", "新建");
+    case LOG_EDIT: return server_say(server, "edited", "修改");
+    case LOG_DELETE: return server_say(server, "deleted", "删除");
+    case LOG_TAKEN: return server_say(server, "deleted with its owner", "随上级删除");
+    case LOG_REVIVED: return server_say(server, "brought back", "恢复");
+    case LOG_DECIDED: return server_say(server, "decided", "审批");
+    }
+    return "";
+}
+
+static enum status history_row(void *ctx, const struct centre_history *line, struct err *err) {
+    struct printing *p = ctx;
+    (void)err;
+    listing_int(p->l, line->entry.seq);
+    listing_time(p->l, line->edit_ms);
+    listing_text(p->l, line->person);
+    listing_text(p->l, line->device_name);
+    listing_string(p->l, history_what(p->server, line->entry.kind));
+    put_cell(p->l, p->e, line->cell_tag);
+    put_edit(p->l, p->server, p->e, line->cell_tag, line->edit_kind, line->values, line->value_count);
+    listing_string(p->l, p->server->json ? outcome_name(line->outcome) : outcome_label(line->outcome, p->server->lang));
+    listing_string(p->l, line->reason == REASON_NONE ? NULL : reason_text(line->reason, p->server->lang));
+    listing_int(p->l, line->base.seq);
+    return ST_OK;
+}
+
+enum status server_cmd_history(struct server *server, struct err *err) {
+    static const struct listing_column COLUMNS[] = {
+        {"seq", {"seq", "序号"}},         {"time", {"time", "时间"}},      {"person", {"who", "谁"}},
+        {"device", {"laptop", "笔记本"}}, {"what", {"what", "操作"}},      {"field", {"field", "字段"}},
+        {"value", {"value", "内容"}},     {"outcome", {"outcome", "结果"}}, {"reason", {"reason", "原因"}},
+        {"seen_seq", {"had seen", "依据序号"}}};
+    SCOPED(server_reader_release) struct org_reader *reader = NULL;
+    SCOPED(listing_release) struct listing *l = NULL;
+    const struct entity *e;
+    const struct field *field = NULL;
+    int64_t id;
+    TRY(server_reader_open(server, &reader, err));
+    struct centre *c = org_reader_centre(reader);
+    TRY(api_entity(&server->catalogue, slice_from(server->words[0]), &e, err));
+    TRY(store_resolve(centre_store(c), e, slice_from(server->words[1]), &id, err));
+    if (server->word_count == 3) TRY(api_field(e, slice_from(server->words[2]), &field, err));
+    TRY(listing_open(server, COLUMNS, ARRAY_COUNT(COLUMNS), false, &l, err));
+    struct printing p = {.server = server, .c = c, .l = l, .e = e};
+    TRY(centre_history(c, id, field ? entity_cell_of(e, field)->tag : 0, history_row, &p, err));
+    struct listing *mine = l;
+    l = NULL;
+    return listing_close(mine, err);
+}
+
+/* ------------------------------------------------------------------ ledger */
+
+static enum status ledger_row(void *ctx, const struct ledger_entry *entry, struct err *err) {
+    struct printing *p = ctx;
+    const struct entity *e = catalogue_entity_by_tag(&p->server->catalogue, entry->entity_tag);
+    (void)err;
+    listing_int(p->l, entry->seq);
+    listing_time(p->l, entry->winner_is_new ? entry->winner_time_ms : entry->loser_time_ms);
+    put_entity(p->l, e);
+    listing_id(p->l, entry->row);
+    put_title(p->l, p->server, p->c, e, entry->row);
+    put_cell(p->l, e, entry->cell_tag);
+    listing_string(p->l, p->server->json ? rule_name(entry->rule) : rule_label(entry->rule, p->server->lang));
+    put_edit(p->l, p->server, e, entry->cell_tag, EDIT_SET, entry->loser, entry->loser ? entry->value_count : 0);
+    put_person(p->l, p->server, p->c, entry->loser_device);
+    put_edit(p->l, p->server, e, entry->cell_tag, EDIT_SET, entry->winner, entry->winner ? entry->value_count : 0);
+    put_person(p->l, p->server, p->c, entry->winner_device);
+    return ST_OK;
+}
+
+enum status server_cmd_conflicts(struct server *server, struct err *err) {
+    static const struct listing_column COLUMNS[] = {
+        {"seq", {"seq", "序号"}},      {"time", {"time", "时间"}},     {"entity", {"entity", "类别"}},
+        {"row", {"row", "记录"}},      {"title", {"name", "名称"}},    {"field", {"field", "字段"}},
+        {"rule", {"rule", "规则"}},    {"lost", {"lost", "落选值"}},   {"lost_by", {"by", "谁的"}},
+        {"stands", {"stands", "保留值"}}, {"stands_by", {"by", "谁的"}}};
+    SCOPED(server_reader_release) struct org_reader *reader = NULL;
+    SCOPED(listing_release) struct listing *l = NULL;
+    int64_t since;
+    TRY(server_option_int(server, "since", 0, 0, INT64_MAX, &since, err));
+    TRY(server_reader_open(server, &reader, err));
+    TRY(listing_open(server, COLUMNS, ARRAY_COUNT(COLUMNS), false, &l, err));
+    struct printing p = {.server = server, .c = org_reader_centre(reader), .l = l};
+    TRY(centre_ledger(p.c, since, INT64_MAX, 0, &server->mem, ledger_row, &p, err));
+    struct listing *mine = l;
+    l = NULL;
+    return listing_close(mine, err);
+}
+
+/* ------------------------------------------------------------------ requests */
+
+static const char *state_name(const struct server *server, enum held_state state) {
+    switch (state) {
+    case HELD_OPEN: return server->json ? "open" : server_say(server, "open", "待处理");
+    case HELD_RELEASED: return server->json ? "released" : server_say(server, "sent again", "已重新提交");
+    case HELD_APPROVED: return server->json ? "approved" : server_say(server, "approved", "已批准");
+    case HELD_DECLINED: return server->json ? "declined" : server_say(server, "declined", "未批准");
+    }
+    return "";
+}
+
+static void put_content(struct printing *p, const struct entity *e, const struct quarantine_entry *q) {
+    SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_MESSAGE);
+    struct arena mem = arena_new(BUF_MAX_MESSAGE);
+    struct change change;
+    if (change_read(q->content, &mem, &change, NULL) == ST_OK) {
+        if (change.kind == CHANGE_DELETE) buf_put_text(&text, server_say(p->server, "delete", "删除"));
+        for (size_t i = 0; i < change.edit_count; i++) {
+            const struct edit *edit = &change.edits[i];
+            const struct cell *cell = e ? entity_cell(e, edit->cell_tag) : NULL;
+            if (!cell) continue;
+            if (i > 0) buf_put_text(&text, "; ");
+            if (!q->id.cell_tag) buf_printf(&text, "%s=", cell_name(e, cell));
+            server_put_edit(p->server, e, edit->cell_tag, edit->kind, edit->values, edit->value_count, &text);
+        }
+    }
+    listing_text(p->l, buf_slice(&text));
+    arena_clear(&mem);
+}
+
+static enum status request_row(void *ctx, const struct quarantine_entry *q, struct err *err) {
+    struct printing *p = ctx;
+    const struct entity *e = catalogue_entity_by_tag(&p->server->catalogue, q->entity_tag);
+    (void)err;
+    listing_int(p->l, q->seq);
+    listing_time(p->l, q->time_ms);
+    put_person(p->l, p->server, p->c, q->device);
+    put_entity(p->l, e);
+    listing_id(p->l, q->row);
+    put_title(p->l, p->server, p->c, e, q->row);
+    put_cell(p->l, e, q->id.cell_tag);
+    put_content(p, e, q);
+    listing_string(p->l, p->server->json ? outcome_name(q->outcome) : outcome_label(q->outcome, p->server->lang));
+    listing_string(p->l, reason_text(q->reason, p->server->lang));
+    listing_string(p->l, state_name(p->server, q->state));
+    return ST_OK;
+}
+
+enum status server_cmd_requests(struct server *server, struct err *err) {
+    static const struct listing_column COLUMNS[] = {
+        {"number", {"no.", "编号"}},   {"time", {"time", "时间"}},      {"person", {"who", "谁"}},
+        {"entity", {"entity", "类别"}}, {"row", {"row", "记录"}},        {"title", {"name", "名称"}},
+        {"field", {"field", "字段"}},  {"content", {"wanted", "要求"}}, {"outcome", {"kind", "性质"}},
+        {"reason", {"reason", "原因"}}, {"state", {"state", "状态"}}};
+    SCOPED(server_reader_release) struct org_reader *reader = NULL;
+    SCOPED(listing_release) struct listing *l = NULL;
+    TRY(server_reader_open(server, &reader, err));
+    TRY(listing_open(server, COLUMNS, ARRAY_COUNT(COLUMNS), false, &l, err));
+    struct printing p = {.server = server, .c = org_reader_centre(reader), .l = l};
+    TRY(centre_quarantine_list(p.c, server_option(server, "all") != NULL, &server->mem, request_row, &p, err));
+    struct listing *mine = l;
+    l = NULL;
+    return listing_close(mine, err);
+}
+
+struct wanted {
+    int64_t seq;
+    bool found, closed;
+    uint32_t device;
+    struct refusal_id id;
+};
+
+static enum status request_match(void *ctx, const struct quarantine_entry *q, struct err *err) {
+    struct wanted *w = ctx;
+    (void)err;
+    if (q->seq != w->seq || (w->found && q->state != HELD_OPEN)) return ST_OK;
+    w->found = true;
+    w->closed = q->state != HELD_OPEN;
+    w->device = q->device;
+    w->id = q->id;
+    return ST_OK;
+}
+
+static enum status request_decide(struct server *server, bool approve, struct err *err) {
+    SCOPED(server_org_release) struct org *org = NULL;
+    struct wanted w = {0};
+    if (!text_to_int(slice_from(server->words[0]), &w.seq))
+        return err_set(err, ST_USAGE, "give the request's number; see roadbook-server requests",
+                       "请给出申请编号；请看 roadbook-server requests");
+    TRY(server_org_open(server, &org, err));
+    TRY(centre_quarantine_list(org_centre(org), true, &server->mem, request_match, &w, err));
+    if (!w.found)
+        return err_set(err, ST_NOT_FOUND, "there is no request %s; see roadbook-server requests",
+                       "没有编号为 %s 的申请；请看 roadbook-server requests", server->words[0]);
+    if (w.closed) return err_set(err, ST_CONFLICT, "request %s is closed already", "申请 %s 已处理", server->words[0]);
+    TRY(org_decide(org, w.device, &w.id, approve, server_person(server), err));
+    if (server->json) printf("{\"number\":%lld,\"state\":\"%s\"}\n", (long long)w.seq, approve ? "approved" : "declined");
+    if (approve) server_tell(server, "Approved: the value is written.", "已批准并写入。");
+    else server_tell(server, "Declined: its author is told.", "未批准，已通知提交人。");
+    return ST_OK;
+}
+
+enum status server_cmd_approve(struct server *server, struct err *err) {
+    return request_decide(server, true, err);
+}
+
+enum status server_cmd_decline(struct server *server, struct err *err) {
+    return request_decide(server, false, err);
+}
