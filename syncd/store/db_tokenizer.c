@@ -1,8 +1,9 @@
 /* Full text on FTS5: the tokenizer "roadbook", the index, queries.
  *
  * The index holds no content: rows are in their tables, and a row leaves the index by being given to it as it went
- * in. Results come in two runs, those with a hit in the title first, each newest first: ranking by bm25 would read
- * every hit of a common word before the first is shown.
+ * in. Results come in two runs, those with all words in the title first, each newest first: ranking by bm25 would
+ * read every hit of a common word before the first is shown. For the same reason words of titles are terms of their
+ * own, with a mark before them: asking for the titles with a common word does not touch the texts with it.
  */
 #include "syncd/store/db_private.h"
 #include "syncd/store/words.h"
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { TITLE_MARK = 1 };                                   /* no text of a person begins with it */
 enum { QUERY_WORDS_MAX = 32 };                             /* what a person types into a search box */
 
 /* ------------------------------------------------------------------ tokenizer */
@@ -30,9 +32,12 @@ static int tokenizer_run(Fts5Tokenizer *tokenizer, void *ctx, int flags, const c
                          int (*token)(void *, int, const char *, int, int, int)) {
     struct word word;
     size_t at = 0;
+    char marked[sizeof word.folded + 1] = {TITLE_MARK};
+    bool mark = len > 0 && text[0] == TITLE_MARK;
     (void)tokenizer, (void)flags;
     while (word_next(slice_of(text, (size_t)len), &at, &word)) {
-        int code = token(ctx, 0, (const char *)word.folded, (int)word.len, (int)word.start, (int)word.end);
+        memcpy(marked + 1, word.folded, word.len);
+        int code = token(ctx, 0, marked + !mark, (int)word.len + mark, (int)word.start, (int)word.end);
         if (code != SQLITE_OK) return code;
     }
     return SQLITE_OK;
@@ -74,77 +79,110 @@ enum status db_text_clear(struct db *db, struct err *err) {
     return db_exec(db, "INSERT INTO search(search) VALUES('delete-all')", err);
 }
 
-static void bind_texts(struct db_stmt *s, int64_t id, struct slice title, struct slice body) {
+static enum status run_with_texts(struct db_stmt *s, int64_t id, struct slice title, struct slice body,
+                                  struct err *err) {
+    struct buf marked SCOPED(buf_free) = buf_new(BUF_MAX_MESSAGE);
+    buf_put_byte(&marked, TITLE_MARK);
+    buf_put_slice(&marked, title);
+    TRY(buf_status(&marked, err));
     db_bind_int(s, 1, id);
-    db_bind_text(s, 2, title);
+    db_bind_text(s, 2, title.len > 0 ? buf_slice(&marked) : title);
     db_bind_text(s, 3, body);
+    return db_run(s, err);
 }
 
 enum status db_text_add(struct db *db, int64_t id, struct slice title, struct slice body, struct err *err) {
     struct db_stmt *s = NULL;
     TRY(db_prepare(db, "INSERT INTO search(rowid, title, body) VALUES(?, ?, ?)", &s, err));
-    bind_texts(s, id, title, body);
-    return db_run(s, err);
+    return run_with_texts(s, id, title, body, err);
 }
 
 enum status db_text_remove(struct db *db, int64_t id, struct slice title, struct slice body, struct err *err) {
     struct db_stmt *s = NULL;
     TRY(db_prepare(db, "INSERT INTO search(search, rowid, title, body) VALUES('delete', ?, ?, ?)", &s, err));
-    bind_texts(s, id, title, body);
-    return db_run(s, err);
+    return run_with_texts(s, id, title, body, err);
 }
 
 /* ------------------------------------------------------------------ queries */
 
-/* "word"* for a word by its beginning; neighbouring single characters become one phrase. Folded words hold only
- * letters and digits, so that nothing needs escaping. */
-static bool write_query(struct slice typed, struct buf *out) {
+struct part {                                              /* a word by its beginning, or a phrase of characters */
+    size_t start, end;                                     /* of the text of parts */
+    bool phrase;
+};
+
+/* Folded words hold only letters and digits, so that nothing needs escaping. */
+static size_t read_parts(struct slice typed, struct buf *text, struct part parts[QUERY_WORDS_MAX]) {
     struct word word;
     size_t at = 0, behind = 0, count = 0;
-    bool open = false;
-    while (count < QUERY_WORDS_MAX && word_next(typed, &at, &word)) {
-        bool joins = open && word.alone && word.start == behind;
-        if (!joins) {
-            if (open) buf_put_text(out, "\"");
-            buf_put_text(out, count > 0 ? " AND \"" : "\"");
-            open = true;
-            count++;
-        } else {
-            buf_put_byte(out, ' ');
-        }
-        buf_put(out, word.folded, word.len);
-        if (!word.alone) {
-            buf_put_text(out, "\"*");
-            open = false;
-        }
+    while (word_next(typed, &at, &word)) {
+        bool joins = count > 0 && parts[count - 1].phrase && word.alone && word.start == behind;
+        if (!joins && count == QUERY_WORDS_MAX) break;
+        if (!joins) parts[count++] = (struct part){.start = text->len, .phrase = word.alone};
+        buf_put(text, word.folded, word.len);
+        parts[count - 1].end = text->len;
         behind = word.end;
     }
-    if (open) buf_put_text(out, "\"");
-    return count > 0;
+    return count;
 }
 
-enum status db_text_query(struct db *db, struct slice typed, int64_t limit, struct arena *mem,
-                          struct db_stmt **out_stmt, struct err *err) {
+static void put_part(struct buf *out, const struct buf *text, const struct part *part, bool title) {
+    buf_put_byte(out, '"');
+    if (title) buf_put_byte(out, TITLE_MARK);
+    buf_put(out, text->data + part->start, part->end - part->start);
+    buf_put_text(out, part->phrase ? "\"" : "\"*");
+}
+
+/* All parts in the title: a AND b. Each in title or body: (a OR b) AND ..., without those of the first run. */
+static void put_queries(const struct buf *text, const struct part *parts, size_t count, struct buf *titles,
+                        struct buf *others) {
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0) buf_put_text(titles, " AND ");
+        put_part(titles, text, &parts[i], true);
+    }
+    buf_put_byte(others, '(');
+    for (size_t i = 0; i < count; i++) {
+        buf_put_text(others, i > 0 ? " AND (" : "(");
+        put_part(others, text, &parts[i], true);
+        buf_put_text(others, " OR ");
+        put_part(others, text, &parts[i], false);
+        buf_put_byte(others, ')');
+    }
+    buf_put_text(others, ") NOT (");
+    buf_put_slice(others, buf_slice(titles));
+    buf_put_byte(others, ')');
+}
+
+static enum status prepare_query(struct db *db, struct slice titles, struct slice others, int64_t limit,
+                                 struct db_stmt **out_stmt, struct err *err) {
     struct db_stmt *s = NULL;
-    struct buf query SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
-    if (!write_query(typed, &query))
-        return err_set(err, ST_INVALID, "type at least one letter, digit or character to search for", "请至少输入一个字、字母或数字");
-    TRY(buf_status(&query, err));
-    const char *all = buf_text(&query);
-    char *title = arena_printf(mem, "title : (%s)", all);
-    char *body = arena_printf(mem, "(%s) NOT (title : (%s))", all, all);
-    if (!title || !body) return err_no_memory(err);
     TRY(db_prepare(db,
                    "SELECT * FROM (SELECT rowid FROM search WHERE search MATCH ?1 ORDER BY rowid DESC LIMIT ?3)"
                    " UNION ALL "
                    "SELECT * FROM (SELECT rowid FROM search WHERE search MATCH ?2 ORDER BY rowid DESC LIMIT ?3)"
                    " LIMIT ?3",
                    &s, err));
-    db_bind_text(s, 1, slice_from(title));
-    db_bind_text(s, 2, slice_from(body));
+    db_bind_text(s, 1, titles);
+    db_bind_text(s, 2, others);
     db_bind_int(s, 3, limit > 0 ? limit : INT64_MAX);
     *out_stmt = s;
     return ST_OK;
+}
+
+enum status db_text_query(struct db *db, struct slice typed, int64_t limit, struct arena *mem,
+                          struct db_stmt **out_stmt, struct err *err) {
+    struct buf text SCOPED(buf_free) = buf_new(BUF_MAX_LINE), titles SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
+    struct buf others SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
+    struct part parts[QUERY_WORDS_MAX];
+    size_t count = read_parts(typed, &text, parts);
+    TRY(buf_status(&text, err));
+    if (count == 0)
+        return err_set(err, ST_INVALID, "type at least one letter, digit or character to search for", "请至少输入一个字、字母或数字");
+    put_queries(&text, parts, count, &titles, &others);
+    TRY(buf_status(&titles, err));
+    TRY(buf_status(&others, err));
+    struct slice first = arena_copy(mem, buf_slice(&titles)), second = arena_copy(mem, buf_slice(&others));
+    if (!first.data || !second.data) return err_no_memory(err);
+    return prepare_query(db, first, second, limit, out_stmt, err);
 }
 
 /* ------------------------------------------------------------------ checking */
@@ -182,7 +220,9 @@ enum status db_text_sum(struct db *db, uint64_t *out, struct err *err) {
         TRY(db_step(s, &row, err));
         if (!row) break;
         unsigned column = slice_equal(db_text(s, 2), SLICE("body"));
-        sum += sum_of_word(db_text(s, 0), db_int(s, 1), column, (uint64_t)db_int(s, 3));
+        struct slice term = db_text(s, 0);
+        if (column == 0 && term.len > 0) term = slice_of(term.data + 1, term.len - 1);   /* without the mark */
+        sum += sum_of_word(term, db_int(s, 1), column, (uint64_t)db_int(s, 3));
     }
     db_reset(s);
     *out = sum;

@@ -173,7 +173,7 @@ static void put_sql_string(struct buf *sql, const char *text) {
 static void put_base32(struct buf *sql, const char *number, int digits) {
     buf_put_text(sql, "coalesce(nullif(ltrim(");
     for (int i = digits - 1; i >= 0; i--) {
-        buf_printf(sql, "substr(" BASE32 ",(%s>>%d&31)+1,1)", number, i * 5);
+        buf_printf(sql, "substr(a,(%s>>%d&31)+1,1)", number, i * 5);
         if (i > 0) buf_put_text(sql, "||");
     }
     buf_put_text(sql, ",'0'),''),'0')");
@@ -181,10 +181,11 @@ static void put_base32(struct buf *sql, const char *number, int digits) {
 
 static void put_short_id(struct buf *sql) {
     buf_put_text(sql, "(WITH RECURSIVE h(p,s,y,v) AS (SELECT d||'-'||c,d||c||'0',0,0 FROM (SELECT ");
-    put_base32(sql, "(r.id>>32)", 5);
+    put_base32(sql, "d", 5);
     buf_put_text(sql, " AS d,");
-    put_base32(sql, "(r.id&4294967295)", 7);
-    buf_put_text(sql, " AS c) UNION ALL SELECT p,substr(s,2)," CHECK_DOUBLED ",instr(" BASE32 ",substr(s,1,1))-1"
+    put_base32(sql, "c", 7);
+    buf_put_text(sql, " AS c FROM (SELECT " BASE32 " AS a,r.id>>32 AS d,r.id&4294967295 AS c))"
+                      " UNION ALL SELECT p,substr(s,2)," CHECK_DOUBLED ",instr(" BASE32 ",substr(s,1,1))-1"
                       " FROM h WHERE s<>'') SELECT p||substr(" BASE32 "," CHECK "+1,1) FROM h WHERE s='')");
 }
 
