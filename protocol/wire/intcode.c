@@ -57,7 +57,7 @@ static size_t entropy_bits(const size_t counts[256], size_t total) {
     for (size_t i = 0; i < 256; i++) {
         if (counts[i] > 0) bits += counts[i] * (log2_256(total) - log2_256(counts[i]));
     }
-    return bits / 256;
+    return bits / 256 + bits / 8192;                       /* deflate's codes are of whole bits */
 }
 
 static size_t varints_cost(const uint64_t *v, size_t n, const struct plan *plan) {
@@ -110,6 +110,11 @@ static size_t bits_cost(const struct plan *plan, size_t n) {
     return bits;
 }
 
+/* The least number, the scale, and the length in bytes. */
+static size_t low_cost(const struct plan *plan) {
+    return 8 * (varint_bytes(plan->low << 1) + (plan->scale > 1 ? varint_bytes(plan->scale) : 0) + 1);
+}
+
 /* The least, taking numbers as signed, and the greatest distance from it. */
 static uint64_t find_low(const uint64_t *v, size_t n, uint64_t *out_span) {
     int64_t low = (int64_t)v[0], high = low;
@@ -151,17 +156,17 @@ static struct plan plan_packing(const uint64_t *v, size_t n, unsigned order, siz
     plan.scale = find_scale(v, n, plan.low);
     struct plan best = plan;
     best.packing = plan.scale > 1 ? PACKING_SCALED_VARINTS : PACKING_VARINTS;
-    best.cost = head_bits + 16 + varints_cost(v, n, &plan);
+    best.cost = head_bits + low_cost(&plan) + varints_cost(v, n, &plan);
     if (find_distinct(v, n, &plan)) {
         plan.packing = PACKING_BITS;
         plan.width = bits_for(plan.distinct_count);
-        plan.cost = head_bits + 16 + bits_cost(&plan, n);
+        plan.cost = head_bits + bits_cost(&plan, n);
         plan_take(&best, plan);
     }
     if (n >= PLANES_COUNT_MIN) {
         plan.packing = plan.scale > 1 ? PACKING_SCALED_PLANES : PACKING_PLANES;
         plan.width = bytes_for(span / plan.scale);
-        plan.cost = head_bits + 24 + planes_cost(v, n, &plan);
+        plan.cost = head_bits + low_cost(&plan) + 8 + planes_cost(v, n, &plan);
         plan_take(&best, plan);
     }
     return best;
@@ -244,13 +249,13 @@ static bool take_values(const int64_t *values, const struct beside *beside, size
     return !out_v->failed;
 }
 
-/* The relation, and within it the plan, that cost least. */
+/* The relation, and within it the plan, that cost least; SIZE_MAX: no memory. */
 static struct plan plan_relations(const int64_t *values, const struct beside *beside, size_t count,
                                   struct buf *copy, enum relation *out_relation) {
     struct plan best = {.cost = SIZE_MAX};
     enum relation last = beside ? RELATION_COUNT - 1 : RELATION_NONE;
     for (enum relation r = RELATION_NONE; r <= last && best.cost > 0; r++) {
-        if (!take_values(values, beside, count, r, copy)) return best;
+        if (!take_values(values, beside, count, r, copy)) return (struct plan){.cost = SIZE_MAX};
         struct plan plan = plan_column((uint64_t *)(void *)copy->data, count);
         if (plan.cost >= best.cost) continue;
         best = plan;
@@ -263,7 +268,8 @@ void ints_write(const int64_t *values, const struct beside *beside, size_t count
     SCOPED(buf_free) struct buf copy = buf_new(BUF_MAX_FILE);
     enum relation relation = RELATION_NONE;
     struct plan plan = plan_relations(values, beside, count, &copy, &relation);
-    if (!take_values(values, beside, count, relation, &copy)) {
+    bool planned = plan.cost < SIZE_MAX && take_values(values, beside, count, relation, &copy);
+    if (!planned) {
         out->failed = true;
         return;
     }

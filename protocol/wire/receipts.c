@@ -97,9 +97,20 @@ static void code_receipt(struct receipt_columns *r, struct receipt *receipt) {
     receipt->at = column_near(set, &r->at, receipt->at, r->last_seq);
 }
 
+/* What the first line that moved its row is one above. */
+static int64_t seq_before(const struct receipt *receipts, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < receipts[i].line_count; j++) {
+            if (receipts[i].lines[j].seq > 0) return receipts[i].lines[j].seq - 1;
+        }
+    }
+    return 0;
+}
+
 static void code_receipts(struct receipt_columns *r, struct receipt **receipts, size_t *count) {
     struct columns *set = r->set;
     *count = (size_t)code_number(&set->coder, *count, WIRE_BATCHES_MAX);
+    r->last_seq = code_seq(&set->coder, set->coder.reading ? 0 : seq_before(*receipts, *count));
     shapes_code(&r->shapes, &set->coder);
     *receipts = code_items(&set->coder, *receipts, *count, sizeof **receipts);
     for (size_t i = 0; i < *count && !columns_failed(set); i++) {
