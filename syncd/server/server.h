@@ -123,8 +123,8 @@ struct api_book server_book(const struct server *server, struct store *store);
 
 /* ------------------------------------------------------------------ head office's own saves
  *
- * Collected into batches of device 0 and merged like any other. Ids are reserved a batch at a time, so that a
- * thousand new rows wait for the disk twice.
+ * Collected into batches of device 0 and merged like any other. Ids are reserved some at a time, so that a
+ * thousand new rows wait for the disk only a few times.
  */
 struct office;
 enum status office_open(struct server *server, struct org *org, int64_t import_id, struct office **out,

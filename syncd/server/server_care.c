@@ -78,7 +78,7 @@ enum status server_cmd_verify(struct server *server, struct err *err) {
     if (lines > 0)
         return err_set(err, ST_DAMAGED, "%zu findings: restore the latest backup beside it and compare",
                        "发现 %zu 处问题：请将最近的备份恢复到旁边并比对", lines);
-    server_tell(server, "%zu orgs: all that can be checked is right.", "%zu 个机构：可检查的内容均正确。", count);
+    server_tell(server, "All that can be checked is right (orgs: %zu).", "可检查的内容均正确（机构数：%zu）。", count);
     return ST_OK;
 }
 

@@ -19,6 +19,7 @@ struct office {
     size_t bytes;                                          /* canonical, about */
     int64_t ids[BATCH_ROWS_MAX];
     size_t id_count;                                       /* left of ids */
+    size_t id_next;                                        /* how many to reserve next: doubles */
 };
 
 /* ------------------------------------------------------------------ changes */
@@ -150,14 +151,15 @@ static enum status required_check(const struct entity *e, const struct field_edi
 static enum status ids_reserve(struct office *office, struct err *err) {
     struct centre *centre = org_centre(office->org);
     TRY(centre_begin(centre, true, err));
-    for (size_t i = BATCH_ROWS_MAX; i > 0; i--) {
+    for (size_t i = office->id_next; i > 0; i--) {
         enum status status = centre_office_id(centre, &office->ids[i - 1], err);
         if (status == ST_OK) continue;
         centre_rollback(centre);
         return status;
     }
     TRY(centre_commit(centre, err));
-    office->id_count = BATCH_ROWS_MAX;
+    office->id_count = office->id_next;
+    office->id_next = office->id_next < BATCH_ROWS_MAX / 2 ? office->id_next * 2 : BATCH_ROWS_MAX;
     return ST_OK;
 }
 
@@ -242,6 +244,7 @@ enum status office_open(struct server *server, struct org *org, int64_t import_i
     office->server = server;
     office->org = org;
     office->import_id = import_id;
+    office->id_next = 1;
     office->mem = arena_new(OFFICE_BATCH_MEMORY);
     *out = office;
     return ST_OK;

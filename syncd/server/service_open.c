@@ -106,7 +106,13 @@ static enum status round_read(struct service_job *job, struct arena *mem, struct
     struct round_request *round = &job->as.round;
     TRY(wire_read_round_request(job->request.body, mem, round, err));
     for (size_t i = 0; i < round->batch_count; i++) job->changes += round->batches[i].change_count;
-    return org_check_push(&job->known, round, err);
+    enum status status = org_check_push(&job->known, round, err);
+    /* 401 would have the laptop agree on a new key and send the same again. */
+    if (status == ST_UNAUTHENTIC)
+        return err_set(err, ST_DENIED, "the batches are not signed by this laptop's key: nothing was taken; run "
+                                       "roadbook verify and tell head office",
+                       "这些批次不是用本机密钥签名的：未接收任何内容；请运行 roadbook verify 并告知总部");
+    return status;
 }
 
 /* Whether the device has everything and brings nothing. */
