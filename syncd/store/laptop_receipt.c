@@ -210,6 +210,10 @@ static enum status hold(struct taking *t, struct err *err) {
 
 /* One row for a batch, short: entity, kind with outcome, reason, id as a delta, then the edits that fared
  * otherwise than their change. */
+static bool is_worth_a_note(const struct change *change, const struct receipt_line *line, size_t edit) {
+    return change->kind == CHANGE_EDIT || line->edits[edit].outcome != line->outcome;
+}
+
 static void write_note(struct buf *out, const struct change *change, const struct receipt_line *line, int64_t *last) {
     size_t others = 0;
     buf_put_varint(out, change->entity_tag);
@@ -217,10 +221,10 @@ static void write_note(struct buf *out, const struct change *change, const struc
     buf_put_varint(out, (uint64_t)line->reason);
     buf_put_signed(out, change->row - *last);
     *last = change->row;
-    for (size_t i = 0; i < line->edit_count; i++) others += line->edits[i].outcome != line->outcome;
+    for (size_t i = 0; i < line->edit_count; i++) others += is_worth_a_note(change, line, i);
     buf_put_varint(out, others);
     for (size_t i = 0; i < line->edit_count; i++) {
-        if (line->edits[i].outcome == line->outcome) continue;
+        if (!is_worth_a_note(change, line, i)) continue;
         buf_put_varint(out, line->edits[i].cell_tag);
         buf_put_varint(out, (uint64_t)line->edits[i].outcome);
         buf_put_varint(out, (uint64_t)line->edits[i].reason);

@@ -27,21 +27,22 @@ struct rescue {
     int64_t batches, unreadable;
 };
 
+/* Columns of salvaged rows: the row id, then those of the table. */
 static enum status take_state(void *ctx, struct db_stmt *row, struct err *err) {
     struct rescue *r = ctx;
     (void)err;
     struct laptop_state *s = &r->state;
-    struct slice chain = db_blob(row, 9);
-    s->epoch = db_int(row, 1);
-    s->last_batch = (uint32_t)db_int(row, 8);
+    struct slice chain = db_blob(row, 10);
+    s->epoch = db_int(row, 2);
+    s->last_batch = (uint32_t)db_int(row, 9);
     if (chain.len == CHAIN_BYTES) memcpy(s->last_chain.bytes, chain.data, CHAIN_BYTES);
-    s->boot_id = (uint64_t)db_int(row, 10);
-    s->boot_number = (uint32_t)db_int(row, 11);
-    s->suspect_boot = (uint32_t)db_int(row, 12);
-    s->note_wall_ms = db_int(row, 13);
-    s->note_boot_ms = db_int(row, 14);
-    s->steps_ms = db_int(row, 15);
-    s->expected_offset_ms = db_int(row, 16);
+    s->boot_id = (uint64_t)db_int(row, 11);
+    s->boot_number = (uint32_t)db_int(row, 12);
+    s->suspect_boot = (uint32_t)db_int(row, 13);
+    s->note_wall_ms = db_int(row, 14);
+    s->note_boot_ms = db_int(row, 15);
+    s->steps_ms = db_int(row, 16);
+    s->expected_offset_ms = db_int(row, 17);
     r->has_state = true;
     return ST_OK;
 }
@@ -57,20 +58,53 @@ static enum status take_outbox(void *ctx, struct db_stmt *row, struct err *err) 
         r->cap = cap;
     }
     struct rescued *to = &r->rows[r->count++];
-    *to = (struct rescued){.n = (uint32_t)db_int(row, 0), .sent = db_int(row, 1) != 0, .done = db_int(row, 2) != 0,
-                           .made_ms = db_int(row, 3), .counter = (uint32_t)db_int(row, 4),
-                           .import_id = db_int(row, 6), .chain = arena_copy(&r->mem, db_blob(row, 7)),
-                           .content = arena_copy(&r->mem, db_blob(row, 8))};
+    *to = (struct rescued){.n = (uint32_t)db_int(row, 1), .sent = db_int(row, 2) != 0, .done = db_int(row, 3) != 0,
+                           .made_ms = db_int(row, 4), .counter = (uint32_t)db_int(row, 5),
+                           .import_id = db_int(row, 7), .chain = arena_copy(&r->mem, db_blob(row, 8)),
+                           .content = arena_copy(&r->mem, db_blob(row, 9))};
     return to->chain.data && to->content.data ? ST_OK : err_no_memory(err);
 }
 
-static enum status take_meta(void *ctx, struct db_stmt *row, struct err *err) {
+static void take_text(struct db_stmt *row, int column, char *out, size_t room) {
+    struct slice text = text_prefix(db_text(row, column), room - 1);
+    if (text.len > 0) memcpy(out, text.data, text.len);
+    out[text.len] = 0;
+}
+
+static bool take_bytes(struct db_stmt *row, int column, uint8_t *out, size_t bytes) {
+    struct slice blob = db_blob(row, column);
+    if (blob.len == bytes) memcpy(out, blob.data, bytes);
+    return blob.len == bytes;
+}
+
+static enum status take_identity(void *ctx, struct db_stmt *row, struct err *err) {
     struct rescue *r = ctx;
-    struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
-    const char *name = arena_string(&mem, db_text(row, 0));
-    struct slice value = arena_copy(&mem, db_blob(row, 1));
-    if (!name || !value.data) return err_no_memory(err);
-    return store_setting_set(r->store, name, value, err);
+    struct store_identity identity = {.device = (uint32_t)db_int(row, 6), .employee = db_int(row, 7)};
+    take_text(row, 2, identity.org, sizeof identity.org);
+    take_text(row, 3, identity.base_url, sizeof identity.base_url);
+    take_text(row, 4, identity.user, sizeof identity.user);
+    take_text(row, 5, identity.org_label, sizeof identity.org_label);
+    bool keys = take_bytes(row, 8, identity.key_seed, sizeof identity.key_seed) &&
+                take_bytes(row, 9, identity.org_public, sizeof identity.org_public);
+    identity.has_tls_pin = take_bytes(row, 10, identity.tls_pin, sizeof identity.tls_pin);
+    return keys ? store_identity_set(r->store, &identity, err) : ST_OK;
+}
+
+/* As far as they can be read: they are no one's work. */
+static enum status take_settings(struct rescue *r, struct db *damaged, struct err *err) {
+    struct db_stmt *s;
+    bool row;
+    TRY(db_prepare(damaged, "SELECT name, value FROM secret_setting", &s, err));
+    for (;;) {
+        struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
+        TRY(db_step(s, &row, err));
+        if (!row) break;
+        const char *name = arena_string(&mem, db_text(s, 0));
+        if (!name) return err_no_memory(err);
+        TRY(store_setting_set(r->store, name, db_blob(s, 1), err));
+    }
+    db_reset(s);
+    return ST_OK;
 }
 
 /* ------------------------------------------------------------------ writing the outbox anew */
@@ -197,8 +231,12 @@ static enum status restore_outbox(struct rescue *r, struct err *err) {
 
 static enum status restore(struct rescue *r, struct db *damaged, struct err *err) {
     int64_t rows;
+    struct err unread;
     /* A table that cannot be read at all leaves nothing: the others are tried all the same. */
-    (void)db_salvage(damaged, "state", take_state, r, &rows, NULL);
+    enum status parts[] = {db_salvage(damaged, "secret_identity", take_identity, r, &rows, &unread),
+                           take_settings(r, damaged, &unread),
+                           db_salvage(damaged, "state", take_state, r, &rows, &unread)};
+    (void)parts;
     TRY(db_salvage(damaged, "outbox", take_outbox, r, &rows, err));
     if (!r->has_state) r->state.epoch = 1;
     state_from_stub(r);
@@ -215,8 +253,6 @@ enum status store_rescue(const char *damaged_path, const char *new_path, const s
     struct db *damaged = NULL;
     TRY(db_open(damaged_path, DB_READ_ONLY, &damaged, err));
     enum status status = store_open(&config, &r.store, err);
-    int64_t rows;
-    if (status == ST_OK) (void)db_salvage(damaged, "setting", take_meta, &r, &rows, NULL);
     if (status == ST_OK) status = restore(&r, damaged, err);
     store_close(r.store);
     db_close(damaged);

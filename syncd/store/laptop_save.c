@@ -19,12 +19,25 @@ static void save_reset(struct save *save) {
     *save = (struct save){.mem = arena_new(ARENA_CAP_DEFAULT)};
 }
 
+/* Read anew for each save: this very handle may have written it. */
+static enum status who_am_i(struct store *store, struct laptop *laptop, struct err *err) {
+    struct db_stmt *s;
+    bool row;
+    TRY(db_prepare(store->db, "SELECT device, employee FROM secret_identity", &s, err));
+    TRY(db_step(s, &row, err));
+    laptop->device = row ? (uint32_t)db_int(s, 0) : 0;
+    laptop->employee = row ? db_int(s, 1) : 0;
+    db_reset(s);
+    return ST_OK;
+}
+
 static enum status begin_batch(struct store *store, struct err *err) {
     struct laptop *laptop;
     struct stamp now;
     uint32_t newest, counter;
     bool moved;
     TRY(laptop_get(store, &laptop, err));
+    TRY(who_am_i(store, laptop, err));
     if (laptop->device == 0)
         return err_set(err, ST_DENIED, "this laptop is not enrolled yet: roadbook enroll LINK",
                        "本机尚未登记：请先运行 roadbook enroll LINK");

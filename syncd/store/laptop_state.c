@@ -95,10 +95,9 @@ static enum status laptop_load(struct store *store, struct laptop *laptop, struc
     TRY(state_read(store->db, &state, &found, err));
     if (!found) state = (struct laptop_state){.epoch = 1};
     state_after_upgrade(store, &state);
-    enum status status = store_identity(store, &identity, err);
-    if (status != ST_OK && status != ST_NOT_FOUND) return status;
-    laptop->device = status == ST_OK ? identity.device : 0;
-    laptop->employee = status == ST_OK ? identity.employee : 0;
+    TRY(store_identity(store, &identity, err));
+    laptop->device = identity.device;
+    laptop->employee = identity.employee;
     bytes_wipe(&identity, sizeof identity);
     laptop->state = state;
     laptop->known = true;
