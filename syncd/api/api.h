@@ -106,8 +106,9 @@ struct import_totals {
 };
 typedef enum status import_report(void *ctx, const struct import_row *row, struct err *err);
 typedef bool import_progress(void *ctx, int64_t done, int64_t total);      /* bytes; false stops after this batch */
-/* Rows that cannot be taken are refused one by one; the others go on. A dry run writes nothing. Errors are those of the
- * whole: no column is known, the encoding is wrong, the disk is full. */
+/* Rows that cannot be taken are refused one by one; the others go on. A dry run writes nothing. An empty cell says
+ * nothing: it empties no field. A row is reported when its batch is committed. Errors are those of the whole: no column is
+ * known, the encoding is wrong, the disk is full. ST_CANCELLED: progress said so; *out tells what was done until then. */
 enum status import_run(const struct api_book *book, const struct api_writer *writer, const struct import_options *options,
                        import_report *report, import_progress *progress, void *ctx, struct arena *mem,
                        struct import_totals *out, struct err *err) NODISCARD;
