@@ -10,9 +10,11 @@ enum { CONDITIONS_MAX = 64 };
 
 /* ------------------------------------------------------------------ conditions */
 
-static const char *operator_of(enum compare compare) {
-    switch (compare) {
-    case COMPARE_EQ: return " IS ?";                       /* NULL equals NULL here */
+/* NULL equals NULL here; but a value is compared with =, which tells the engine that the row's is not NULL, so that it
+ * may use the indexes of references. */
+static const char *operator_of(const struct condition *c) {
+    switch (c->compare) {
+    case COMPARE_EQ: return c->value.kind == VALUE_NULL ? " IS ?" : " = ?";
     case COMPARE_NE: return " IS NOT ?";
     case COMPARE_LT: return " < ?";
     case COMPARE_LE: return " <= ?";
@@ -57,7 +59,7 @@ static void put_condition(struct store *store, const struct condition *c, struct
         return;
     }
     buf_put_text(sql, buf_text(&value));
-    buf_put_text(sql, operator_of(c->compare));
+    buf_put_text(sql, operator_of(c));
 }
 
 static enum status put_where(struct store *store, const struct query *q, struct buf *sql, struct err *err) {
