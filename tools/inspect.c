@@ -64,7 +64,12 @@ static enum status body_print(struct inspect *in, struct slice body, struct err 
         printf("%.*s\n", (int)body.len, (const char *)body.data);
         return ST_OK;
     }
-    TRY(wire_write_json(body, &in->catalogue, &out, err));
+    enum status status = wire_write_json(body, &in->catalogue, &out, err);
+    if (status == ST_MALFORMED || status == ST_VERSION) {  /* a trace holds what came, also when it was nonsense */
+        printf("(%s)\n", err->text[in->lang]);
+        return ST_OK;
+    }
+    TRY(status);
     TRY(buf_status(&out, err));
     printf("%s\n", buf_text(&out));
     return ST_OK;
@@ -80,6 +85,15 @@ static enum status message_print(struct inspect *in, const char *name, struct sl
 
 /* ------------------------------------------------------------------ books */
 
+static void text_print(struct slice text) {
+    SCOPED(buf_free) struct buf hex = buf_new(BUF_MAX_MESSAGE);
+    if (!text_is_utf8(text)) {
+        buf_put_hex(&hex, text);
+        text = buf_slice(&hex);
+    }
+    printf("%.*s", (int)text.len, (const char *)text.data);
+}
+
 static enum status sql_row(void *ctx, const char *const *names, const struct sql_cell *cells, size_t count,
                            struct err *err) {
     (void)ctx;
@@ -88,7 +102,10 @@ static enum status sql_row(void *ctx, const char *const *names, const struct sql
         const char *gap = i + 1 == count ? "\n" : "  ";
         if (!cells) printf("%s%s", names[i], gap);
         else if (cells[i].is_null) printf("-%s", gap);
-        else if (cells[i].is_text) printf("%.*s%s", (int)cells[i].text.len, (const char *)cells[i].text.data, gap);
+        else if (cells[i].is_text) {
+            text_print(cells[i].text);
+            printf("%s", gap);
+        }
         else if (cells[i].is_real) printf("%g%s", cells[i].real, gap);
         else printf("%lld%s", (long long)cells[i].number, gap);
     }

@@ -87,7 +87,7 @@ size_t waits_count(struct waits *waits);
 
 enum status trace_open(const char *dir, struct trace **out, struct err *err) NODISCARD;
 void trace_close(struct trace *trace);
-/* Files NNNNNN-request.http and NNNNNN-reply.http: start line, fields, empty line, body. Failures are not reported: a
+/* Files NNNNNN-request.http and NNNNNN-reply.http, numbered in order: start line, fields, empty line, body. Failures are not reported: a
  * trace must not stop the service. */
 void trace_write(struct trace *trace, const struct session_http *request, const struct session_http *reply);
 

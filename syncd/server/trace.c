@@ -43,7 +43,7 @@ static void message_write(const struct trace *trace, int64_t number, const char 
 }
 
 void trace_write(struct trace *trace, const struct session_http *request, const struct session_http *reply) {
-    int64_t number = atomic_fetch_add(&trace->number, 1) + 1;
+    int64_t number = atomic_fetch_add(&trace->number, 2) + 1;
     message_write(trace, number, "request", request);
-    message_write(trace, number, "reply", reply);
+    message_write(trace, number + 1, "reply", reply);
 }
