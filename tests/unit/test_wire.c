@@ -401,3 +401,95 @@ TEST(an_arena_that_is_too_small_is_told) {
         CHECK(status == ST_NO_MEMORY || status == ST_OK);
     }
 }
+
+/* ------------------------------------------------------------------ sections that are none */
+
+TEST(sections_without_content_are_refused) {
+    static const uint8_t NO_SIGNATURE[3] = {2, 1, 0};
+    const struct {
+        const char *name;
+        struct slice sections;                             /* behind the head of an idle reply */
+        enum status expected;
+    } ROWS[] = {
+        {"nothing more", {NULL, 0}, ST_OK},
+        {"people that nobody announced", SLICE("\x05\x02\x01\x00"), ST_OK},
+        {"aliases", SLICE("\x06\x02\x01\x00"), ST_MALFORMED},
+        {"ledger", SLICE("\x07\x03\x02\x00\x00"), ST_MALFORMED},
+        {"held", SLICE("\x08\x02\x01\x00"), ST_MALFORMED},
+        {"records", SLICE("\x09\x03\x02\x00\x00"), ST_MALFORMED},
+        {"receipts without signature", SLICE("\x04\x04\x03\x00\x00\x00"), ST_MALFORMED},
+        {"a signature without receipts", slice_of(NO_SIGNATURE, 3), ST_MALFORMED},
+        {"a short signature", SLICE("\x04\x04\x03\x00\x00\x00\x02\x01\x00"), ST_MALFORMED},
+        {"aliases that end early", SLICE("\x06\x02\x01\x01"), ST_MALFORMED},
+        {"held that ends early", SLICE("\x08\x02\x01\x01"), ST_MALFORMED},
+        {"ledger that ends early", SLICE("\x07\x02\x01\x01"), ST_MALFORMED},
+    };
+    SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT), work = arena_new(ARENA_CAP_DEFAULT);
+    struct sample samples[SAMPLE_COUNT];
+    make_samples(&mem, samples);
+    for EACH(row, ROWS) {
+        SCOPED(buf_free) struct buf buf = buf_new(BUF_MAX_LINE);
+        buf_put_slice(&buf, samples[7].message);
+        buf_put_slice(&buf, row->sections);
+        CHECK_ROW_INT(row, read_any(buf_slice(&buf), &work), row->expected);
+    }
+}
+
+TEST(news_that_are_announced_may_be_none) {
+    struct round_reply m = {.has_news = true, .news_version = 4}, back;
+    SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    SCOPED(buf_free) struct buf buf = buf_new(BUF_MAX_LINE);
+    CHECK_OK(wire_write_round_reply(&m, 17, NULL, 9, &buf, &err));
+    CHECK_OK(wire_read_round_reply(buf_slice(&buf), 17, &mem, &back, &err));
+    CHECK(back.has_news);
+    CHECK_INT(back.news_version, 4);
+    buf_put(&buf, "\x05\x02\x01\x00", 4);
+    CHECK_STATUS(wire_read_round_reply(buf_slice(&buf), 17, &mem, &back, &err), ST_MALFORMED);
+}
+
+TEST(batches_that_are_none_are_refused) {
+    SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    struct sample samples[SAMPLE_COUNT];
+    struct round_request request;
+    make_samples(&mem, samples);
+    SCOPED(buf_free) struct buf buf = buf_new(BUF_MAX_LINE);
+    buf_put_slice(&buf, samples[5].message);
+    buf_put(&buf, "\x03\x03\x02\x00\x00\x02\x00", 7);
+    CHECK_STATUS(wire_read_round_request(buf_slice(&buf), &mem, &request, &err), ST_MALFORMED);
+}
+
+/* ------------------------------------------------------------------ the view for people */
+
+TEST(the_view_takes_any_message_with_and_without_names) {
+    struct sign_key key = a_key();
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+        struct catalogue cat;
+        struct maker maker = {&mem, seed * 5};
+        struct round_reply reply = maker_reply(&maker, 12);
+        struct round_request request = maker_request(&maker, 12);
+        SCOPED(buf_free) struct buf message = buf_new(BUF_MAX_MESSAGE), view = buf_new(BUF_MAX_MESSAGE);
+        CHECK_OK(catalogue_release(&mem, &cat, &err));
+        CHECK_OK(wire_write_round_reply(&reply, 17, &key, 6, &message, &err));
+        CHECK_OK(wire_write_json(buf_slice(&message), seed % 2 ? &cat : NULL, &view, &err));
+        buf_reset(&message);
+        buf_reset(&view);
+        CHECK_OK(wire_write_round_request(&request, 6, &message, &err));
+        CHECK_OK(wire_write_json(buf_slice(&message), seed % 2 ? &cat : NULL, &view, &err));
+        struct json *json;
+        CHECK_OK(json_parse(buf_slice(&view), &json, &err));
+        CHECK_INT(json_count(json_member(json, "batches")), 12);
+        json_free(&json);
+        buf_free(&view);
+    }
+}
+
+TEST(a_view_that_does_not_fit_is_told) {
+    SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    struct sample samples[SAMPLE_COUNT];
+    make_samples(&mem, samples);
+    for (size_t max = 0; max < 300; max += 7) {
+        SCOPED(buf_free) struct buf view = buf_new(max);
+        CHECK_STATUS(wire_write_json(samples[9].message, NULL, &view, &err), ST_TOO_LARGE);
+    }
+}

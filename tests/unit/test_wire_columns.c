@@ -1,5 +1,6 @@
 /* Columns of numbers and texts: each packing comes back, and costs what it should. */
 #include "tests/unit/check.h"
+#include "tests/unit/fault.h"
 #include "tests/unit/wire_make.h"
 
 #include "protocol/wire/columns.h"
@@ -39,7 +40,7 @@ static const struct {
     {"a dozen", dozen, 1010},     {"small numbers", small, 1010},
     {"any 64 bits", wide, 9300}, {"ids", ids, 2020},
     {"whole minutes", minutes, 2020}, {"rising instants", rising, 4000},
-    {"both ends", ends, 160},    {"mostly one", skewed, 1200},
+    {"both ends", ends, 160},    {"mostly one", skewed, 3020},
 };
 
 static void fill(int64_t *values, size_t count, int64_t (*at)(size_t i)) {
@@ -207,4 +208,66 @@ TEST(what_unfolds_to_too_much_is_refused) {
     CHECK(code_items(&c, NULL, 10, 10) != NULL);
     CHECK(code_items(&c, NULL, 1, 1) == NULL);
     CHECK_STATUS(coder_end(&c, &err), ST_TOO_LARGE);
+}
+
+/* ------------------------------------------------------------------ a page with far repeats */
+
+enum { PAGE_ROWS = 150 };
+
+/* Notes of which each later one says what an earlier one said. */
+static struct round_reply a_page(struct arena *mem) {
+    struct round_reply page = {.record_count = PAGE_ROWS};
+    struct value *notes = ARENA_ARRAY(mem, PAGE_ROWS, struct value);
+    struct record_cell *cells = ARENA_ARRAY(mem, PAGE_ROWS, struct record_cell);
+    page.records = ARENA_ARRAY(mem, PAGE_ROWS, struct record);
+    CHECK(notes && cells && page.records);
+    for (size_t i = 0; i < PAGE_ROWS; i++) {
+        struct slice said = sentence(mem, i < PAGE_ROWS / 2 ? i : i - PAGE_ROWS / 2);
+        notes[i] = value_text(slice_from(arena_printf(mem, "%zu: %s", i, (const char *)said.data)));
+        cells[i] = (struct record_cell){14, &notes[i], 1};
+        page.records[i] = (struct record){6, RECORD_WHOLE, id_make(17, (uint32_t)i + 1), 10 + (int64_t)i, &cells[i], 1};
+    }
+    return page;
+}
+
+static enum status read_page(struct slice message, struct arena *mem, struct round_reply *out) {
+    enum status status = wire_read_round_reply(message, 17, mem, out, &err);
+    if (status != ST_OK) arena_clear(mem);
+    return status;
+}
+
+TEST(a_page_with_far_repeats_survives_strangers) {
+    SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT), work = arena_new(ARENA_CAP_DEFAULT);
+    struct round_reply page = a_page(&mem), back;
+    SCOPED(buf_free) struct buf buf = buf_new(BUF_MAX_MESSAGE);
+    CHECK_OK(wire_write_round_reply(&page, 17, NULL, 9, &buf, &err));
+    struct slice stored = stored_form(buf_slice(&buf), &mem);
+    CHECK_OK(read_page(stored, &work, &back));
+    CHECK_SLICES(back.records[PAGE_ROWS - 1].cells[0].values[0].text, page.records[PAGE_ROWS - 1].cells[0].values[0].text);
+    uint8_t *bytes = (uint8_t *)(uintptr_t)stored.data;
+    for (size_t at = 4; at < stored.len; at += at < 1500 ? 1 : 97) {
+        uint8_t before = bytes[at];
+        for (unsigned value = 0; value < 256; value += 15) {
+            bytes[at] = (uint8_t)value;
+            (void)read_page(stored, &work, &back);
+        }
+        bytes[at] = before;
+        arena_clear(&work);
+    }
+}
+
+TEST(a_page_that_meets_want_of_memory_is_told) {
+    SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    struct round_reply page = a_page(&mem), back;
+    bool fired = true;
+    for (size_t n = 1; fired; n++) {
+        SCOPED(arena_clear) struct arena work = arena_new(ARENA_CAP_DEFAULT);
+        SCOPED(buf_free) struct buf buf = buf_new(BUF_MAX_MESSAGE);
+        fault_arm(n);
+        enum status status = wire_write_round_reply(&page, 17, NULL, 9, &buf, &err);
+        if (status == ST_OK) status = read_page(buf_slice(&buf), &work, &back);
+        fired = fault_fired();
+        fault_disarm();
+        CHECK_INT(status, fired ? ST_NO_MEMORY : ST_OK);
+    }
 }
