@@ -1,0 +1,104 @@
+/* roadbook add, set, rm: one command is one transaction and one batch. */
+#include "client/cli.h"
+
+/* ------------------------------------------------------------------ add */
+
+enum status cli_edit_add(void *program, const struct command_line *line, struct err *err) {
+    struct cli *cli = program;
+    const struct entity *e;
+    struct field_edit *edits;
+    size_t count;
+    int64_t id = 0;
+    uint32_t batch;
+    (void)line;
+    TRY(cli_entity(cli, 0, &e, err));
+    TRY(cli_edits(cli, e, 1, &edits, &count, err));
+    TRY(store_begin(cli->store, err));
+    enum status status = store_create(cli->store, e, edits, count, &id, err);
+    if (status == ST_OK) status = store_commit(cli->store, &batch, err);
+    if (status != ST_OK) {
+        store_rollback(cli->store);
+        return status;
+    }
+    cli_saved(cli);
+    return cli_show_row(cli, e, id, err);
+}
+
+/* ------------------------------------------------------------------ set */
+
+static void say_set(struct cli *cli, const struct entity *e, int64_t id, bool changed) {
+    SCOPED(buf_free) struct buf row = buf_new(BUF_MAX_LINE);
+    cli_put_row(cli, e, id, &row);
+    if (changed) cli_say(cli, "saved: %s\n", "已保存：%s\n", buf_text(&row));
+    else cli_say(cli, "nothing changed: %s\n", "内容没有变化：%s\n", buf_text(&row));
+}
+
+enum status cli_edit_set(void *program, const struct command_line *line, struct err *err) {
+    struct cli *cli = program;
+    const struct entity *e;
+    struct field_edit *edits;
+    size_t count;
+    int64_t id;
+    uint32_t batch = 0;
+    bool changed = false;
+    (void)line;
+    TRY(cli_entity(cli, 0, &e, err));
+    TRY(store_resolve(cli->store, e, slice_from(cli_word(cli, 1)), &id, err));
+    TRY(cli_edits(cli, e, 2, &edits, &count, err));
+    TRY(store_begin(cli->store, err));
+    enum status status = store_edit(cli->store, e, id, edits, count, NULL, &changed, err);
+    if (status == ST_OK) status = store_commit(cli->store, &batch, err);
+    if (status != ST_OK) {
+        store_rollback(cli->store);
+        return status;
+    }
+    if (changed) cli_saved(cli);
+    if (cli->json) return cli_show_row(cli, e, id, err);
+    say_set(cli, e, id, changed);
+    return ST_OK;
+}
+
+/* ------------------------------------------------------------------ rm */
+
+/* How many rows would go. The write lock is given back before anyone is asked. */
+static enum status count_unit(struct cli *cli, const struct entity *e, int64_t id, size_t *out, struct err *err) {
+    TRY(store_begin(cli->store, err));
+    enum status status = store_delete(cli->store, e, id, out, err);
+    store_rollback(cli->store);
+    return status;
+}
+
+static enum status delete_unit(struct cli *cli, const struct entity *e, int64_t id, size_t *out_rows, struct err *err) {
+    uint32_t batch;
+    TRY(store_begin(cli->store, err));
+    enum status status = store_delete(cli->store, e, id, out_rows, err);
+    if (status == ST_OK) status = store_commit(cli->store, &batch, err);
+    if (status != ST_OK) store_rollback(cli->store);
+    return status;
+}
+
+enum status cli_edit_rm(void *program, const struct command_line *line, struct err *err) {
+    struct cli *cli = program;
+    const struct entity *e;
+    int64_t id;
+    size_t rows = 0;
+    (void)line;
+    TRY(cli_row(cli, 0, &e, &id, err));
+    SCOPED(buf_free) struct buf row = buf_new(BUF_MAX_LINE);
+    cli_put_row(cli, e, id, &row);                         /* while it still has its name */
+    TRY(count_unit(cli, e, id, &rows, err));
+    if (rows > 1 && !cli_confirm(cli, "%s has %zu rows of its own that go with it. Delete them all?",
+                                 "%s 名下还有 %zu 条记录会一并删除。全部删除吗？", buf_text(&row), rows - 1))
+        return err_set(err, ST_CANCELLED, "nothing was deleted", "没有删除任何内容");
+    TRY(delete_unit(cli, e, id, &rows, err));
+    cli_saved(cli);
+    if (cli->json) {
+        cli_json_id(cli, id, true);
+        cli_json_int(cli, "rows_deleted", (int64_t)rows, false);
+        buf_put_text(&cli->out, "}\n");
+        return ST_OK;
+    }
+    if (rows > 1) cli_say(cli, "deleted: %s and %zu rows of its own\n", "已删除：%s 及其名下 %zu 条记录\n", buf_text(&row), rows - 1);
+    else cli_say(cli, "deleted: %s\n", "已删除：%s\n", buf_text(&row));
+    return ST_OK;
+}

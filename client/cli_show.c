@@ -1,0 +1,292 @@
+/* roadbook get, list, find, history. */
+#include <string.h>
+
+#include "client/cli.h"
+
+enum { LIST_COLUMNS_MAX = ENTITY_FIELDS_MAX };
+
+/* ------------------------------------------------------------------ get */
+
+enum status cli_show_get(void *program, const struct command_line *line, struct err *err) {
+    struct cli *cli = program;
+    const struct entity *e;
+    struct row row;
+    int64_t id;
+    (void)line;
+    TRY(cli_row(cli, 0, &e, &id, err));
+    TRY(store_get(cli->store, e, id, &cli->mem, &row, err));
+    if (!cli->json) return api_row_text(&cli->book, &row, &cli->out, err);
+    api_row_json(&cli->book, &row, NULL, 0, &cli->out);
+    buf_put_byte(&cli->out, '\n');
+    return ST_OK;
+}
+
+/* ------------------------------------------------------------------ list */
+
+struct listing {
+    struct cli *cli;
+    const struct field *fields[LIST_COLUMNS_MAX];
+    size_t field_count;
+    bool all_fields;                                       /* JSON when nobody asked for certain ones */
+    struct api_table *table;                               /* NULL: JSON */
+    struct arena mem;                                      /* of one row */
+    int64_t rows;
+};
+
+static enum status pick_columns(struct listing *list, const struct entity *e, struct err *err) {
+    const char *typed = command_value(list->cli->line, "--columns");
+    struct slice rest = slice_from(typed), name;
+    list->all_fields = !typed;
+    if (!typed) {
+        list->field_count = api_list_fields(e, list->fields, LIST_COLUMNS_MAX);
+        return ST_OK;
+    }
+    while (slice_cut(&rest, ',', &name)) {
+        if (list->field_count == LIST_COLUMNS_MAX)
+            return err_set(err, ST_USAGE, "at most %d columns can be shown", "最多显示 %d 列", (int)LIST_COLUMNS_MAX);
+        TRY(api_field(e, slice_trim(name), &list->fields[list->field_count], err));
+        list->field_count++;
+    }
+    return ST_OK;
+}
+
+static bool stands_right(const struct field *f) {
+    return f->type == FIELD_INT || f->type == FIELD_DECIMAL || f->type == FIELD_MONEY;
+}
+
+static enum status list_head(struct listing *list, struct err *err) {
+    struct cli *cli = list->cli;
+    TRY(api_table_open(list->field_count + 1, &list->table, err));
+    cli_table_text(list->table, cli_pick(cli, "ID", "编号"));
+    for (size_t i = 0; i < list->field_count; i++) {
+        if (stands_right(list->fields[i])) api_table_right(list->table, i + 1);
+        cli_table_text(list->table, list->fields[i]->label[cli->lang]);
+    }
+    return ST_OK;
+}
+
+/* A table shows one line a row: line feeds of notes and sets become blanks and commas. */
+static void one_line(const struct field *f, struct slice text, struct buf *out) {
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] != '\n') buf_put_byte(out, text.data[i]);
+        else buf_put_text(out, f->type == FIELD_SET ? ", " : " ");
+    }
+}
+
+static enum status list_cells(struct listing *list, const struct row *row, struct err *err) {
+    char id[ID_TEXT_BYTES + 1];
+    id_format(row->id, id);
+    if (row->pending) memcpy(id + strlen(id), "*", 2);
+    cli_table_text(list->table, id);
+    for (size_t i = 0; i < list->field_count; i++) {
+        const struct field *f = list->fields[i];
+        SCOPED(buf_free) struct buf line = buf_new(BUF_MAX_BATCH);
+        struct slice text = {0};
+        struct value v = row->values[entity_field_index(row->entity, f)];
+        if (v.kind != VALUE_NULL) TRY(api_value_text(&list->cli->book, f, v, &list->mem, &text, err));
+        one_line(f, text, &line);
+        api_table_cell(list->table, buf_slice(&line));
+    }
+    arena_clear(&list->mem);
+    return ST_OK;
+}
+
+static enum status list_row(void *ctx, const struct row *row, struct err *err) {
+    struct listing *list = ctx;
+    struct cli *cli = list->cli;
+    list->rows++;
+    if (list->table) return list_cells(list, row, err);
+    buf_put_text(&cli->out, list->rows > 1 ? ",\n" : "");
+    api_row_json(&cli->book, row, list->all_fields ? NULL : list->fields, list->all_fields ? 0 : list->field_count, &cli->out);
+    return cli_flush_some(cli, err);
+}
+
+static enum status list_query(struct cli *cli, struct query *out, struct err *err) {
+    struct condition *conditions;
+    const char *sort = command_value(cli->line, "--sort");
+    struct query query = {0};
+    TRY(cli_entity(cli, 0, &query.entity, err));
+    TRY(cli_conditions(cli, query.entity, 1, &conditions, &query.condition_count, err));
+    query.conditions = conditions;
+    TRY(command_number(cli->line, "--limit", 0, 0, &query.limit, err));
+    TRY(command_number(cli->line, "--offset", 0, 0, &query.offset, err));
+    if (sort) {
+        query.descending = sort[0] == '-';
+        TRY(api_field(query.entity, slice_from(sort + (query.descending ? 1 : 0)), &query.sort, err));
+    }
+    *out = query;
+    return ST_OK;
+}
+
+static enum status list_json(struct listing *list, const struct query *query, struct err *err) {
+    buf_put_byte(&list->cli->out, '[');
+    TRY(store_list(list->cli->store, query, list_row, list, err));
+    buf_put_text(&list->cli->out, "]\n");
+    return ST_OK;
+}
+
+static enum status list_text(struct listing *list, const struct query *query, struct err *err) {
+    struct cli *cli = list->cli;
+    int64_t all = 0;
+    TRY(list_head(list, err));
+    TRY(store_list(cli->store, query, list_row, list, err));
+    TRY(store_count(cli->store, query, &all, err));
+    if (list->rows > 0) cli_table_write(cli, list->table);
+    if (!cli->out_is_terminal) return ST_OK;
+    if (list->rows < all) cli_say(cli, "%lld of %lld rows (more with --limit and --offset)\n", "显示 %lld 条，共 %lld 条（用 --limit 和 --offset 查看更多）\n",
+                                  (long long)list->rows, (long long)all);
+    else cli_say(cli, "%lld rows\n", "共 %lld 条\n", (long long)all);
+    return ST_OK;
+}
+
+enum status cli_show_list(void *program, const struct command_line *line, struct err *err) {
+    struct cli *cli = program;
+    struct listing list = {.cli = cli, .mem = arena_new(BUF_MAX_MESSAGE)};
+    struct query query;
+    (void)line;
+    TRY(list_query(cli, &query, err));
+    TRY(pick_columns(&list, query.entity, err));
+    enum status status = cli->json ? list_json(&list, &query, err) : list_text(&list, &query, err);
+    api_table_close(list.table);
+    arena_clear(&list.mem);
+    return status;
+}
+
+/* ------------------------------------------------------------------ find */
+
+struct finding {
+    struct cli *cli;
+    struct api_table *table;
+    int64_t rows;
+};
+
+static enum status find_row(void *ctx, const struct found *found, struct err *err) {
+    struct finding *f = ctx;
+    struct cli *cli = f->cli;
+    f->rows++;
+    if (f->table) {
+        char id[ID_TEXT_BYTES];
+        id_format(found->id, id);
+        cli_table_text(f->table, id);
+        cli_table_text(f->table, found->entity->label[cli->lang]);
+        api_table_cell(f->table, found->title);
+        api_table_cell(f->table, found->passage);
+        return ST_OK;
+    }
+    buf_put_text(&cli->out, f->rows > 1 ? ",\n" : "");
+    cli_json_string(cli, "entity", found->entity->name, true);
+    cli_json_id(cli, found->id, false);
+    cli_json_text(cli, "title", found->title, false);
+    cli_json_text(cli, "passage", found->passage, false);
+    buf_put_byte(&cli->out, '}');
+    return cli_flush_some(cli, err);
+}
+
+static enum status words_joined(struct cli *cli, struct slice *out, struct err *err) {
+    SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE);
+    for (size_t i = 0; i < cli->line->word_count; i++) {
+        if (i > 0) buf_put_byte(&text, ' ');
+        buf_put_text(&text, cli->line->words[i]);
+    }
+    TRY(buf_status(&text, err));
+    *out = arena_copy(&cli->mem, buf_slice(&text));
+    return out->data ? ST_OK : err_no_memory(err);
+}
+
+enum status cli_show_find(void *program, const struct command_line *line, struct err *err) {
+    enum { FIND_LIMIT = 50 };
+    static const struct cli_column columns[] = {
+        {.label = {"ID", "编号"}}, {.label = {"Kind", "类别"}}, {.label = {"Name", "名称"}}, {.label = {"Passage", "内容"}}};
+    struct cli *cli = program;
+    SCOPED(cli_table_close) struct api_table *table = NULL;
+    struct slice typed;
+    int64_t limit;
+    TRY(words_joined(cli, &typed, err));
+    TRY(command_number(line, "--limit", 1, FIND_LIMIT, &limit, err));
+    if (!cli->json) TRY(cli_table_open(cli, columns, ARRAY_COUNT(columns), &table, err));
+    else buf_put_byte(&cli->out, '[');
+    struct finding finding = {.cli = cli, .table = table};
+    TRY(store_find(cli->store, typed, limit, find_row, &finding, err));
+    if (cli->json) buf_put_text(&cli->out, "]\n");
+    else if (finding.rows > 0) cli_table_write(cli, table);
+    else cli_note(cli, "nothing found", "没有找到");
+    return ST_OK;
+}
+
+/* ------------------------------------------------------------------ history */
+
+struct telling {
+    struct cli *cli;
+    const struct entity *entity;
+    struct api_table *table;
+    int64_t lines;
+};
+
+static const char *what_label(const struct cli *cli, const char *what) {
+    static const struct {
+        const char *name, *label[LANG_COUNT];
+    } rows[] = {
+        {"create", {"new", "新建"}},   {"edit", {"edited", "修改"}},  {"delete", {"deleted", "删除"}},
+        {"lost", {"gave way", "未采用"}}, {"merged", {"merged", "已合并"}},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
+        if (!strcmp(rows[i].name, what)) return rows[i].label[cli->lang];
+    return what;
+}
+
+static void history_cells(struct telling *t, const struct history_line *line) {
+    struct cli *cli = t->cli;
+    SCOPED(buf_free) struct buf values = buf_new(BUF_MAX_BATCH), flat = buf_new(BUF_MAX_BATCH);
+    cli_put_values(cli, t->entity, line->cell_tag, line->values, line->value_count, &values);
+    if (line->detail.len > 0) {
+        if (values.len > 0) buf_put_text(&values, cli_pick(cli, "; ", "；"));
+        buf_put_slice(&values, line->detail);
+    }
+    const struct field *f = line->cell_tag ? entity_field_by_tag(t->entity, line->cell_tag) : &t->entity->fields[0];
+    if (f) one_line(f, buf_slice(&values), &flat);
+    cli_table_time(cli, t->table, line->time_ms);
+    api_table_cell(t->table, line->person);
+    cli_table_text(t->table, what_label(cli, line->what));
+    cli_table_text(t->table, line->cell_tag ? cli_cell_label(cli, t->entity, line->cell_tag) : "");
+    api_table_cell(t->table, buf_slice(&flat));
+    cli_table_text(t->table, line->seq == 0 ? cli_pick(cli, "not sent yet", "尚未发送") : "");
+}
+
+static enum status history_row(void *ctx, const struct history_line *line, struct err *err) {
+    struct telling *t = ctx;
+    struct cli *cli = t->cli;
+    t->lines++;
+    if (t->table) {
+        history_cells(t, line);
+        return ST_OK;
+    }
+    buf_put_text(&cli->out, t->lines > 1 ? ",\n" : "");
+    cli_json_int(cli, "seq", line->seq, true);
+    cli_json_time(cli, "time", line->time_ms, false);
+    cli_json_int(cli, "device", line->device, false);
+    cli_json_text(cli, "person", line->person, false);
+    cli_json_string(cli, "what", line->what, false);
+    cli_json_key(cli, "values", false);
+    cli_json_values(cli, t->entity, line->cell_tag, line->values, line->value_count);
+    cli_json_text(cli, "detail", line->detail, false);
+    buf_put_byte(&cli->out, '}');
+    return cli_flush_some(cli, err);
+}
+
+enum status cli_show_history(void *program, const struct command_line *line, struct err *err) {
+    static const struct cli_column columns[] = {{.label = {"When", "时间"}},  {.label = {"Who", "谁"}},   {.label = {"What", "操作"}},
+                                                {.label = {"Field", "字段"}}, {.label = {"Value", "内容"}}, {.label = {"", ""}}};
+    struct cli *cli = program;
+    SCOPED(cli_table_close) struct api_table *table = NULL;
+    struct telling t = {.cli = cli};
+    int64_t id;
+    (void)line;
+    TRY(cli_row(cli, 0, &t.entity, &id, err));
+    if (!cli->json) TRY(cli_table_open(cli, columns, ARRAY_COUNT(columns), &table, err));
+    else buf_put_byte(&cli->out, '[');
+    t.table = table;
+    TRY(store_history(cli->store, t.entity, id, history_row, &t, err));
+    if (cli->json) buf_put_text(&cli->out, "]\n");
+    else if (t.lines > 0) cli_table_write(cli, table);
+    return ST_OK;
+}
