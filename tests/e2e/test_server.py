@@ -1,0 +1,380 @@
+#!/usr/bin/env python3
+"""The real roadbook-server over real TLS: commands, serving, stopping. Python's standard library only.
+
+usage: test_server.py BIN_DIR        (the folder with roadbook-server and e2e_laptop)
+"""
+import json
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+import urllib.error
+import urllib.request
+
+BIN = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "build/bin"
+SERVER = os.path.join(BIN, "roadbook-server")
+LAPTOP = os.path.join(BIN, "e2e_laptop")
+INSPECT = os.path.join(BIN, "roadbook-inspect")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Centre:
+    """A server in a temporary folder."""
+
+    def __init__(self, orgs=("acme",)):
+        self.dir = tempfile.mkdtemp(prefix="roadbook-test-")
+        self.home = os.path.join(self.dir, "home")
+        self.port = free_port()
+        self.url = "https://localhost:%d" % self.port
+        self.process = None
+        self.run("init", "--listen", "127.0.0.1:%d" % self.port, "--public-url", self.url)
+        for org in orgs:
+            self.run("org", "add", org, "--label", org.title())
+
+    def command(self, *words):
+        env = dict(os.environ, LC_ALL="C.UTF-8", USER="tester")
+        return subprocess.run([SERVER, "--home", self.home, *words], capture_output=True, text=True, env=env)
+
+    def run(self, *words):
+        done = self.command(*words)
+        assert done.returncode == 0, (words, done.stderr)
+        return done.stdout
+
+    def json(self, *words):
+        return json.loads(self.run(*words, "--json"))
+
+    def serve(self, *words):
+        self.log_path = os.path.join(self.dir, "log")
+        self.log = open(self.log_path, "a")
+        self.process = subprocess.Popen([SERVER, "--home", self.home, "serve", *words], stderr=self.log)
+        for _ in range(200):
+            if self.health() == 200:
+                return
+            time.sleep(0.05)
+        raise AssertionError("the server does not answer: " + open(self.log_path).read())
+
+    def get(self, path):
+        trust = ssl.create_default_context(cafile=os.path.join(self.home, "tls", "cert.pem"))
+        return urllib.request.urlopen(self.url + path, context=trust, timeout=10)
+
+    def health(self):
+        try:
+            return self.get("/health").status
+        except urllib.error.HTTPError as e:
+            return e.code
+        except OSError:
+            return 0
+
+    def metric(self, name):
+        for line in self.get("/metrics").read().decode().splitlines():
+            if line.rsplit(" ", 1)[0] == name:
+                return int(line.rsplit(" ", 1)[1])
+        raise AssertionError("no figure " + name)
+
+    def stop(self, how=signal.SIGTERM):
+        self.process.send_signal(how)
+        code = self.process.wait(timeout=30)
+        self.process = None
+        self.log.close()
+        return code
+
+    def close(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.log.close()
+        shutil.rmtree(self.dir)
+
+    def laptop(self, name, *words):
+        return subprocess.run([LAPTOP, os.path.join(self.dir, name), *words], capture_output=True, text=True)
+
+    def enrol(self, name, user, *options):
+        link = self.run("link", user, *options).strip().splitlines()[-1]
+        done = self.laptop(name, "enroll", link)
+        assert done.returncode == 0, done.stderr
+        return link
+
+    def names(self, name):
+        return self.laptop(name, "names").stdout.split("\n")[:-1]
+
+
+class ServerTest(unittest.TestCase):
+    orgs = ("acme",)
+
+    def setUp(self):
+        self.centre = Centre(self.orgs)
+        self.addCleanup(self.centre.close)
+
+    def worked(self, done):
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+
+class Commands(ServerTest):
+    def test_init_twice_is_refused_and_files_are_private(self):
+        done = self.centre.command("init")
+        self.assertEqual(done.returncode, 65)
+        self.assertIn("already", done.stderr)
+        for folder, _, files in os.walk(self.centre.home):
+            self.assertEqual(os.stat(folder).st_mode & 0o77, 0, folder)
+            for name in files:
+                self.assertEqual(os.stat(os.path.join(folder, name)).st_mode & 0o77, 0, name)
+
+    def test_exit_codes(self):
+        rows = [(("frob",), 64), ((), 64), (("list",), 64), (("link",), 64), (("user", "add", "x", "--role", "king"), 64),
+                (("link", "nobody"), 66), (("history", "account", "nobody"), 66), (("--org", "other", "status"), 66),
+                (("device", "revoke", "9"), 66), (("org", "add", "Bad Name"), 64), (("org", "add", "acme"), 65),
+                (("requests", "approve", "99"), 66), (("help",), 0), (("help", "link"), 0), (("link", "--help"), 0),
+                (("version",), 0), (("verify",), 0)]
+        for words, code in rows:
+            self.assertEqual(self.centre.command(*words).returncode, code, words)
+
+    def test_errors_are_problem_details_with_json(self):
+        done = self.centre.command("link", "nobody", "--json")
+        problem = json.loads(done.stderr)
+        self.assertEqual((problem["status"], problem["code"]), (404, "NOT_FOUND"))
+        self.assertIn("detail_zh", problem)
+
+    def test_messages_follow_the_locale(self):
+        env = dict(os.environ, LC_ALL="zh_CN.UTF-8")
+        done = subprocess.run([SERVER, "--home", self.centre.home, "link", "nobody"], capture_output=True, text=True, env=env)
+        self.assertIn("没有用户", done.stderr)
+        self.assertIn("There".lower(), self.centre.command("link", "nobody", "--lang", "en").stderr.lower())
+
+    def test_a_user_is_an_employee_too(self):
+        self.centre.run("user", "add", "li.na", "--name", "李娜", "--role", "rep")
+        users = self.centre.json("user", "list")
+        self.assertEqual([(u["login"], u["name"], u["role"], u["active"]) for u in users], [("li.na", "李娜", "rep", True)])
+        rows = self.centre.json("sql", "SELECT id, login, name FROM employee")
+        self.assertEqual(rows, [{"id": users[0]["employee"], "login": "li.na", "name": "李娜"}])
+        self.assertEqual(self.centre.command("user", "add", "li.na").returncode, 65)
+
+    def test_sql_only_reads(self):
+        self.assertNotEqual(self.centre.command("sql", "DELETE FROM r_account").returncode, 0)
+        self.assertEqual(self.centre.json("sql", "SELECT 1 AS a, 'x' AS b, NULL AS c, 1.5 AS d"),
+                         [{"a": 1, "b": "x", "c": None, "d": 1.5}])
+
+    def test_a_link_prints_as_qr_code(self):
+        self.centre.run("user", "add", "li")
+        text = self.centre.run("link", "li", "--qr")
+        self.assertIn("▀", text)
+        self.assertTrue(text.strip().splitlines()[-1].startswith(self.centre.url + "/acme/enroll#"))
+        self.assertNotIn("▀", self.centre.run("link", "li"))
+
+
+class Serving(ServerTest):
+    def setUp(self):
+        super().setUp()
+        self.centre.run("user", "add", "li", "--name", "李娜")
+        self.centre.serve()
+
+    def test_two_laptops_meet(self):
+        c = self.centre
+        c.enrol("a", "li")
+        c.enrol("b", "li")
+        self.worked(c.laptop("a", "add", "大众汽车"))
+        self.worked(c.laptop("a", "sync"))
+        self.worked(c.laptop("b", "sync"))
+        self.assertEqual(c.names("b"), ["大众汽车"])
+        self.assertEqual(c.json("sql", "SELECT name FROM account"), [{"name": "大众汽车"}])
+        self.assertEqual(c.metric('roadbook_changes_total{outcome="applied"}'), 1)
+        self.assertEqual(c.metric('roadbook_org_head{org="acme"}'), 2)       # the employee and the account
+        self.assertEqual(len(c.json("device", "list")), 2)
+
+    def test_a_link_is_good_once(self):
+        link = self.centre.enrol("a", "li")
+        done = self.centre.laptop("b", "enroll", link)
+        self.assertEqual(done.returncode, 77)
+        self.assertIn("DENIED", done.stderr)
+
+    def test_a_revoked_laptop_and_an_inactive_user_are_refused(self):
+        c = self.centre
+        c.enrol("a", "li")
+        c.run("device", "revoke", "1")
+        self.worked(c.laptop("a", "add", "x"))
+        done = c.laptop("a", "sync")
+        self.assertEqual(done.returncode, 77)
+        self.assertIn("revoked", done.stderr)
+        c.enrol("b", "li")
+        c.run("user", "deactivate", "li")
+        self.assertEqual(c.laptop("b", "sync").returncode, 77)
+        c.run("user", "activate", "li")
+        self.worked(c.laptop("b", "sync"))
+
+    def test_commands_work_while_it_serves_and_laptops_see_it(self):
+        c = self.centre
+        c.enrol("a", "li")
+        self.worked(c.laptop("a", "sync"))
+        c.run("user", "add", "wang", "--name", "王芳")
+        self.worked(c.laptop("a", "sync"))
+        self.assertEqual(c.run("verify", "--json"), "[]\n")
+        backup = os.path.join(c.dir, "copy.db")
+        c.run("backup", backup)
+        self.assertEqual(os.stat(backup).st_mode & 0o77, 0)
+        self.assertEqual(c.command("backup", backup).returncode, 65)
+
+    def test_it_stops_gracefully_and_goes_on_where_it_was(self):
+        c = self.centre
+        c.enrol("a", "li")
+        self.worked(c.laptop("a", "add", "one"))
+        self.worked(c.laptop("a", "sync"))
+        self.assertEqual(c.stop(), 0)
+        self.worked(c.laptop("a", "add", "two"))
+        self.assertNotEqual(c.laptop("a", "sync").returncode, 0)
+        c.serve()
+        self.worked(c.laptop("a", "sync"))
+        self.assertEqual(c.json("sql", "SELECT name FROM account ORDER BY name"), [{"name": "one"}, {"name": "two"}])
+
+    def test_it_may_be_killed_at_any_moment(self):
+        c = self.centre
+        for name in "ab":
+            c.enrol(name, "li")
+        counts = {}
+        def work(name):
+            counts[name] = c.laptop(name, "days", "40")
+        threads = [threading.Thread(target=work, args=(name,)) for name in "ab"]
+        for t in threads:
+            t.start()
+        for _ in range(4):
+            time.sleep(0.3)
+            c.stop(signal.SIGKILL)
+            c.serve()
+        for t in threads:
+            t.join()
+        for name in "abab":
+            self.worked(c.laptop(name, "sync"))
+        self.assertEqual(len(c.names("a")), 80)
+        self.assertEqual(c.names("a"), c.names("b"))
+        self.assertEqual(c.run("verify", "--json"), "[]\n")
+
+    def test_many_laptops_at_once(self):
+        c = self.centre
+        names = ["l%d" % i for i in range(8)]
+        for name in names:
+            c.enrol(name, "li")
+        done = {}
+        def work(name):
+            done[name] = c.laptop(name, "days", "10")
+        threads = [threading.Thread(target=work, args=(n,)) for n in names]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        for name in names:
+            self.assertEqual(self.worked(done[name]).strip(), "10")
+            self.worked(c.laptop(name, "sync"))
+            self.assertEqual(len(c.names(name)), 80)
+
+    def test_addresses_and_methods(self):
+        for path, code in (("/nothing", 404), ("/", 404)):
+            with self.assertRaises(urllib.error.HTTPError) as e:
+                self.centre.get(path)
+            self.assertEqual(e.exception.code, code)
+            e.exception.close()
+
+    def test_a_second_server_at_the_same_port_says_so(self):
+        done = subprocess.run([SERVER, "--home", self.centre.home, "serve"], capture_output=True, text=True, timeout=20)
+        self.assertEqual(done.returncode, 75)
+
+    def test_the_log_holds_no_secret(self):
+        c = self.centre
+        link = c.enrol("a", "li")
+        code = link.split("#")[1].split(".")[0]
+        self.worked(c.laptop("a", "add", "secret name"))
+        self.worked(c.laptop("a", "sync"))
+        c.stop()
+        with open(c.log_path) as log:
+            text = log.read()
+        self.assertIn("event=enroll", text)
+        self.assertIn("event=round org=acme device=1", text)
+        self.assertNotIn(code, text)
+        self.assertNotIn("secret name", text)
+
+
+class Tracing(ServerTest):
+    def test_a_trace_is_readable_and_a_replay_refused(self):
+        c = self.centre
+        trace = os.path.join(c.dir, "trace")
+        c.run("user", "add", "li")
+        c.serve("--trace", trace)
+        c.enrol("a", "li")
+        self.worked(c.laptop("a", "add", "大众汽车"))
+        self.worked(c.laptop("a", "sync"))
+        text = self.worked(subprocess.run([INSPECT, trace], capture_output=True, text=True))
+        self.assertIn('"message":"round request"', text)
+        self.assertIn("大众汽车", text)
+        rounds = []
+        for name in sorted(os.listdir(trace)):
+            with open(os.path.join(trace, name), "rb") as message:
+                if message.readline().startswith(b"POST /acme/round"):
+                    rounds.append(name)
+        again = subprocess.run([INSPECT, "replay", os.path.join(trace, rounds[0]), "--url", c.url, "--insecure"],
+                               capture_output=True, text=True)
+        self.worked(again)
+        self.assertIn("TRY_AGAIN", again.stdout)
+        book = self.worked(subprocess.run([INSPECT, os.path.join(c.home, "org", "acme.db")], capture_output=True, text=True))
+        self.assertIn("r_account", book)
+
+
+class TwoOrgs(ServerTest):
+    orgs = ("acme", "other")
+
+    def test_nothing_crosses(self):
+        c = self.centre
+        self.assertEqual(c.command("user", "list").returncode, 64)
+        for org in self.orgs:
+            c.run("--org", org, "user", "add", "li")
+        c.serve()
+        c.enrol("a", "li", "--org", "acme")
+        c.enrol("b", "li", "--org", "other")
+        self.worked(c.laptop("a", "add", "only acme"))
+        for name in "abab":
+            self.worked(c.laptop(name, "sync"))
+        self.assertEqual(c.names("b"), [])
+        self.assertEqual(c.json("--org", "other", "sql", "SELECT count(*) AS n FROM account"), [{"n": 0}])
+        self.assertEqual([o["org"] for o in c.json("org", "list")], ["acme", "other"])
+        c.run("org", "add", "third")
+        c.run("--org", "third", "user", "add", "li")
+        c.enrol("d", "li", "--org", "third")
+        self.worked(c.laptop("d", "sync"))
+
+
+class UnixSocket(ServerTest):
+    def test_it_serves_behind_a_proxy(self):
+        c = self.centre
+        path = os.path.join(c.dir, "sock")
+        process = subprocess.Popen([SERVER, "--home", c.home, "serve", "--unix", path], stderr=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        for _ in range(100):
+            if os.path.exists(path):
+                break
+            time.sleep(0.05)
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(path)
+        s.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        text = b""
+        while True:
+            piece = s.recv(4096)
+            if not piece:
+                break
+            text += piece
+        s.close()
+        self.assertTrue(text.startswith(b"HTTP/1.1 200"), text)
+        self.assertIn(b'"status":"ok"', text)
+
+
+if __name__ == "__main__":
+    unittest.main()
