@@ -268,6 +268,8 @@ static void refused_nonce(struct talk *t) {
 
 static void write_transcript(struct talk *t) {
     buf_put_text(&t->text, "\n| | |\n|---|---|\n");
+    struct hash dictionary = hash_sha256(wire_dictionary());
+    put_fixed(t, "name of the dictionary", dictionary.bytes, 4);
     put_repeated(t, "seed of the device's key", 0x0B);
     put_fixed(t, "its public key", t->device_public, SIGN_PUBLIC_BYTES);
     put_fixed(t, "the org's public key", t->identity.org_public, SIGN_PUBLIC_BYTES);
