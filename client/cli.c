@@ -95,8 +95,8 @@ enum status cli_row(struct cli *cli, size_t first, const struct entity **out_ent
         return store_resolve(cli->store, *out_entity, slice_from(cli_word(cli, first + 1)), out_id, err);
     }
     if (!id_parse(slice_from(cli_word(cli, first)), &typed))
-        return err_set(err, ST_USAGE, "say which row: its kind and its name or id, or its id alone",
-                       "请指明记录：类别加名称或编号，或只写编号");
+        return err_set(err, ST_USAGE, "%s is not an id: check each character, or name the row as: ENTITY NAME",
+                       "%s 不是编号：请逐字核对，或写明：类别 名称", cli_word(cli, first));
     TRY(store_locate(cli->store, typed, out_entity, out_id, err));
     if (*out_entity) return ST_OK;
     return err_set(err, ST_NOT_FOUND, "there is no row %s here", "本机没有记录 %s", cli_word(cli, first));

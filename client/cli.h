@@ -78,10 +78,11 @@ void cli_json_id(struct cli *cli, int64_t id, bool first);
 void cli_put_time(const struct cli *cli, int64_t unix_ms, struct buf *out); /* 2026-11-21 09:30, local; 0: nothing */
 void cli_put_bytes(int64_t bytes, struct buf *out);                         /* 4.1 KB */
 void cli_put_row(struct cli *cli, const struct entity *e, int64_t id, struct buf *out);   /* Acme (3-1Z7K) */
-/* The values of a cell as a person reads them, joined by " / ". */
+/* The values of a cell as a person reads them. */
 void cli_put_values(struct cli *cli, const struct entity *e, uint32_t cell_tag, const struct value *values,
                     size_t count, struct buf *out);
-const char *cli_cell_label(const struct cli *cli, const struct entity *e, uint32_t cell_tag);
+/* The labels of a cell's fields: "City", "Amount/Currency". Tag 0: the whole row. */
+void cli_put_cell(const struct cli *cli, const struct entity *e, uint32_t cell_tag, struct buf *out);
 /* {"field":value,...} of a cell. */
 void cli_json_values(struct cli *cli, const struct entity *e, uint32_t cell_tag, const struct value *values,
                      size_t count);
@@ -102,6 +103,7 @@ void cli_table_text(struct api_table *t, const char *text);
 void cli_table_int(struct api_table *t, int64_t value);
 void cli_table_time(const struct cli *cli, struct api_table *t, int64_t unix_ms);
 void cli_table_row(struct cli *cli, struct api_table *t, const struct entity *e, int64_t id);
+void cli_table_cell(struct cli *cli, struct api_table *t, const struct entity *e, uint32_t cell_tag);
 void cli_table_close(struct api_table **t);                /* usable with SCOPED */
 void cli_table_write(struct cli *cli, const struct api_table *t);
 

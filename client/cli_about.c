@@ -176,11 +176,23 @@ static void complete_command(void *ctx, struct buf *out) {
     buf_put_text(out, "\"\n");
 }
 
+/* The second words of the commands that have two. */
+static void complete_held(void *ctx, struct buf *out) {
+    const struct cli *cli = ctx;
+    buf_put_text(out, "    found=\"");
+    for (size_t i = 0; i < cli->set->count; i++) {
+        const char *blank = strchr(cli->set->commands[i].name, ' ');
+        if (blank) buf_put_text(out, blank);
+    }
+    buf_put_text(out, "\"\n");
+}
+
 enum status cli_about_completion(void *program, const struct command_line *line, struct err *err) {
     static const struct command_kind kinds[] = {
-        {"entity", complete_entity}, {"field", complete_field}, {"assign", complete_assign}, {"command", complete_command}};
+        {"entity", complete_entity}, {"field", complete_field}, {"assign", complete_assign},
+        {"command", complete_command}, {"held", complete_held}};
     struct cli *cli = program;
-    if (strcmp(line->words[0], "bash"))
+    if (strcmp(line->words[0], "bash") != 0)
         return err_set(err, ST_USAGE, "there is completion for bash only, not for: %s", "仅支持 bash 的命令补全，不支持：%s", line->words[0]);
     command_completion(cli->set, kinds, ARRAY_COUNT(kinds), cli, &cli->out);
     return ST_OK;

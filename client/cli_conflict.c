@@ -16,7 +16,7 @@ static void put_side(struct conflicts *c, const struct ledger_entry *entry, cons
     struct err ignored;
     SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_BATCH);
     if (entry->cell_tag) cli_put_values(cli, e, entry->cell_tag, values, entry->value_count, &text);
-    else buf_put_text(&text, cli_cell_label(cli, e, 0));
+    else cli_put_cell(cli, e, 0, &text);
     for (size_t i = 0; i < text.len; i++) buf_put_byte(out, text.data[i] == '\n' ? ' ' : text.data[i]);
     if (device == 0) buf_put_text(out, cli_pick(cli, " (merged)", "（合并所得）"));
     else if (device == cli->identity.device) buf_put_text(out, cli_pick(cli, " (you)", "（您）"));
@@ -36,7 +36,7 @@ static void conflict_cells(struct conflicts *c, const struct conflict *conflict,
     cli_table_int(c->table, l->seq);
     cli_table_time(cli, c->table, l->winner_time_ms > l->loser_time_ms ? l->winner_time_ms : l->loser_time_ms);
     api_table_cell(c->table, buf_slice(&row));
-    cli_table_text(c->table, cli_cell_label(cli, e, l->cell_tag));
+    cli_table_cell(cli, c->table, e, l->cell_tag);
     api_table_cell(c->table, buf_slice(&stands));
     api_table_cell(c->table, buf_slice(&lost));
     cli_table_text(c->table, rule_label(l->rule, cli->lang));

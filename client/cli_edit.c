@@ -87,7 +87,8 @@ enum status cli_edit_rm(void *program, const struct command_line *line, struct e
     SCOPED(buf_free) struct buf row = buf_new(BUF_MAX_LINE);
     cli_put_row(cli, e, id, &row);                         /* while it still has its name */
     TRY(count_unit(cli, e, id, &rows, err));
-    if (rows > 1 && !cli_confirm(cli, "%s has %zu rows of its own that go with it. Delete them all?",
+    if (rows > 1 && !cli_confirm(cli, rows == 2 ? "%s has %zu row of its own that goes with it. Delete both?"
+                                                : "%s has %zu rows of its own that go with it. Delete them all?",
                                  "%s 名下还有 %zu 条记录会一并删除。全部删除吗？", buf_text(&row), rows - 1))
         return err_set(err, ST_CANCELLED, "nothing was deleted", "没有删除任何内容");
     TRY(delete_unit(cli, e, id, &rows, err));
@@ -98,7 +99,8 @@ enum status cli_edit_rm(void *program, const struct command_line *line, struct e
         buf_put_text(&cli->out, "}\n");
         return ST_OK;
     }
-    if (rows > 1) cli_say(cli, "deleted: %s and %zu rows of its own\n", "已删除：%s 及其名下 %zu 条记录\n", buf_text(&row), rows - 1);
+    if (rows > 1) cli_say(cli, rows == 2 ? "deleted: %s and %zu row of its own\n" : "deleted: %s and %zu rows of its own\n",
+                          "已删除：%s 及其名下 %zu 条记录\n", buf_text(&row), rows - 1);
     else cli_say(cli, "deleted: %s\n", "已删除：%s\n", buf_text(&row));
     return ST_OK;
 }

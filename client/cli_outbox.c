@@ -20,6 +20,16 @@ struct pending {
     int64_t batches;
 };
 
+/* The further lines of a note stand under its first. */
+static void put_indented(struct buf *out, struct slice text) {
+    struct slice line;
+    for (bool first = true; slice_cut(&text, '\n', &line); first = false) {
+        buf_put_text(out, first ? "    " : "      ");
+        buf_put_slice(out, line);
+        buf_put_byte(out, '\n');
+    }
+}
+
 static void change_text(struct cli *cli, const struct change *change) {
     const struct entity *e = catalogue_entity_by_tag(&cli->catalogue, change->entity_tag);
     SCOPED(buf_free) struct buf line = buf_new(BUF_MAX_BATCH);
@@ -27,9 +37,9 @@ static void change_text(struct cli *cli, const struct change *change) {
     (void)title_of(cli, change, &line);
     buf_put_byte(&line, '\n');
     for (size_t i = 0; e && i < change->edit_count; i++) {
-        buf_put_text(&line, "    ");
-        cli_put_edit(cli, e, &change->edits[i], &line);
-        buf_put_byte(&line, '\n');
+        SCOPED(buf_free) struct buf edit = buf_new(BUF_MAX_BATCH);
+        cli_put_edit(cli, e, &change->edits[i], &edit);
+        put_indented(&line, buf_slice(&edit));
     }
     if (change->kind == CHANGE_DELETE && change->unit_count > 1)
         buf_printf(&line, cli_pick(cli, "    with %zu rows of its own\n", "    连同名下 %zu 条记录\n"), change->unit_count - 1);
@@ -108,7 +118,10 @@ struct undoing {
     struct cli *cli;
     uint32_t wanted;                                       /* 0: the latest with content */
     uint32_t found;
-    struct buf text;                                       /* what it did, read before it is gone */
+    struct buf text;                                       /* what it did, read before it is gone ... */
+    const struct entity *entities[PENDING_CHANGES_SHOWN];  /* ... and rows that it deleted: they get their names back */
+    int64_t rows[PENDING_CHANGES_SHOWN];
+    size_t deleted;
 };
 
 static enum status describe(void *ctx, const struct outbox_entry *entry, struct err *err) {
@@ -118,14 +131,21 @@ static enum status describe(void *ctx, const struct outbox_entry *entry, struct 
     if (b->change_count == 0 || (u->wanted != 0 && u->wanted != entry->batch)) return ST_OK;
     u->found = entry->batch;
     buf_reset(&u->text);
+    u->deleted = 0;
     for (size_t i = 0; i < b->change_count && i < PENDING_CHANGES_SHOWN; i++) {
         const struct change *c = &b->changes[i];
         const struct entity *e = catalogue_entity_by_tag(&u->cli->catalogue, c->entity_tag);
+        if (c->kind == CHANGE_DELETE && e) {
+            u->entities[u->deleted] = e;
+            u->rows[u->deleted++] = c->row;
+            continue;
+        }
         buf_printf(&u->text, "  %s ", cli_change_label(u->cli, c->kind));
         (void)title_of(u->cli, c, &u->text);
-        for (size_t k = 0; e && c->kind == CHANGE_EDIT && k < c->edit_count; k++)
-            buf_printf(&u->text, "%s%s", k ? cli_pick(u->cli, ", ", "、") : cli_pick(u->cli, ": ", "："),
-                       cli_cell_label(u->cli, e, c->edits[k].cell_tag));
+        for (size_t k = 0; e && c->kind == CHANGE_EDIT && k < c->edit_count; k++) {
+            buf_put_text(&u->text, k ? cli_pick(u->cli, ", ", "、") : cli_pick(u->cli, ": ", "："));
+            cli_put_cell(u->cli, e, c->edits[k].cell_tag, &u->text);
+        }
         buf_put_byte(&u->text, '\n');
     }
     if (b->change_count > PENDING_CHANGES_SHOWN)
@@ -142,6 +162,11 @@ static void say_undone(struct undoing *u, uint32_t undone, uint32_t again) {
         return;
     }
     cli_say(cli, "undone (batch %u):\n", "已撤销（第 %u 批）：\n", undone);
+    for (size_t i = 0; i < u->deleted; i++) {
+        buf_printf(&cli->out, "  %s %s ", cli_change_label(cli, CHANGE_DELETE), u->entities[i]->label[cli->lang]);
+        cli_put_row(cli, u->entities[i], u->rows[i], &cli->out);
+        buf_put_byte(&cli->out, '\n');
+    }
     buf_put_slice(&cli->out, buf_slice(&u->text));
     if (again)
         cli_say(cli, "It had been sent already: batch %u takes it back with the next sync.\n",
@@ -211,7 +236,8 @@ static enum status receipt_row(void *ctx, const struct receipt_note *n, struct e
         cli_put_row(cli, n->entity, n->row, &what);
     }
     api_table_cell(r->table, buf_slice(&what));
-    cli_table_text(r->table, n->cell_tag && n->entity ? cli_cell_label(cli, n->entity, n->cell_tag) : "");
+    if (n->cell_tag && n->entity) cli_table_cell(cli, r->table, n->entity, n->cell_tag);
+    else cli_table_text(r->table, "");
     cli_table_text(r->table, outcome_label(n->outcome, cli->lang));
     cli_table_text(r->table, reason_text(n->reason, cli->lang));
     return ST_OK;

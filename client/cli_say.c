@@ -157,19 +157,24 @@ static void put_value(struct cli *cli, const struct field *f, struct value v, st
     arena_clear(&mem);
 }
 
+/* Of a group, the values that are there. */
 void cli_put_values(struct cli *cli, const struct entity *e, uint32_t cell_tag, const struct value *values,
                     size_t count, struct buf *out) {
     const struct cell *cell = cell_tag ? entity_cell(e, cell_tag) : NULL;
+    size_t shown = 0;
     for (size_t i = 0; cell && i < count && i < cell->count; i++) {
         if (cell->count > 1 && values[i].kind == VALUE_NULL) continue;
-        if (i > 0) buf_put_text(out, " / ");
+        if (shown++ > 0) buf_put_text(out, cli_pick(cli, ", ", "，"));
         put_value(cli, &e->fields[cell->first + i], values[i], out);
     }
+    if (cell && count > 0 && shown == 0) buf_put_text(out, cli_pick(cli, "(empty)", "（空）"));
 }
 
-const char *cli_cell_label(const struct cli *cli, const struct entity *e, uint32_t cell_tag) {
-    const struct field *f = cell_tag ? entity_field_by_tag(e, cell_tag) : NULL;
-    return f ? f->label[cli->lang] : cli_pick(cli, "(whole row)", "（整条记录）");
+void cli_put_cell(const struct cli *cli, const struct entity *e, uint32_t cell_tag, struct buf *out) {
+    const struct cell *cell = cell_tag ? entity_cell(e, cell_tag) : NULL;
+    if (!cell) buf_put_text(out, cli_pick(cli, "(whole row)", "（整条记录）"));
+    for (size_t i = 0; cell && i < cell->count; i++)
+        buf_printf(out, "%s%s", i > 0 ? "/" : "", e->fields[cell->first + i].label[cli->lang]);
 }
 
 void cli_json_values(struct cli *cli, const struct entity *e, uint32_t cell_tag, const struct value *values,
@@ -215,7 +220,7 @@ static void put_elements(struct cli *cli, const struct field *f, struct value se
 
 void cli_put_edit(struct cli *cli, const struct entity *e, const struct edit *edit, struct buf *out) {
     const struct field *f = entity_field_by_tag(e, edit->cell_tag);
-    buf_put_text(out, cli_cell_label(cli, e, edit->cell_tag));
+    cli_put_cell(cli, e, edit->cell_tag, out);
     if (!f) return;
     switch (edit->kind) {
     case EDIT_SET:
@@ -284,6 +289,12 @@ void cli_table_time(const struct cli *cli, struct api_table *t, int64_t unix_ms)
 void cli_table_row(struct cli *cli, struct api_table *t, const struct entity *e, int64_t id) {
     SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE);
     cli_put_row(cli, e, id, &text);
+    api_table_cell(t, buf_slice(&text));
+}
+
+void cli_table_cell(struct cli *cli, struct api_table *t, const struct entity *e, uint32_t cell_tag) {
+    SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE);
+    cli_put_cell(cli, e, cell_tag, &text);
     api_table_cell(t, buf_slice(&text));
 }
 

@@ -135,7 +135,7 @@ static enum status list_text(struct listing *list, const struct query *query, st
     if (!cli->out_is_terminal) return ST_OK;
     if (list->rows < all) cli_say(cli, "%lld of %lld rows (more with --limit and --offset)\n", "显示 %lld 条，共 %lld 条（用 --limit 和 --offset 查看更多）\n",
                                   (long long)list->rows, (long long)all);
-    else cli_say(cli, "%lld rows\n", "共 %lld 条\n", (long long)all);
+    else cli_say(cli, all == 1 ? "%lld row\n" : "%lld rows\n", "共 %lld 条\n", (long long)all);
     return ST_OK;
 }
 
@@ -247,7 +247,8 @@ static void history_cells(struct telling *t, const struct history_line *line) {
     cli_table_time(cli, t->table, line->time_ms);
     api_table_cell(t->table, line->person);
     cli_table_text(t->table, what_label(cli, line->what));
-    cli_table_text(t->table, line->cell_tag ? cli_cell_label(cli, t->entity, line->cell_tag) : "");
+    if (line->cell_tag) cli_table_cell(cli, t->table, t->entity, line->cell_tag);
+    else cli_table_text(t->table, "");
     api_table_cell(t->table, buf_slice(&flat));
     cli_table_text(t->table, line->seq == 0 ? cli_pick(cli, "not sent yet", "尚未发送") : "");
 }

@@ -84,8 +84,8 @@ static void say_summary(struct cli *cli, const struct agent_result *r, int64_t t
     put_part(cli, c->applied, "%lld applied", "%lld 项已采用", &first);
     put_part(cli, c->merged, "%lld merged", "%lld 项已合并", &first);
     put_part(cli, c->lost, "%lld gave way to a later edit", "%lld 项未被采用", &first);
-    put_part(cli, c->waiting + c->refused, "%lld need you", "%lld 项需要您处理", &first);
-    cli_say(cli, "; %lld rows received; %s up, %s down, %.1f s\n", "；收到 %lld 条；上行 %s，下行 %s，用时 %.1f 秒\n",
+    put_part(cli, c->waiting + c->refused, c->waiting + c->refused == 1 ? "%lld needs you" : "%lld need you", "%lld 项需要您处理", &first);
+    cli_say(cli, c->rows_changed + c->rows_gone == 1 ? "; %lld row received; %s up, %s down, %.1f s\n" : "; %lld rows received; %s up, %s down, %.1f s\n", "；收到 %lld 条；上行 %s，下行 %s，用时 %.1f 秒\n",
             (long long)(c->rows_changed + c->rows_gone), buf_text(&up), buf_text(&down), (double)took_ms / 1000.0);
     if (c->lost) cli_say(cli, "See them with: roadbook conflicts\n", "查看未采用的修改：roadbook conflicts\n");
     if (c->waiting + c->refused) cli_say(cli, "See them with: roadbook held\n", "查看需处理的修改：roadbook held\n");
@@ -244,12 +244,11 @@ static void status_text_lines(struct cli *cli, const struct store_status *s) {
     say_time(cli, "Data as of:  %s", "数据截至：  %s", s->last_round_ms);
     cli_say(cli, "%s\n", "%s\n", s->last_round_ms && !s->complete ? cli_pick(cli, " (more is still to come)", "（尚有内容未收完）") : "");
     cli_say(cli, "Position:    %lld of %lld\n", "进度：      %lld / %lld\n", (long long)s->cursor, (long long)s->head);
-    cli_say(cli, "To send:     %lld changes in %lld batches\n", "待发送：    %lld 项修改，共 %lld 批\n",
-            (long long)s->outbox_changes, (long long)s->outbox_batches);
+    cli_say(cli, s->outbox_changes == 1 ? "To send:     %lld change\n" : "To send:     %lld changes\n", "待发送：    %lld 项修改\n", (long long)s->outbox_changes);
     if (s->conflicts_open) cli_say(cli, "Conflicts:   %lld (roadbook conflicts)\n", "冲突：      %lld 项（roadbook conflicts）\n", (long long)s->conflicts_open);
     if (s->held_open) cli_say(cli, "Held:        %lld need you (roadbook held)\n", "需处理：    %lld 项（roadbook held）\n", (long long)s->held_open);
     if (!s->last_error[cli->lang][0]) return;
-    say_time(cli, "Last attempt: %s", "上次尝试：  %s", s->last_attempt_ms);
+    say_time(cli, "Last try:    %s", "上次尝试：  %s", s->last_attempt_ms);
     cli_say(cli, "\n             %s\n", "\n            %s\n", s->last_error[cli->lang]);
 }
 

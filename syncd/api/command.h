@@ -16,7 +16,7 @@ struct command_option {
     const char *value[LANG_COUNT];                         /* what it takes, in capitals: "N"; NULL: a flag */
     const char *help[LANG_COUNT];
     const char *words;                                     /* completion of the value: "csv jsonl", "@file", "@dir", or
-                                                              a kind of the program; NULL: nothing */
+                                                              a kind of the program "@field"; NULL: nothing */
 };
 
 struct command_line;
@@ -30,8 +30,8 @@ struct command {
     const struct command_option *options;
     size_t option_count;
     size_t words_min, words_max;                           /* words behind the name */
-    const char *complete;                                  /* kinds of the words by place: "entity field", the last one
-                                                              for all that follow; "@file"; NULL: nothing */
+    const char *complete;                                  /* kinds of the words by place: "@entity @field", the last one
+                                                              for all that follow, "-" for nothing; NULL: nothing */
     command_run *run;
     unsigned flags;                                        /* the program's own */
 };

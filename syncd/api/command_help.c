@@ -93,6 +93,7 @@ static void put_option_names(struct buf *out, const struct command_option *optio
 static void put_found(struct buf *out, const struct command_set *set, const char *kind, const char *before) {
     if (!strcmp(kind, "@file")) buf_put_text(out, "compopt -o filenames; COMPREPLY=($(compgen -f -- \"$word\")); return");
     else if (!strcmp(kind, "@dir")) buf_put_text(out, "compopt -o filenames; COMPREPLY=($(compgen -d -- \"$word\")); return");
+    else if (!strcmp(kind, "-")) buf_put_text(out, "return");
     else if (kind[0] == '@') buf_printf(out, "_%s_%s %s", set->program, kind + 1, before);
     else buf_printf(out, "found=\"%s\"", kind);
 }
