@@ -1,5 +1,5 @@
-/* The batches of a push as columns. What is read is exactly what was written, in the same order, since
- * the canonical bytes of each batch are what its signature covers.
+/* The batches of a push as columns. What is read is exactly what was written, in the same order,
+ * since the canonical bytes of each batch are what its signature covers.
  */
 #include "protocol/wire/columns.h"
 
@@ -10,9 +10,10 @@ enum { CELL_BASE_SEQ, CELL_BASE_OWN, CELL_TODAY_SEQ, CELL_TODAY_OWN };
 struct batch_columns {
     struct columns *set;
     struct shapes shapes;
-    struct cell_key *keys;                                 /* writing: of the change at hand */
+    struct cell_key *keys; /* writing: of the change at hand */
     struct column number, flags, cursor, wall, boot_number, boot, steps, import_id, change_count;
-    struct column unit_entity, unit_seq, unit_own, unit_cells, unit_tag, unit_cell_seq, unit_cell_own;
+    struct column unit_entity, unit_seq, unit_own, unit_cells, unit_tag, unit_cell_seq,
+        unit_cell_own;
     struct id_column unit_row;
     struct column retry_batch, retry_change, retry_cell;
 };
@@ -56,7 +57,8 @@ static void code_edit_columns(struct batch_columns *b, struct shape_cell *cell, 
 static void code_edits(struct batch_columns *b, struct shape *shape, struct change *change) {
     struct columns *set = b->set;
     shape_mask(shape, set, keys_of(b, change), change->edit_count, &change->edit_count);
-    change->edits = code_items(&set->coder, change->edits, change->edit_count, sizeof *change->edits);
+    change->edits =
+        code_items(&set->coder, change->edits, change->edit_count, sizeof *change->edits);
     if (change->edit_count == 0 || columns_failed(set)) return;
     struct base base = change->edits[0].base;
     base.seq = column_signed(set, &shape->columns[OF_BASE_SEQ], base.seq);
@@ -86,8 +88,8 @@ static void code_unit_row(struct batch_columns *b, struct unit_row *u) {
 
 static void code_unit(struct batch_columns *b, struct shape *shape, struct change *change) {
     struct columns *set = b->set;
-    change->unit_count = (size_t)column_number(set, &shape->columns[OF_UNIT_COUNT], change->unit_count,
-                                               UNIT_ROWS_MAX);
+    change->unit_count = (size_t)column_number(set, &shape->columns[OF_UNIT_COUNT],
+                                               change->unit_count, UNIT_ROWS_MAX);
     change->unit = code_items(&set->coder, change->unit, change->unit_count, sizeof *change->unit);
     for (size_t i = 0; i < change->unit_count && !columns_failed(set); i++) {
         code_unit_row(b, &change->unit[i]);
@@ -96,10 +98,10 @@ static void code_unit(struct batch_columns *b, struct shape *shape, struct chang
 
 static void code_retries(struct batch_columns *b, struct shape *shape, struct change *change) {
     struct columns *set = b->set;
-    change->retry_count = (size_t)column_number(set, &shape->columns[OF_RETRY_COUNT], change->retry_count,
-                                                WIRE_CHANGES_MAX);
-    change->retry_of = code_items(&set->coder, change->retry_of, change->retry_count,
-                                  sizeof *change->retry_of);
+    change->retry_count = (size_t)column_number(set, &shape->columns[OF_RETRY_COUNT],
+                                                change->retry_count, WIRE_CHANGES_MAX);
+    change->retry_of =
+        code_items(&set->coder, change->retry_of, change->retry_count, sizeof *change->retry_of);
     for (size_t i = 0; i < change->retry_count && !columns_failed(set); i++) {
         struct refusal_id *id = &change->retry_of[i];
         id->batch = column_u32(set, &b->retry_batch, id->batch);
@@ -138,9 +140,10 @@ static void code_batch_columns(struct batch_columns *b, struct batch *batch) {
     batch->cursor = column_signed(set, &b->cursor, batch->cursor);
     code_stamp(b, &batch->stamp);
     batch->import_id = column_signed(set, &b->import_id, batch->import_id);
-    batch->change_count = (size_t)column_number(set, &b->change_count, batch->change_count,
-                                                WIRE_CHANGES_MAX);
-    batch->changes = code_items(&set->coder, batch->changes, batch->change_count, sizeof *batch->changes);
+    batch->change_count =
+        (size_t)column_number(set, &b->change_count, batch->change_count, WIRE_CHANGES_MAX);
+    batch->changes =
+        code_items(&set->coder, batch->changes, batch->change_count, sizeof *batch->changes);
     for (size_t i = 0; i < batch->change_count && !columns_failed(set); i++) {
         code_change_columns(b, &batch->changes[i]);
     }
@@ -183,8 +186,8 @@ static void learn(struct batch_columns *b, const struct batch *batches, size_t c
     }
 }
 
-enum status batches_write(const struct batch *batches, size_t count, struct buf *out, struct cuts *cuts,
-                          struct err *err) {
+enum status batches_write(const struct batch *batches, size_t count, struct buf *out,
+                          struct cuts *cuts, struct err *err) {
     SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
     struct columns set;
     columns_start(&set);

@@ -1,11 +1,17 @@
-/* Canonical batches: the bytes that are hashed, signed and kept. Reading writes what it read once more
- * and compares, so that a batch has one spelling and no rule of the writer needs a twin in the reader.
+/* Canonical batches: the bytes that are hashed, signed and kept. Reading writes what it read once
+ * more and compares, so that a batch has one spelling and no rule of the writer needs a twin in the
+ * reader.
  */
 #include "protocol/wire/coder.h"
 
 /* The least bytes that one of each takes: what a count may promise of the bytes left. */
-enum { EDIT_BYTES_MIN = 3, UNIT_BYTES_MIN = 5, UNIT_CELL_BYTES_MIN = 3, RETRY_BYTES_MIN = 3,
-       CHANGE_BYTES_MIN = 4 };
+enum {
+    EDIT_BYTES_MIN = 3,
+    UNIT_BYTES_MIN = 5,
+    UNIT_CELL_BYTES_MIN = 3,
+    RETRY_BYTES_MIN = 3,
+    CHANGE_BYTES_MIN = 4
+};
 
 /* The first byte of a change and of an edit: the kind, and what follows. */
 enum { HEAD_KIND = 3, HEAD_MORE = 4, HEAD_RETRY = 8, HEAD_BITS = 15 };
@@ -35,7 +41,8 @@ static bool edit_is_sound(const struct edit *e) {
     case EDIT_SET: return e->value_count >= 1;
     case EDIT_COUNT: return e->value_count == 1 && e->values[0].kind == VALUE_INT;
     case EDIT_ELEMENTS:
-        return e->value_count == 2 && e->values[0].kind != VALUE_INT && e->values[1].kind != VALUE_INT;
+        return e->value_count == 2 && e->values[0].kind != VALUE_INT &&
+               e->values[1].kind != VALUE_INT;
     }
     return false;
 }
@@ -89,7 +96,8 @@ static void code_unit(struct coder *c, struct change *change) {
 
 static void code_retries(struct coder *c, struct change *change) {
     change->retry_count = code_count(c, change->retry_count, RETRY_BYTES_MIN);
-    change->retry_of = code_items(c, change->retry_of, change->retry_count, sizeof *change->retry_of);
+    change->retry_of =
+        code_items(c, change->retry_of, change->retry_count, sizeof *change->retry_of);
     for (size_t i = 0; i < change->retry_count && !coder_failed(c); i++) {
         struct refusal_id *id = &change->retry_of[i];
         id->batch = code_u32(c, id->batch);
@@ -135,7 +143,8 @@ void code_batch(struct coder *c, struct batch *b) {
 static void code_values(struct coder *c, struct value **values, size_t *count) {
     *count = code_count(c, *count, 1);
     *values = code_items(c, *values, *count, sizeof **values);
-    for (size_t i = 0; i < *count && !coder_failed(c); i++) (*values)[i] = code_value(c, (*values)[i]);
+    for (size_t i = 0; i < *count && !coder_failed(c); i++)
+        (*values)[i] = code_value(c, (*values)[i]);
     bool sound = coder_failed(c) || !c->reading || values_are_sound(*values, *count);
     if (!sound) coder_fail(c, ST_MALFORMED);
 }
@@ -177,7 +186,8 @@ enum status batch_read(struct slice bytes, struct arena *mem, struct batch *out,
     return ST_OK;
 }
 
-enum status change_read(struct slice bytes, struct arena *mem, struct change *out, struct err *err) {
+enum status change_read(struct slice bytes, struct arena *mem, struct change *out,
+                        struct err *err) {
     struct coder c = coder_reading(bytes, mem);
     struct change change = {0};
     code_change(&c, &change);
@@ -189,8 +199,8 @@ enum status change_read(struct slice bytes, struct arena *mem, struct change *ou
     return ST_OK;
 }
 
-enum status values_read(struct slice bytes, struct arena *mem, struct value **out, size_t *out_count,
-                        struct err *err) {
+enum status values_read(struct slice bytes, struct arena *mem, struct value **out,
+                        size_t *out_count, struct err *err) {
     struct coder c = coder_reading(bytes, mem);
     struct value *values = NULL;
     size_t count = 0;

@@ -23,11 +23,11 @@ void coder_fail(struct coder *c, enum status status) {
 enum status coder_status(const struct coder *c, struct err *err) {
     if (c->status == ST_NO_MEMORY) return err_no_memory(err);
     if (c->status == ST_TOO_LARGE) {
-        return err_set(err, ST_TOO_LARGE, "the message unfolds to too much",
-                       "报文展开后过大");
+        return err_set(err, ST_TOO_LARGE, "the message unfolds to too much", "报文展开后过大");
     }
     if (c->status == ST_INTERNAL) {
-        return err_set(err, ST_INTERNAL, "the message cannot be written: its cells are out of order",
+        return err_set(err, ST_INTERNAL,
+                       "the message cannot be written: its cells are out of order",
                        "报文无法写出：单元次序有误");
     }
     if (!c->reading) return buf_status(c->out, err);

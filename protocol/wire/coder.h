@@ -2,8 +2,8 @@
  *
  * A coder writes or reads. Its functions take the value to write and return the value written or
  * read, so that `x->row = code_number(c, x->row, max)` is both encoder and decoder, and the two
- * cannot drift apart. A coder that failed stays failed; reads then yield zeros, so that callers test
- * once at the end and in loops that allocate.
+ * cannot drift apart. A coder that failed stays failed; reads then yield zeros, so that callers
+ * test once at the end and in loops that allocate.
  */
 #ifndef ROADBOOK_WIRE_CODER_H
 #define ROADBOOK_WIRE_CODER_H
@@ -12,11 +12,11 @@
 
 struct coder {
     bool reading;
-    enum status status;                   /* ST_OK, or why it failed first */
-    struct buf *out;                      /* writing */
-    struct reader in;                     /* reading */
-    struct arena *mem;                    /* reading: where things are placed */
-    size_t room;                          /* reading: bytes that may still be placed */
+    enum status status; /* ST_OK, or why it failed first */
+    struct buf *out;    /* writing */
+    struct reader in;   /* reading */
+    struct arena *mem;  /* reading: where things are placed */
+    size_t room;        /* reading: bytes that may still be placed */
 };
 
 /* What a message may unfold to: constant columns hold many rows in a few bytes, so the limit cannot
@@ -33,12 +33,12 @@ enum status coder_status(const struct coder *c, struct err *err) NODISCARD;
 
 uint64_t code_number(struct coder *c, uint64_t value, uint64_t max);
 uint32_t code_u32(struct coder *c, uint32_t value);
-int64_t code_seq(struct coder *c, int64_t value);         /* short when not negative */
-int64_t code_signed(struct coder *c, int64_t value);      /* short when near zero */
+int64_t code_seq(struct coder *c, int64_t value);    /* short when not negative */
+int64_t code_signed(struct coder *c, int64_t value); /* short when near zero */
 /* A number of items that take at least item_bytes each in what is left to read. */
 size_t code_count(struct coder *c, size_t count, size_t item_bytes);
 void code_fixed(struct coder *c, uint8_t *bytes, size_t count);
-struct slice code_text(struct coder *c, struct slice text);   /* borrowed from the input */
+struct slice code_text(struct coder *c, struct slice text); /* borrowed from the input */
 struct value code_value(struct coder *c, struct value value);
 /* Writing: items. Reading: room for count of them, NULL after a failure. */
 void *code_items(struct coder *c, void *items, size_t count, size_t item_bytes);
@@ -53,12 +53,12 @@ struct slice dictionary_name(void);
 
 /* ------------------------------------------------------------------ deflate.c */
 
-/* Appends raw deflate of bytes. cuts[cut_count]: ascending offsets where statistics change, so that a
- * new block with its own codes begins there. */
+/* Appends raw deflate of bytes. cuts[cut_count]: ascending offsets where statistics change, so that
+ * a new block with its own codes begins there. */
 enum status deflate_write(struct slice bytes, const size_t *cuts, size_t cut_count, int level,
                           struct buf *out, struct err *err) NODISCARD;
 /* Exactly out_bytes come out, else ST_MALFORMED. */
-enum status deflate_read(struct slice deflated, struct arena *mem, size_t out_bytes, struct slice *out,
-                         struct err *err) NODISCARD;
+enum status deflate_read(struct slice deflated, struct arena *mem, size_t out_bytes,
+                         struct slice *out, struct err *err) NODISCARD;
 
 #endif

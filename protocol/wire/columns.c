@@ -5,8 +5,10 @@
 
 enum { GATHERED_MAX = BUF_MAX_FILE, DISTINCT_SHARE = 2 };
 
-/* Numbers between 1990 and 2100 in milliseconds are taken for instants; a wrong guess costs nothing. */
-static const int64_t INSTANT_MIN_MS = 631152000000, INSTANT_MAX_MS = 4102444800000, DAY_MS = 86400000;
+/* Numbers between 1990 and 2100 in milliseconds are taken for instants; a wrong guess costs
+ * nothing. */
+static const int64_t INSTANT_MIN_MS = 631152000000, INSTANT_MAX_MS = 4102444800000,
+                     DAY_MS = 86400000;
 
 enum texts_form { TEXTS_PLAIN, TEXTS_DISTINCT, TEXTS_FORM_COUNT };
 
@@ -119,7 +121,8 @@ int64_t column_near(struct columns *set, struct column *col, int64_t value, int6
     return (int64_t)((uint64_t)column_signed(set, col, apart) + (uint64_t)expected);
 }
 
-uint32_t column_u32_near(struct columns *set, struct column *col, uint32_t value, uint32_t expected) {
+uint32_t column_u32_near(struct columns *set, struct column *col, uint32_t value,
+                         uint32_t expected) {
     int64_t number = column_near(set, col, value, expected);
     if (number >= 0 && number <= UINT32_MAX) return (uint32_t)number;
     coder_fail(&set->coder, ST_MALFORMED);
@@ -143,7 +146,8 @@ struct slice column_text(struct columns *set, struct column *col, struct slice t
     if (coder_failed(&set->coder)) return (struct slice){0};
     bool failed = false;
     uint64_t number = (uint64_t)ints_next(&col->ints, NULL, &failed);
-    failed = failed || (col->distinct ? number >= col->distinct_count : number > reader_left(&col->area));
+    failed = failed ||
+             (col->distinct ? number >= col->distinct_count : number > reader_left(&col->area));
     if (failed) {
         coder_fail(&set->coder, ST_MALFORMED);
         return (struct slice){0};
@@ -159,7 +163,8 @@ static void pass(struct beside *beside, int64_t number) {
 
 struct value column_value(struct columns *set, struct value_column *col, struct value value,
                           struct beside *beside) {
-    struct value v = {.kind = (enum value_kind)column_number(set, &col->kinds, value.kind, VALUE_TEXT)};
+    struct value v = {.kind =
+                          (enum value_kind)column_number(set, &col->kinds, value.kind, VALUE_TEXT)};
     if (v.kind == VALUE_INT) {
         v.number = column_related(set, &col->numbers, value.number, beside);
         pass(beside, v.number);
@@ -170,15 +175,15 @@ struct value column_value(struct columns *set, struct value_column *col, struct 
 
 /* ------------------------------------------------------------------ writing texts */
 
-struct text_index {                                        /* distinct texts in order of appearance */
-    uint32_t *slots;                                       /* place + 1, by hash; a power of two */
+struct text_index {  /* distinct texts in order of appearance */
+    uint32_t *slots; /* place + 1, by hash; a power of two */
     size_t slot_count;
     struct slice *distinct;
     size_t distinct_count;
 };
 
 static uint64_t hash_text(struct slice s) {
-    uint64_t h = 0xCBF29CE484222325u;                      /* FNV-1a */
+    uint64_t h = 0xCBF29CE484222325u; /* FNV-1a */
     for (size_t i = 0; i < s.len; i++) h = (h ^ s.data[i]) * 0x100000001B3u;
     return h ^ h >> 29;
 }
@@ -195,7 +200,8 @@ static size_t find_text(struct text_index *index, struct slice s) {
     return index->distinct_count - 1;
 }
 
-static void write_lengths(const struct slice *texts, size_t count, struct arena *mem, struct buf *out) {
+static void write_lengths(const struct slice *texts, size_t count, struct arena *mem,
+                          struct buf *out) {
     int64_t *lengths = ARENA_ARRAY(mem, count, int64_t);
     if (!lengths) {
         out->failed = true;
@@ -216,7 +222,8 @@ static size_t bytes_of(const struct slice *texts, size_t count) {
 }
 
 /* texts[count] once each where that halves them, else one behind the other. */
-static void write_texts(const struct slice *texts, size_t count, struct buf *out, struct buf *area) {
+static void write_texts(const struct slice *texts, size_t count, struct buf *out,
+                        struct buf *area) {
     SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
     struct text_index index = {.slot_count = 4};
     while (index.slot_count < 2 * count) index.slot_count *= 2;
@@ -265,7 +272,8 @@ static void move_cuts(struct cuts *cuts, size_t from_index, size_t by) {
     for (size_t i = from_index; cuts && i < cuts->count; i++) cuts->at[i] += by;
 }
 
-enum status columns_finish(struct columns *set, struct buf *out, struct cuts *cuts, struct err *err) {
+enum status columns_finish(struct columns *set, struct buf *out, struct cuts *cuts,
+                           struct err *err) {
     SCOPED(buf_free) struct buf texts = buf_new(BUF_MAX_MESSAGE);
     struct buf *numbers = &set->prefix;
     size_t cut_first = cuts ? cuts->count : 0;

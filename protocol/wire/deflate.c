@@ -51,9 +51,10 @@ enum status deflate_write(struct slice bytes, const size_t *cuts, size_t cut_cou
     return buf_status(out, err);
 }
 
-enum status deflate_read(struct slice deflated, struct arena *mem, size_t out_bytes, struct slice *out,
-                         struct err *err) {
-    if (out_bytes > deflated.len * EXPANSION_MAX + EXPANSION_SLACK) return zlib_failed(err, Z_DATA_ERROR);
+enum status deflate_read(struct slice deflated, struct arena *mem, size_t out_bytes,
+                         struct slice *out, struct err *err) {
+    if (out_bytes > deflated.len * EXPANSION_MAX + EXPANSION_SLACK)
+        return zlib_failed(err, Z_DATA_ERROR);
     uint8_t *target = arena_alloc(mem, out_bytes + 1);
     if (!target) return err_no_memory(err);
     SCOPED(end_inflate) z_stream z = {0};

@@ -1,13 +1,18 @@
-/* One column of numbers: differences of order 0, 1 or 2, then the cheapest packing; distances are divided
- * by what divides them all, since people enter times by the minute.
+/* One column of numbers: differences of order 0, 1 or 2, then the cheapest packing; distances are
+ * divided by what divides them all, since people enter times by the minute.
  *
  * The writer tries each and compares what deflate will make of it: the bytes for short columns, the
  * entropy of the bytes for long ones. The reader draws one number at a time and places nothing.
  */
 #include "protocol/wire/columns.h"
 
-enum { ORDER_COUNT = 3, DISTINCT_MAX = 16, ENTROPY_COUNT_MIN = 64, PLANES_COUNT_MIN = 64,
-       PLANE_WIDTH_MAX = 8 };
+enum {
+    ORDER_COUNT = 3,
+    DISTINCT_MAX = 16,
+    ENTROPY_COUNT_MIN = 64,
+    PLANES_COUNT_MIN = 64,
+    PLANE_WIDTH_MAX = 8
+};
 
 /* The first byte of a column: packing, order, relation. */
 enum { PACKING_MASK = 7, ORDER_SHIFT = 3, ORDER_MASK = 3, RELATION_SHIFT = 5 };
@@ -17,7 +22,7 @@ struct plan {
     unsigned order;
     enum packing packing;
     unsigned width;
-    size_t cost;                                           /* in bits */
+    size_t cost; /* in bits */
     uint64_t low, scale;
     uint64_t distinct[DISTINCT_MAX];
     size_t distinct_count;
@@ -57,7 +62,7 @@ static size_t entropy_bits(const size_t counts[256], size_t total) {
     for (size_t i = 0; i < 256; i++) {
         if (counts[i] > 0) bits += counts[i] * (log2_256(total) - log2_256(counts[i]));
     }
-    return bits / 256 + bits / 8192;                       /* deflate's codes are of whole bits */
+    return bits / 256 + bits / 8192; /* deflate's codes are of whole bits */
 }
 
 static size_t varints_cost(const uint64_t *v, size_t n, const struct plan *plan) {
@@ -106,13 +111,15 @@ static unsigned bytes_for(uint64_t v) {
 
 static size_t bits_cost(const struct plan *plan, size_t n) {
     size_t bits = n * bits_for(plan->distinct_count) + 8;
-    for (size_t i = 0; i < plan->distinct_count; i++) bits += 8 * varint_bytes(plan->distinct[i] << 1);
+    for (size_t i = 0; i < plan->distinct_count; i++)
+        bits += 8 * varint_bytes(plan->distinct[i] << 1);
     return bits;
 }
 
 /* The least number, the scale, and the length in bytes. */
 static size_t low_cost(const struct plan *plan) {
-    return 8 * (varint_bytes(plan->low << 1) + (plan->scale > 1 ? varint_bytes(plan->scale) : 0) + 1);
+    return 8 *
+           (varint_bytes(plan->low << 1) + (plan->scale > 1 ? varint_bytes(plan->scale) : 0) + 1);
 }
 
 /* The least, taking numbers as signed, and the greatest distance from it. */
@@ -129,7 +136,7 @@ static uint64_t find_low(const uint64_t *v, size_t n, uint64_t *out_span) {
 static uint64_t find_scale(const uint64_t *v, size_t n, uint64_t low) {
     uint64_t scale = 0;
     for (size_t i = 0; i < n && scale != 1; i++) {
-        for (uint64_t a = v[i] - low; a != 0;) {           /* Euclid */
+        for (uint64_t a = v[i] - low; a != 0;) { /* Euclid */
             uint64_t rest = scale % a;
             scale = a;
             a = rest;
@@ -188,7 +195,8 @@ static void pack_varints(const uint64_t *v, size_t n, const struct plan *plan, s
 
 static void pack_bits(const uint64_t *v, size_t n, const struct plan *plan, struct buf *out) {
     buf_put_byte(out, (uint8_t)plan->distinct_count);
-    for (size_t i = 0; i < plan->distinct_count; i++) buf_put_signed(out, (int64_t)plan->distinct[i]);
+    for (size_t i = 0; i < plan->distinct_count; i++)
+        buf_put_signed(out, (int64_t)plan->distinct[i]);
     buf_put_varint(out, (n * plan->width + 7) / 8);
     uint8_t byte = 0;
     unsigned filled = 0;
@@ -210,7 +218,8 @@ static void pack_planes(const uint64_t *v, size_t n, const struct plan *plan, st
     buf_put_byte(out, (uint8_t)plan->width);
     buf_put_varint(out, n * plan->width);
     for (unsigned plane = 0; plane < plan->width; plane++) {
-        for (size_t i = 0; i < n; i++) buf_put_byte(out, (uint8_t)(place_of(v[i], plan) >> (8 * plane)));
+        for (size_t i = 0; i < n; i++)
+            buf_put_byte(out, (uint8_t)(place_of(v[i], plan) >> (8 * plane)));
     }
 }
 
@@ -231,7 +240,8 @@ static void pack(const uint64_t *v, size_t n, const struct plan *plan, struct bu
 static struct plan plan_column(uint64_t *v, size_t n) {
     struct plan best = plan_packing(v, n, 0, 0);
     size_t head_bits = 0;
-    for (unsigned order = 1; order < ORDER_COUNT && order < n && best.packing != PACKING_ZERO; order++) {
+    for (unsigned order = 1; order < ORDER_COUNT && order < n && best.packing != PACKING_ZERO;
+         order++) {
         head_bits += 8 * varint_bytes(v[order - 1] << 1);
         difference(v + order - 1, n - order + 1);
         plan_take(&best, plan_packing(v + order, n - order, order, head_bits));
@@ -245,7 +255,8 @@ static bool take_values(const int64_t *values, const struct beside *beside, size
     buf_reset(out_v);
     buf_put(out_v, values, count * sizeof *values);
     uint64_t *v = (uint64_t *)(void *)out_v->data;
-    for (size_t i = 0; !out_v->failed && i < count; i++) v[i] -= (uint64_t)beside_value(beside, i, relation);
+    for (size_t i = 0; !out_v->failed && i < count; i++)
+        v[i] -= (uint64_t)beside_value(beside, i, relation);
     return !out_v->failed;
 }
 

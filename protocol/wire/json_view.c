@@ -1,14 +1,14 @@
 /* Any message as JSON, for people: the debugging media type and inspection. Nothing reads it back.
  *
- * With a catalogue, entities, cells and values stand by name; without one, or for what this release does
- * not know, by tag and as they travel.
+ * With a catalogue, entities, cells and values stand by name; without one, or for what this release
+ * does not know, by tag and as they travel.
  */
 #include "protocol/wire/coder.h"
 #include "protocol/wire/messages.h"
 
 struct view {
     struct buf *out;
-    const struct catalogue *cat;          /* may be NULL */
+    const struct catalogue *cat; /* may be NULL */
 };
 
 /* ------------------------------------------------------------------ members */
@@ -123,7 +123,8 @@ static bool is_text_type(enum field_type type) {
 
 /* By the field's type where the value is of its kind; a peer may send anything. */
 static void field_value(struct view *v, const struct field *f, struct value value) {
-    bool fits = f && value.kind != VALUE_NULL && (value.kind == VALUE_TEXT) == is_text_type(f->type);
+    bool fits =
+        f && value.kind != VALUE_NULL && (value.kind == VALUE_TEXT) == is_text_type(f->type);
     if (fits) {
         field_write_json(f, value, v->out);
     } else {
@@ -165,8 +166,10 @@ static void edit(struct view *v, const struct entity *e, const struct edit *edit
     cell(v, e, edit->cell_tag);
     word(v, "kind", edit_word(edit->kind));
     base(v, "base", edit->base);
-    if (edit->today.seq != edit->base.seq || edit->today.own != edit->base.own) base(v, "today", edit->today);
-    values(v, "values", edit->kind == EDIT_SET ? e : NULL, edit->cell_tag, edit->values, edit->value_count);
+    if (edit->today.seq != edit->base.seq || edit->today.own != edit->base.own)
+        base(v, "today", edit->today);
+    values(v, "values", edit->kind == EDIT_SET ? e : NULL, edit->cell_tag, edit->values,
+           edit->value_count);
     close(v, '}');
 }
 
@@ -188,7 +191,8 @@ static void unit_row(struct view *v, const struct unit_row *u) {
     close(v, '}');
 }
 
-static void refusal(struct view *v, const char *member, const struct entity *e, struct refusal_id id) {
+static void refusal(struct view *v, const char *member, const struct entity *e,
+                    struct refusal_id id) {
     open(v, member, '{');
     number(v, "batch", id.batch);
     number(v, "change", id.change);
@@ -409,7 +413,8 @@ static void reply_parts(struct view *v, const struct round_reply *m) {
 
 /* ------------------------------------------------------------------ messages */
 
-static enum status view_hello_request(struct view *v, struct slice message, struct arena *mem, struct err *err) {
+static enum status view_hello_request(struct view *v, struct slice message, struct arena *mem,
+                                      struct err *err) {
     struct hello_request m;
     TRY(wire_read_hello_request(message, mem, &m, err));
     word(v, "message", "hello request");
@@ -421,7 +426,8 @@ static enum status view_hello_request(struct view *v, struct slice message, stru
     return ST_OK;
 }
 
-static enum status view_hello_reply(struct view *v, struct slice message, struct arena *mem, struct err *err) {
+static enum status view_hello_reply(struct view *v, struct slice message, struct arena *mem,
+                                    struct err *err) {
     struct hello_reply m;
     TRY(wire_read_hello_reply(message, mem, &m, err));
     word(v, "message", "hello reply");
@@ -439,14 +445,15 @@ static enum status view_enroll_request(struct view *v, struct slice message, str
     struct enroll_request m;
     TRY(wire_read_enroll_request(message, mem, &m, err));
     word(v, "message", "enroll request");
-    number(v, "code_bytes", (int64_t)m.code.len);          /* the code itself is a secret */
+    number(v, "code_bytes", (int64_t)m.code.len); /* the code itself is a secret */
     hex(v, "device_public", m.device_public, sizeof m.device_public);
     text(v, "device_name", m.device_name);
     text(v, "release", m.release);
     return ST_OK;
 }
 
-static enum status view_enroll_reply(struct view *v, struct slice message, struct arena *mem, struct err *err) {
+static enum status view_enroll_reply(struct view *v, struct slice message, struct arena *mem,
+                                     struct err *err) {
     struct enroll_reply m;
     TRY(wire_read_enroll_reply(message, mem, &m, err));
     word(v, "message", "enroll reply");
@@ -497,7 +504,8 @@ static void view_round(struct view *v, const struct round_reply *m) {
     reply_parts(v, m);
 }
 
-static enum status view_round_reply(struct view *v, struct slice message, struct arena *mem, struct err *err) {
+static enum status view_round_reply(struct view *v, struct slice message, struct arena *mem,
+                                    struct err *err) {
     struct round_reply m;
     TRY(wire_read_round_reply(message, 0, mem, &m, err));
     word(v, "message", "round reply");
@@ -516,7 +524,8 @@ static enum status view_round_reply(struct view *v, struct slice message, struct
     return ST_OK;
 }
 
-static enum status view_wait_request(struct view *v, struct slice message, struct arena *mem, struct err *err) {
+static enum status view_wait_request(struct view *v, struct slice message, struct arena *mem,
+                                     struct err *err) {
     struct wait_request m;
     TRY(wire_read_wait_request(message, mem, &m, err));
     word(v, "message", "wait request");
@@ -525,7 +534,8 @@ static enum status view_wait_request(struct view *v, struct slice message, struc
     return ST_OK;
 }
 
-static enum status view_message(struct view *v, struct slice message, struct arena *mem, struct err *err) {
+static enum status view_message(struct view *v, struct slice message, struct arena *mem,
+                                struct err *err) {
     enum message_kind kind;
     TRY(message_kind_of(message, &kind, err));
     switch (kind) {

@@ -10,7 +10,7 @@
 enum { MAGIC = 0xB7, HEADER_BYTES = 4, DEFLATE_BYTES_MIN = 96 };
 enum coding { CODING_STORED, CODING_DEFLATED };
 
-struct parts {                                             /* the sections of a message by tag */
+struct parts { /* the sections of a message by tag */
     struct slice at[SECTION_COUNT];
     bool has[SECTION_COUNT];
     size_t payload_bytes;
@@ -28,7 +28,8 @@ static void put_stored(struct buf *out, enum message_kind kind, const struct buf
     buf_put_slice(out, buf_slice(payload));
 }
 
-/* Deflate begins with work on the whole dictionary, which a message of a few bytes never earns back. */
+/* Deflate begins with work on the whole dictionary, which a message of a few bytes never earns
+ * back. */
 static enum status put_coded(struct buf *out, enum message_kind kind, const struct buf *payload,
                              const struct cuts *cuts, int level, struct err *err) {
     size_t begin = out->len;
@@ -45,14 +46,16 @@ static enum status put_coded(struct buf *out, enum message_kind kind, const stru
 }
 
 /* Appends the message with this payload to out, deflated where that is shorter. */
-static enum status put_message(enum message_kind kind, const struct buf *payload, const struct cuts *cuts,
-                               int level, size_t bytes_max, struct buf *out, struct err *err) {
+static enum status put_message(enum message_kind kind, const struct buf *payload,
+                               const struct cuts *cuts, int level, size_t bytes_max,
+                               struct buf *out, struct err *err) {
     TRY(buf_status(payload, err));
     size_t begin = out->len;
     TRY(put_coded(out, kind, payload, cuts, level, err));
     if (out->len - begin <= bytes_max) return ST_OK;
     out->len = begin;
-    return err_set(err, ST_TOO_LARGE, "a message of more than %zu bytes", "报文超过 %zu 字节", bytes_max);
+    return err_set(err, ST_TOO_LARGE, "a message of more than %zu bytes", "报文超过 %zu 字节",
+                   bytes_max);
 }
 
 static void put_section(struct buf *payload, enum section section, const struct buf *content) {
@@ -61,7 +64,8 @@ static void put_section(struct buf *payload, enum section section, const struct 
     if (content->failed) payload->failed = true;
 }
 
-static enum status inflate_payload(struct reader *r, struct arena *mem, struct slice *out, struct err *err) {
+static enum status inflate_payload(struct reader *r, struct arena *mem, struct slice *out,
+                                   struct err *err) {
     struct slice name = reader_take(r, dictionary_name().len);
     uint64_t bytes = reader_varint(r);
     if (r->failed) return err_set(err, ST_MALFORMED, "the message is cut short", "报文不完整");
@@ -95,7 +99,8 @@ enum status message_kind_of(struct slice bytes, enum message_kind *out, struct e
 static enum status open_payload(struct slice bytes, enum message_kind kind, size_t bytes_max,
                                 struct arena *mem, struct slice *out, struct err *err) {
     if (bytes.len > bytes_max) {
-        return err_set(err, ST_TOO_LARGE, "a message of more than %zu bytes", "报文超过 %zu 字节", bytes_max);
+        return err_set(err, ST_TOO_LARGE, "a message of more than %zu bytes", "报文超过 %zu 字节",
+                       bytes_max);
     }
     enum message_kind is;
     TRY(message_kind_of(bytes, &is, err));
@@ -103,7 +108,8 @@ static enum status open_payload(struct slice bytes, enum message_kind kind, size
     struct reader r = reader_of(slice_of(bytes.data + HEADER_BYTES, bytes.len - HEADER_BYTES));
     if (bytes.data[3] == CODING_DEFLATED) return inflate_payload(&r, mem, out, err);
     if (bytes.data[3] != CODING_STORED) {
-        return err_set(err, ST_VERSION, "coding %u is not known", "未知的编码 %u", (unsigned)bytes.data[3]);
+        return err_set(err, ST_VERSION, "coding %u is not known", "未知的编码 %u",
+                       (unsigned)bytes.data[3]);
     }
     *out = reader_take(&r, reader_left(&r));
     return ST_OK;
@@ -124,7 +130,8 @@ static enum status open_message(struct slice bytes, enum message_kind kind, size
         out->has[tag] = true;
     }
     if (!r.failed && out->has[SECTION_HEAD]) return ST_OK;
-    return err_set(err, ST_MALFORMED, "the sections of the message are damaged", "报文的分段已损坏");
+    return err_set(err, ST_MALFORMED, "the sections of the message are damaged",
+                   "报文的分段已损坏");
 }
 
 static size_t room_of(const struct parts *parts) {
@@ -181,24 +188,24 @@ static void code_wait_request(struct coder *c, struct wait_request *m) {
 }
 
 /* Writer and reader of a message that is only a head. */
-#define HEAD_MESSAGE(name, kind)                                                                     \
-    enum status wire_write_##name(const struct name *m, struct buf *out, struct err *err) {          \
-        SCOPED(buf_free) struct buf head = buf_new(BUF_MAX_MESSAGE);                                 \
-        struct coder c = coder_writing(&head);                                                       \
-        struct name copy = *m;                                                                       \
-        code_##name(&c, &copy);                                                                      \
-        return put_head_message(kind, &head, out, err);                                              \
-    }                                                                                                \
-    enum status wire_read_##name(struct slice bytes, struct arena *mem, struct name *out,            \
-                                 struct err *err) {                                                  \
-        struct parts parts;                                                                          \
-        TRY(open_message(bytes, kind, WIRE_REQUEST_BYTES_MAX, mem, &parts, err));                    \
-        struct coder c = coder_reading(parts.at[SECTION_HEAD], mem);                                 \
-        struct name m = {0};                                                                         \
-        code_##name(&c, &m);                                                                         \
-        TRY(coder_end(&c, err));                                                                     \
-        *out = m;                                                                                    \
-        return ST_OK;                                                                                \
+#define HEAD_MESSAGE(name, kind)                                                                   \
+    enum status wire_write_##name(const struct name *m, struct buf *out, struct err *err) {        \
+        SCOPED(buf_free) struct buf head = buf_new(BUF_MAX_MESSAGE);                               \
+        struct coder c = coder_writing(&head);                                                     \
+        struct name copy = *m;                                                                     \
+        code_##name(&c, &copy);                                                                    \
+        return put_head_message(kind, &head, out, err);                                            \
+    }                                                                                              \
+    enum status wire_read_##name(struct slice bytes, struct arena *mem, struct name *out,          \
+                                 struct err *err) {                                                \
+        struct parts parts;                                                                        \
+        TRY(open_message(bytes, kind, WIRE_REQUEST_BYTES_MAX, mem, &parts, err));                  \
+        struct coder c = coder_reading(parts.at[SECTION_HEAD], mem);                               \
+        struct name m = {0};                                                                       \
+        code_##name(&c, &m);                                                                       \
+        TRY(coder_end(&c, err));                                                                   \
+        *out = m;                                                                                  \
+        return ST_OK;                                                                              \
     }
 
 HEAD_MESSAGE(hello_request, MESSAGE_HELLO_REQUEST)
@@ -210,11 +217,19 @@ HEAD_MESSAGE(wait_request, MESSAGE_WAIT_REQUEST)
 /* ------------------------------------------------------------------ rounds */
 
 enum request_flags {
-    REQUEST_TOP_IS_CURSOR = 1, REQUEST_SINCE_IS_CURSOR = 2, REQUEST_USUAL_PAGE = 4, REQUEST_NO_BATCHES_YET = 8,
-    REQUEST_NOTHING_YET = 16, REQUEST_FLAGS = 31
+    REQUEST_TOP_IS_CURSOR = 1,
+    REQUEST_SINCE_IS_CURSOR = 2,
+    REQUEST_USUAL_PAGE = 4,
+    REQUEST_NO_BATCHES_YET = 8,
+    REQUEST_NOTHING_YET = 16,
+    REQUEST_FLAGS = 31
 };
 enum reply_flags {
-    REPLY_CURSOR_IS_HEAD = 1, REPLY_SINCE_IS_CURSOR = 2, REPLY_MORE = 4, REPLY_RETRY = 8, REPLY_NEWS = 16,
+    REPLY_CURSOR_IS_HEAD = 1,
+    REPLY_SINCE_IS_CURSOR = 2,
+    REPLY_MORE = 4,
+    REPLY_RETRY = 8,
+    REPLY_NEWS = 16,
     REPLY_FLAGS = 31
 };
 
@@ -285,7 +300,8 @@ enum status wire_write_round_request(const struct round_request *m, int level, s
         put_section(&payload, SECTION_BATCHES, &part);
         for (size_t i = 0; i < cuts.count; i++) cuts.at[i] += payload.len - part.len;
     }
-    return put_message(MESSAGE_ROUND_REQUEST, &payload, &cuts, level, WIRE_REQUEST_BYTES_MAX, out, err);
+    return put_message(MESSAGE_ROUND_REQUEST, &payload, &cuts, level, WIRE_REQUEST_BYTES_MAX, out,
+                       err);
 }
 
 static enum status malformed_sections(struct err *err) {
@@ -293,8 +309,8 @@ static enum status malformed_sections(struct err *err) {
                    "报文缺少配套的分段");
 }
 
-enum status wire_read_round_request(struct slice bytes, struct arena *mem, struct round_request *out,
-                                    struct err *err) {
+enum status wire_read_round_request(struct slice bytes, struct arena *mem,
+                                    struct round_request *out, struct err *err) {
     struct parts parts;
     TRY(open_message(bytes, MESSAGE_ROUND_REQUEST, WIRE_REQUEST_BYTES_MAX, mem, &parts, err));
     struct round_request m = {0};
@@ -303,8 +319,10 @@ enum status wire_read_round_request(struct slice bytes, struct arena *mem, struc
     TRY(coder_end(&c, err));
     if (parts.has[SECTION_BATCHES] != parts.has[SECTION_SIGNATURE]) return malformed_sections(err);
     if (parts.has[SECTION_BATCHES]) {
-        TRY(batches_read(parts.at[SECTION_BATCHES], mem, room_of(&parts), &m.batches, &m.batch_count, err));
-        if (parts.at[SECTION_SIGNATURE].len != SIGN_BYTES || m.batch_count == 0) return malformed_sections(err);
+        TRY(batches_read(parts.at[SECTION_BATCHES], mem, room_of(&parts), &m.batches,
+                         &m.batch_count, err));
+        if (parts.at[SECTION_SIGNATURE].len != SIGN_BYTES || m.batch_count == 0)
+            return malformed_sections(err);
         memcpy(m.signature, parts.at[SECTION_SIGNATURE].data, SIGN_BYTES);
     }
     *out = m;
@@ -359,8 +377,8 @@ static void put_receipts_bytes(uint32_t device, struct slice section, struct buf
     buf_put_slice(out, section);
 }
 
-static enum status put_receipts(const struct round_reply *m, uint32_t device, const struct sign_key *key,
-                                struct buf *payload, struct err *err) {
+static enum status put_receipts(const struct round_reply *m, uint32_t device,
+                                const struct sign_key *key, struct buf *payload, struct err *err) {
     SCOPED(buf_free) struct buf part = buf_new(BUF_MAX_MESSAGE);
     SCOPED(buf_free) struct buf signed_bytes = buf_new(BUF_MAX_MESSAGE);
     TRY(receipts_write(m->receipts, m->receipt_count, &part, err));
@@ -384,15 +402,16 @@ static enum status put_records(const struct round_reply *m, struct buf *payload,
     return ST_OK;
 }
 
-#define PUT_PART(section, write, items, count)                                                       \
-    do {                                                                                             \
-        if ((count) == 0) break;                                                                     \
-        buf_reset(&part);                                                                            \
-        TRY(write(items, count, &part, err));                                                        \
-        put_section(payload, section, &part);                                                        \
+#define PUT_PART(section, write, items, count)                                                     \
+    do {                                                                                           \
+        if ((count) == 0) break;                                                                   \
+        buf_reset(&part);                                                                          \
+        TRY(write(items, count, &part, err));                                                      \
+        put_section(payload, section, &part);                                                      \
     } while (0)
 
-static enum status put_reply_parts(const struct round_reply *m, struct buf *payload, struct err *err) {
+static enum status put_reply_parts(const struct round_reply *m, struct buf *payload,
+                                   struct err *err) {
     SCOPED(buf_free) struct buf part = buf_new(BUF_MAX_MESSAGE);
     if (m->has_news) PUT_PART(SECTION_PEOPLE, people_write, m->people, m->people_count);
     PUT_PART(SECTION_ALIASES, aliases_write, m->aliases, m->alias_count);
@@ -401,8 +420,9 @@ static enum status put_reply_parts(const struct round_reply *m, struct buf *payl
     return ST_OK;
 }
 
-enum status wire_write_round_reply(const struct round_reply *m, uint32_t device, const struct sign_key *key,
-                                   int level, struct buf *out, struct err *err) {
+enum status wire_write_round_reply(const struct round_reply *m, uint32_t device,
+                                   const struct sign_key *key, int level, struct buf *out,
+                                   struct err *err) {
     SCOPED(buf_free) struct buf payload = buf_new(BUF_MAX_MESSAGE);
     SCOPED(buf_free) struct buf head = buf_new(BUF_MAX_LINE);
     struct coder c = coder_writing(&head);
@@ -421,7 +441,8 @@ enum status wire_write_round_reply(const struct round_reply *m, uint32_t device,
 static enum status read_receipts(const struct parts *parts, uint32_t device, struct arena *mem,
                                  struct round_reply *m, struct err *err) {
     struct slice section = parts->at[SECTION_RECEIPTS], signature = parts->at[SECTION_SIGNATURE];
-    if (parts->has[SECTION_RECEIPTS] != parts->has[SECTION_SIGNATURE]) return malformed_sections(err);
+    if (parts->has[SECTION_RECEIPTS] != parts->has[SECTION_SIGNATURE])
+        return malformed_sections(err);
     if (!parts->has[SECTION_RECEIPTS]) return ST_OK;
     TRY(receipts_read(section, mem, room_of(parts), &m->receipts, &m->receipt_count, err));
     if (signature.len != SIGN_BYTES || m->receipt_count == 0) return malformed_sections(err);
@@ -433,11 +454,11 @@ static enum status read_receipts(const struct parts *parts, uint32_t device, str
     return m->receipts_bytes.data ? ST_OK : err_no_memory(err);
 }
 
-#define READ_PART(section, read, items, count)                                                       \
-    do {                                                                                             \
-        if (!parts.has[section]) break;                                                              \
-        TRY(read(parts.at[section], mem, room_of(&parts), &(items), &(count), err));                 \
-        if ((count) == 0) return malformed_sections(err);                                            \
+#define READ_PART(section, read, items, count)                                                     \
+    do {                                                                                           \
+        if (!parts.has[section]) break;                                                            \
+        TRY(read(parts.at[section], mem, room_of(&parts), &(items), &(count), err));               \
+        if ((count) == 0) return malformed_sections(err);                                          \
     } while (0)
 
 enum status wire_read_round_reply(struct slice bytes, uint32_t device, struct arena *mem,

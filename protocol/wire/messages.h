@@ -1,4 +1,5 @@
-/* Private to protocol/wire: numbers of messages and sections. They are part of the protocol: append only. */
+/* Private to protocol/wire: numbers of messages and sections. They are part of the protocol: append
+ * only. */
 #ifndef ROADBOOK_WIRE_MESSAGES_H
 #define ROADBOOK_WIRE_MESSAGES_H
 

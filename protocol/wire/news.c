@@ -1,4 +1,5 @@
-/* The small sections of a reply: what became of held entries, aliases, and who works on which device. */
+/* The small sections of a reply: what became of held entries, aliases, and who works on which
+ * device. */
 #include "protocol/wire/columns.h"
 
 enum { NEWS_MAX = 1000000, NEWS_COLUMNS = 4, NEWS_IDS = 2 };
@@ -54,7 +55,8 @@ static void code_people(struct news_columns *n, struct person **people, size_t *
     }
 }
 
-enum status held_write(const struct held_news *held, size_t count, struct buf *out, struct err *err) {
+enum status held_write(const struct held_news *held, size_t count, struct buf *out,
+                       struct err *err) {
     struct news_columns n = {0};
     columns_start(&n.set);
     struct held_news *items = (struct held_news *)(uintptr_t)held;
@@ -75,7 +77,8 @@ enum status held_read(struct slice section, struct arena *mem, size_t room, stru
     return ST_OK;
 }
 
-enum status aliases_write(const struct alias_news *aliases, size_t count, struct buf *out, struct err *err) {
+enum status aliases_write(const struct alias_news *aliases, size_t count, struct buf *out,
+                          struct err *err) {
     struct news_columns n = {0};
     columns_start(&n.set);
     struct alias_news *items = (struct alias_news *)(uintptr_t)aliases;
@@ -83,8 +86,8 @@ enum status aliases_write(const struct alias_news *aliases, size_t count, struct
     return columns_finish(&n.set, out, NULL, err);
 }
 
-enum status aliases_read(struct slice section, struct arena *mem, size_t room, struct alias_news **out,
-                         size_t *out_count, struct err *err) {
+enum status aliases_read(struct slice section, struct arena *mem, size_t room,
+                         struct alias_news **out, size_t *out_count, struct err *err) {
     struct news_columns n = {0};
     columns_open(&n.set, section, mem, room);
     struct alias_news *aliases = NULL;
@@ -96,7 +99,8 @@ enum status aliases_read(struct slice section, struct arena *mem, size_t room, s
     return ST_OK;
 }
 
-enum status people_write(const struct person *people, size_t count, struct buf *out, struct err *err) {
+enum status people_write(const struct person *people, size_t count, struct buf *out,
+                         struct err *err) {
     struct news_columns n = {0};
     columns_start(&n.set);
     struct person *items = (struct person *)(uintptr_t)people;

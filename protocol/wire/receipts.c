@@ -1,5 +1,5 @@
-/* Receipts as columns. The normal line (applied, here, as sent) has nothing to say but its row and what
- * the row's seq was before: seqs follow one another, edits have the seq of their line.
+/* Receipts as columns. The normal line (applied, here, as sent) has nothing to say but its row and
+ * what the row's seq was before: seqs follow one another, edits have the seq of their line.
  */
 #include "protocol/wire/columns.h"
 
@@ -8,11 +8,11 @@ enum { CELL_OUTCOME, CELL_REASON, CELL_SEQ, CELL_HAS_VALUES };
 struct receipt_columns {
     struct columns *set;
     struct shapes shapes;
-    struct cell_key *keys;                                 /* writing: of the line at hand */
+    struct cell_key *keys; /* writing: of the line at hand */
     struct column batch, at, time, line_count;
     struct column outcome, reason, state, prev, seq, unit_count, unit_state;
     struct id_column row, unit_row;
-    int64_t last_seq;                                      /* of the line before that moved its row */
+    int64_t last_seq; /* of the line before that moved its row */
 };
 
 static const struct cell_key *keys_of(struct receipt_columns *r, const struct receipt_line *line) {
@@ -28,7 +28,8 @@ static void code_edit(struct receipt_columns *r, struct shape_cell *cell, struct
     struct column *col = cell->columns;
     e->cell_tag = cell->key.tag;
     e->value_count = cell->key.value_count;
-    e->outcome = (enum outcome)column_number(set, &col[CELL_OUTCOME], e->outcome, OUTCOME_COUNT - 1);
+    e->outcome =
+        (enum outcome)column_number(set, &col[CELL_OUTCOME], e->outcome, OUTCOME_COUNT - 1);
     e->reason = (enum reason)column_number(set, &col[CELL_REASON], e->reason, REASON_COUNT - 1);
     e->seq = column_near(set, &col[CELL_SEQ], e->seq, line->seq);
     e->has_values = column_number(set, &col[CELL_HAS_VALUES], e->has_values, 1) != 0;
@@ -87,8 +88,10 @@ static void code_receipt(struct receipt_columns *r, struct receipt *receipt) {
     struct columns *set = r->set;
     receipt->batch = column_u32(set, &r->batch, receipt->batch);
     receipt->time_ms = column_signed(set, &r->time, receipt->time_ms);
-    receipt->line_count = (size_t)column_number(set, &r->line_count, receipt->line_count, WIRE_CHANGES_MAX);
-    receipt->lines = code_items(&set->coder, receipt->lines, receipt->line_count, sizeof *receipt->lines);
+    receipt->line_count =
+        (size_t)column_number(set, &r->line_count, receipt->line_count, WIRE_CHANGES_MAX);
+    receipt->lines =
+        code_items(&set->coder, receipt->lines, receipt->line_count, sizeof *receipt->lines);
     for (size_t i = 0; i < receipt->line_count && !columns_failed(set); i++) {
         struct receipt_line line = receipt->lines[i];
         code_line(r, &line);
@@ -140,7 +143,8 @@ static void learn(struct receipt_columns *r, const struct receipt *receipts, siz
     }
 }
 
-enum status receipts_write(const struct receipt *receipts, size_t count, struct buf *out, struct err *err) {
+enum status receipts_write(const struct receipt *receipts, size_t count, struct buf *out,
+                           struct err *err) {
     SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
     struct columns set;
     columns_start(&set);
@@ -156,8 +160,8 @@ enum status receipts_write(const struct receipt *receipts, size_t count, struct 
     return columns_finish(&set, out, NULL, err);
 }
 
-enum status receipts_read(struct slice section, struct arena *mem, size_t room, struct receipt **out,
-                          size_t *out_count, struct err *err) {
+enum status receipts_read(struct slice section, struct arena *mem, size_t room,
+                          struct receipt **out, size_t *out_count, struct err *err) {
     struct columns set;
     columns_open(&set, section, mem, room);
     struct receipt_columns r = {.set = &set, .shapes = {.mem = mem}};

@@ -7,8 +7,8 @@ enum { RECORD_BYTES_ABOUT = 16, CELL_BYTES_ABOUT = 1, NUMBER_BYTES_ABOUT = 3 };
 /* Above this many things a message is not of this program. */
 enum { RECORDS_MAX = 1000000 };
 
-static struct value *code_values(struct columns *set, struct value_column *cols, struct value *values,
-                                 size_t count, struct beside *beside) {
+static struct value *code_values(struct columns *set, struct value_column *cols,
+                                 struct value *values, size_t count, struct beside *beside) {
     values = code_items(&set->coder, values, count, sizeof *values);
     for (size_t i = 0; i < count && !columns_failed(set); i++) {
         values[i] = column_value(set, &cols[i], values[i], beside);
@@ -21,7 +21,7 @@ static struct value *code_values(struct columns *set, struct value_column *cols,
 struct record_columns {
     struct columns *set;
     struct shapes shapes;
-    struct cell_key *keys;                                 /* writing: of the record at hand */
+    struct cell_key *keys; /* writing: of the record at hand */
     struct column seq;
 };
 
@@ -35,7 +35,8 @@ static const struct cell_key *keys_of(struct record_columns *r, const struct rec
 static void code_cells(struct record_columns *r, struct shape *shape, struct record *record) {
     struct columns *set = r->set;
     shape_mask(shape, set, keys_of(r, record), record->cell_count, &record->cell_count);
-    record->cells = code_items(&set->coder, record->cells, record->cell_count, sizeof *record->cells);
+    record->cells =
+        code_items(&set->coder, record->cells, record->cell_count, sizeof *record->cells);
     size_t at = 0;
     struct beside beside = {0};
     for (size_t i = 0; i < record->cell_count && !columns_failed(set); i++) {
@@ -80,8 +81,8 @@ static size_t most_cells(const struct record *records, size_t count) {
     return most;
 }
 
-enum status records_write(const struct record *records, size_t count, struct buf *out, struct cuts *cuts,
-                          struct err *err) {
+enum status records_write(const struct record *records, size_t count, struct buf *out,
+                          struct cuts *cuts, struct err *err) {
     SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
     struct columns set;
     columns_start(&set);
@@ -128,8 +129,8 @@ size_t wire_record_bytes(const struct record *record) {
 struct ledger_columns {
     struct columns *set;
     struct shapes shapes;
-    struct column seq, rule, base_seq, loser_device, winner_device, loser_batch, loser_time, winner_time,
-        winner_is_new;
+    struct column seq, rule, base_seq, loser_device, winner_device, loser_batch, loser_time,
+        winner_time, winner_is_new;
 };
 
 /* Loser and winner are of one cell: its columns hold both, one after the other. */
@@ -176,7 +177,8 @@ static void code_ledger(struct ledger_columns *l, struct ledger_entry **entries,
     }
 }
 
-enum status ledger_write(const struct ledger_entry *entries, size_t count, struct buf *out, struct err *err) {
+enum status ledger_write(const struct ledger_entry *entries, size_t count, struct buf *out,
+                         struct err *err) {
     SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
     struct columns set;
     columns_start(&set);
@@ -190,8 +192,8 @@ enum status ledger_write(const struct ledger_entry *entries, size_t count, struc
     return columns_finish(&set, out, NULL, err);
 }
 
-enum status ledger_read(struct slice section, struct arena *mem, size_t room, struct ledger_entry **out,
-                        size_t *out_count, struct err *err) {
+enum status ledger_read(struct slice section, struct arena *mem, size_t room,
+                        struct ledger_entry **out, size_t *out_count, struct err *err) {
     struct columns set;
     columns_open(&set, section, mem, room);
     struct ledger_columns l = {.set = &set, .shapes = {.mem = mem}};

@@ -1,32 +1,32 @@
-/* Repeats that deflate cannot see: its window is 32 KiB, a page of notes is longer, and notes say the
- * same sentences again and again.
+/* Repeats that deflate cannot see: its window is 32 KiB, a page of notes is longer, and notes say
+ * the same sentences again and again.
  *
  * Long passages that stood anywhere earlier in a section's texts are taken out before deflate and
- * named by columns: how many bytes come before, how long, how far back. Short or near repeats are left
- * to deflate. The method is that of rzip (Tridgell 1999, chapter 4), with chains in place of sparse
- * samples since a page is small.
+ * named by columns: how many bytes come before, how long, how far back. Short or near repeats are
+ * left to deflate. The method is that of rzip (Tridgell 1999, chapter 4), with chains in place of
+ * sparse samples since a page is small.
  *
- * Bytes: form; for the plain form the texts; else bytes in all, number of repeats, three columns, what
- * is left.
+ * Bytes: form; for the plain form the texts; else bytes in all, number of repeats, three columns,
+ * what is left.
  */
 #include "protocol/wire/columns.h"
 
 enum form { FORM_PLAIN, FORM_REPEATS, FORM_COUNT };
 enum {
-    HASHED_BYTES = 12,                    /* what a repeat begins with at least */
-    FAR_BYTES_MIN = 20,                   /* naming a repeat costs about 5 bytes */
-    NEAR_BYTES_MIN = 40,                  /* deflate names a near one in 3, but 258 bytes at a time */
+    HASHED_BYTES = 12,   /* what a repeat begins with at least */
+    FAR_BYTES_MIN = 20,  /* naming a repeat costs about 5 bytes */
+    NEAR_BYTES_MIN = 40, /* deflate names a near one in 3, but 258 bytes at a time */
     NEAR = 20 * 1024,
-    CHAIN_MAX = 64,                       /* earlier places that are tried */
-    AREA_BYTES_MIN = 8 * 1024,            /* all in sight of deflate, with its dictionary */
+    CHAIN_MAX = 64,            /* earlier places that are tried */
+    AREA_BYTES_MIN = 8 * 1024, /* all in sight of deflate, with its dictionary */
     HASH_BITS = 16
 };
 
 struct finder {
     struct slice area;
-    uint32_t *heads;                      /* by hash: last position + 1 */
-    uint32_t *chain;                      /* by position: the one before with the same hash + 1 */
-    size_t known;                         /* positions below this are in the chains */
+    uint32_t *heads; /* by hash: last position + 1 */
+    uint32_t *chain; /* by position: the one before with the same hash + 1 */
+    size_t known;    /* positions below this are in the chains */
 };
 
 struct repeat {
@@ -70,7 +70,8 @@ static struct repeat longest_at(const struct finder *f, size_t at) {
     return best;
 }
 
-/* The next repeat at or after from; bytes 0: none. One that begins a byte later and is longer wins. */
+/* The next repeat at or after from; bytes 0: none. One that begins a byte later and is longer wins.
+ */
 static struct repeat next_repeat(struct finder *f, size_t from) {
     for (size_t at = from; at < f->area.len; at++) {
         learn_up_to(f, at);
@@ -84,7 +85,7 @@ static struct repeat next_repeat(struct finder *f, size_t from) {
 }
 
 struct repeats {
-    struct buf gaps, lengths, backs;      /* int64_t each */
+    struct buf gaps, lengths, backs; /* int64_t each */
     struct buf left;
     size_t count;
 };
@@ -151,8 +152,9 @@ void repeats_write(struct slice area, struct buf *out) {
         out->failed = true;
         return;
     }
-    SCOPED(repeats_free) struct repeats r = {buf_new(BUF_MAX_FILE), buf_new(BUF_MAX_FILE),
-                                             buf_new(BUF_MAX_FILE), buf_new(BUF_MAX_MESSAGE), 0};
+    SCOPED(repeats_free)
+    struct repeats r = {buf_new(BUF_MAX_FILE), buf_new(BUF_MAX_FILE), buf_new(BUF_MAX_FILE),
+                        buf_new(BUF_MAX_MESSAGE), 0};
     find_repeats(&f, &r);
     if (r.count > 0) {
         write_repeats(&r, area.len, out);
@@ -174,7 +176,8 @@ static void copy_repeat(uint8_t *area, size_t at, size_t back, size_t bytes) {
     for (size_t i = 0; i < bytes; i++) area[at + i] = area[at + i - back];
 }
 
-static bool unfold(struct ints columns[3], size_t count, struct reader *left, uint8_t *area, size_t bytes) {
+static bool unfold(struct ints columns[3], size_t count, struct reader *left, uint8_t *area,
+                   size_t bytes) {
     size_t at = 0;
     bool failed = false;
     for (size_t i = 0; i < count; i++) {

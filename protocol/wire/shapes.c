@@ -1,4 +1,5 @@
-/* Shapes: which cells occur with which kind of thing, so that cells of the same meaning share columns. */
+/* Shapes: which cells occur with which kind of thing, so that cells of the same meaning share
+ * columns. */
 #include "protocol/wire/columns.h"
 
 enum { SHAPES_FIRST = 8, KEYS_FIRST = 16, SHAPE_BYTES_MIN = 3, KEY_BYTES_MIN = 3 };
@@ -11,8 +12,8 @@ static int key_compare(const struct cell_key *a, const struct cell_key *b) {
 }
 
 /* A longer array in mem with the same beginning; NULL fails the coder. */
-static void *grown(struct shapes *shapes, struct coder *c, const void *items, size_t count, size_t max,
-                   size_t item_bytes) {
+static void *grown(struct shapes *shapes, struct coder *c, const void *items, size_t count,
+                   size_t max, size_t item_bytes) {
     void *longer = arena_array(shapes->mem, max, item_bytes);
     if (!longer) {
         coder_fail(c, ST_NO_MEMORY);
@@ -30,7 +31,8 @@ static struct shape *find_shape(struct shapes *shapes, uint32_t entity, uint32_t
     return NULL;
 }
 
-static struct shape *add_shape(struct shapes *shapes, struct coder *c, uint32_t entity, uint32_t kind) {
+static struct shape *add_shape(struct shapes *shapes, struct coder *c, uint32_t entity,
+                               uint32_t kind) {
     if (shapes->count == SHAPES_MAX) {
         coder_fail(c, ST_TOO_LARGE);
         return NULL;
@@ -135,7 +137,8 @@ void shapes_code(struct shapes *shapes, struct coder *c) {
 
 /* ------------------------------------------------------------------ the second walk */
 
-struct shape *shapes_pick(struct shapes *shapes, struct columns *set, uint32_t entity, uint32_t kind) {
+struct shape *shapes_pick(struct shapes *shapes, struct columns *set, uint32_t entity,
+                          uint32_t kind) {
     uint64_t index = 0;
     if (!set->coder.reading && !columns_failed(set)) {
         index = (uint64_t)(find_shape(shapes, entity, kind) - shapes->items);
@@ -147,7 +150,8 @@ struct shape *shapes_pick(struct shapes *shapes, struct columns *set, uint32_t e
     return NULL;
 }
 
-static void set_bits(struct shape *shape, const struct cell_key *keys, size_t key_count, size_t words) {
+static void set_bits(struct shape *shape, const struct cell_key *keys, size_t key_count,
+                     size_t words) {
     memset(shape->mask, 0, words * sizeof *shape->mask);
     size_t at = 0;
     for (size_t i = 0; i < key_count; i++) {
@@ -167,8 +171,8 @@ static bool tags_are_distinct(struct shape *shape) {
     return true;
 }
 
-void shape_mask(struct shape *shape, struct columns *set, const struct cell_key *keys, size_t key_count,
-                size_t *out_count) {
+void shape_mask(struct shape *shape, struct columns *set, const struct cell_key *keys,
+                size_t key_count, size_t *out_count) {
     *out_count = 0;
     size_t words = (shape->cell_count + MASK_BITS - 1) / MASK_BITS;
     if (words == 0 || columns_failed(set)) return;

@@ -1,5 +1,5 @@
-/* Any bytes go to every reader; what one accepts is written and read again, and written once more: the
- * two writings must be the same.
+/* Any bytes go to every reader; what one accepts is written and read again, and written once more:
+ * the two writings must be the same.
  */
 #include <assert.h>
 
@@ -9,18 +9,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { ARENA_BYTES = 192 * 1024 * 1024, LEVEL = 1, DEVICE = 17 };
 
-#define AGAIN(name)                                                                                  \
-    static void again_##name(struct slice bytes) {                                                   \
-        SCOPED(arena_clear) struct arena mem = arena_new(ARENA_BYTES);                               \
-        SCOPED(buf_free) struct buf first = buf_new(BUF_MAX_MESSAGE);                                \
-        SCOPED(buf_free) struct buf second = buf_new(BUF_MAX_MESSAGE);                               \
-        struct name m, back;                                                                         \
-        if (wire_read_##name(bytes, &mem, &m, NULL) != ST_OK) return;                                \
-        if (wire_write_##name(&m, &first, NULL) != ST_OK) return;                                    \
-        enum status status = wire_read_##name(buf_slice(&first), &mem, &back, NULL);                 \
-        assert(status == ST_OK);                                                                     \
-        status = wire_write_##name(&back, &second, NULL);                                            \
-        assert(status == ST_OK && slice_equal(buf_slice(&first), buf_slice(&second)));               \
+#define AGAIN(name)                                                                                \
+    static void again_##name(struct slice bytes) {                                                 \
+        SCOPED(arena_clear) struct arena mem = arena_new(ARENA_BYTES);                             \
+        SCOPED(buf_free) struct buf first = buf_new(BUF_MAX_MESSAGE);                              \
+        SCOPED(buf_free) struct buf second = buf_new(BUF_MAX_MESSAGE);                             \
+        struct name m, back;                                                                       \
+        if (wire_read_##name(bytes, &mem, &m, NULL) != ST_OK) return;                              \
+        if (wire_write_##name(&m, &first, NULL) != ST_OK) return;                                  \
+        enum status status = wire_read_##name(buf_slice(&first), &mem, &back, NULL);               \
+        assert(status == ST_OK);                                                                   \
+        status = wire_write_##name(&back, &second, NULL);                                          \
+        assert(status == ST_OK && slice_equal(buf_slice(&first), buf_slice(&second)));             \
     }
 
 AGAIN(hello_request)
@@ -39,7 +39,8 @@ static enum status write_reply(const struct round_reply *m, struct buf *out, str
     return wire_write_round_reply(m, DEVICE, &key, LEVEL, out, err);
 }
 #define wire_write_round_reply(m, out, err) write_reply(m, out, err)
-#define wire_read_round_reply(bytes, mem, out, err) wire_read_round_reply(bytes, DEVICE, mem, out, err)
+#define wire_read_round_reply(bytes, mem, out, err)                                                \
+    wire_read_round_reply(bytes, DEVICE, mem, out, err)
 AGAIN(round_reply)
 
 static void canonical(struct slice bytes) {

@@ -20,15 +20,17 @@ static struct sign_key a_key(void) {
 TEST(a_batch_has_the_bytes_of_the_protocol) {
     struct value score = value_int(-3);
     struct edit edit = {4, EDIT_SET, {300, 0}, {300, 0}, &score, 1};
-    struct change change = {.kind = CHANGE_EDIT, .entity_tag = 6, .row = 9, .edits = &edit, .edit_count = 1};
-    struct batch batch = {.number = 1, .cursor = 5, .stamp = {7, 2, 3, -1}, .changes = &change,
-                          .change_count = 1};
+    struct change change = {
+        .kind = CHANGE_EDIT, .entity_tag = 6, .row = 9, .edits = &edit, .edit_count = 1};
+    struct batch batch = {
+        .number = 1, .cursor = 5, .stamp = {7, 2, 3, -1}, .changes = &change, .change_count = 1};
     SCOPED(buf_free) struct buf buf = buf_new(BUF_MAX_BATCH);
     batch_write(&batch, &buf);
     /* number flags cursor; wall boot-number boot steps import; changes; kind entity row edits;
      * tag kind+base seq own values; int -3 */
-    CHECK_SLICE(buf_slice(&buf), "\x01\x00\x05\x0E\x02\x06\x01\x00\x01\x01\x06\x09\x01\x04\x04\xAC\x02\x00"
-                                 "\x01\x01\x05");
+    CHECK_SLICE(buf_slice(&buf),
+                "\x01\x00\x05\x0E\x02\x06\x01\x00\x01\x01\x06\x09\x01\x04\x04\xAC\x02\x00"
+                "\x01\x01\x05");
 }
 
 TEST(batches_come_back_and_have_one_spelling) {
@@ -59,28 +61,34 @@ TEST(other_spellings_of_a_batch_are_refused) {
         {"a long varint", SLICE("\x81\x00\x00\x05\x0E\x02\x06\x01\x00\x00")},
         {"a byte too many", SLICE("\x01\x00\x05\x0E\x02\x06\x01\x00\x00\x00")},
         {"more changes than bytes", SLICE("\x01\x00\x05\x0E\x02\x06\x01\x00\x7F\x01\x06\x09\x00")},
-        {"a kind of change that is none", SLICE("\x01\x00\x05\x0E\x02\x06\x01\x00\x01\x03\x06\x09\x00")},
+        {"a kind of change that is none",
+         SLICE("\x01\x00\x05\x0E\x02\x06\x01\x00\x01\x03\x06\x09\x00")},
         {"a row that is none", SLICE("\x01\x00\x05\x0E\x02\x06\x01\x00\x01\x01\x06\x00\x00")},
         {"a kind of edit that is none",
          SLICE("\x01\x00\x05\x0E\x02\x06\x01\x00\x01\x01\x06\x09\x01\x04\x03\x01\x00")},
-        {"an edit without values", SLICE("\x01\x00\x05\x0E\x02\x06\x01\x00\x01\x01\x06\x09\x01\x04\x00\x00\x00")},
-        {"a text that is empty", SLICE("\x01\x00\x05\x0E\x02\x06\x01\x00\x01\x01\x06\x09\x01\x04\x00\x01\x02\x00")},
-        {"a count that is no number", SLICE("\x01\x00\x05\x0E\x02\x06\x01\x00\x01\x01\x06\x09\x01\x04\x01\x01\x00")},
+        {"an edit without values",
+         SLICE("\x01\x00\x05\x0E\x02\x06\x01\x00\x01\x01\x06\x09\x01\x04\x00\x00\x00")},
+        {"a text that is empty",
+         SLICE("\x01\x00\x05\x0E\x02\x06\x01\x00\x01\x01\x06\x09\x01\x04\x00\x01\x02\x00")},
+        {"a count that is no number",
+         SLICE("\x01\x00\x05\x0E\x02\x06\x01\x00\x01\x01\x06\x09\x01\x04\x01\x01\x00")},
         {"elements that are numbers",
          SLICE("\x01\x00\x05\x0E\x02\x06\x01\x00\x01\x01\x06\x09\x01\x04\x02\x02\x01\x02\x00")},
         {"removes that are numbers",
          SLICE("\x01\x00\x05\x0E\x02\x06\x01\x00\x01\x01\x06\x09\x01\x04\x02\x02\x00\x01\x02")},
-        {"a cell twice",
-         SLICE("\x01\x00\x05\x0E\x02\x06\x01\x00\x01\x01\x06\x09\x02\x04\x00\x01\x00\x04\x00\x01\x00")},
+        {"a cell twice", SLICE("\x01\x00\x05\x0E\x02\x06\x01\x00\x01\x01\x06\x09\x02\x04\x00\x01"
+                               "\x00\x04\x00\x01\x00")},
         {"a base that needs no telling",
          SLICE("\x01\x00\x05\x0E\x02\x06\x01\x00\x01\x01\x06\x09\x01\x04\x04\x00\x00\x01\x00")},
-        {"a unit that is announced and empty", SLICE("\x01\x00\x05\x0E\x02\x06\x01\x00\x01\x06\x06\x09\x00\x00")},
+        {"a unit that is announced and empty",
+         SLICE("\x01\x00\x05\x0E\x02\x06\x01\x00\x01\x06\x06\x09\x00\x00")},
     };
-    for EACH(row, ROWS) {
-        SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
-        struct batch batch;
-        CHECK_ROW_INT(row, batch_read(row->bytes, &mem, &batch, &err), ST_MALFORMED);
-    }
+    for
+        EACH (row, ROWS) {
+            SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+            struct batch batch;
+            CHECK_ROW_INT(row, batch_read(row->bytes, &mem, &batch, &err), ST_MALFORMED);
+        }
 }
 
 TEST(a_batch_cut_anywhere_is_refused) {
@@ -101,7 +109,8 @@ TEST(lists_of_values_come_back) {
     struct value values[] = {value_null(), value_int(5), value_text(SLICE("ab"))}, *back;
     size_t count;
     values_write(values, 3, &buf);
-    CHECK_SLICE(buf_slice(&buf), "\x03\x00\x01\x0A\x02\x02" "ab");
+    CHECK_SLICE(buf_slice(&buf), "\x03\x00\x01\x0A\x02\x02"
+                                 "ab");
     CHECK_OK(values_read(buf_slice(&buf), &mem, &back, &count, &err));
     CHECK_INT(count, 3);
     for (size_t i = 0; i < 3; i++) CHECK(value_equal(values[i], back[i]));
@@ -138,7 +147,8 @@ TEST(replies_come_back) {
         CHECK_OK(wire_write_round_reply(&m, 17, &key, 6, &buf, &err));
         CHECK_OK(wire_read_round_reply(buf_slice(&buf), 17, &mem, &back, &err));
         CHECK(replies_equal(&m, &back));
-        CHECK_OK(wire_read_round_reply(stored_form(buf_slice(&buf), &mem), 17, &mem, &stored, &err));
+        CHECK_OK(
+            wire_read_round_reply(stored_form(buf_slice(&buf), &mem), 17, &mem, &stored, &err));
         CHECK(replies_equal(&m, &stored));
         if (m.receipt_count == 0) continue;
         CHECK(sign_check(public_key, back.receipts_bytes, back.receipts_signature));
@@ -199,10 +209,14 @@ TEST(normal_receipts_cost_next_to_nothing) {
     for (size_t i = 0; i < LINES; i++) {
         int64_t seq = 5001 + (int64_t)i;
         for (uint32_t j = 0; j < 3; j++) {
-            edits[i][j] = (struct receipt_edit){.cell_tag = j + 1, .outcome = OUTCOME_APPLIED, .seq = seq};
+            edits[i][j] =
+                (struct receipt_edit){.cell_tag = j + 1, .outcome = OUTCOME_APPLIED, .seq = seq};
         }
-        lines[i] = (struct receipt_line){.outcome = OUTCOME_APPLIED, .row = id_make(17, (uint32_t)i + 1),
-                                         .seq = seq, .edits = edits[i], .edit_count = 3};
+        lines[i] = (struct receipt_line){.outcome = OUTCOME_APPLIED,
+                                         .row = id_make(17, (uint32_t)i + 1),
+                                         .seq = seq,
+                                         .edits = edits[i],
+                                         .edit_count = 3};
     }
     SCOPED(buf_free) struct buf buf = buf_new(BUF_MAX_MESSAGE);
     CHECK_OK(receipts_write(&receipt, 1, &buf, &err));
@@ -219,37 +233,46 @@ static enum status read_any(struct slice message, struct arena *mem) {
 }
 
 TEST(a_message_cut_anywhere_is_refused) {
-    SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT), work = arena_new(ARENA_CAP_DEFAULT);
+    SCOPED(arena_clear)
+    struct arena mem = arena_new(ARENA_CAP_DEFAULT),
+                 work = arena_new(ARENA_CAP_DEFAULT);
     struct sample samples[SAMPLE_COUNT];
     make_samples(&mem, samples);
-    for EACH(sample, samples) {
-        for (size_t len = 0; len < sample->message.len; len++) {
-            CHECK_ROW(sample, read_any(slice_of(sample->message.data, len), &work) != ST_OK);
+    for
+        EACH (sample, samples) {
+            for (size_t len = 0; len < sample->message.len; len++) {
+                CHECK_ROW(sample, read_any(slice_of(sample->message.data, len), &work) != ST_OK);
+            }
+            /* A stored payload that ends behind a section is a message: of fewer parts. */
+            struct slice stored = stored_form(sample->message, &mem);
+            for (size_t len = 0; len < stored.len; len++)
+                (void)read_any(slice_of(stored.data, len), &work);
+            CHECK_ROW_INT(sample, read_any(stored, &work), ST_OK);
         }
-        /* A stored payload that ends behind a section is a message: of fewer parts. */
-        struct slice stored = stored_form(sample->message, &mem);
-        for (size_t len = 0; len < stored.len; len++) (void)read_any(slice_of(stored.data, len), &work);
-        CHECK_ROW_INT(sample, read_any(stored, &work), ST_OK);
-    }
 }
 
 TEST(a_message_with_any_bit_flipped_is_survived) {
-    SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT), work = arena_new(ARENA_CAP_DEFAULT);
+    SCOPED(arena_clear)
+    struct arena mem = arena_new(ARENA_CAP_DEFAULT),
+                 work = arena_new(ARENA_CAP_DEFAULT);
     struct sample samples[SAMPLE_COUNT];
     make_samples(&mem, samples);
-    for EACH(sample, samples) {
-        struct slice stored = stored_form(sample->message, &mem);
-        uint8_t *bytes = (uint8_t *)(uintptr_t)stored.data;
-        for (size_t bit = 0; bit < stored.len * 8; bit++) {
-            bytes[bit / 8] ^= (uint8_t)(1u << (bit % 8));
-            (void)read_any(stored, &work);
-            bytes[bit / 8] ^= (uint8_t)(1u << (bit % 8));
+    for
+        EACH (sample, samples) {
+            struct slice stored = stored_form(sample->message, &mem);
+            uint8_t *bytes = (uint8_t *)(uintptr_t)stored.data;
+            for (size_t bit = 0; bit < stored.len * 8; bit++) {
+                bytes[bit / 8] ^= (uint8_t)(1u << (bit % 8));
+                (void)read_any(stored, &work);
+                bytes[bit / 8] ^= (uint8_t)(1u << (bit % 8));
+            }
         }
-    }
 }
 
 TEST(random_bytes_in_a_message_are_survived) {
-    SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT), work = arena_new(ARENA_CAP_DEFAULT);
+    SCOPED(arena_clear)
+    struct arena mem = arena_new(ARENA_CAP_DEFAULT),
+                 work = arena_new(ARENA_CAP_DEFAULT);
     struct maker maker = {&mem, 99};
     struct sign_key key = a_key();
     for (size_t i = 0; i < 40; i++) {
@@ -286,12 +309,23 @@ TEST(headers_of_other_kinds_are_told_apart) {
         {"a head that is too long", SLICE("\xB7\x01\x07\x00\x01\x03\x01\x05\x00"), ST_MALFORMED},
         {"an unknown section before and behind",
          SLICE("\xB7\x01\x07\x00\xC8\x01\x01\x00\x01\x02\x01\x05\x7F\x00"), ST_OK},
-        {"another dictionary", SLICE("\xB7\x01\x07\x01" "abcd" "\x04" "xxxx"), ST_VERSION},
-        {"a dictionary cut short", SLICE("\xB7\x01\x07\x01" "ab"), ST_MALFORMED},
-        {"a round without signature", SLICE("\xB7\x01\x05\x00\x01\x0C\x1F\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x03\x00"), ST_MALFORMED},
+        {"another dictionary",
+         SLICE("\xB7\x01\x07\x01"
+               "abcd"
+               "\x04"
+               "xxxx"),
+         ST_VERSION},
+        {"a dictionary cut short",
+         SLICE("\xB7\x01\x07\x01"
+               "ab"),
+         ST_MALFORMED},
+        {"a round without signature",
+         SLICE("\xB7\x01\x05\x00\x01\x0C\x1F\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x03\x00"),
+         ST_MALFORMED},
     };
     SCOPED(arena_clear) struct arena work = arena_new(ARENA_CAP_DEFAULT);
-    for EACH(row, ROWS) CHECK_ROW_INT(row, read_any(row->message, &work), row->expected);
+    for
+        EACH (row, ROWS) CHECK_ROW_INT(row, read_any(row->message, &work), row->expected);
 }
 
 TEST(a_message_of_another_kind_is_refused) {
@@ -329,11 +363,12 @@ TEST(inflating_stops_at_the_cap) {
         {"more than deflate can hold", 30 * 1024 * 1024, 1024, ST_MALFORMED},
     };
     SCOPED(arena_clear) struct arena work = arena_new(ARENA_CAP_DEFAULT);
-    for EACH(row, ROWS) {
-        SCOPED(buf_free) struct buf buf = buf_new(BUF_MAX_MESSAGE);
-        write_bomb(row->announced, row->real, &buf);
-        CHECK_ROW_INT(row, read_any(buf_slice(&buf), &work), row->expected);
-    }
+    for
+        EACH (row, ROWS) {
+            SCOPED(buf_free) struct buf buf = buf_new(BUF_MAX_MESSAGE);
+            write_bomb(row->announced, row->real, &buf);
+            CHECK_ROW_INT(row, read_any(buf_slice(&buf), &work), row->expected);
+        }
 }
 
 TEST(messages_above_the_limits_are_refused) {
@@ -356,8 +391,8 @@ TEST(cells_out_of_order_are_not_written) {
 
 /* ------------------------------------------------------------------ memory that runs out */
 
-static enum status write_and_read(const struct round_request *request, const struct round_reply *reply,
-                                  struct buf *buf) {
+static enum status write_and_read(const struct round_request *request,
+                                  const struct round_reply *reply, struct buf *buf) {
     SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
     struct sign_key key = a_key();
     struct round_request request_back;
@@ -408,7 +443,7 @@ TEST(sections_without_content_are_refused) {
     static const uint8_t NO_SIGNATURE[3] = {2, 1, 0};
     const struct {
         const char *name;
-        struct slice sections;                             /* behind the head of an idle reply */
+        struct slice sections; /* behind the head of an idle reply */
         enum status expected;
     } ROWS[] = {
         {"nothing more", {NULL, 0}, ST_OK},
@@ -424,15 +459,18 @@ TEST(sections_without_content_are_refused) {
         {"held that ends early", SLICE("\x08\x02\x01\x01"), ST_MALFORMED},
         {"ledger that ends early", SLICE("\x07\x02\x01\x01"), ST_MALFORMED},
     };
-    SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT), work = arena_new(ARENA_CAP_DEFAULT);
+    SCOPED(arena_clear)
+    struct arena mem = arena_new(ARENA_CAP_DEFAULT),
+                 work = arena_new(ARENA_CAP_DEFAULT);
     struct sample samples[SAMPLE_COUNT];
     make_samples(&mem, samples);
-    for EACH(row, ROWS) {
-        SCOPED(buf_free) struct buf buf = buf_new(BUF_MAX_LINE);
-        buf_put_slice(&buf, samples[7].message);
-        buf_put_slice(&buf, row->sections);
-        CHECK_ROW_INT(row, read_any(buf_slice(&buf), &work), row->expected);
-    }
+    for
+        EACH (row, ROWS) {
+            SCOPED(buf_free) struct buf buf = buf_new(BUF_MAX_LINE);
+            buf_put_slice(&buf, samples[7].message);
+            buf_put_slice(&buf, row->sections);
+            CHECK_ROW_INT(row, read_any(buf_slice(&buf), &work), row->expected);
+        }
 }
 
 TEST(news_that_are_announced_may_be_none) {
@@ -468,7 +506,9 @@ TEST(the_view_takes_any_message_with_and_without_names) {
         struct maker maker = {&mem, seed * 5};
         struct round_reply reply = maker_reply(&maker, 12);
         struct round_request request = maker_request(&maker, 12);
-        SCOPED(buf_free) struct buf message = buf_new(BUF_MAX_MESSAGE), view = buf_new(BUF_MAX_MESSAGE);
+        SCOPED(buf_free)
+        struct buf message = buf_new(BUF_MAX_MESSAGE),
+                   view = buf_new(BUF_MAX_MESSAGE);
         CHECK_OK(catalogue_release(&mem, &cat, &err));
         CHECK_OK(wire_write_round_reply(&reply, 17, &key, 6, &message, &err));
         CHECK_OK(wire_write_json(buf_slice(&message), seed % 2 ? &cat : NULL, &view, &err));

@@ -1,5 +1,6 @@
-/* Each kind of message in hex with its meaning: tests/golden/messages.txt. UPDATE=1 in the environment
- * writes it anew, and with it the corpus of the fuzz target; the change is then reviewed like code.
+/* Each kind of message in hex with its meaning: tests/golden/messages.txt. UPDATE=1 in the
+ * environment writes it anew, and with it the corpus of the fuzz target; the change is then
+ * reviewed like code.
  */
 #include "tests/unit/check.h"
 #include "tests/unit/wire_make.h"
@@ -23,7 +24,8 @@ static void write_all(const struct sample *samples, struct buf *out) {
     CHECK_OK(catalogue_release(&mem, &cat, &err));
     for (size_t i = 0; i < SAMPLE_COUNT; i++) {
         struct slice stored = stored_form(samples[i].message, &mem);
-        buf_printf(out, "%s: %zu bytes, payload stored:\n", samples[i].name, samples[i].message.len);
+        buf_printf(out, "%s: %zu bytes, payload stored:\n", samples[i].name,
+                   samples[i].message.len);
         write_hex(stored, out);
         buf_put_text(out, "  ");
         CHECK_OK(wire_write_json(samples[i].message, &cat, out, &err));

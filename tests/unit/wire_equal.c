@@ -24,8 +24,8 @@ static bool positions_equal(const struct position *a, const struct position *b) 
 }
 
 static bool stamps_equal(const struct stamp *a, const struct stamp *b) {
-    return a->wall_ms == b->wall_ms && a->boot_number == b->boot_number && a->boot_ms == b->boot_ms &&
-           a->steps_ms == b->steps_ms;
+    return a->wall_ms == b->wall_ms && a->boot_number == b->boot_number &&
+           a->boot_ms == b->boot_ms && a->steps_ms == b->steps_ms;
 }
 
 bool requests_equal(const struct round_request *a, const struct round_request *b) {
@@ -36,7 +36,8 @@ bool requests_equal(const struct round_request *a, const struct round_request *b
            stamps_equal(&a->envelope.now, &b->envelope.now) &&
            a->envelope.expected_offset_ms == b->envelope.expected_offset_ms &&
            a->envelope.suspect_boot == b->envelope.suspect_boot && a->page_bytes == b->page_bytes &&
-           a->batch_count == b->batch_count && batches_equal(a->batches, b->batches, a->batch_count) &&
+           a->batch_count == b->batch_count &&
+           batches_equal(a->batches, b->batches, a->batch_count) &&
            memcmp(a->signature, b->signature, SIGN_BYTES) == 0;
 }
 
@@ -62,7 +63,8 @@ static bool lines_equal(const struct receipt_line *a, const struct receipt_line 
 static bool receipts_equal(const struct receipt *a, const struct receipt *b) {
     bool equal = a->batch == b->batch && a->at == b->at && a->time_ms == b->time_ms &&
                  a->line_count == b->line_count;
-    for (size_t i = 0; equal && i < a->line_count; i++) equal = lines_equal(&a->lines[i], &b->lines[i]);
+    for (size_t i = 0; equal && i < a->line_count; i++)
+        equal = lines_equal(&a->lines[i], &b->lines[i]);
     return equal;
 }
 
@@ -96,8 +98,8 @@ static bool news_equal(const struct round_reply *a, const struct round_reply *b)
                 slice_equal(a->people[i].name, b->people[i].name);
     }
     for (size_t i = 0; equal && i < a->alias_count; i++) {
-        equal = a->aliases[i].seq == b->aliases[i].seq && a->aliases[i].from == b->aliases[i].from &&
-                a->aliases[i].to == b->aliases[i].to;
+        equal = a->aliases[i].seq == b->aliases[i].seq &&
+                a->aliases[i].from == b->aliases[i].from && a->aliases[i].to == b->aliases[i].to;
     }
     for (size_t i = 0; equal && i < a->held_count; i++) {
         const struct held_news *x = &a->held[i], *y = &b->held[i];

@@ -6,7 +6,7 @@
 enum { TEXT_COUNT = 5, CELLS_MAX = 6, EDITS_MAX = 5 };
 
 uint64_t maker_number(struct maker *m, uint64_t below) {
-    m->state ^= m->state << 13;                            /* xorshift64 */
+    m->state ^= m->state << 13; /* xorshift64 */
     m->state ^= m->state >> 7;
     m->state ^= m->state << 17;
     return m->state % below;
@@ -34,9 +34,10 @@ static int64_t any_number(struct maker *m) {
 }
 
 static struct slice any_text(struct maker *m) {
-    static const char *const TEXTS[TEXT_COUNT] = {
-        "visit", "客户反映上一批产品的交货时间延迟", "a\nb\nc", "0123456789",
-        "Met with the store manager. Stock is low, will place an order before the end of the month."};
+    static const char *const TEXTS[TEXT_COUNT] = {"visit", "客户反映上一批产品的交货时间延迟",
+                                                  "a\nb\nc", "0123456789",
+                                                  "Met with the store manager. Stock is low, will "
+                                                  "place an order before the end of the month."};
     if (maker_chance(m, 2)) return slice_from(TEXTS[maker_number(m, TEXT_COUNT)]);
     size_t len = 1 + (size_t)maker_number(m, 40);
     uint8_t *bytes = maker_room(m, len, 1);
@@ -68,9 +69,12 @@ static struct base any_base(struct maker *m) {
 }
 
 static struct edit any_edit(struct maker *m, uint32_t tag) {
-    struct edit e = {.cell_tag = tag, .kind = (enum edit_kind)maker_number(m, 3), .base = any_base(m)};
+    struct edit e = {
+        .cell_tag = tag, .kind = (enum edit_kind)maker_number(m, 3), .base = any_base(m)};
     e.today = maker_chance(m, 4) ? any_base(m) : e.base;
-    e.value_count = e.kind == EDIT_SET ? 1 + (size_t)maker_number(m, 3) : e.kind == EDIT_COUNT ? 1 : 2;
+    e.value_count = e.kind == EDIT_SET     ? 1 + (size_t)maker_number(m, 3)
+                    : e.kind == EDIT_COUNT ? 1
+                                           : 2;
     e.values = any_values(m, e.value_count);
     if (e.kind == EDIT_COUNT) e.values[0] = value_int(any_number(m));
     for (size_t i = 0; e.kind == EDIT_ELEMENTS && i < 2; i++) {
@@ -97,8 +101,9 @@ static void any_retries(struct maker *m, struct change *c) {
     c->retry_count = 1 + (size_t)maker_number(m, 2);
     c->retry_of = maker_room(m, c->retry_count, sizeof *c->retry_of);
     for (size_t i = 0; i < c->retry_count; i++) {
-        c->retry_of[i] = (struct refusal_id){(uint32_t)maker_number(m, 100), (uint32_t)maker_number(m, 9),
-                                             (uint32_t)maker_number(m, 9)};
+        c->retry_of[i] =
+            (struct refusal_id){(uint32_t)maker_number(m, 100), (uint32_t)maker_number(m, 9),
+                                (uint32_t)maker_number(m, 9)};
     }
 }
 
@@ -118,7 +123,8 @@ static struct change any_change(struct maker *m) {
 }
 
 static struct stamp any_stamp(struct maker *m) {
-    return (struct stamp){any_number(m), (uint32_t)maker_number(m, 20), any_number(m), any_number(m)};
+    return (struct stamp){any_number(m), (uint32_t)maker_number(m, 20), any_number(m),
+                          any_number(m)};
 }
 
 struct batch *maker_batches(struct maker *m, size_t count) {
@@ -158,7 +164,8 @@ struct round_request maker_request(struct maker *m, size_t batch_count) {
         any_bytes(m, r.last_chain.bytes, CHAIN_BYTES);
     }
     r.envelope = (struct envelope){any_stamp(m), any_number(m), (uint32_t)maker_number(m, 9)};
-    r.page_bytes = maker_chance(m, 2) ? (uint32_t)WIRE_PAGE_BYTES : (uint32_t)maker_number(m, 1 << 20);
+    r.page_bytes =
+        maker_chance(m, 2) ? (uint32_t)WIRE_PAGE_BYTES : (uint32_t)maker_number(m, 1 << 20);
     r.batches = maker_batches(m, batch_count);
     if (batch_count > 0) any_bytes(m, r.signature, SIGN_BYTES);
     return r;
@@ -178,11 +185,12 @@ static struct receipt_line any_line(struct maker *m, int64_t *seq) {
     for (size_t count = (size_t)maker_number(m, EDITS_MAX); l.edit_count < count;) {
         struct receipt_edit *e = &l.edits[l.edit_count++];
         tag += 1 + (uint32_t)maker_number(m, 12);
-        *e = (struct receipt_edit){.cell_tag = tag,
-                                   .outcome = (enum outcome)maker_number(m, OUTCOME_COUNT),
-                                   .reason = (enum reason)maker_number(m, REASON_COUNT),
-                                   .seq = maker_chance(m, 3) ? (int64_t)maker_number(m, 100) : l.seq,
-                                   .has_values = maker_chance(m, 3)};
+        *e =
+            (struct receipt_edit){.cell_tag = tag,
+                                  .outcome = (enum outcome)maker_number(m, OUTCOME_COUNT),
+                                  .reason = (enum reason)maker_number(m, REASON_COUNT),
+                                  .seq = maker_chance(m, 3) ? (int64_t)maker_number(m, 100) : l.seq,
+                                  .has_values = maker_chance(m, 3)};
         if (e->has_values) e->value_count = (size_t)maker_number(m, 3);
         e->values = any_values(m, e->value_count);
     }
@@ -200,7 +208,8 @@ static void any_receipts(struct maker *m, struct round_reply *r, size_t size) {
     r->receipts = maker_room(m, r->receipt_count, sizeof *r->receipts);
     for (size_t i = 0; i < r->receipt_count; i++) {
         struct receipt *receipt = &r->receipts[i];
-        *receipt = (struct receipt){.batch = 41 + (uint32_t)i, .time_ms = any_number(m),
+        *receipt = (struct receipt){.batch = 41 + (uint32_t)i,
+                                    .time_ms = any_number(m),
                                     .line_count = (size_t)maker_number(m, 5)};
         receipt->lines = maker_room(m, receipt->line_count, sizeof *receipt->lines);
         for (size_t j = 0; j < receipt->line_count; j++) receipt->lines[j] = any_line(m, &seq);
@@ -222,7 +231,8 @@ static void any_records(struct maker *m, struct round_reply *r, size_t size) {
         for (size_t count = (size_t)maker_number(m, CELLS_MAX); record->cell_count < count;) {
             tag += 1 + (uint32_t)maker_number(m, 12);
             size_t values = (size_t)maker_number(m, 3);
-            record->cells[record->cell_count++] = (struct record_cell){tag, any_values(m, values), values};
+            record->cells[record->cell_count++] =
+                (struct record_cell){tag, any_values(m, values), values};
         }
     }
 }
@@ -232,14 +242,21 @@ static void any_ledger(struct maker *m, struct round_reply *r, size_t size) {
     r->ledger = maker_room(m, r->ledger_count, sizeof *r->ledger);
     for (size_t i = 0; i < r->ledger_count; i++) {
         size_t values = (size_t)maker_number(m, 3);
-        r->ledger[i] = (struct ledger_entry){
-            .seq = 7000 + (int64_t)i, .entity_tag = 1 + (uint32_t)maker_number(m, 3), .row = any_row(m),
-            .cell_tag = (uint32_t)maker_number(m, 9), .rule = (enum rule)maker_number(m, RULE_COUNT),
-            .base_seq = (int64_t)maker_number(m, 999), .loser_device = (uint32_t)maker_number(m, 9),
-            .winner_device = (uint32_t)maker_number(m, 9), .loser_batch = (uint32_t)maker_number(m, 99),
-            .loser_time_ms = any_number(m), .winner_time_ms = any_number(m),
-            .winner_is_new = maker_chance(m, 2), .loser = any_values(m, values),
-            .winner = any_values(m, values), .value_count = values};
+        r->ledger[i] = (struct ledger_entry){.seq = 7000 + (int64_t)i,
+                                             .entity_tag = 1 + (uint32_t)maker_number(m, 3),
+                                             .row = any_row(m),
+                                             .cell_tag = (uint32_t)maker_number(m, 9),
+                                             .rule = (enum rule)maker_number(m, RULE_COUNT),
+                                             .base_seq = (int64_t)maker_number(m, 999),
+                                             .loser_device = (uint32_t)maker_number(m, 9),
+                                             .winner_device = (uint32_t)maker_number(m, 9),
+                                             .loser_batch = (uint32_t)maker_number(m, 99),
+                                             .loser_time_ms = any_number(m),
+                                             .winner_time_ms = any_number(m),
+                                             .winner_is_new = maker_chance(m, 2),
+                                             .loser = any_values(m, values),
+                                             .winner = any_values(m, values),
+                                             .value_count = values};
     }
 }
 
@@ -249,7 +266,8 @@ static void any_news(struct maker *m, struct round_reply *r, size_t size) {
     r->people_count = r->has_news ? (size_t)maker_number(m, size + 1) : 0;
     r->people = maker_room(m, r->people_count, sizeof *r->people);
     for (size_t i = 0; i < r->people_count; i++) {
-        r->people[i] = (struct person){(uint32_t)i, maker_chance(m, 3) ? 0 : any_row(m), any_text(m)};
+        r->people[i] =
+            (struct person){(uint32_t)i, maker_chance(m, 3) ? 0 : any_row(m), any_text(m)};
     }
     r->alias_count = (size_t)maker_number(m, size + 1);
     r->aliases = maker_room(m, r->alias_count, sizeof *r->aliases);
@@ -259,13 +277,15 @@ static void any_news(struct maker *m, struct round_reply *r, size_t size) {
     r->held_count = (size_t)maker_number(m, size + 1);
     r->held = maker_room(m, r->held_count, sizeof *r->held);
     for (size_t i = 0; i < r->held_count; i++) {
-        r->held[i] = (struct held_news){9000 + (int64_t)i, {(uint32_t)i, 2, (uint32_t)maker_number(m, 3)},
+        r->held[i] = (struct held_news){9000 + (int64_t)i,
+                                        {(uint32_t)i, 2, (uint32_t)maker_number(m, 3)},
                                         (enum held_state)maker_number(m, HELD_DECLINED + 1)};
     }
 }
 
 struct round_reply maker_reply(struct maker *m, size_t size) {
-    struct round_reply r = {.kind = REPLY_ROUND, .epoch = 1 + (int64_t)maker_number(m, 9),
+    struct round_reply r = {.kind = REPLY_ROUND,
+                            .epoch = 1 + (int64_t)maker_number(m, 9),
                             .time_ms = 1700000000000 + (int64_t)maker_number(m, 1000000)};
     r.head = any_position(m);
     r.cursor = maker_chance(m, 2) ? r.head : any_position(m);
@@ -284,7 +304,8 @@ struct slice stored_form(struct slice message, struct arena *mem) {
     enum { HEADER = 4, NAME = 4, CODING_AT = 3 };
     struct err err;
     if (message.data[CODING_AT] == 0) return message;
-    struct reader r = reader_of(slice_of(message.data + HEADER + NAME, message.len - HEADER - NAME));
+    struct reader r =
+        reader_of(slice_of(message.data + HEADER + NAME, message.len - HEADER - NAME));
     size_t bytes = (size_t)reader_varint(&r);
     struct slice payload;
     CHECK_OK(deflate_read(reader_take(&r, reader_left(&r)), mem, bytes, &payload, &err));

@@ -1,4 +1,5 @@
-/* Messages made for the tests of the wire: random ones from a seed, samples by hand, and equality. */
+/* Messages made for the tests of the wire: random ones from a seed, samples by hand, and equality.
+ */
 #ifndef ROADBOOK_WIRE_MAKE_H
 #define ROADBOOK_WIRE_MAKE_H
 

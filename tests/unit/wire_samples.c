@@ -1,12 +1,13 @@
-/* Samples of each message, made by hand: the golden file and the corpus of the fuzz target are from them. */
+/* Samples of each message, made by hand: the golden file and the corpus of the fuzz target are from
+ * them. */
 #include "tests/unit/check.h"
 #include "tests/unit/wire_make.h"
 
-static const int64_t NOON = 1767268800000;                 /* 2026-01-01T12:00:00Z */
-static const struct chain CHAIN_A = {{0xA0, 0xA1, 0xA2, 0xA3, 0xA4, 0xA5, 0xA6, 0xA7, 0xA8, 0xA9, 0xAA, 0xAB,
-                                      0xAC, 0xAD, 0xAE, 0xAF}};
-static const struct chain CHAIN_B = {{0xB0, 0xB1, 0xB2, 0xB3, 0xB4, 0xB5, 0xB6, 0xB7, 0xB8, 0xB9, 0xBA, 0xBB,
-                                      0xBC, 0xBD, 0xBE, 0xBF}};
+static const int64_t NOON = 1767268800000; /* 2026-01-01T12:00:00Z */
+static const struct chain CHAIN_A = {{0xA0, 0xA1, 0xA2, 0xA3, 0xA4, 0xA5, 0xA6, 0xA7, 0xA8, 0xA9,
+                                      0xAA, 0xAB, 0xAC, 0xAD, 0xAE, 0xAF}};
+static const struct chain CHAIN_B = {{0xB0, 0xB1, 0xB2, 0xB3, 0xB4, 0xB5, 0xB6, 0xB7, 0xB8, 0xB9,
+                                      0xBA, 0xBB, 0xBC, 0xBD, 0xBE, 0xBF}};
 
 static struct slice kept(struct arena *mem, enum status status, struct buf *buf) {
     CHECK_INT(status, ST_OK);
@@ -16,29 +17,42 @@ static struct slice kept(struct arena *mem, enum status status, struct buf *buf)
 }
 
 static struct slice hello_request(struct arena *mem) {
-    struct hello_request m = {.device = 17, .box_public = {1, 2, 3}, .release = SLICE("0.1.0"),
-                              .catalogue = CHAIN_A, .wall_ms = NOON};
+    struct hello_request m = {.device = 17,
+                              .box_public = {1, 2, 3},
+                              .release = SLICE("0.1.0"),
+                              .catalogue = CHAIN_A,
+                              .wall_ms = NOON};
     struct buf buf = buf_new(BUF_MAX_LINE);
     return kept(mem, wire_write_hello_request(&m, &buf, NULL), &buf);
 }
 
 static struct slice hello_reply(struct arena *mem) {
-    struct hello_reply m = {.box_public = {4, 5, 6}, .time_ms = NOON, .key_ms = 86400000,
-                            .nonce = SLICE("n-1"), .release = SLICE("0.1.0"), .minimum_release = SLICE("0.1.0")};
+    struct hello_reply m = {.box_public = {4, 5, 6},
+                            .time_ms = NOON,
+                            .key_ms = 86400000,
+                            .nonce = SLICE("n-1"),
+                            .release = SLICE("0.1.0"),
+                            .minimum_release = SLICE("0.1.0")};
     struct buf buf = buf_new(BUF_MAX_LINE);
     return kept(mem, wire_write_hello_reply(&m, &buf, NULL), &buf);
 }
 
 static struct slice enroll_request(struct arena *mem) {
-    struct enroll_request m = {.code = SLICE("0123456789abcdef"), .device_public = {7, 8, 9},
-                               .device_name = SLICE("李伟的笔记本"), .release = SLICE("0.1.0")};
+    struct enroll_request m = {.code = SLICE("0123456789abcdef"),
+                               .device_public = {7, 8, 9},
+                               .device_name = SLICE("李伟的笔记本"),
+                               .release = SLICE("0.1.0")};
     struct buf buf = buf_new(BUF_MAX_LINE);
     return kept(mem, wire_write_enroll_request(&m, &buf, NULL), &buf);
 }
 
 static struct slice enroll_reply(struct arena *mem) {
-    struct enroll_reply m = {.device = 17, .employee = id_make(0, 12), .user = SLICE("liwei"),
-                             .org_label = SLICE("华东办事处"), .epoch = 1, .time_ms = NOON};
+    struct enroll_reply m = {.device = 17,
+                             .employee = id_make(0, 12),
+                             .user = SLICE("liwei"),
+                             .org_label = SLICE("华东办事处"),
+                             .epoch = 1,
+                             .time_ms = NOON};
     struct buf buf = buf_new(BUF_MAX_LINE);
     return kept(mem, wire_write_enroll_reply(&m, &buf, NULL), &buf);
 }
@@ -50,9 +64,15 @@ static struct slice wait_request(struct arena *mem) {
 }
 
 static struct round_request idle(void) {
-    struct round_request m = {.epoch = 1, .cursor = {100, CHAIN_A}, .top = {100, CHAIN_A}, .since = 100,
-                              .news_version = 3, .last_batch = 7, .last_chain = CHAIN_B,
-                              .envelope = {{NOON, 5, 3600000, 0}, -30, 0}, .page_bytes = WIRE_PAGE_BYTES};
+    struct round_request m = {.epoch = 1,
+                              .cursor = {100, CHAIN_A},
+                              .top = {100, CHAIN_A},
+                              .since = 100,
+                              .news_version = 3,
+                              .last_batch = 7,
+                              .last_chain = CHAIN_B,
+                              .envelope = {{NOON, 5, 3600000, 0}, -30, 0},
+                              .page_bytes = WIRE_PAGE_BYTES};
     return m;
 }
 
@@ -63,7 +83,8 @@ static struct slice request(struct arena *mem, const struct round_request *m) {
 
 /* A visit with its text, a counted and a tagged cell, a delete of a unit, and a retry. */
 static struct slice push(struct arena *mem) {
-    struct value account = value_int(id_make(0, 40)), note = value_text(SLICE("客户满意，没有新的问题。"));
+    struct value account = value_int(id_make(0, 40)),
+                 note = value_text(SLICE("客户满意，没有新的问题。"));
     struct value period[] = {value_int(NOON), value_int(NOON + 1800000)};
     struct value delta = value_int(-3), tags[] = {value_text(SLICE("vip\n华东")), value_null()};
     struct edit visit[] = {{1, EDIT_SET, {0, 0}, {0, 0}, &account, 1},
@@ -72,14 +93,16 @@ static struct slice push(struct arena *mem) {
     struct edit others[] = {{3, EDIT_COUNT, {90, 6}, {90, 6}, &delta, 1},
                             {9, EDIT_ELEMENTS, {80, 0}, {90, 6}, tags, 2}};
     struct unit_cell cell = {4, {70, 0}};
-    struct unit_row unit[] = {{id_make(17, 2), 6, {60, 0}, &cell, 1}, {id_make(17, 3), 7, {61, 2}, NULL, 0}};
+    struct unit_row unit[] = {{id_make(17, 2), 6, {60, 0}, &cell, 1},
+                              {id_make(17, 3), 7, {61, 2}, NULL, 0}};
     struct refusal_id retry = {5, 0, 14};
     struct change changes[] = {{CHANGE_CREATE, 6, id_make(17, 9), visit, 3, NULL, 0, NULL, 0},
                                {CHANGE_EDIT, 3, id_make(0, 40), others, 2, NULL, 0, &retry, 1},
                                {CHANGE_DELETE, 6, id_make(17, 2), NULL, 0, unit, 2, NULL, 0}};
-    struct batch batches[] = {{8, 0, 100, {NOON - 60000, 5, 3540000, 0}, 0, changes, 1},
-                              {9, BATCH_ALL_OR_NOTHING, 100, {NOON - 30000, 5, 3570000, 0}, 77, changes + 1, 2},
-                              {10, 0, 100, {NOON - 1000, 5, 3599000, 0}, 0, NULL, 0}};
+    struct batch batches[] = {
+        {8, 0, 100, {NOON - 60000, 5, 3540000, 0}, 0, changes, 1},
+        {9, BATCH_ALL_OR_NOTHING, 100, {NOON - 30000, 5, 3570000, 0}, 77, changes + 1, 2},
+        {10, 0, 100, {NOON - 1000, 5, 3599000, 0}, 0, NULL, 0}};
     struct round_request m = idle();
     m.batches = batches;
     m.batch_count = ARRAY_COUNT(batches);
@@ -95,8 +118,12 @@ static struct slice reply(struct arena *mem, const struct round_reply *m) {
 }
 
 static struct slice idle_reply(struct arena *mem) {
-    struct round_reply m = {.epoch = 1, .time_ms = NOON, .head = {100, CHAIN_A}, .cursor = {100, CHAIN_A},
-                            .since = 100, .last_batch = 7};
+    struct round_reply m = {.epoch = 1,
+                            .time_ms = NOON,
+                            .head = {100, CHAIN_A},
+                            .cursor = {100, CHAIN_A},
+                            .since = 100,
+                            .last_batch = 7};
     return reply(mem, &m);
 }
 
@@ -106,14 +133,23 @@ static struct slice receipts_reply(struct arena *mem) {
                                    {14, OUTCOME_LOST, REASON_NONE, 99, true, &now, 1}};
     struct receipt_edit refused = {3, OUTCOME_REFUSED, REASON_OFFICE, 90, false, NULL, 0};
     struct unit_state state = {id_make(17, 3), ROW_HERE};
-    struct receipt_line first = {OUTCOME_LOST, REASON_NONE, ROW_HERE, id_make(17, 9), 0, 101, visit, 2, NULL, 0};
+    struct receipt_line first = {OUTCOME_LOST, REASON_NONE, ROW_HERE, id_make(17, 9), 0,
+                                 101,          visit,       2,        NULL,           0};
     struct receipt_line rest[] = {
         {OUTCOME_REFUSED, REASON_OFFICE, ROW_OUT, id_make(0, 40), 0, 0, &refused, 1, NULL, 0},
         {OUTCOME_LOST, REASON_NONE, ROW_DEAD, id_make(17, 2), 61, 103, NULL, 0, &state, 1}};
-    struct receipt receipts[] = {{8, 101, NOON, &first, 1}, {9, 103, NOON, rest, 2}, {10, 103, NOON, NULL, 0}};
-    struct round_reply m = {.epoch = 1, .time_ms = NOON, .head = {103, CHAIN_B}, .cursor = {100, CHAIN_A},
-                            .since = 90, .more = true, .retry_ms = 1500, .last_batch = 10,
-                            .receipts = receipts, .receipt_count = ARRAY_COUNT(receipts)};
+    struct receipt receipts[] = {
+        {8, 101, NOON, &first, 1}, {9, 103, NOON, rest, 2}, {10, 103, NOON, NULL, 0}};
+    struct round_reply m = {.epoch = 1,
+                            .time_ms = NOON,
+                            .head = {103, CHAIN_B},
+                            .cursor = {100, CHAIN_A},
+                            .since = 90,
+                            .more = true,
+                            .retry_ms = 1500,
+                            .last_batch = 10,
+                            .receipts = receipts,
+                            .receipt_count = ARRAY_COUNT(receipts)};
     return reply(mem, &m);
 }
 
@@ -128,15 +164,39 @@ static struct slice page_reply(struct arena *mem) {
     struct person people[] = {{17, id_make(0, 12), SLICE("李伟")}, {18, 0, SLICE("Anna")}};
     struct alias_news alias = {98, id_make(17, 1), id_make(0, 40)};
     struct held_news held = {99, {5, 0, 14}, HELD_APPROVED};
-    struct ledger_entry ledger = {.seq = 101, .entity_tag = 6, .row = id_make(17, 9), .cell_tag = 14,
-                                  .rule = RULE_LAST, .base_seq = 90, .loser_device = 17, .winner_device = 18,
-                                  .loser_batch = 8, .loser_time_ms = NOON - 5, .winner_time_ms = NOON,
-                                  .winner_is_new = true, .loser = &note, .winner = &note, .value_count = 1};
-    struct round_reply m = {.epoch = 1, .time_ms = NOON, .head = {104, CHAIN_B}, .cursor = {104, CHAIN_B},
-                            .since = 104, .last_batch = 10, .has_news = true, .news_version = 4,
-                            .people = people, .people_count = 2, .aliases = &alias, .alias_count = 1,
-                            .records = records, .record_count = ARRAY_COUNT(records),
-                            .ledger = &ledger, .ledger_count = 1, .held = &held, .held_count = 1};
+    struct ledger_entry ledger = {.seq = 101,
+                                  .entity_tag = 6,
+                                  .row = id_make(17, 9),
+                                  .cell_tag = 14,
+                                  .rule = RULE_LAST,
+                                  .base_seq = 90,
+                                  .loser_device = 17,
+                                  .winner_device = 18,
+                                  .loser_batch = 8,
+                                  .loser_time_ms = NOON - 5,
+                                  .winner_time_ms = NOON,
+                                  .winner_is_new = true,
+                                  .loser = &note,
+                                  .winner = &note,
+                                  .value_count = 1};
+    struct round_reply m = {.epoch = 1,
+                            .time_ms = NOON,
+                            .head = {104, CHAIN_B},
+                            .cursor = {104, CHAIN_B},
+                            .since = 104,
+                            .last_batch = 10,
+                            .has_news = true,
+                            .news_version = 4,
+                            .people = people,
+                            .people_count = 2,
+                            .aliases = &alias,
+                            .alias_count = 1,
+                            .records = records,
+                            .record_count = ARRAY_COUNT(records),
+                            .ledger = &ledger,
+                            .ledger_count = 1,
+                            .held = &held,
+                            .held_count = 1};
     return reply(mem, &m);
 }
 
