@@ -139,7 +139,7 @@ static enum status write_cell(struct merge *m, struct centre_row *row, const str
 
 static enum status fill_in(struct merge *m, struct centre_row *row, struct merge_edit *me, struct cell *unknown,
                            struct merge_in *in, struct err *err) {
-    struct value *present;
+    struct value *present = NULL;
     in->edit = &me->edit;
     in->row = row->id;
     in->named = m->change->row;

@@ -94,17 +94,15 @@ static enum status check_one(struct centre *c, const struct position *at, struct
                    "服务器日志已回退到本机已知位置（序号 %lld）之前：请告知总部", (long long)at->seq);
 }
 
-enum status org_check_position(struct centre *c, const struct centre_device *device,
+enum status org_check_position(struct centre *c, const struct centre_head *head, const struct centre_device *device,
                                const struct round_request *request, struct err *err) {
-    struct centre_head head;
     if (device->revoked)
         return err_set(err, ST_DENIED, "this laptop was revoked by head office", "此电脑已被总部吊销");
     if (!device->user_active)
         return err_set(err, ST_DENIED, "the user of this laptop is inactive", "此电脑的用户已停用");
-    TRY(centre_head(c, &head, err));
-    if (request->epoch != head.epoch)
+    if (request->epoch != head->epoch)
         return err_set(err, ST_CONFLICT, "this laptop is in epoch %lld, the server in %lld",
-                       "本机处于纪元 %lld，服务器处于纪元 %lld", (long long)request->epoch, (long long)head.epoch);
+                       "本机处于纪元 %lld，服务器处于纪元 %lld", (long long)request->epoch, (long long)head->epoch);
     TRY(check_one(c, &request->cursor, err));
     return check_one(c, &request->top, err);
 }

@@ -12,7 +12,7 @@ struct org_reader {
 };
 
 /* ST_CONFLICT: another epoch, or a position that this log does not have. ST_DENIED: revoked or inactive. */
-enum status org_check_position(struct centre *c, const struct centre_device *device,
+enum status org_check_position(struct centre *c, const struct centre_head *head, const struct centre_device *device,
                                const struct round_request *request, struct err *err) NODISCARD;
 
 /* The receipt of a batch, with what is so now. */

@@ -119,7 +119,9 @@ static enum status take_batch(struct push *p, size_t at, bool *out_cloned, struc
 }
 
 static enum status run_push(struct push *p, bool *out_cloned, struct err *err) {
-    TRY(org_check_position(p->c, &p->device, p->request, err));
+    struct centre_head head;
+    TRY(centre_head(p->c, &head, err));
+    TRY(org_check_position(p->c, &head, &p->device, p->request, err));
     TRY(check_continuity(p, out_cloned, err));
     for (size_t i = 0; i < p->request->batch_count && !*out_cloned; i++) TRY(take_batch(p, i, out_cloned, err));
     return ST_OK;

@@ -372,11 +372,11 @@ enum status org_round(struct org_reader *reader, uint32_t number, const struct r
     struct centre_head head;
     struct centre_device device;
     struct round_reply reply;
-    bool cloned;
+    bool cloned = false;
     TRY(centre_device(c, number, &device, err));
-    TRY(org_check_position(c, &device, request, err));
-    TRY(check_batches(&device, request, &cloned, err));
     TRY(centre_head(c, &head, err));
+    TRY(org_check_position(c, &head, &device, request, err));
+    TRY(check_batches(&device, request, &cloned, err));
     start_reply(c, &head, &device, request, &reply);
     if (cloned) {
         *out = (struct round_reply){.kind = REPLY_CLONED, .last_batch = device.last_batch, .time_ms = reply.time_ms};

@@ -276,7 +276,7 @@ static enum status next_office_id(struct centre *c, void *ctx, struct err *err) 
 }
 
 enum status centre_office_id(struct centre *c, int64_t *out_id, struct err *err) {
-    struct office_id next;
+    struct office_id next = {0};
     TRY(centre_write(c, next_office_id, &next, err));
     *out_id = next.id;
     return ST_OK;

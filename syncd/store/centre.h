@@ -269,7 +269,7 @@ enum status centre_log_add(struct centre *c, const struct log_entry *entry, stru
 enum status centre_log_entry(struct centre *c, int64_t seq, struct log_entry *out, struct err *err) NODISCARD;
 /* Commit time of a seq; 0 when there is none. */
 enum status centre_log_time(struct centre *c, int64_t seq, int64_t *out_time_ms, struct err *err) NODISCARD;
-/* The chain at a seq. ST_NOT_FOUND above the head. */
+/* The chain at a seq, without looking whether the head moved since centre_head. ST_NOT_FOUND above the head. */
 enum status centre_log_chain(struct centre *c, int64_t seq, struct chain *out, struct err *err) NODISCARD;
 typedef enum status centre_log_row(void *ctx, const struct log_entry *entry, bool *out_stop, struct err *err);
 enum status centre_log_walk(struct centre *c, int64_t after, centre_log_row *row, void *ctx, struct err *err) NODISCARD;

@@ -83,7 +83,7 @@ enum status centre_log_time(struct centre *c, int64_t seq, int64_t *out_time_ms,
 enum status centre_log_chain(struct centre *c, int64_t seq, struct chain *out, struct err *err) {
     struct db_stmt *s;
     bool row;
-    TRY(centre_refresh(c, err));
+    if (!c->head_is_known) TRY(centre_refresh(c, err));
     if (seq == c->head.position.seq) {
         *out = c->head.position.chain;
         return ST_OK;

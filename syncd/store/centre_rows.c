@@ -60,12 +60,24 @@ enum status centre_row_update(struct centre *c, const struct centre_row *row, ui
     return ST_OK;
 }
 
-static enum status prepare_for(struct centre *c, const char *before, const struct entity *e, const char *after,
-                               struct db_stmt **out, struct err *err) {
+/* Numbers of the statements below, beside those of rows.c. */
+enum kept { KEPT_DEAD = 1000, KEPT_SEQ };
+
+static enum status prepare_text(struct centre *c, const char *before, const struct entity *e, const char *after,
+                                struct db_stmt **out, struct err *err) {
     SCOPED(buf_free) struct buf sql = buf_new(SQL_BYTES);
     buf_printf(&sql, "%s\"r_%s\"%s", before, e->name, after);
     TRY(buf_status(&sql, err));
     return db_prepare(c->db, buf_text(&sql), out, err);
+}
+
+/* Without building the text again and again. */
+static enum status prepare_for(struct centre *c, enum kept what, const char *before, const struct entity *e,
+                               struct db_stmt **out, struct err *err) {
+    *out = db_kept(c->db, e, what, 0);
+    if (*out) return ST_OK;
+    TRY(prepare_text(c, before, e, " WHERE id = ?", out, err));
+    return db_keep(c->db, e, what, 0, *out, err);
 }
 
 enum status centre_row_probe(struct centre *c, const struct entity *e, int64_t id, bool *out_found, bool *out_dead,
@@ -77,7 +89,7 @@ enum status centre_row_probe(struct centre *c, const struct entity *e, int64_t i
         *out_dead = false;
         return ST_OK;
     }
-    TRY(prepare_for(c, "SELECT _dead FROM ", e, " WHERE id = ?", &s, err));
+    TRY(prepare_for(c, KEPT_DEAD, "SELECT _dead FROM ", e, &s, err));
     db_bind_int(s, 1, id);
     TRY(db_step(s, &row, err));
     *out_found = row;
@@ -90,7 +102,7 @@ enum status centre_row_probe(struct centre *c, const struct entity *e, int64_t i
 enum status centre_row_seq(struct centre *c, const struct entity *e, int64_t id, int64_t *out_seq, struct err *err) {
     struct db_stmt *s;
     bool row;
-    TRY(prepare_for(c, "SELECT _seq FROM ", e, " WHERE id = ?", &s, err));
+    TRY(prepare_for(c, KEPT_SEQ, "SELECT _seq FROM ", e, &s, err));
     db_bind_int(s, 1, id);
     TRY(db_step(s, &row, err));
     *out_seq = row ? db_int(s, 0) : 0;
@@ -174,7 +186,7 @@ static enum status referrers_by(struct centre *c, const struct entity *e, const 
     bool row;
     SCOPED(buf_free) struct buf after = buf_new(SQL_BYTES);
     buf_printf(&after, " WHERE \"%s\" = ? AND _dead IS NULL AND _seq > ?", f->name);
-    TRY(prepare_for(c, "SELECT id, _clock FROM ", e, buf_text(&after), &s, err));
+    TRY(prepare_text(c, "SELECT id, _clock FROM ", e, buf_text(&after), &s, err));
     db_bind_int(s, 1, id);
     db_bind_int(s, 2, since);
     enum status status = db_step(s, &row, err);
