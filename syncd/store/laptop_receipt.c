@@ -26,6 +26,20 @@ struct told {
     int64_t seq;
 };
 
+/* What was sent, as the server has it: references point to rows that are final there. */
+static enum status as_sent(const struct taking *t, const struct cell *cell, const struct edit *edit,
+                           struct value **out, struct err *err) {
+    struct value *values = ARENA_ARRAY(t->mem, cell->count, struct value);
+    if (!values) return err_no_memory(err);
+    for (size_t i = 0; i < cell->count; i++) {
+        values[i] = edit->values[i];
+        bool refers = t->e->fields[cell->first + i].type == FIELD_REF && values[i].kind == VALUE_INT;
+        if (refers) TRY(alias_resolve(t->store->db, values[i].number, &values[i].number, err));
+    }
+    *out = values;
+    return ST_OK;
+}
+
 /* The receipt is silent about a value where the server has what was sent. For operations that is the operation
  * put on what the server was known to have. */
 static enum status what_is_told(const struct taking *t, const struct cell *cell, size_t i, const struct pending *p,
@@ -39,8 +53,10 @@ static enum status what_is_told(const struct taking *t, const struct cell *cell,
         out->values = r->value_count == cell->count ? r->values : NULL;
         out->count = r->value_count;
     } else if (edit->kind == EDIT_SET) {
-        out->values = edit->value_count == cell->count ? edit->values : NULL;
-        out->count = edit->value_count;
+        if (edit->value_count != cell->count) return ST_OK;
+        TRY(as_sent(t, cell, edit, &values, err));
+        out->values = values;
+        out->count = cell->count;
     } else if (p->found && p->values && p->value_count == cell->count) {
         TRY(edit_apply(cell, edit, p->values, t->mem, &values, err));
         out->values = values;

@@ -25,7 +25,6 @@ TEST(a_created_row_becomes_the_servers_by_its_receipt) {
 /* A pulled cell that is pending goes to the pending table; the person's value stays. */
 TEST(a_pulled_cell_that_is_pending_does_not_overwrite) {
     struct world w;
-    struct err err;
     world_start(&w);
     int64_t id = other_row(A);
     world_pull(&w, "account", id, "name", "old");
@@ -48,8 +47,6 @@ TEST(a_pulled_cell_that_is_pending_does_not_overwrite) {
     CHECK_TEXT(world_text(&w, "account", id, "name"), "theirs");
     CHECK_INT(world_seq(&w, "account", id), 3);
     CHECK_INT(world_number(&w, "SELECT count(*) FROM pending"), 0);
-    CHECK_OK(store_begin(w.store, &err));
-    store_rollback(w.store);
     world_stop(&w);
 }
 
@@ -356,6 +353,24 @@ TEST(an_alias_takes_the_loser_and_repoints_what_refers_to_it) {
     CHECK_TEXT(world_text(&w, "account", survivor, "website"), "mine.example");
     CHECK_INT(world_seq(&w, "account", survivor), 2);      /* news about it, not all of it */
     CHECK(world_sees(&w, "contact", contact));
+    world_stop(&w);
+}
+
+TEST(a_silent_receipt_of_a_reference_follows_the_alias) {
+    struct world w;
+    char text[32];
+    world_start(&w);
+    int64_t loser = other_row(A), survivor = other_row(A + 1), task = other_row(A + 2);
+    world_pull(&w, "account", loser, "name", "twin");
+    world_pull(&w, "account", survivor, "name", "twin too");
+    world_pull(&w, "task", task, "title", "call");
+    snprintf(text, sizeof text, "%lld", (long long)loser);
+    world_set(&w, "task", task, "account", text);
+    world_ask(&w);
+    w.reply.aliases[w.reply.alias_count++] = (struct alias_news){++w.seq, loser, survivor};
+    (void)world_receipt(&w);
+    world_apply(&w);
+    CHECK_INT(world_number(&w, "SELECT account FROM r_task"), survivor);
     world_stop(&w);
 }
 

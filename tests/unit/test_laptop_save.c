@@ -122,8 +122,6 @@ TEST(a_group_travels_as_one) {
 
 TEST(unsent_edits_of_one_text_are_folded) {
     struct world w;
-    struct err err;
-    uint32_t undone, fresh;
     world_start(&w);
     int64_t id = pulled(&w, "remarks", "one");
     world_set(&w, "account", id, "remarks", "one two");
@@ -135,7 +133,6 @@ TEST(unsent_edits_of_one_text_are_folded) {
     world_set(&w, "account", id, "remarks", "one two three four");        /* the first is sent: no fold */
     world_ask(&w);
     CHECK_INT(asked(&w, 2)->base.own, 2);
-    (void)err, (void)undone, (void)fresh;
     world_stop(&w);
 }
 
