@@ -56,26 +56,15 @@ static enum status name_of(struct exporter *x, size_t field, int64_t id, struct 
     return ST_OK;
 }
 
-/* Commas and the like inside an element would part it when it is read back: then each stands on a line of its own. */
-static bool parts_when_read(struct slice set) {
-    for (struct slice rest = set;;) {
-        int32_t c = text_next(&rest);
-        if (c < 0) return false;
-        if (c == ',' || c == ';' || c == 0x3001 || c == 0xFF0C || c == 0xFF1B) return true;
-    }
-}
-
 static enum status put_set(struct exporter *x, size_t field, struct slice set, struct arena *mem, struct buf *out,
                            struct err *err) {
     const struct field *f = &x->entity->fields[field];
-    bool lines = f->set_of == FIELD_TEXT && parts_when_read(set);
     struct slice rest = set, element;
     for (bool first = true; slice_cut(&rest, '\n', &element); first = false) {
         int64_t id;
-        if (!first && !lines) buf_put_text(out, "; ");
+        if (!first) buf_put_text(out, "; ");
         if (f->set_of == FIELD_REF && text_to_int(element, &id)) TRY(name_of(x, field, id, mem, &element, err));
         buf_put_slice(out, element);
-        if (lines) buf_put_byte(out, '\n');
     }
     return ST_OK;
 }

@@ -132,11 +132,13 @@ static enum status map_level(struct mapper *m, enum level level, bool bare, stru
 /* ------------------------------------------------------------------ what the person says */
 
 static enum status map_target(struct mapper *m, struct slice name, const struct field **out, struct err *err) {
-    TRY(api_field(m->entity, name, out, err));
-    if ((*out)->rule == RULE_DERIVED)
-        return err_set(err, ST_USAGE, "%s is computed and cannot be imported", "%s由系统计算，不能导入", (*out)->name);
-    if (is_taken(m, *out))
-        return err_set(err, ST_USAGE, "--map gives two columns for %s", "--map 为 %s 指定了两列", (*out)->name);
+    const struct field *f;
+    TRY(api_field(m->entity, name, &f, err));
+    if (f->rule == RULE_DERIVED)
+        return err_set(err, ST_USAGE, "%s is computed and cannot be imported", "%s由系统计算，不能导入", f->name);
+    if (is_taken(m, f))
+        return err_set(err, ST_USAGE, "--map gives two columns for %s", "--map 为 %s 指定了两列", f->name);
+    *out = f;
     return ST_OK;
 }
 

@@ -40,47 +40,20 @@ static enum status find_reference(const struct import *im, const struct field *f
     return in_field(f, directory_find(d, normal, mem, out, err), err);
 }
 
-static size_t count_lines(struct slice text) {
-    size_t lines = 1;
-    for (size_t i = 0; i < text.len; i++) lines += text.data[i] == '\n';
-    return lines;
-}
-
-/* The elements of a set one per line: for those that have a comma or semicolon inside. */
-static enum status parse_lines(const struct field *f, struct slice text, struct arena *mem, struct value *out,
-                               struct err *err) {
-    struct slice line, *elements = ARENA_ARRAY(mem, count_lines(text), struct slice);
-    size_t count = 0;
-    struct value v;
-    if (!elements) return err_no_memory(err);
-    while (slice_cut(&text, '\n', &line)) {
-        struct slice part = slice_trim(line);
-        if (part.len == 0) continue;
-        TRY(text_nfc(part, mem, &part, err));
-        TRY(field_check_element(f, part, err));
-        elements[count++] = part;
-    }
-    TRY(set_make(elements, count, mem, &v, err));
-    TRY(field_check(f, v, err));
-    *out = v;
-    return ST_OK;
-}
-
-/* References in a set are named like any other, apart by semicolons or lines. */
+/* References in a set are named like any other, apart by semicolons. */
 static enum status parse_references(const struct import *im, const struct field *f, struct slice text,
                                     struct arena *mem, struct value *out, struct err *err) {
-    struct slice line, part, *elements = ARENA_ARRAY(mem, text.len + 1, struct slice);
+    struct slice part, *elements = ARENA_ARRAY(mem, text.len + 1, struct slice);
     size_t count = 0;
     if (!elements) return err_no_memory(err);
-    while (slice_cut(&text, '\n', &line))
-        while (slice_cut(&line, ';', &part)) {
-            int64_t id;
-            if (slice_trim(part).len == 0) continue;
-            TRY(find_reference(im, f, part, mem, &id, err));
-            const char *number = arena_printf(mem, "%lld", (long long)id);
-            if (!number) return err_no_memory(err);
-            elements[count++] = slice_from(number);
-        }
+    while (slice_cut(&text, ';', &part)) {
+        int64_t id;
+        if (slice_trim(part).len == 0) continue;
+        TRY(find_reference(im, f, part, mem, &id, err));
+        const char *number = arena_printf(mem, "%lld", (long long)id);
+        if (!number) return err_no_memory(err);
+        elements[count++] = slice_from(number);
+    }
     return set_make(elements, count, mem, out, err);
 }
 
@@ -93,8 +66,6 @@ static enum status parse_cell(const struct import *im, const struct field *f, st
         return ST_OK;
     }
     if (f->type == FIELD_SET && f->set_of == FIELD_REF) return parse_references(im, f, text, mem, out, err);
-    if (f->type == FIELD_SET && f->set_of == FIELD_TEXT && memchr(text.data, '\n', text.len))
-        return parse_lines(f, text, mem, out, err);
     return field_parse(f, text, im->book->utc_offset_min, mem, out, err);
 }
 
