@@ -209,3 +209,11 @@ enum status store_clock_note(struct store *store, struct err *err) {
     if (status != ST_OK) store_rollback(store);
     return status;
 }
+
+enum status store_cursor(struct store *store, int64_t *out_epoch, int64_t *out_seq, struct err *err) {
+    struct laptop *laptop;
+    TRY(laptop_get(store, &laptop, err));
+    *out_epoch = laptop->state.epoch;
+    *out_seq = laptop->state.cursor.seq;
+    return ST_OK;
+}
