@@ -25,6 +25,7 @@ enum {
 struct slot {
     uint64_t device; /* org and device number */
     int64_t last;    /* the last number taken; 0: the slot is free */
+    char tag[TAG_CHARS + 1]; /* of the device, once a number was taken: making it is a MAC */
 };
 
 /* Invariant: slot_count is a power of two, and at least half of the slots are free. */
@@ -99,6 +100,12 @@ static struct slot *slot_find(struct slot *slots, size_t count, uint64_t device)
     return &slots[at];
 }
 
+static void tag_of(const struct session_nonces *nonces, const struct slot *slot, uint64_t device,
+                   char out[TAG_CHARS + 1]) {
+    if (slot->last) memcpy(out, slot->tag, sizeof slot->tag);
+    else tag_make(nonces, device, out);
+}
+
 static bool grow(struct session_nonces *nonces) {
     size_t count = nonces->slot_count * 2;
     struct slot *slots = calloc(count, sizeof *slots);
@@ -139,8 +146,8 @@ void session_nonce_give(struct session_nonces *nonces, uint32_t org, uint32_t de
                         char out[SESSION_NONCE_BYTES_MAX + 1]) {
     uint64_t name = device_key(org, device);
     char tag[TAG_CHARS + 1];
-    tag_make(nonces, name, tag);
     const struct slot *slot = slot_find(nonces->slots, nonces->slot_count, name);
+    tag_of(nonces, slot, name, tag);
     (void)snprintf(out, SESSION_NONCE_BYTES_MAX + 1, "%s.%" PRId64, tag, slot->last + 1);
 }
 
@@ -157,15 +164,16 @@ enum status session_nonce_take(struct session_nonces *nonces, uint32_t org, uint
     struct slice tag;
     int64_t number;
     if (!split(slice_from(nonce), &tag, &number) || tag.len != TAG_CHARS) return not_good(err);
-    tag_make(nonces, name, expected);
-    if (!bytes_equal_secret(tag.data, expected, TAG_CHARS)) return not_good(err);
     struct slot *slot = slot_find(nonces->slots, nonces->slot_count, name);
+    tag_of(nonces, slot, name, expected);
+    if (!bytes_equal_secret(tag.data, expected, TAG_CHARS)) return not_good(err);
     if (number <= slot->last || number - slot->last > SKIP_MAX) return not_good(err);
     if (slot->last == 0) {
         if ((nonces->used_count + 1) * 2 > nonces->slot_count && !grow(nonces))
             return err_no_memory(err);
         slot = slot_find(nonces->slots, nonces->slot_count, name);
         slot->device = name;
+        memcpy(slot->tag, expected, sizeof slot->tag);
         nonces->used_count++;
     }
     slot->last = number;
