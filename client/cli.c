@@ -18,7 +18,7 @@ static enum status prepare(struct cli *cli, struct err *err) {
     cli->book = (struct api_book){.lang = cli->lang, .utc_offset_min = platform_utc_offset_minutes(cli->env.wall_ms(cli->env.ctx)),
                                   .columns = cli->out_is_terminal ? platform_terminal_columns() : 0};
     cli->home = command_value(cli->line, "--home");
-    return cli->home ? ST_OK : platform_data_dir(&cli->mem, &cli->home, err);
+    return cli->home || !cli->line->command->flags ? ST_OK : platform_data_dir(&cli->mem, &cli->home, err);
 }
 
 enum status cli_run(struct cli *cli, struct err *err) {

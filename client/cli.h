@@ -12,7 +12,8 @@
 #include "syncd/platform/platform.h"
 
 enum cli_flags {
-    CLI_NEEDS_BOOK = 1                                     /* an enrolled book, opened before the command runs */
+    CLI_NEEDS_HOME = 1,                                    /* the folder of the book, whether there is one or not */
+    CLI_NEEDS_BOOK = 2                                     /* an enrolled book, opened before the command runs */
 };
 
 struct cli {

@@ -93,7 +93,7 @@ static const struct command_option form_options[] = {
 /* ------------------------------------------------------------------ commands */
 
 static const struct command commands[] = {
-    {.name = "enroll", .usage = {"LINK", "链接"}, .run = cli_sync_enroll, WORDS(1, 1, NULL), OPTIONS(enroll_options),
+    {.name = "enroll", .usage = {"LINK", "链接"}, .run = cli_sync_enroll, .flags = CLI_NEEDS_HOME, WORDS(1, 1, NULL), OPTIONS(enroll_options),
      .summary = {"make this laptop a device of your organisation", "将本机登记为公司的一台设备"},
      .details = {"Head office gives the link; it works once. The book is fetched at once if the server can be reached.\n",
                  "登记链接由总部提供，只能使用一次。若能连上服务器，会立即取回账本内容。\n"}},

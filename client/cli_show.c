@@ -3,7 +3,10 @@
 
 #include "client/cli.h"
 
-enum { LIST_COLUMNS_MAX = ENTITY_FIELDS_MAX };
+enum {
+    LIST_COLUMNS_MAX = ENTITY_FIELDS_MAX,
+    LIST_WIDTH_MIN = 10                                    /* of a column with its gap, in a list nobody chose columns for */
+};
 
 /* ------------------------------------------------------------------ get */
 
@@ -38,7 +41,9 @@ static enum status pick_columns(struct listing *list, const struct entity *e, st
     struct slice rest = slice_from(typed), name;
     list->all_fields = !typed;
     if (!typed) {
-        list->field_count = api_list_fields(e, list->fields, LIST_COLUMNS_MAX);
+        unsigned columns = list->cli->book.columns;        /* a narrow terminal shows fewer fields, readable ones */
+        size_t fit = columns > LIST_WIDTH_MIN * 2 ? columns / LIST_WIDTH_MIN - 1 : 1;
+        list->field_count = api_list_fields(e, list->fields, columns && fit < LIST_COLUMNS_MAX ? fit : LIST_COLUMNS_MAX);
         return ST_OK;
     }
     while (slice_cut(&rest, ',', &name)) {
