@@ -11,7 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* An ignored result is written (void). Only clang takes that as an answer, so only clang asks. */
+#ifdef __clang__
 #define NODISCARD __attribute__((warn_unused_result))
+#else
+#define NODISCARD
+#endif
 #define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
 #define ARRAY_COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define SCOPED(release) __attribute__((cleanup(release)))

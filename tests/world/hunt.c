@@ -197,7 +197,7 @@ static struct value text_in(struct run *r, const char *text) {
 /* The words of a text: "start", then inserted ones; one a line, so that merges are by line and by word. */
 static struct value new_text(struct run *r, struct deed *e, struct value shown) {
     struct buf out SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
-    struct slice rest = shown.text, word, gone = {0};
+    struct slice rest = shown.kind == VALUE_TEXT ? shown.text : (struct slice){0}, word = {0}, gone = {0};
     if (shown.kind == VALUE_TEXT && !draw(r, 3)) gone = any_part(r, shown.text, '\n');
     snprintf(e->removed, sizeof(e->removed), "%.*s", (int)gone.len, (const char *)gone.data);
     uint64_t words = 1;
@@ -285,8 +285,8 @@ static void save(struct run *r, struct world_laptop *l, const struct place *p, i
     }
     if (!changed) return;
     if (p->kind == KIND_TEXT) fold(r, edit);
-    SAY(r, "  %s %s %lld.%s e%zu %s batch %u%s\n", l->name, p->kind == KIND_SET && !edit->add ? "removes" : "sets", (long long)id,
-        p->field, r->edit_count, edit->word, edit->batch, form ? " from a form" : "");
+    SAY(r, "  %s %s %lld.%s e%zu %s %+lld batch %u%s\n", l->name, p->kind == KIND_SET && !edit->add ? "removes" : "sets", (long long)id,
+        p->field, r->edit_count, edit->word, (long long)edit->delta, edit->batch, form ? " from a form" : "");
     r->edit_count++;
 }
 
@@ -372,9 +372,18 @@ static void do_delete(struct run *r, struct world_laptop *l) {
     r->edit_count++;
 }
 
+static enum status newest_is_sent(void *ctx, const struct outbox_entry *entry, struct err *err) {
+    (void)err;
+    if (entry->content->change_count) *(bool *)ctx = entry->sent;
+    return ST_OK;
+}
+
+/* Only what was not sent: undoing what was is a new edit like any other. */
 static void do_undo(struct run *r, struct world_laptop *l) {
     uint32_t undone = 0, batch = 0;
     struct err err;
+    bool sent = true;
+    if (store_outbox(l->store, newest_is_sent, &sent, &err) != ST_OK || sent) return;
     if (store_undo(l->store, 0, &undone, &batch, &err) != ST_OK || batch) return;
     for (size_t i = 0; i < r->edit_count; i++)
         if (r->edits[i].laptop == (size_t)(l - r->world.laptops) && r->edits[i].batch == undone) r->edits[i].fate = FATE_UNDONE;
@@ -454,6 +463,7 @@ static enum status take_receipt(void *ctx, const struct receipt_note *note, stru
         if (e->place && note->cell_tag && entity_cell_of(entity_of(r, e->place), field_of(r, e->place))->tag != note->cell_tag) continue;
         if (e->fate == FATE_UNDONE) fail(r, "an undone edit has a receipt", (int64_t)i, note->batch);
         e->fate = note->outcome >= OUTCOME_WAITING ? FATE_HELD : FATE_ACCEPTED;
+        SAY(r, "  receipt of e%zu: %s %s\n", i, outcome_name(note->outcome), reason_text(note->reason, LANG_EN));
     }
     return ST_OK;
 }
@@ -659,7 +669,8 @@ static bool one(const struct profile *profile, uint64_t seed, bool trace) {
     for (int i = 0; i < STEPS && !r->failure[0]; i++) step(r);
     SAY(r, "--- heal\n");
     if (!r->failure[0]) oracles(r);
-    world_close(&r->world);
+    if (r->failure[0] && trace) printf("kept: %s\n", r->world.dir);
+    else world_close(&r->world);
     arena_clear(&r->mem);
     if (r->failure[0]) printf("FAILED %s seed %llu: %s\n", profile->name, (unsigned long long)seed, r->failure);
     return !r->failure[0];

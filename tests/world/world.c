@@ -89,7 +89,9 @@ static enum status world_exchange(void *ctx, const struct session_http *request,
 /* ------------------------------------------------------------------ opening */
 
 static void path_of(const struct world *w, const char *name, char out[WORLD_PATH_BYTES]) {
-    snprintf(out, WORLD_PATH_BYTES, "%.400s/%.100s", w->dir, name);
+    char path[WORLD_PATH_BYTES];                           /* out may be a part of *w */
+    snprintf(path, sizeof(path), "%.400s/%.100s", w->dir, name);
+    memcpy(out, path, sizeof(path));
 }
 
 static enum status make_org(struct world *w, struct err *err) {
