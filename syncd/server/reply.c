@@ -374,7 +374,7 @@ enum status org_round(struct org_reader *reader, uint32_t number, const struct r
     struct round_reply reply;
     bool cloned = false;
     TRY(centre_device(c, number, &device, err));
-    TRY(centre_head(c, &head, err));
+    centre_head_kept(c, &head);
     TRY(org_check_position(c, &head, &device, request, err));
     TRY(check_batches(&device, request, &cloned, err));
     start_reply(c, &head, &device, request, &reply);

@@ -122,7 +122,7 @@ static void idle_find(struct service_job *job) {
     struct centre_head head;
     if (round->batch_count > 0) return;
     if (service_org_reader(job->service, job->org, job->reader, &handle, NULL) != ST_OK) return;
-    if (org_head(handle, &head, NULL) != ST_OK) return;
+    centre_head_kept(org_reader_centre(handle), &head);    /* read with the device a moment ago */
     job->idle = head.position.seq == round->cursor.seq && head.news_version == round->news_version;
 }
 

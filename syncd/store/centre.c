@@ -120,6 +120,10 @@ enum status centre_head(struct centre *c, struct centre_head *out, struct err *e
     return ST_OK;
 }
 
+void centre_head_kept(const struct centre *c, struct centre_head *out) {
+    *out = c->head;
+}
+
 int64_t centre_next_seq(const struct centre *c) {
     return c->head.position.seq + 1;
 }

@@ -59,6 +59,8 @@ struct centre_head {
     int64_t news_version;
 };
 enum status centre_head(struct centre *c, struct centre_head *out, struct err *err) NODISCARD;
+/* The head as the last call saw it (any that read head or device): for several questions of one request. */
+void centre_head_kept(const struct centre *c, struct centre_head *out);
 
 /* ------------------------------------------------------------------ users */
 
