@@ -36,8 +36,7 @@ static int64_t any_number(struct maker *m) {
 static struct slice any_text(struct maker *m) {
     static const char *const TEXTS[TEXT_COUNT] = {"visit", "客户反映上一批产品的交货时间延迟",
                                                   "a\nb\nc", "0123456789",
-                                                  "Met with the store manager. Stock is low, will "
-                                                  "place an order before the end of the month."};
+                                                  "Met with the store manager. Stock is low."};
     if (maker_chance(m, 2)) return slice_from(TEXTS[maker_number(m, TEXT_COUNT)]);
     size_t len = 1 + (size_t)maker_number(m, 40);
     uint8_t *bytes = maker_room(m, len, 1);
