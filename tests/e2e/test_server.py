@@ -21,6 +21,7 @@ import urllib.request
 BIN = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "build/bin"
 SERVER = os.path.join(BIN, "roadbook-server")
 LAPTOP = os.path.join(BIN, "e2e_laptop")
+DAEMON = os.path.join(BIN, "roadbook-syncd")
 INSPECT = os.path.join(BIN, "roadbook-inspect")
 
 
@@ -116,6 +117,12 @@ class ServerTest(unittest.TestCase):
     def setUp(self):
         self.centre = Centre(self.orgs)
         self.addCleanup(self.centre.close)
+
+    def until(self, what, seconds=10):
+        end = time.time() + seconds
+        while not what():
+            self.assertLess(time.time(), end, "it did not happen in time")
+            time.sleep(0.02)
 
     def worked(self, done):
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -276,6 +283,26 @@ class Serving(ServerTest):
             self.assertEqual(self.worked(done[name]).strip(), "10")
             self.worked(c.laptop(name, "sync"))
             self.assertEqual(len(c.names(name)), 80)
+
+    def test_news_reaches_a_waiting_laptop_at_once(self):
+        c = self.centre
+        for name in "ab":
+            c.enrol(name, "li")
+        daemon = subprocess.Popen([DAEMON, "--home", os.path.join(c.dir, "b")], stderr=subprocess.DEVNULL)
+        self.addCleanup(daemon.wait)
+        self.addCleanup(daemon.terminate)
+        self.until(lambda: c.metric("roadbook_waiting") == 1)
+        self.worked(c.laptop("a", "add", "by laptop"))
+        self.worked(c.laptop("a", "sync"))
+        self.until(lambda: c.names("b") == ["by laptop"], 3)
+        self.until(lambda: c.metric("roadbook_waiting") == 1)
+        head = c.metric('roadbook_org_head{org="acme"}')
+        c.run("user", "add", "wang")                       # by another process than the one that waits
+        self.until(lambda: c.metric("roadbook_waits_total") >= 2 and c.metric("roadbook_waiting") == 1, 3)
+        self.assertEqual(c.metric('roadbook_org_head{org="acme"}'), head + 1)
+        begun = time.time()
+        self.assertEqual(c.stop(), 0)                      # a laptop that waits does not hold it up
+        self.assertLess(time.time() - begun, 5)
 
     def test_addresses_and_methods(self):
         for path, code in (("/nothing", 404), ("/", 404)):
