@@ -585,6 +585,21 @@ TEST(a_later_edit_brings_the_whole_unit_back_whole) {
     world_close(&w);
 }
 
+TEST(an_edit_of_an_owned_row_brings_its_owner_back_though_it_died_later) {
+    struct world w;
+    world_open(&w);
+    struct family f = family(&w);
+    draft_unit(&w, draft_change(&w, 1, CHANGE_DELETE, "contact", f.contact), "contact", f.contact, on(f.seq));
+    CHECK_INT(push(&w, 1)->outcome, OUTCOME_APPLIED);
+    draft_unit(&w, draft_change(&w, 1, CHANGE_DELETE, "account", f.account), "account", f.account, on(f.seq));
+    CHECK_INT(push(&w, 1)->outcome, OUTCOME_APPLIED);
+    draft_text(&w, draft_change(&w, 0, CHANGE_EDIT, "contact", f.contact), "title", "Director", on(f.seq));
+    CHECK_INT(push(&w, 0)->outcome, OUTCOME_APPLIED);
+    CHECK_INT(row_at(&w, "contact", f.contact).dead, 0);
+    CHECK_INT(row_at(&w, "account", f.account).dead, 0);
+    world_close(&w);
+}
+
 TEST(creating_an_owned_row_brings_its_dead_owner_back) {
     struct world w;
     int64_t seq;
