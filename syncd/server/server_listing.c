@@ -189,9 +189,8 @@ static void lines_print(const struct listing *l, size_t rows, struct buf *out) {
     }
 }
 
-enum status listing_close(struct listing *l, struct err *err) {
+static enum status print(const struct listing *l, struct err *err) {
     SCOPED(buf_free) struct buf out = buf_new(BUF_MAX_FILE);
-    SCOPED(listing_release) struct listing *mine = l;
     if (l->failed || buf_status(&l->texts, NULL) != ST_OK) return err_no_memory(err);
     size_t rows = l->count / l->column_count;
     if (l->server->json) json_print(l, rows, &out);
@@ -201,4 +200,10 @@ enum status listing_close(struct listing *l, struct err *err) {
     TRY(buf_status(&out, err));
     (void)fwrite(out.data, 1, out.len, stdout);
     return ST_OK;
+}
+
+enum status listing_close(struct listing *l, struct err *err) {
+    enum status status = print(l, err);
+    listing_release(&l);
+    return status;
 }

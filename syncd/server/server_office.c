@@ -4,6 +4,7 @@
  * carried whole.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "syncd/server/server.h"
 
@@ -129,6 +130,16 @@ static enum status change_make(struct office *office, const struct entity *e, co
     return ST_OK;
 }
 
+/* What a new row has where nobody said anything: the first value of each state. all[*count]: room for every field. */
+static void defaults_add(const struct entity *e, struct field_edit *all, size_t *count) {
+    for (size_t i = 0; i < e->field_count; i++) {
+        const struct field *f = &e->fields[i];
+        bool given = f->rule != RULE_STATE || !f->values || f->values->count == 0;
+        for (size_t k = 0; k < *count && !given; k++) given = all[k].field == f && all[k].value.kind != VALUE_NULL;
+        if (!given) all[(*count)++] = (struct field_edit){f, FIELD_EDIT_SET, value_int(f->values->values[0].number)};
+    }
+}
+
 static enum status room_check(const struct office *office, struct err *err) {
     if (office->count < BATCH_ROWS_MAX && office->bytes < BATCH_BYTES_MAX / 2) return ST_OK;
     return err_set(err, ST_TOO_LARGE, "the batch is full", "本批已满");
@@ -180,11 +191,15 @@ static enum status office_create(void *ctx, const struct entity *e, const struct
                                  int64_t *out_id, struct err *err) {
     struct office *office = ctx;
     struct change change = {0};
+    struct field_edit all[2 * ENTITY_FIELDS_MAX];
+    if (count > ENTITY_FIELDS_MAX) return err_set(err, ST_TOO_LARGE, "too many fields", "字段过多");
+    if (count) memcpy(all, edits, count * sizeof all[0]);
     TRY(room_check(office, err));
     TRY(edits_check(edits, count, err));
     TRY(required_check(e, edits, count, err));
     if (office->id_count == 0) TRY(ids_reserve(office, err));
-    TRY(change_make(office, e, NULL, edits, count, &change, err));
+    defaults_add(e, all, &count);
+    TRY(change_make(office, e, NULL, all, count, &change, err));
     change.row = office->ids[--office->id_count];
     office->changes[office->count++] = change;
     *out_id = change.row;
