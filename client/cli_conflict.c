@@ -24,19 +24,32 @@ static void put_side(struct conflicts *c, const struct ledger_entry *entry, cons
         buf_printf(out, cli_pick(cli, " (%.*s)", "（%.*s）"), (int)person.len, (const char *)person.data);
 }
 
+/* Of a group, the fields in which the two differ. */
+static void put_fields(const struct cli *cli, const struct ledger_entry *l, const struct entity *e, struct buf *out) {
+    const struct cell *cell = l->cell_tag ? entity_cell(e, l->cell_tag) : NULL;
+    for (size_t i = 0; cell && i < cell->count && i < l->value_count; i++) {
+        if (value_equal(l->winner[i], l->loser[i])) continue;
+        if (out->len > 0) buf_put_text(out, cli_pick(cli, ", ", "、"));
+        buf_put_text(out, e->fields[cell->first + i].label[cli->lang]);
+    }
+    if (out->len == 0) cli_put_cell(cli, e, l->cell_tag, out);
+}
+
 static void conflict_cells(struct conflicts *c, const struct conflict *conflict, const struct entity *e) {
     struct cli *cli = c->cli;
     const struct ledger_entry *l = &conflict->entry;
     SCOPED(buf_free) struct buf row = buf_new(BUF_MAX_LINE), stands = buf_new(BUF_MAX_BATCH), lost = buf_new(BUF_MAX_BATCH);
+    SCOPED(buf_free) struct buf field = buf_new(BUF_MAX_LINE);
     char id[ID_TEXT_BYTES];
     id_format(l->row, id);
+    put_fields(cli, l, e, &field);
     buf_printf(&row, "%s %.*s (%s)", e->label[cli->lang], (int)conflict->row_title.len, (const char *)conflict->row_title.data, id);
     put_side(c, l, e, l->winner, l->winner_device, &stands);
     put_side(c, l, e, l->loser, l->loser_device, &lost);
     cli_table_int(c->table, l->seq);
     cli_table_time(cli, c->table, l->winner_time_ms > l->loser_time_ms ? l->winner_time_ms : l->loser_time_ms);
     api_table_cell(c->table, buf_slice(&row));
-    cli_table_cell(cli, c->table, e, l->cell_tag);
+    api_table_cell(c->table, buf_slice(&field));
     api_table_cell(c->table, buf_slice(&stands));
     api_table_cell(c->table, buf_slice(&lost));
     cli_table_text(c->table, rule_label(l->rule, cli->lang));
@@ -61,14 +74,14 @@ static void side_json(struct cli *cli, const char *key, const struct ledger_entr
 static void conflict_json(struct conflicts *c, const struct conflict *conflict, const struct entity *e) {
     struct cli *cli = c->cli;
     const struct ledger_entry *l = &conflict->entry;
-    const struct field *f = l->cell_tag ? entity_field_by_tag(e, l->cell_tag) : NULL;
+    const struct cell *cell = l->cell_tag ? entity_cell(e, l->cell_tag) : NULL;
     if (c->count > 1) buf_put_text(&cli->out, ",\n");
     cli_json_int(cli, "seq", l->seq, true);
     cli_json_string(cli, "entity", e->name, false);
     cli_json_id(cli, l->row, false);
     cli_json_text(cli, "title", conflict->row_title, false);
     cli_json_key(cli, "field", false);
-    if (f) buf_put_json_text(&cli->out, f->name);
+    if (cell) buf_put_json_text(&cli->out, cell_name(e, cell));
     else buf_put_text(&cli->out, "null");
     cli_json_string(cli, "rule", rule_name(l->rule), false);
     side_json(cli, "winner", l, e, l->winner, l->winner_device, l->winner_time_ms);

@@ -203,7 +203,7 @@ struct receipts {
 
 static void receipt_json(struct receipts *r, const struct receipt_note *n) {
     struct cli *cli = r->cli;
-    const struct field *f = n->cell_tag && n->entity ? entity_field_by_tag(n->entity, n->cell_tag) : NULL;
+    const struct cell *cell = n->cell_tag && n->entity ? entity_cell(n->entity, n->cell_tag) : NULL;
     if (r->count > 1) buf_put_text(&cli->out, ",\n");
     cli_json_int(cli, "batch", n->batch, true);
     cli_json_int(cli, "seq", n->at, false);
@@ -212,7 +212,7 @@ static void receipt_json(struct receipts *r, const struct receipt_note *n) {
     cli_json_string(cli, "entity", n->entity ? n->entity->name : "", false);
     cli_json_id(cli, n->row, false);
     cli_json_key(cli, "field", false);
-    if (f) buf_put_json_text(&cli->out, f->name);
+    if (cell) buf_put_json_text(&cli->out, cell_name(n->entity, cell));
     else buf_put_text(&cli->out, "null");
     cli_json_string(cli, "outcome", outcome_name(n->outcome), false);
     cli_json_string(cli, "reason", reason_text(n->reason, cli->lang), false);

@@ -218,15 +218,28 @@ static void put_elements(struct cli *cli, const struct field *f, struct value se
     }
 }
 
+/* Field by field; of a group only what is there. */
+static void put_set(struct cli *cli, const struct entity *e, const struct edit *edit, struct buf *out) {
+    const struct cell *cell = entity_cell(e, edit->cell_tag);
+    size_t shown = 0;
+    for (size_t i = 0; i < edit->value_count && i < cell->count; i++) {
+        const struct field *f = &e->fields[cell->first + i];
+        if (cell->count > 1 && edit->values[i].kind == VALUE_NULL) continue;
+        if (shown++ > 0) buf_put_text(out, cli_pick(cli, ", ", "，"));
+        buf_printf(out, "%s%s", f->label[cli->lang], cli_pick(cli, ": ", "："));
+        put_value(cli, f, edit->values[i], out);
+    }
+    if (shown > 0) return;
+    cli_put_cell(cli, e, edit->cell_tag, out);
+    buf_put_text(out, cli_pick(cli, ": (empty)", "：（空）"));
+}
+
 void cli_put_edit(struct cli *cli, const struct entity *e, const struct edit *edit, struct buf *out) {
     const struct field *f = entity_field_by_tag(e, edit->cell_tag);
-    cli_put_cell(cli, e, edit->cell_tag, out);
+    if (!f || edit->kind != EDIT_SET) cli_put_cell(cli, e, edit->cell_tag, out);
     if (!f) return;
     switch (edit->kind) {
-    case EDIT_SET:
-        buf_put_text(out, cli_pick(cli, ": ", "："));
-        cli_put_values(cli, e, edit->cell_tag, edit->values, edit->value_count, out);
-        break;
+    case EDIT_SET: put_set(cli, e, edit, out); break;
     case EDIT_COUNT:
         buf_put_text(out, edit->values[0].number < 0 ? " " : " +");
         put_value(cli, f, edit->values[0], out);

@@ -10,6 +10,45 @@ enum {
 
 /* ------------------------------------------------------------------ get */
 
+/* Which cells of a row the server has not confirmed yet: one bit each. */
+struct unconfirmed {
+    const struct row *row;
+    uint64_t cells;
+};
+
+static enum status note_cells(void *ctx, const struct outbox_entry *entry, struct err *err) {
+    struct unconfirmed *u = ctx;
+    (void)err;
+    for (size_t i = 0; i < entry->content->change_count; i++) {
+        const struct change *c = &entry->content->changes[i];
+        if (c->row != u->row->id || c->entity_tag != u->row->entity->tag) continue;
+        for (size_t k = 0; k < c->edit_count; k++) {
+            const struct cell *cell = entity_cell(u->row->entity, c->edits[k].cell_tag);
+            if (cell) u->cells |= UINT64_C(1) << cell->index;
+        }
+    }
+    return ST_OK;
+}
+
+static enum status get_text(struct cli *cli, const struct row *row, struct err *err) {
+    struct unconfirmed u = {.row = row};
+    buf_printf(&cli->out, "%s ", row->entity->label[cli->lang]);
+    cli_put_row(cli, row->entity, row->id, &cli->out);
+    buf_put_byte(&cli->out, '\n');
+    TRY(api_row_text(&cli->book, row, &cli->out, err));
+    if (!row->pending) return ST_OK;
+    TRY(store_outbox(cli->store, note_cells, &u, err));
+    const char *between = cli_pick(cli, "Not yet confirmed by the server: ", "服务器尚未确认：");
+    for (size_t c = 0; c < row->entity->cell_count; c++) {
+        if (!(u.cells >> row->entity->cells[c].index & 1)) continue;
+        buf_put_text(&cli->out, between);
+        cli_put_cell(cli, row->entity, row->entity->cells[c].tag, &cli->out);
+        between = cli_pick(cli, ", ", "、");
+    }
+    buf_put_text(&cli->out, u.cells ? "\n" : "");
+    return ST_OK;
+}
+
 enum status cli_show_get(void *program, const struct command_line *line, struct err *err) {
     struct cli *cli = program;
     const struct entity *e;
@@ -18,7 +57,7 @@ enum status cli_show_get(void *program, const struct command_line *line, struct 
     (void)line;
     TRY(cli_row(cli, 0, &e, &id, err));
     TRY(store_get(cli->store, e, id, &cli->mem, &row, err));
-    if (!cli->json) return api_row_text(&cli->book, &row, &cli->out, err);
+    if (!cli->json) return get_text(cli, &row, err);
     api_row_json(&cli->book, &row, NULL, 0, &cli->out);
     buf_put_byte(&cli->out, '\n');
     return ST_OK;
@@ -239,13 +278,22 @@ static const char *what_label(const struct cli *cli, const char *what) {
     return what;
 }
 
+static void put_detail(const struct cli *cli, struct slice detail, struct buf *out) {
+    for (enum rule rule = 0; rule < RULE_COUNT; rule++) {
+        if (!slice_equal(detail, slice_from(rule_name(rule)))) continue;
+        buf_put_text(out, rule_label(rule, cli->lang));
+        return;
+    }
+    buf_put_slice(out, detail);
+}
+
 static void history_cells(struct telling *t, const struct history_line *line) {
     struct cli *cli = t->cli;
     SCOPED(buf_free) struct buf values = buf_new(BUF_MAX_BATCH), flat = buf_new(BUF_MAX_BATCH);
     cli_put_values(cli, t->entity, line->cell_tag, line->values, line->value_count, &values);
     if (line->detail.len > 0) {
         if (values.len > 0) buf_put_text(&values, cli_pick(cli, "; ", "；"));
-        buf_put_slice(&values, line->detail);
+        put_detail(cli, line->detail, &values);
     }
     const struct field *f = line->cell_tag ? entity_field_by_tag(t->entity, line->cell_tag) : &t->entity->fields[0];
     if (f) one_line(f, buf_slice(&values), &flat);
@@ -255,7 +303,7 @@ static void history_cells(struct telling *t, const struct history_line *line) {
     if (line->cell_tag) cli_table_cell(cli, t->table, t->entity, line->cell_tag);
     else cli_table_text(t->table, "");
     api_table_cell(t->table, buf_slice(&flat));
-    cli_table_text(t->table, line->seq == 0 ? cli_pick(cli, "not sent yet", "尚未发送") : "");
+    cli_table_text(t->table, line->seq == 0 && line->time_ms != 0 ? cli_pick(cli, "not sent yet", "尚未发送") : "");
 }
 
 static enum status history_row(void *ctx, const struct history_line *line, struct err *err) {

@@ -73,6 +73,19 @@ static void put_part(struct cli *cli, int64_t count, const char *en, const char 
     *first = false;
 }
 
+/* What is left for the person to look at, also of earlier rounds. */
+static void say_open(struct cli *cli) {
+    struct store_status s;
+    struct err ignored;
+    if (store_status(cli->store, &s, &ignored) != ST_OK) return;
+    if (s.conflicts_open)
+        cli_say(cli, s.conflicts_open == 1 ? "%lld conflict to look at: roadbook conflicts\n" : "%lld conflicts to look at: roadbook conflicts\n",
+                "有 %lld 项冲突可查看：roadbook conflicts\n", (long long)s.conflicts_open);
+    if (s.held_open)
+        cli_say(cli, s.held_open == 1 ? "%lld edit was not taken: roadbook held\n" : "%lld edits were not taken: roadbook held\n",
+                "有 %lld 项修改未被接受：roadbook held\n", (long long)s.held_open);
+}
+
 static void say_summary(struct cli *cli, const struct agent_result *r, int64_t took_ms) {
     const struct apply_counts *c = &r->counts;
     int64_t sent = c->applied + c->merged + c->lost + c->waiting + c->refused;
@@ -87,8 +100,7 @@ static void say_summary(struct cli *cli, const struct agent_result *r, int64_t t
     put_part(cli, c->waiting + c->refused, c->waiting + c->refused == 1 ? "%lld needs you" : "%lld need you", "%lld 项需要您处理", &first);
     cli_say(cli, c->rows_changed + c->rows_gone == 1 ? "; %lld row received; %s up, %s down, %.1f s\n" : "; %lld rows received; %s up, %s down, %.1f s\n", "；收到 %lld 条；上行 %s，下行 %s，用时 %.1f 秒\n",
             (long long)(c->rows_changed + c->rows_gone), buf_text(&up), buf_text(&down), (double)took_ms / 1000.0);
-    if (c->lost) cli_say(cli, "See them with: roadbook conflicts\n", "查看未采用的修改：roadbook conflicts\n");
-    if (c->waiting + c->refused) cli_say(cli, "See them with: roadbook held\n", "查看需处理的修改：roadbook held\n");
+    say_open(cli);
 }
 
 static void summary_json(struct cli *cli, const struct agent_result *r, int64_t took_ms) {
@@ -246,7 +258,7 @@ static void status_text_lines(struct cli *cli, const struct store_status *s) {
     cli_say(cli, "Position:    %lld of %lld\n", "进度：      %lld / %lld\n", (long long)s->cursor, (long long)s->head);
     cli_say(cli, s->outbox_changes == 1 ? "To send:     %lld change\n" : "To send:     %lld changes\n", "待发送：    %lld 项修改\n", (long long)s->outbox_changes);
     if (s->conflicts_open) cli_say(cli, "Conflicts:   %lld (roadbook conflicts)\n", "冲突：      %lld 项（roadbook conflicts）\n", (long long)s->conflicts_open);
-    if (s->held_open) cli_say(cli, "Held:        %lld need you (roadbook held)\n", "需处理：    %lld 项（roadbook held）\n", (long long)s->held_open);
+    if (s->held_open) cli_say(cli, s->held_open == 1 ? "Held:        %lld needs you (roadbook held)\n" : "Held:        %lld need you (roadbook held)\n", "需处理：    %lld 项（roadbook held）\n", (long long)s->held_open);
     if (!s->last_error[cli->lang][0]) return;
     say_time(cli, "Last try:    %s", "上次尝试：  %s", s->last_attempt_ms);
     cli_say(cli, "\n             %s\n", "\n            %s\n", s->last_error[cli->lang]);

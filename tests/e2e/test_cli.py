@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """The real program `roadbook` over a book without a server: every command, both languages, exit codes.
 
-usage: test_cli.py ROADBOOK MAKE_BOOK [unittest options]
+usage: test_cli.py ROADBOOK MAKE_BOOK [ROADBOOK_SERVER] [unittest options]
+
+With a server also two laptops that disagree: conflicts, held edits, receipts.
 
 Screens in tests/golden/screens are compared whole; UPDATE=1 writes them anew, and the difference is then
 reviewed like code. Python's standard library only.
@@ -14,12 +16,15 @@ import pathlib
 import pty
 import select
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 ROADBOOK, MAKE_BOOK = (str(pathlib.Path(p).resolve()) for p in sys.argv[1:3])
+SERVER = str(pathlib.Path(sys.argv.pop(3)).resolve()) if len(sys.argv) > 3 and "/" in sys.argv[3] else None
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SCREENS = ROOT / "tests" / "golden" / "screens"
 DEMO = ROOT / "tools" / "demo-data"
@@ -464,6 +469,125 @@ class Screens(Book):
         self.assertEqual(len(self.data("list", "account")), 2)
         self.on_terminal("rm", "account", "上海", typed="y\n")
         self.assertEqual(len(self.data("list", "account")), 1)
+
+
+@unittest.skipUnless(SERVER, "no server was named")
+class WithServer(Book):
+    """Two laptops, 1 (Wang Fang) and 2 (Li Ming), and a server on loopback."""
+
+    def setUp(self):
+        super().setUp()
+        self.centre = os.path.join(self.dir, "centre")
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            address = f"127.0.0.1:{s.getsockname()[1]}"
+        self.server("init", self.centre, "--public-url", "https://" + address, "--listen", address)
+        self.server("org", "add", "acme")
+        self.server("user", "add", "wang", "--name", "王芳")
+        self.server("user", "add", "li", "--name", "李明")
+        self.log = open(os.path.join(self.dir, "log"), "wb")
+        self.addCleanup(self.log.close)
+        self.process = subprocess.Popen([SERVER, "--home", self.centre, "serve"], env=ENV, stdout=self.log, stderr=self.log)
+        self.addCleanup(self.process.wait)
+        self.addCleanup(self.process.terminate)
+        self.laptops = {}
+        for number, user in ((1, "wang"), (2, "li")):
+            link = json.loads(self.server("link", user, "--json"))["link"]
+            self.laptops[number] = os.path.join(self.dir, user)
+            self.enroll(number, link)
+
+    def server(self, *words):
+        done = subprocess.run([SERVER, "--home", self.centre, *words], env=ENV, capture_output=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr.decode())
+        return done.stdout.decode()
+
+    def enroll(self, number, link):
+        for _ in range(100):                               # until the server listens
+            done = subprocess.run([ROADBOOK, "--home", self.laptops[number], "enroll", link, "--json"], env=ENV,
+                                  capture_output=True, timeout=60)
+            if done.returncode != OFFLINE:
+                break
+            time.sleep(0.1)
+        self.assertEqual(done.returncode, OK, done.stderr.decode())
+        self.assertEqual(json.loads(done.stdout)["device"], number)
+
+    def on(self, number, *words, code=OK):
+        return self.run_cli(*words, home=self.laptops[number], code=code)[0]
+
+    def data_on(self, number, *words):
+        return json.loads(self.on(number, *words, "--json"))
+
+    def disagree(self):
+        """Both set the city; laptop 1 is later, syncs later, and asks for what only head office may write."""
+        self.on(1, "add", "account", "name=Acme", "city=Paris", "tags=a", "points=1")
+        for laptop in (1, 2):
+            self.on(laptop, "sync")
+        self.on(2, "set", "account", "Acme", "city=Berlin", "tags+=c", "points+=4")
+        time.sleep(0.01)
+        self.on(1, "set", "account", "Acme", "city=London", "tags+=b", "points+=2", "tier=partner")
+        for laptop in (2, 1, 2):
+            self.on(laptop, "sync")
+
+    def test_two_laptops_disagree_and_a_person_decides(self):
+        self.disagree()
+        for laptop in (1, 2):
+            row = self.data_on(laptop, "get", "account", "Acme")
+            self.assertEqual((row["city"], row["tags"], row["points"]), ("London", ["a", "b", "c"], 7))
+        conflict, = self.data_on(2, "conflicts")
+        self.assertEqual((conflict["field"], conflict["winner"]["values"]["city"], conflict["loser"]["values"]["city"]),
+                         ("address", "London", "Berlin"))
+        self.assertEqual((conflict["winner"]["mine"], conflict["loser"]["mine"]), (False, True))
+        self.assertEqual(conflict["winner"]["person"], "王芳")
+        self.on(2, "resolve", str(conflict["seq"]), "--take-mine")
+        for laptop in (2, 1):
+            self.on(laptop, "sync")
+            self.assertEqual(self.data_on(laptop, "get", "account", "Acme")["city"], "Berlin")
+        self.assertEqual(self.data_on(2, "conflicts"), [])
+        self.assertEqual([c["done"] for c in self.data_on(2, "conflicts", "--all")], [True])
+
+    def test_what_only_head_office_writes_is_held(self):
+        self.disagree()
+        held, = self.data_on(1, "held")
+        self.assertEqual((held["outcome"], held["edits"]), ("waiting", [{"tier": "partner"}]))
+        self.assertEqual(self.data_on(1, "status")["held"], 1)
+        self.assertIn("roadbook held", self.on(1, "sync"))
+        self.on(1, "held", "drop", held["held"])
+        self.assertEqual(self.data_on(1, "held"), [])
+
+    def test_a_held_edit_is_sent_again(self):
+        self.disagree()
+        held, = self.data_on(1, "held")
+        self.on(1, "held", "retry", held["held"], "tier=strategic")
+        self.on(1, "sync")
+        self.assertEqual([h["edits"] for h in self.data_on(1, "held")], [[{"tier": "strategic"}]])
+
+    def test_receipts_and_summary(self):
+        self.on(1, "add", "account", "name=Acme")
+        self.assertTrue(self.data_on(1, "pending"))
+        done = self.data_on(1, "sync")
+        self.assertEqual((done["changes_sent"], done["applied"]), (1, 1))
+        self.assertEqual([r["outcome"] for r in self.data_on(1, "receipts")], ["applied"])
+        self.assertEqual(self.data_on(1, "pending"), [])
+        self.assertEqual(self.data_on(2, "sync")["rows_changed"], 1)
+        self.assertIn("0 changes sent; 0 rows received", self.on(2, "sync"))
+        self.assertIsNotNone(self.data_on(2, "status")["data_as_of"])
+
+    def test_undo_of_what_was_sent_is_a_new_batch(self):
+        self.on(1, "add", "account", "name=Acme", "city=Paris")
+        self.on(1, "sync")
+        self.on(1, "set", "account", "Acme", "city=London")
+        self.process.terminate()
+        self.process.wait()
+        self.on(1, "sync", code=OFFLINE)
+        undone = self.data_on(1, "undo")
+        self.assertGreater(undone["new_batch"], undone["undone"])
+        self.assertEqual(self.data_on(1, "get", "account", "Acme")["city"], "Paris")
+
+    def test_a_link_works_once(self):
+        link = json.loads(self.server("link", "li", "--json"))["link"]
+        self.laptops[3], self.laptops[4] = (os.path.join(self.dir, str(n)) for n in (3, 4))
+        self.on(3, "enroll", link)
+        self.assertNotIn(self.run_cli("enroll", link, home=self.laptops[4], code=DENIED)[1], "")
 
 
 if __name__ == "__main__":
