@@ -100,32 +100,33 @@ static enum status several(const struct directory *d, struct slice text, struct 
                    d->entity->label[LANG_ZH]);
 }
 
-/* Only the form with its check character: a bare number in a file is hardly ever one of ours. */
-static bool find_short_id(const struct directory *d, struct slice text, int64_t *out_id) {
+/* Only the form with its check character: a bare number in a file is hardly ever one of ours. *out_id 0: no. */
+static enum status find_short_id(const struct directory *d, struct slice text, int64_t *out_id, struct err *err) {
     const struct entity *of = NULL;
     int64_t id;
-    if (text.len == 0 || text.len >= ID_TEXT_BYTES || !memchr(text.data, '-', text.len) || !id_parse(text, &id))
-        return false;
-    if (store_locate(d->store, id, &of, &id, NULL) != ST_OK || of != d->entity) return false;
-    *out_id = id;
-    return true;
+    *out_id = 0;
+    if (text.len == 0 || text.len >= ID_TEXT_BYTES || !memchr(text.data, '-', text.len) || !id_parse(text, &id)) return ST_OK;
+    TRY(store_locate(d->store, id, &of, &id, err));
+    if (of == d->entity) *out_id = id;
+    return ST_OK;
 }
 
 enum status directory_find(const struct directory *d, struct slice text, struct arena *mem, int64_t *out_id,
                            struct err *err) {
     struct slice folded, shown = text_prefix(text, 120);
     const struct lookup_entry *entry = NULL;
+    int64_t id = 0;
     for (int way = 0; way < WAY_COUNT && !entry; way++) entry = lookup_find(&d->ways[way], text);
     if (!entry) {
         TRY(text_fold(text, mem, &folded, err));
         entry = lookup_find(&d->folded, folded);
     }
-    if (!entry && find_short_id(d, text, out_id)) return ST_OK;
-    if (!entry)
+    if (!entry) TRY(find_short_id(d, text, &id, err));
+    if (!entry && id == 0)
         return err_set(err, ST_NOT_FOUND, "there is no %s%.0s called \"%.*s\"", "%.0s%s中没有“%.*s”",
                        d->entity->name, d->entity->label[LANG_ZH], (int)shown.len, (const char *)shown.data);
-    if (entry->number == SEVERAL) return several(d, text, err);
-    *out_id = entry->number;
+    if (entry && entry->number == SEVERAL) return several(d, text, err);
+    *out_id = entry ? entry->number : id;
     return ST_OK;
 }
 
@@ -145,10 +146,13 @@ enum status directory_name(const struct directory *d, int64_t id, struct arena *
     if (status == ST_NOT_FOUND) return short_name(id, mem, out, err);
     if (status != ST_OK) return status;
     for (int way = 0; way < WAY_COUNT; way++) {
-        int64_t found;
+        int64_t found = 0;
         if (!d->fields[way]) continue;
         struct value v = row.values[entity_field_index(d->entity, d->fields[way])];
-        if (v.kind != VALUE_TEXT || directory_find(d, v.text, mem, &found, NULL) != ST_OK || found != row.id) continue;
+        if (v.kind != VALUE_TEXT) continue;
+        status = directory_find(d, v.text, mem, &found, err);
+        if (status != ST_OK && status != ST_NOT_FOUND && status != ST_CONFLICT) return status;
+        if (found != row.id) continue;
         *out = v.text;
         return ST_OK;
     }

@@ -16,10 +16,18 @@ struct heading {
     const struct field *meant;                             /* known, though the column is left out */
 };
 
+struct word {
+    struct slice folded;                                   /* never empty */
+    enum level level;
+    const struct field *field;
+};
+
 struct mapper {
     const struct entity *entity;
     enum lang lang;
     struct arena *mem;
+    struct word *words;
+    size_t word_count;
     struct heading *headings;
     size_t count;
     struct mapping *mapping;
@@ -59,40 +67,44 @@ static struct slice without_brackets(struct slice s) {
     return s;
 }
 
-static enum status is_word(struct slice folded, struct slice text, struct arena *mem, bool *out, struct err *err) {
-    struct slice other;
-    TRY(fold_word(text, mem, &other, err));
-    *out = other.len > 0 && slice_equal(folded, other);
-    return ST_OK;
-}
-
-static enum status is_named(struct slice folded, const struct field *f, enum level level, struct arena *mem, bool *out,
+static enum status add_word(struct mapper *m, struct slice text, enum level level, const struct field *f,
                             struct err *err) {
-    struct slice rest = slice_from(f->also), word;
-    *out = false;
-    switch (level) {
-    case LEVEL_NAME: return is_word(folded, slice_from(f->name), mem, out, err);
-    case LEVEL_LABEL:
-        for (int lang = 0; lang < LANG_COUNT && !*out; lang++)
-            TRY(is_word(folded, slice_from(f->label[lang]), mem, out, err));
-        return ST_OK;
-    case LEVEL_ALSO:
-        while (!*out && slice_cut(&rest, ',', &word)) TRY(is_word(folded, word, mem, out, err));
-        return ST_OK;
-    case LEVEL_COUNT: break;
-    }
+    struct word *w = &m->words[m->word_count];
+    TRY(fold_word(text, m->mem, &w->folded, err));
+    w->level = level;
+    w->field = f;
+    if (w->folded.len > 0) m->word_count++;
     return ST_OK;
 }
 
-static enum status find_field(const struct entity *e, struct slice folded, enum level level, struct arena *mem,
-                              const struct field **out, struct err *err) {
-    bool found = false;
-    *out = NULL;
-    for (size_t i = 0; i < e->field_count && !found; i++) {
-        TRY(is_named(folded, &e->fields[i], level, mem, &found, err));
-        if (found) *out = &e->fields[i];
-    }
+static size_t count_words(const struct field *f) {
+    size_t count = 1 + LANG_COUNT + 1;                     /* name, labels, the first of also */
+    for (const char *c = f->also; c && *c; c++) count += *c == ',';
+    return count;
+}
+
+static enum status add_words(struct mapper *m, const struct field *f, struct err *err) {
+    struct slice rest = slice_from(f->also), also;
+    TRY(add_word(m, slice_from(f->name), LEVEL_NAME, f, err));
+    for (int lang = 0; lang < LANG_COUNT; lang++) TRY(add_word(m, slice_from(f->label[lang]), LEVEL_LABEL, f, err));
+    while (slice_cut(&rest, ',', &also)) TRY(add_word(m, also, LEVEL_ALSO, f, err));
     return ST_OK;
+}
+
+/* All words by which fields are known, folded once. */
+static enum status read_words(struct mapper *m, struct err *err) {
+    size_t most = 0;
+    for (size_t i = 0; i < m->entity->field_count; i++) most += count_words(&m->entity->fields[i]);
+    m->words = ARENA_ARRAY(m->mem, most + 1, struct word);
+    if (!m->words) return err_no_memory(err);
+    for (size_t i = 0; i < m->entity->field_count; i++) TRY(add_words(m, &m->entity->fields[i], err));
+    return ST_OK;
+}
+
+static const struct field *find_field(const struct mapper *m, struct slice folded, enum level level) {
+    for (size_t i = 0; i < m->word_count; i++)
+        if (m->words[i].level == level && slice_equal(m->words[i].folded, folded)) return m->words[i].field;
+    return NULL;
 }
 
 /* ------------------------------------------------------------------ columns */
@@ -116,17 +128,15 @@ static enum status read_headings(struct mapper *m, const struct slice *head, str
     return ST_OK;
 }
 
-static enum status map_level(struct mapper *m, enum level level, bool bare, struct err *err) {
+static void map_level(struct mapper *m, enum level level, bool bare) {
     for (size_t i = 0; i < m->count; i++) {
         struct heading *h = &m->headings[i];
-        const struct field *f = NULL;
         if (h->decided || h->meant || (bare && h->bare.len == h->folded.len)) continue;
-        TRY(find_field(m->entity, bare ? h->bare : h->folded, level, m->mem, &f, err));
+        const struct field *f = find_field(m, bare ? h->bare : h->folded, level);
         if (!f) continue;
         h->meant = f;
         if (f->rule != RULE_DERIVED && !is_taken(m, f)) m->mapping->fields[i] = f;
     }
-    return ST_OK;
 }
 
 /* ------------------------------------------------------------------ what the person says */
@@ -215,10 +225,11 @@ enum status mapping_make(const struct import_options *options, enum lang lang, c
     struct mapper m = {.entity = options->entity, .lang = lang, .mem = mem, .count = count, .mapping = &mapping};
     struct slice text;
     bool any = false;
+    TRY(read_words(&m, err));
     TRY(read_headings(&m, head, err));
     TRY(map_given(&m, options->map, err));
     for (int bare = 0; bare < 2; bare++)
-        for (int level = 0; level < LEVEL_COUNT; level++) TRY(map_level(&m, (enum level)level, bare == 1, err));
+        for (int level = 0; level < LEVEL_COUNT; level++) map_level(&m, (enum level)level, bare == 1);
     for (size_t i = 0; i < count; i++) any |= mapping.fields[i] != NULL;
     if (!any) return nothing_known(&m, err);
     TRY(tell(&m, &text, err));

@@ -1,5 +1,6 @@
 /* Imports and exports against a laptop's store. */
 #include "tests/unit/api_world.h"
+#include "tests/unit/fault.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -527,4 +528,56 @@ TEST(an_export_ends_when_it_cannot_be_written) {
     CHECK_STATUS(export_run(&a.book, &all, EXPORT_CSV, false, refuse, NULL, &rows, &err), ST_DISK);
     CHECK_INT(rows, -1);
     api_stop(&a);
+}
+
+/* ------------------------------------------------------------------ memory that runs out */
+
+TEST(an_import_without_memory_fails_cleanly_and_works_afterwards) {
+    const char *text = "external_no,name,parent,tags\n1,Acme,,a;b\n2,平安银行,1,\n2,平安银行,Acme,ｃ\n3,Bad,Nobody,\n";
+    bool fired = true;
+    for (size_t n = 1; fired; n += 1 + n / 10) {           /* each of the first, then ever fewer */
+        struct api_world a;
+        struct err err;
+        api_start(&a);
+        struct import_options options = api_options(&a, "account", text);
+        options.match = fixture_field(options.entity, "external_no");
+        fault_arm(n);
+        enum status status = api_try(&a, &options, &err);
+        fired = fault_fired();
+        fault_disarm();
+        if (status != ST_OK) {
+            CHECK_INT(status, ST_NO_MEMORY);
+            CHECK_INT(api_rows(&a, "account"), 0);
+            CHECK_OK(api_try(&a, &options, &err));
+        }
+        CHECK(!a.report.failed || fired);
+        CHECK_INT(api_rows(&a, "account"), 2);
+        api_shows(&a, "account", "external_no", "2", "parent", "Acme");
+        api_shows(&a, "account", "external_no", "2", "tags", "ｃ");
+        api_stop(&a);
+    }
+}
+
+TEST(an_export_without_memory_fails_cleanly) {
+    struct api_world a;
+    struct buf whole = buf_new(BUF_MAX_MESSAGE), out = buf_new(BUF_MAX_MESSAGE);
+    bool fired = true;
+    api_start(&a);
+    api_take(&a, "account", "name,parent\nAcme,\n平安银行,Acme\nTwin,\nTwin,Acme\n", "2+ 3+ 4+ 5+");
+    export_all(&a, "account", EXPORT_CSV, false, &whole, 4);
+    struct query all = {.entity = world_entity(&a.w, "account")};
+    for (size_t n = 1; fired; n += 1 + n / 10) {
+        struct err err;
+        int64_t rows;
+        buf_reset(&out);
+        fault_arm(n);
+        enum status status = export_run(&a.book, &all, EXPORT_CSV, false, collect, &out, &rows, &err);
+        fired = fault_fired();
+        fault_disarm();
+        if (status != ST_OK) CHECK_INT(status, ST_NO_MEMORY);
+        else if (!out.failed) CHECK_SLICES(buf_slice(&out), buf_slice(&whole));
+    }
+    api_stop(&a);
+    buf_free(&whole);
+    buf_free(&out);
 }
