@@ -32,6 +32,9 @@ enum status platform_read_file(const char *path, size_t bytes_max, struct arena 
  * content. Only this user may read it (mode 0600). */
 enum status platform_write_file_private(const char *path, struct slice content,
                                         struct err *err) NODISCARD;
+/* Makes an empty file that only this user may read (0600). One that is there already is fine, or ST_CONFLICT with
+ * exclusive. */
+enum status platform_make_file(const char *path, bool exclusive, struct err *err) NODISCARD;
 /* Makes the folder and its parents, for this user alone (0700). An existing folder is fine. */
 enum status platform_make_dir(const char *path, struct err *err) NODISCARD;
 bool platform_exists(const char *path);

@@ -110,6 +110,14 @@ enum status platform_write_file_private(const char *path, struct slice content, 
     return sync_parent(path, err);
 }
 
+enum status platform_make_file(const char *path, bool exclusive, struct err *err) {
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | (exclusive ? O_EXCL : 0), 0600);
+    if (fd < 0 && errno == EEXIST) return err_set(err, ST_CONFLICT, "%s is there already", "%s 已存在", path);
+    if (fd < 0) return platform_errno(errno, path, err);
+    close(fd);
+    return ST_OK;
+}
+
 static bool is_dir(const char *path) {
     struct stat info;
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);

@@ -1,13 +1,11 @@
 /* The driver of SQLite: what is rare. Backup, the engine's own check, statements of people, salvage. */
+#include "syncd/platform/platform.h"
 #include "syncd/store/db_private.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
     BACKUP_STEP_PAGES = 256,                               /* 1 MB between two looks at progress */
@@ -35,12 +33,7 @@ static enum status copy_pages(struct db *from, struct db *to, db_progress *progr
 
 static enum status open_target(const char *path, struct db *out, struct err *err) {
     *out = (struct db){.path = (char *)(uintptr_t)path};   /* only for messages */
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        enum status status = errno == EEXIST ? ST_CONFLICT : errno == EACCES ? ST_DENIED : ST_DISK;
-        return err_set(err, status, "cannot make %s: %s", "无法创建 %s：%s", path, strerror(errno));
-    }
-    close(fd);
+    TRY(platform_make_file(path, true, err));
     int code = sqlite3_open_v2(path, &out->sqlite, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     return code == SQLITE_OK ? ST_OK : db_fail(out, code, err);
 }
@@ -57,19 +50,18 @@ static enum status backup_to(struct db *db, const char *part, db_progress *progr
  * says "part" until the copy is whole. */
 enum status db_backup(struct db *db, const char *path, db_progress *progress, void *ctx, struct err *err) {
     if (db_in_transaction(db)) return err_set(err, ST_BUSY, "a save is in progress", "正在保存");
-    if (access(path, F_OK) == 0)
+    if (platform_exists(path))
         return err_set(err, ST_CONFLICT, "%s is there already", "%s 已存在", path);
     struct buf part SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
     buf_printf(&part, "%s.part", path);
     TRY(buf_status(&part, err));
-    (void)unlink(buf_text(&part));                         /* of a backup that was cut off */
+    (void)platform_remove(buf_text(&part), NULL);          /* of a backup that was cut off */
     TRY(db_begin(db, false, err));
     enum status status = db_exec(db, "SELECT count(*) FROM sqlite_master", err);
     if (status == ST_OK) status = backup_to(db, buf_text(&part), progress, ctx, err);
     db_rollback(db);
-    if (status == ST_OK && rename(buf_text(&part), path) != 0)
-        status = err_set(err, ST_DISK, "cannot name the backup %s: %s", "无法命名备份 %s：%s", path, strerror(errno));
-    if (status != ST_OK) (void)unlink(buf_text(&part));
+    if (status == ST_OK) status = platform_rename(buf_text(&part), path, err);
+    if (status != ST_OK) (void)platform_remove(buf_text(&part), NULL);
     return status;
 }
 

@@ -3,14 +3,12 @@
  *
  * Prepared statements are kept for the life of a handle, since compiling one costs more than running it.
  */
+#include "syncd/platform/platform.h"
 #include "syncd/store/db_private.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
     CACHE_FIRST_SIZE = 64,
@@ -71,19 +69,9 @@ enum status db_fail(struct db *db, int code, struct err *err) {
 /* ------------------------------------------------------------------ opening */
 
 /* The file is made by us, since SQLite would give it the permissions of the umask. Its WAL takes after it. */
-static enum status make_file(const char *path, struct err *err) {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd >= 0) {
-        close(fd);
-        return ST_OK;
-    }
-    enum status status = errno == EACCES || errno == EPERM ? ST_DENIED : ST_DISK;
-    return err_set(err, status, "cannot make %s: %s", "无法创建 %s：%s", path, strerror(errno));
-}
-
 static enum status find_file(const char *path, int flags, struct err *err) {
-    if (access(path, F_OK) == 0) return ST_OK;
-    if (flags & DB_CREATE) return make_file(path, err);
+    if (platform_exists(path)) return ST_OK;
+    if (flags & DB_CREATE) return platform_make_file(path, false, err);
     return err_set(err, ST_NOT_FOUND, "there is no book at %s", "%s 处没有数据文件", path);
 }
 
