@@ -84,7 +84,8 @@ static enum status decode(struct csv *csv, struct slice bytes, const char *encod
         csv->text = buf_slice(&csv->decoded);
         (void)drop_mark(&csv->text, SLICE("\xEF\xBB\xBF"));
     }
-    if (csv->text.len > 0 && memchr(csv->text.data, 0, csv->text.len))
+    if (csv->text.len == 0) csv->text = SLICE("");         /* never NULL: there is arithmetic on it */
+    if (memchr(csv->text.data, 0, csv->text.len))
         return err_set(err, ST_INVALID, "this is not a text file", "这不是文本文件");
     return text_is_utf8(csv->text) ? ST_OK : wrong_encoding(csv->encoding, 0, err);
 }

@@ -81,6 +81,7 @@ TEST(encodings_are_found_or_given) {
         {"unknown", {(const uint8_t *)"a\n", 2}, "klingon", "!USAGE"},
         {"zero bytes", {(const uint8_t *)"a\0b\n", 4}, NULL, "!INVALID"},
         {"utf-16 of spreadsheets", {(const uint8_t *)"\xFF\xFE" "a\0\t\0b\0\n\0", 10}, NULL, "1:[a][b]"},
+        {"only a mark", {(const uint8_t *)"\xFF\xFE", 2}, NULL, ""},
         {"utf-8 said and marked", {(const uint8_t *)"\xEF\xBB\xBF" "a\n", 5}, "UTF-8", "1:[a]"},
     };
     for EACH(row, ROWS) {
