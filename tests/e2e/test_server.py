@@ -168,6 +168,26 @@ class Commands(ServerTest):
         self.assertEqual(rows, [{"id": users[0]["employee"], "login": "li.na", "name": "李娜"}])
         self.assertEqual(self.centre.command("user", "add", "li.na").returncode, 65)
 
+    def test_import_list_get_export_history(self):
+        c = self.centre
+        path = os.path.join(c.dir, "accounts.csv")
+        with open(path, "w", encoding="gb18030") as file:
+            file.write("客户名称,客户编号,国家\n大众汽车,A1,德国\n宝马,A2,德国\n")
+        self.assertEqual({k: v for k, v in c.json("import", "account", path, "--dry-run").items() if k != "rows"},
+                         {"created": 2, "updated": 0, "unchanged": 0, "refused": 0})
+        self.assertEqual(c.json("list", "account"), [])
+        self.assertEqual(c.json("import", "account", path)["created"], 2)
+        self.assertEqual(c.json("import", "account", path, "--match", "external_no")["unchanged"], 2)
+        rows = c.json("list", "account", "name~宝", "--columns", "name,country,status")
+        self.assertEqual([(r["name"], r["country"]) for r in rows], [("宝马", "德国")])
+        self.assertEqual(c.json("get", "account", "大众")["external_no"], "A1")
+        self.assertIn("大众汽车", c.run("get", "account", "大众"))
+        lines = c.run("export", "account", "--format", "jsonl").strip().splitlines()
+        self.assertEqual(sorted(json.loads(line)["name"] for line in lines), ["大众汽车", "宝马"])
+        self.assertIn("name", c.run("export", "account").splitlines()[0])
+        history = c.json("history", "account", "宝马", "name")
+        self.assertEqual([(h["value"], h["outcome"]) for h in history if h["field"] == "name"], [("宝马", "applied")])
+
     def test_sql_only_reads(self):
         self.assertNotEqual(self.centre.command("sql", "DELETE FROM r_account").returncode, 0)
         self.assertEqual(self.centre.json("sql", "SELECT 1 AS a, 'x' AS b, NULL AS c, 1.5 AS d"),
