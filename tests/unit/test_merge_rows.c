@@ -398,7 +398,7 @@ TEST(a_text_on_a_refused_text_waits_with_it_and_other_edits_stand_on_its_base) {
     (void)say(&w, 1, id, "industry", "stranger", on(seq));
     struct change *c = draft_change(&w, 0, CHANGE_EDIT, "account", id);
     w.laptops[0].batch.stamp.boot_ms -= 60000;
-    draft_text(&w, c, "industry", "mine", on_own(seq, 4)); /* saw what the refused one saw: no stranger */
+    draft_text(&w, c, "industry", "mine", on_own(head_of(&w), 4));   /* saw what the refused one saw: no stranger */
     CHECK_INT(push(&w, 0)->outcome, OUTCOME_LOST);
     world_close(&w);
 }
