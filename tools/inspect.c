@@ -32,8 +32,8 @@ struct inspect {
 
 struct traced {
     bool is_request;
-    char *path;                                            /* requests */
-    struct slice head;                                     /* start line and fields */
+    char *path;        /* requests */
+    struct slice head; /* start line and fields */
     struct slice body;
 };
 
@@ -65,7 +65,8 @@ static enum status body_print(struct inspect *in, struct slice body, struct err 
         return ST_OK;
     }
     enum status status = wire_write_json(body, &in->catalogue, &out, err);
-    if (status == ST_MALFORMED || status == ST_VERSION) {  /* a trace holds what came, also when it was nonsense */
+    if (status == ST_MALFORMED ||
+        status == ST_VERSION) { /* a trace holds what came, also when it was nonsense */
         printf("(%s)\n", err->text[in->lang]);
         return ST_OK;
     }
@@ -75,11 +76,14 @@ static enum status body_print(struct inspect *in, struct slice body, struct err 
     return ST_OK;
 }
 
-static enum status message_print(struct inspect *in, const char *name, struct slice file, struct err *err) {
+static enum status message_print(struct inspect *in, const char *name, struct slice file,
+                                 struct err *err) {
     struct traced traced;
     if (traced_read(file, &in->mem, &traced))
-        printf("%s (%zu bytes)\n%.*s\n\n", name, traced.body.len, (int)traced.head.len, (const char *)traced.head.data);
-    else printf("%s (%zu bytes)\n", name, traced.body.len);
+        printf("%s (%zu bytes)\n%.*s\n\n", name, traced.body.len, (int)traced.head.len,
+               (const char *)traced.head.data);
+    else
+        printf("%s (%zu bytes)\n", name, traced.body.len);
     return body_print(in, traced.body, err);
 }
 
@@ -94,20 +98,23 @@ static void text_print(struct slice text) {
     printf("%.*s", (int)text.len, (const char *)text.data);
 }
 
-static enum status sql_row(void *ctx, const char *const *names, const struct sql_cell *cells, size_t count,
-                           struct err *err) {
+static enum status sql_row(void *ctx, const char *const *names, const struct sql_cell *cells,
+                           size_t count, struct err *err) {
     (void)ctx;
     (void)err;
     for (size_t i = 0; i < count; i++) {
         const char *gap = i + 1 == count ? "\n" : "  ";
-        if (!cells) printf("%s%s", names[i], gap);
-        else if (cells[i].is_null) printf("-%s", gap);
+        if (!cells)
+            printf("%s%s", names[i], gap);
+        else if (cells[i].is_null)
+            printf("-%s", gap);
         else if (cells[i].is_text) {
             text_print(cells[i].text);
             printf("%s", gap);
-        }
-        else if (cells[i].is_real) printf("%g%s", cells[i].real, gap);
-        else printf("%lld%s", (long long)cells[i].number, gap);
+        } else if (cells[i].is_real)
+            printf("%g%s", cells[i].real, gap);
+        else
+            printf("%lld%s", (long long)cells[i].number, gap);
     }
     return ST_OK;
 }
@@ -117,22 +124,23 @@ struct name_list {
     size_t count;
 };
 
-static enum status name_row(void *ctx, const char *const *names, const struct sql_cell *cells, size_t count,
-                            struct err *err) {
+static enum status name_row(void *ctx, const char *const *names, const struct sql_cell *cells,
+                            size_t count, struct err *err) {
     struct name_list *list = ctx;
     (void)names;
     (void)err;
     if (!cells || count != 1 || list->count == ARRAY_COUNT(list->names)) return ST_OK;
-    (void)snprintf(list->names[list->count++], sizeof list->names[0], "%.*s", (int)cells[0].text.len,
-                   (const char *)cells[0].text.data);
+    (void)snprintf(list->names[list->count++], sizeof list->names[0], "%.*s",
+                   (int)cells[0].text.len, (const char *)cells[0].text.data);
     return ST_OK;
 }
 
-static enum status count_row(void *ctx, const char *const *names, const struct sql_cell *cells, size_t count,
-                             struct err *err) {
+static enum status count_row(void *ctx, const char *const *names, const struct sql_cell *cells,
+                             size_t count, struct err *err) {
     (void)names;
     (void)err;
-    if (cells && count == 1) printf("  %-28s %lld\n", (const char *)ctx, (long long)cells[0].number);
+    if (cells && count == 1)
+        printf("  %-28s %lld\n", (const char *)ctx, (long long)cells[0].number);
     return ST_OK;
 }
 
@@ -145,7 +153,8 @@ static bool is_plain(const char *name) {
 static enum status tables_print(struct store *store, struct err *err) {
     static struct name_list list;
     list.count = 0;
-    TRY(store_sql(store, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name", name_row, &list, err));
+    TRY(store_sql(store, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name",
+                  name_row, &list, err));
     for (size_t i = 0; i < list.count; i++) {
         char sql[128];
         if (!is_plain(list.names[i])) continue;
@@ -158,13 +167,17 @@ static enum status tables_print(struct store *store, struct err *err) {
 static enum status outbox_row(void *ctx, const struct outbox_entry *entry, struct err *err) {
     (void)ctx;
     (void)err;
-    printf("  batch %u%s: %zu changes\n", (unsigned)entry->batch, entry->sent ? " (sent)" : "", entry->content->change_count);
+    printf("  batch %u%s: %zu changes\n", (unsigned)entry->batch, entry->sent ? " (sent)" : "",
+           entry->content->change_count);
     return ST_OK;
 }
 
-static enum status book_open(struct inspect *in, const char *path, enum store_kind kind, struct store **out,
-                             struct err *err) {
-    struct store_config config = {.path = path, .kind = kind, .read_only = true, .catalogue = &in->catalogue,
+static enum status book_open(struct inspect *in, const char *path, enum store_kind kind,
+                             struct store **out, struct err *err) {
+    struct store_config config = {.path = path,
+                                  .kind = kind,
+                                  .read_only = true,
+                                  .catalogue = &in->catalogue,
                                   .env = &in->env};
     return store_open(&config, out, err);
 }
@@ -186,7 +199,8 @@ static enum status book_print(struct inspect *in, const char *path, struct err *
         kind = STORE_LAPTOP;
         TRY(book_open(in, path, kind, &store, err));
     }
-    printf("%s: the book of %s\n", path, kind == STORE_LAPTOP ? "a laptop" : "an org, at the server");
+    printf("%s: the book of %s\n", path,
+           kind == STORE_LAPTOP ? "a laptop" : "an org, at the server");
     enum status status = tables_print(store, err);
     if (status == ST_OK && kind == STORE_LAPTOP) {
         printf("outbox:\n");
@@ -194,7 +208,8 @@ static enum status book_print(struct inspect *in, const char *path, struct err *
     }
     if (status == ST_OK && kind == STORE_SERVER && has_table(store, "log")) {
         printf("the log's last entries:\n");
-        status = store_sql(store, "SELECT * FROM log ORDER BY seq DESC LIMIT 20", sql_row, NULL, err);
+        status =
+            store_sql(store, "SELECT * FROM log ORDER BY seq DESC LIMIT 20", sql_row, NULL, err);
     }
     store_close(store);
     return status;
@@ -206,7 +221,8 @@ static enum status file_print(struct inspect *in, const char *path, struct err *
     struct slice file;
     TRY(platform_read_file(path, BUF_MAX_FILE, &in->mem, &file, err));
     if (slice_starts(file, SLICE("SQLite format 3"))) return book_print(in, path, err);
-    if (file.len > FILE_BYTES_MAX) return err_set(err, ST_TOO_LARGE, "%s is no message", "%s 不是消息文件", path);
+    if (file.len > FILE_BYTES_MAX)
+        return err_set(err, ST_TOO_LARGE, "%s is no message", "%s 不是消息文件", path);
     return message_print(in, path, file, err);
 }
 
@@ -236,7 +252,8 @@ static enum status folder_print(struct inspect *in, const char *path, struct err
 
 static enum status path_print(struct inspect *in, const char *path, struct err *err) {
     struct stat facts;
-    if (stat(path, &facts) != 0) return err_set(err, ST_NOT_FOUND, "there is no %s", "没有 %s", path);
+    if (stat(path, &facts) != 0)
+        return err_set(err, ST_NOT_FOUND, "there is no %s", "没有 %s", path);
     return S_ISDIR(facts.st_mode) ? folder_print(in, path, err) : file_print(in, path, err);
 }
 
@@ -269,8 +286,8 @@ struct replay_options {
     bool insecure;
 };
 
-static enum status replay_send(struct inspect *in, const struct replay_options *o, const struct traced *traced,
-                               struct buf *reply, struct err *err) {
+static enum status replay_send(struct inspect *in, const struct replay_options *o,
+                               const struct traced *traced, struct buf *reply, struct err *err) {
     CURL *curl = curl_easy_init();
     char *url = arena_printf(&in->mem, "%s%s", o->url, traced->path);
     if (!curl || !url) return err_no_memory(err);
@@ -292,7 +309,8 @@ static enum status replay_send(struct inspect *in, const struct replay_options *
     CURLcode code = curl_easy_perform(curl);
     curl_slist_free_all(fields);
     curl_easy_cleanup(curl);
-    if (code != CURLE_OK) return err_set(err, ST_OFFLINE, "%s: %s", "%s：%s", url, curl_easy_strerror(code));
+    if (code != CURLE_OK)
+        return err_set(err, ST_OFFLINE, "%s: %s", "%s：%s", url, curl_easy_strerror(code));
     return ST_OK;
 }
 
@@ -314,12 +332,18 @@ static enum status replay_args(struct inspect *in, int argc, char **argv, struct
     struct replay_options o = {0};
     for (int i = 2; i < argc; i++) {
         bool more = i + 1 < argc;
-        if (strcmp(argv[i], "--url") == 0 && more) o.url = argv[++i];
-        else if (strcmp(argv[i], "--cacert") == 0 && more) o.cacert = argv[++i];
-        else if (strcmp(argv[i], "--pin") == 0 && more) o.pin = argv[++i];
-        else if (strcmp(argv[i], "--insecure") == 0) o.insecure = true;
-        else if (argv[i][0] != '-' && !o.file) o.file = argv[i];
-        else return err_set(err, ST_USAGE, "unknown option %s", "未知选项 %s", argv[i]);
+        if (strcmp(argv[i], "--url") == 0 && more)
+            o.url = argv[++i];
+        else if (strcmp(argv[i], "--cacert") == 0 && more)
+            o.cacert = argv[++i];
+        else if (strcmp(argv[i], "--pin") == 0 && more)
+            o.pin = argv[++i];
+        else if (strcmp(argv[i], "--insecure") == 0)
+            o.insecure = true;
+        else if (argv[i][0] != '-' && !o.file)
+            o.file = argv[i];
+        else
+            return err_set(err, ST_USAGE, "unknown option %s", "未知选项 %s", argv[i]);
     }
     return replay(in, &o, err);
 }
@@ -327,9 +351,11 @@ static enum status replay_args(struct inspect *in, int argc, char **argv, struct
 /* ------------------------------------------------------------------ main */
 
 static void usage(void) {
-    (void)puts("roadbook-inspect FILE|FOLDER...   messages, traces and books in readable form\n"
-               "roadbook-inspect replay FILE --url https://HOST:PORT [--cacert FILE | --pin PIN | --insecure]\n"
-               "                                  sends a traced request again and shows the reply");
+    (void)puts(
+        "roadbook-inspect FILE|FOLDER...   messages, traces and books in readable form\n"
+        "roadbook-inspect replay FILE --url https://HOST:PORT [--cacert FILE | --pin PIN | "
+        "--insecure]\n"
+        "                                  sends a traced request again and shows the reply");
 }
 
 static enum status run(struct inspect *in, int argc, char **argv, struct err *err) {

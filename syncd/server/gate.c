@@ -1,7 +1,8 @@
 /* From the listener to the service and back: which thread does what.
  *
- * The loop's thread answers what takes some ten microseconds: idle rounds, the start of a wait, figures. Whatever
- * decodes batches, checks a signature (Ed25519: some 60 microseconds), writes or reads pages goes to a worker.
+ * The loop's thread answers what takes some ten microseconds: idle rounds, the start of a wait,
+ * figures. Whatever decodes batches, checks a signature (Ed25519: some 60 microseconds), writes or
+ * reads pages goes to a worker.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,8 @@
 
 #include "syncd/server/serve.h"
 
-static const char *const FIELDS[] = {"Content-Type", "Content-Digest", "Signature-Input", "Signature", "Accept"};
+static const char *const FIELDS[] = {"Content-Type", "Content-Digest", "Signature-Input",
+                                     "Signature", "Accept"};
 _Static_assert(sizeof FIELDS / sizeof FIELDS[0] <= SESSION_FIELDS_MAX, "all fit");
 
 /* ------------------------------------------------------------------ replies */
@@ -19,18 +21,20 @@ static void log_call(const struct call *call, const struct session_http *reply) 
     struct service_note note = {.org = "", .what = ""};
     if (call->job) service_job_note(call->job, &note);
     bool quiet = call->job && note.changes == 0 && note.records == 0 && reply->code < 300 &&
-                 note.repeats == 0 && (service_job_kind(call->job) == SERVICE_WAIT || service_job_is_idle(call->job));
+                 note.repeats == 0 &&
+                 (service_job_kind(call->job) == SERVICE_WAIT || service_job_is_idle(call->job));
     if (quiet && !gate->log_idle) return;
     char line[640];
-    (void)snprintf(line, sizeof line,
-                   "event=%s org=%s device=%u peer=%s code=%d in=%zu out=%zu ms=%.1f batches=%zu repeats=%zu "
-                   "applied=%zu merged=%zu lost=%zu waiting=%zu refused=%zu rows=%zu head=%lld",
-                   note.what[0] ? note.what : "refused", note.org, (unsigned)note.device,
-                   http_peer(call->http), reply->code, call->bytes_in, reply->body.len,
-                   (double)(platform_mono_us() - call->arrived_us) / 1000.0, note.batches, note.repeats,
-                   note.outcomes[OUTCOME_APPLIED], note.outcomes[OUTCOME_MERGED], note.outcomes[OUTCOME_LOST],
-                   note.outcomes[OUTCOME_WAITING], note.outcomes[OUTCOME_REFUSED], note.records,
-                   (long long)note.head);
+    (void)snprintf(
+        line, sizeof line,
+        "event=%s org=%s device=%u peer=%s code=%d in=%zu out=%zu ms=%.1f batches=%zu repeats=%zu "
+        "applied=%zu merged=%zu lost=%zu waiting=%zu refused=%zu rows=%zu head=%lld",
+        note.what[0] ? note.what : "refused", note.org, (unsigned)note.device,
+        http_peer(call->http), reply->code, call->bytes_in, reply->body.len,
+        (double)(platform_mono_us() - call->arrived_us) / 1000.0, note.batches, note.repeats,
+        note.outcomes[OUTCOME_APPLIED], note.outcomes[OUTCOME_MERGED], note.outcomes[OUTCOME_LOST],
+        note.outcomes[OUTCOME_WAITING], note.outcomes[OUTCOME_REFUSED], note.records,
+        (long long)note.head);
     gate->env->log(gate->env->ctx, reply->code >= 500 ? LOG_WARNING : LOG_INFO, line);
 }
 
@@ -57,7 +61,8 @@ static void call_reply(struct call *call, const struct session_http *reply, int6
     call_free(call);
 }
 
-void gate_refuse(struct call *call, enum status status, int64_t retry_ms, const char *en, const char *zh) {
+void gate_refuse(struct call *call, enum status status, int64_t retry_ms, const char *en,
+                 const char *zh) {
     struct err problem;
     struct session_http reply = {.code = 503};
     (void)err_set(&problem, status, "%s%.0s", "%.0s%s", en, zh);
@@ -82,8 +87,10 @@ static void answer_work(void *ctx, struct http_request *request) {
 }
 
 void gate_answer_later(struct call *call) {
-    if (call->gate->stopping) gate_answer(call);
-    else http_offload(call->http, answer_work, call);
+    if (call->gate->stopping)
+        gate_answer(call);
+    else
+        http_offload(call->http, answer_work, call);
 }
 
 static bool call_open(struct call *call, size_t reader) {
@@ -97,10 +104,14 @@ static bool call_open(struct call *call, size_t reader) {
 
 /* here: the calling thread may take its time. */
 static void call_go_on(struct call *call, bool here) {
-    if (service_job_writes(call->job)) writers_add(call->gate->writers, call);
-    else if (service_job_kind(call->job) == SERVICE_WAIT) waits_add(call->gate->waits, call);
-    else if (here || service_job_is_idle(call->job)) gate_answer(call);
-    else http_offload(call->http, answer_work, call);
+    if (service_job_writes(call->job))
+        writers_add(call->gate->writers, call);
+    else if (service_job_kind(call->job) == SERVICE_WAIT)
+        waits_add(call->gate->waits, call);
+    else if (here || service_job_is_idle(call->job))
+        gate_answer(call);
+    else
+        http_offload(call->http, answer_work, call);
 }
 
 static void open_work(void *ctx, struct http_request *request) {
@@ -130,7 +141,8 @@ static struct call *call_new(struct gate *gate, struct http_request *http) {
     for (size_t i = 0; i < ARRAY_COUNT(FIELDS); i++) {
         const char *value = http_header(http, FIELDS[i]);
         if (value)
-            call->request.fields[call->request.field_count++] = (struct session_field){FIELDS[i], value};
+            call->request.fields[call->request.field_count++] =
+                (struct session_field){FIELDS[i], value};
     }
     return call;
 }
@@ -145,7 +157,10 @@ static void health_reply(struct gate *gate, struct http_request *http) {
     bool well = !gate->stopping && service_health(gate->service, reader, &err) == ST_OK;
     readers_give(gate->readers, reader);
     (void)snprintf(text, sizeof text, "{\"status\":\"%s\",\"release\":\"%s\"}\n",
-                   well ? "ok" : gate->stopping ? "stopping" : "failing", ROADBOOK_VERSION);
+                   well             ? "ok"
+                   : gate->stopping ? "stopping"
+                                    : "failing",
+                   ROADBOOK_VERSION);
     http_reply(http, well ? 200 : 503, &JSON, 1, slice_from(text));
 }
 
@@ -154,21 +169,32 @@ static void metrics_work(void *ctx, struct http_request *http) {
     struct gate *gate = ctx;
     SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_MESSAGE);
     service_metrics(gate->service, &text);
-    buf_printf(&text, "# HELP roadbook_connections connections open now\n# TYPE roadbook_connections gauge\n"
-                      "roadbook_connections %u\n", http_connections(gate->http));
-    buf_printf(&text, "# HELP roadbook_waiting laptops that wait for news\n# TYPE roadbook_waiting gauge\n"
-                      "roadbook_waiting %zu\n", waits_count(gate->waits));
-    buf_printf(&text, "# HELP roadbook_queued rounds that wait for a writer\n# TYPE roadbook_queued gauge\n"
-                      "roadbook_queued %zu\n", writers_queued(gate->writers));
+    buf_printf(
+        &text,
+        "# HELP roadbook_connections connections open now\n# TYPE roadbook_connections gauge\n"
+        "roadbook_connections %u\n",
+        http_connections(gate->http));
+    buf_printf(&text,
+               "# HELP roadbook_waiting laptops that wait for news\n# TYPE roadbook_waiting gauge\n"
+               "roadbook_waiting %zu\n",
+               waits_count(gate->waits));
+    buf_printf(
+        &text,
+        "# HELP roadbook_queued rounds that wait for a writer\n# TYPE roadbook_queued gauge\n"
+        "roadbook_queued %zu\n",
+        writers_queued(gate->writers));
     http_reply(http, 200, &TEXT, 1, buf_slice(&text));
 }
 
 static bool answered_get(struct gate *gate, struct http_request *http) {
     const char *method = http_method(http), *path = http_path(http);
     if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) return false;
-    if (strcmp(path, "/health") == 0) health_reply(gate, http);
-    else if (strcmp(path, "/metrics") == 0) http_offload(http, metrics_work, gate);
-    else http_reply_problem(http, 404);
+    if (strcmp(path, "/health") == 0)
+        health_reply(gate, http);
+    else if (strcmp(path, "/metrics") == 0)
+        http_offload(http, metrics_work, gate);
+    else
+        http_reply_problem(http, 404);
     return true;
 }
 
@@ -185,6 +211,8 @@ void gate_handle(void *ctx, struct http_request *http) {
         http_reply_problem(http, 503);
         return;
     }
-    if (!is_quick(call) || !readers_try(gate->readers, &reader)) http_offload(http, open_work, call);
-    else if (call_open(call, reader)) call_go_on(call, false);
+    if (!is_quick(call) || !readers_try(gate->readers, &reader))
+        http_offload(http, open_work, call);
+    else if (call_open(call, reader))
+        call_go_on(call, false);
 }

@@ -1,5 +1,5 @@
-/* Which read handle a thread may use: a stack of free numbers, so that the handle used last, whose pages are
- * warm, is taken first. */
+/* Which read handle a thread may use: a stack of free numbers, so that the handle used last, whose
+ * pages are warm, is taken first. */
 #include <stdlib.h>
 
 #include "syncd/server/serve.h"
@@ -8,7 +8,7 @@ struct readers {
     struct platform_mutex *lock;
     struct platform_cond *freed;
     size_t count;
-    size_t free[];                                         /* [0..count) */
+    size_t free[]; /* [0..count) */
 };
 
 enum status readers_open(size_t count, struct readers **out, struct err *err) {

@@ -1,7 +1,8 @@
 /* roadbook-server serve: the service behind the listener, until a signal ends it.
  *
- * The main thread only waits: for signals, for the service manager's watchdog, and to write contacts now and then.
- * To stop: nobody is accepted any more, long polls end with 204, what runs is finished, writers empty their queues.
+ * The main thread only waits: for signals, for the service manager's watchdog, and to write
+ * contacts now and then. To stop: nobody is accepted any more, long polls end with 204, what runs
+ * is finished, writers empty their queues.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 #include "syncd/server/server.h"
 
 enum {
-    SERVE_TICK_MS = 10 * 1000,                             /* the watchdog's interval in the unit is three of these */
+    SERVE_TICK_MS = 10 * 1000, /* the watchdog's interval in the unit is three of these */
     SERVE_GRACE_MS = 10 * 1000,
     SERVE_FDS_WANTED = 65536
 };
@@ -33,7 +34,8 @@ static enum status listen_read(struct serve *serve, struct err *err) {
     const char *text = serve->settings.listen, *colon = strrchr(text, ':');
     int64_t port;
     if (!colon || !text_to_int(slice_from(colon + 1), &port) || port < 0 || port > 65535)
-        return err_set(err, ST_USAGE, "--listen takes HOST:PORT, such as 0.0.0.0:8443", "--listen 须为 主机:端口，如 0.0.0.0:8443");
+        return err_set(err, ST_USAGE, "--listen takes HOST:PORT, such as 0.0.0.0:8443",
+                       "--listen 须为 主机:端口，如 0.0.0.0:8443");
     struct slice host = slice_of(text, (size_t)(colon - text));
     if (host.len > 1 && host.data[0] == '[') host = slice_of(host.data + 1, host.len - 2);
     serve->port = (uint16_t)port;
@@ -45,7 +47,8 @@ static enum status listen_read(struct serve *serve, struct err *err) {
 static enum status settings_take(struct serve *serve, struct err *err) {
     struct server *server = serve->server;
     struct server_settings *s = &serve->settings;
-    const char *listen = server_option(server, "listen"), *unix_path = server_option(server, "unix");
+    const char *listen = server_option(server, "listen"),
+               *unix_path = server_option(server, "unix");
     const char *cert = server_option(server, "cert"), *key = server_option(server, "key");
     const char *url = server_option(server, "public-url");
     int64_t workers;
@@ -53,16 +56,19 @@ static enum status settings_take(struct serve *serve, struct err *err) {
     TRY(server_option_int(server, "workers", 4, 1, GATE_WORKERS_MAX, &workers, err));
     serve->workers = (unsigned)workers;
     if (listen) s->listen = listen;
-    if (unix_path) s->unix_path = unix_path;
-    else if (listen) s->unix_path = "";
+    if (unix_path)
+        s->unix_path = unix_path;
+    else if (listen)
+        s->unix_path = "";
     if (cert) s->cert = cert;
     if (key) s->key = key;
     if (url && strcmp(url, s->public_url) != 0) {
         s->public_url = url;
-        TRY(server_settings_write(server, s, err));        /* links made from now on name it */
+        TRY(server_settings_write(server, s, err)); /* links made from now on name it */
     }
     if ((cert != NULL) != (key != NULL))
-        return err_set(err, ST_USAGE, "--cert and --key belong together", "--cert 与 --key 须同时给出");
+        return err_set(err, ST_USAGE, "--cert and --key belong together",
+                       "--cert 与 --key 须同时给出");
     return s->unix_path[0] ? ST_OK : listen_read(serve, err);
 }
 
@@ -87,9 +93,12 @@ static struct http_config http_config_of(struct serve *serve) {
 static enum status gate_fill(struct serve *serve, struct err *err) {
     struct gate *gate = &serve->gate;
     const char *trace = server_option(serve->server, "trace");
-    size_t readers = serve->workers + GATE_LOOPS + 2;      /* and the thread that looks for other processes' commits */
-    struct service_config config = {.dir = serve->server->home, .catalogue = &serve->server->catalogue,
-                                    .env = &serve->server->env, .readers = readers};
+    size_t readers = serve->workers + GATE_LOOPS +
+                     2; /* and the thread that looks for other processes' commits */
+    struct service_config config = {.dir = serve->server->home,
+                                    .catalogue = &serve->server->catalogue,
+                                    .env = &serve->server->env,
+                                    .readers = readers};
     gate->env = &serve->server->env;
     gate->log_idle = server_option(serve->server, "verbose") != NULL;
     TRY(service_open(&config, &gate->service, err));
@@ -131,11 +140,12 @@ static void say_started(const struct serve *serve) {
     char line[512];
     const struct server_settings *s = &serve->settings;
     if (s->unix_path[0])
-        (void)snprintf(line, sizeof line, "event=listening unix=%s release=%s", s->unix_path, ROADBOOK_VERSION);
+        (void)snprintf(line, sizeof line, "event=listening unix=%s release=%s", s->unix_path,
+                       ROADBOOK_VERSION);
     else
         (void)snprintf(line, sizeof line, "event=listening host=%s port=%u url=%s release=%s",
-                       serve->host ? serve->host : "*", (unsigned)http_port(serve->gate.http), s->public_url,
-                       ROADBOOK_VERSION);
+                       serve->host ? serve->host : "*", (unsigned)http_port(serve->gate.http),
+                       s->public_url, ROADBOOK_VERSION);
     say(serve, line);
 }
 
@@ -143,7 +153,8 @@ static enum status run(struct serve *serve, struct err *err) {
     for (;;) {
         size_t which;
         TRY(platform_wait(&serve->signal_fd, 1, SERVE_TICK_MS, &which, err));
-        if (which == 0 && platform_signals_next(serve->signal_fd) == PLATFORM_SIGNAL_STOP) return ST_OK;
+        if (which == 0 && platform_signals_next(serve->signal_fd) == PLATFORM_SIGNAL_STOP)
+            return ST_OK;
         if (which == 0) continue;
         service_flush(serve->gate.service);
         platform_notify("WATCHDOG=1");

@@ -6,7 +6,8 @@
  *   readers which read handle a thread may use
  *   trace   each message into a numbered file
  *
- * A call is one request in hand. It is in one place at a time, and whoever takes it from there owns it:
+ * A call is one request in hand. It is in one place at a time, and whoever takes it from there owns
+ * it:
  *
  *   loop -- open --+-- idle round ---------------------------> reply
  *                  +-- page, hello ----> worker -- answer ---> reply
@@ -23,14 +24,15 @@
 #include "syncd/server/service.h"
 
 enum {
-    CALL_MEMORY_MAX = 192 * 1024 * 1024,                   /* of one call: an inflated message, decoded */
-    GATE_INLINE_BYTES_MAX = 700,                           /* larger bodies hold batches: not for the loop */
+    CALL_MEMORY_MAX = 192 * 1024 * 1024, /* of one call: an inflated message, decoded */
+    GATE_INLINE_BYTES_MAX = 700,         /* larger bodies hold batches: not for the loop */
     GATE_LOOPS = 1,
     GATE_WORKERS_MAX = 16,
-    WRITER_QUEUE_MAX = 512,                                /* calls waiting for one org's writer ... */
-    WRITER_QUEUE_BYTES_MAX = 512 * 1024 * 1024,            /* ... and their memory; more are told to come again */
-    WRITER_SLOT_MS_MAX = 60 * 1000,                        /* the farthest retry slot */
-    WAITS_POLL_MS = 200                                    /* how soon commits of other processes are noticed */
+    WRITER_QUEUE_MAX = 512, /* calls waiting for one org's writer ... */
+    WRITER_QUEUE_BYTES_MAX =
+        512 * 1024 * 1024,          /* ... and their memory; more are told to come again */
+    WRITER_SLOT_MS_MAX = 60 * 1000, /* the farthest retry slot */
+    WAITS_POLL_MS = 200             /* how soon commits of other processes are noticed */
 };
 
 struct gate;
@@ -42,7 +44,7 @@ struct call {
     struct service_job *job;
     int64_t arrived_us;
     size_t bytes_in;
-    struct call *next;                                     /* in the writer's queue, or among calls to be woken */
+    struct call *next; /* in the writer's queue, or among calls to be woken */
 };
 
 struct gate {
@@ -52,22 +54,24 @@ struct gate {
     struct readers *readers;
     struct writers *writers;
     struct waits *waits;
-    struct trace *trace;                                   /* NULL: none */
-    bool log_idle;                                         /* a line also for rounds that moved nothing */
+    struct trace *trace; /* NULL: none */
+    bool log_idle;       /* a line also for rounds that moved nothing */
     _Atomic bool stopping;
     _Atomic int64_t replies;
 };
 
-void gate_handle(void *ctx, struct http_request *request);  /* http_handler; ctx: struct gate */
+void gate_handle(void *ctx, struct http_request *request); /* http_handler; ctx: struct gate */
 /* The second half of a call, on the calling thread. */
 void gate_answer(struct call *call);
 /* The same on a worker, or here when there are none any more. */
 void gate_answer_later(struct call *call);
-void gate_refuse(struct call *call, enum status status, int64_t retry_ms, const char *en, const char *zh);
+void gate_refuse(struct call *call, enum status status, int64_t retry_ms, const char *en,
+                 const char *zh);
 
 enum status readers_open(size_t count, struct readers **out, struct err *err) NODISCARD;
 void readers_close(struct readers *readers);
-size_t readers_take(struct readers *readers);              /* waits for one; the same thread gives it back soon */
+size_t
+readers_take(struct readers *readers); /* waits for one; the same thread gives it back soon */
 bool readers_try(struct readers *readers, size_t *out);
 void readers_give(struct readers *readers, size_t reader);
 
@@ -87,8 +91,9 @@ size_t waits_count(struct waits *waits);
 
 enum status trace_open(const char *dir, struct trace **out, struct err *err) NODISCARD;
 void trace_close(struct trace *trace);
-/* Files NNNNNN-request.http and NNNNNN-reply.http, numbered in order: start line, fields, empty line, body. Failures are not reported: a
- * trace must not stop the service. */
-void trace_write(struct trace *trace, const struct session_http *request, const struct session_http *reply);
+/* Files NNNNNN-request.http and NNNNNN-reply.http, numbered in order: start line, fields, empty
+ * line, body. Failures are not reported: a trace must not stop the service. */
+void trace_write(struct trace *trace, const struct session_http *request,
+                 const struct session_http *reply);
 
 #endif

@@ -1,8 +1,8 @@
 /* Private to the program roadbook-server: one run of it, its commands, its output.
  *
- * Commands stand in one table (server_table.c), from which help and dispatch follow. A command gets what was typed,
- * opens what it needs below the home folder, and prints through a listing, which is a table for people and an
- * array of objects with --json.
+ * Commands stand in one table (server_table.c), from which help and dispatch follow. A command gets
+ * what was typed, opens what it needs below the home folder, and prints through a listing, which is
+ * a table for people and an array of objects with --json.
  */
 #ifndef ROADBOOK_SERVER_PROGRAM_H
 #define ROADBOOK_SERVER_PROGRAM_H
@@ -12,26 +12,26 @@
 #include "syncd/server/org.h"
 
 enum {
-    SERVER_WORDS_MAX = 4096,                               /* words of a command line */
+    SERVER_WORDS_MAX = 4096, /* words of a command line */
     SERVER_OPTIONS_MAX = 32,
     SERVER_PORT = 8443,
     SERVER_LINK_DAYS = 7
 };
 
 struct server_option {
-    const char *name;                                      /* "days" */
-    const char *value;                                     /* "" for an option without value */
+    const char *name;  /* "days" */
+    const char *value; /* "" for an option without value */
 };
 
 struct server {
     struct env env;
     struct catalogue catalogue;
-    struct arena mem;                                      /* of the whole run */
+    struct arena mem; /* of the whole run */
     enum lang lang;
     bool json;
     const char *home;
-    const char *org_name;                                  /* --org, else NULL */
-    const char *words[SERVER_WORDS_MAX];                   /* behind the command's name */
+    const char *org_name;                /* --org, else NULL */
+    const char *words[SERVER_WORDS_MAX]; /* behind the command's name */
     size_t word_count;
     struct server_option options[SERVER_OPTIONS_MAX];
     size_t option_count;
@@ -42,20 +42,20 @@ int server_main(int argc, char **argv);
 
 typedef enum status server_run(struct server *server, struct err *err);
 struct server_command {
-    const char *name;                                      /* "org add" */
-    const char *usage;                                     /* "NAME [--label TEXT]" */
-    const char *options;                                   /* " label= qr ": "=" takes a value; blanks around each */
+    const char *name;    /* "org add" */
+    const char *usage;   /* "NAME [--label TEXT]" */
+    const char *options; /* " label= qr ": "=" takes a value; blanks around each */
     size_t words_min, words_max;
     server_run *run;
-    const char *help[LANG_COUNT];                          /* one line */
+    const char *help[LANG_COUNT]; /* one line */
 };
 extern const struct server_command SERVER_COMMANDS[];
 extern const size_t SERVER_COMMAND_COUNT;
 
-const char *server_option(const struct server *server, const char *name);    /* NULL: not given */
+const char *server_option(const struct server *server, const char *name); /* NULL: not given */
 /* The number behind --name, or fallback. ST_USAGE. */
-enum status server_option_int(const struct server *server, const char *name, int64_t fallback, int64_t min,
-                              int64_t max, int64_t *out, struct err *err) NODISCARD;
+enum status server_option_int(const struct server *server, const char *name, int64_t fallback,
+                              int64_t min, int64_t max, int64_t *out, struct err *err) NODISCARD;
 /* The text in the person's language. */
 const char *server_say(const struct server *server, const char *en, const char *zh);
 /* A line to standard output for people; nothing with --json. */
@@ -64,80 +64,88 @@ void server_tell(const struct server *server, const char *en, const char *zh, ..
 
 /* ------------------------------------------------------------------ home folder */
 
-struct server_settings {                                   /* server.conf */
-    const char *listen;                                    /* "HOST:PORT" */
-    const char *unix_path;                                 /* "": none */
-    const char *cert, *key;                                /* paths; "": no TLS of our own */
-    const char *public_url;                                /* what laptops dial */
-    bool pin;                                              /* links hold the pin of cert */
+struct server_settings {    /* server.conf */
+    const char *listen;     /* "HOST:PORT" */
+    const char *unix_path;  /* "": none */
+    const char *cert, *key; /* paths; "": no TLS of our own */
+    const char *public_url; /* what laptops dial */
+    bool pin;               /* links hold the pin of cert */
 };
-const char *server_path(struct server *server, const char *name);            /* below home; NULL: no memory */
+const char *server_path(struct server *server, const char *name); /* below home; NULL: no memory */
 enum status server_home_find(struct server *server, struct err *err) NODISCARD;
-enum status server_settings_read(struct server *server, struct server_settings *out, struct err *err) NODISCARD;
-enum status server_settings_write(struct server *server, const struct server_settings *s, struct err *err) NODISCARD;
+enum status server_settings_read(struct server *server, struct server_settings *out,
+                                 struct err *err) NODISCARD;
+enum status server_settings_write(struct server *server, const struct server_settings *s,
+                                  struct err *err) NODISCARD;
 /* Names of orgs, sorted. */
-enum status server_orgs(struct server *server, const char ***out_names, size_t *out_count, struct err *err) NODISCARD;
+enum status server_orgs(struct server *server, const char ***out_names, size_t *out_count,
+                        struct err *err) NODISCARD;
 /* The org that --org names, or the only one. */
-enum status server_org_pick(struct server *server, const char **out_name, struct err *err) NODISCARD;
+enum status server_org_pick(struct server *server, const char **out_name,
+                            struct err *err) NODISCARD;
 const char *server_org_path(struct server *server, const char *name);
 struct org_config server_org_config(struct server *server, const char *path);
 enum status server_org_open(struct server *server, struct org **out, struct err *err) NODISCARD;
-enum status server_reader_open(struct server *server, struct org_reader **out, struct err *err) NODISCARD;
-struct slice server_person(const struct server *server);   /* who is at the keyboard, for the journal */
-void server_org_release(struct org **org);                 /* for SCOPED */
+enum status server_reader_open(struct server *server, struct org_reader **out,
+                               struct err *err) NODISCARD;
+struct slice
+server_person(const struct server *server); /* who is at the keyboard, for the journal */
+void server_org_release(struct org **org);  /* for SCOPED */
 void server_reader_release(struct org_reader **reader);
 
 /* ------------------------------------------------------------------ output */
 
 struct listing_column {
-    const char *name;                                      /* of the JSON member */
+    const char *name; /* of the JSON member */
     const char *label[LANG_COUNT];
 };
 struct listing;
-enum { LISTING_COLUMNS_MAX = 64, LISTING_TEXT_COLUMNS = 60 };    /* longer texts are cut in tables */
+enum { LISTING_COLUMNS_MAX = 64, LISTING_TEXT_COLUMNS = 60 }; /* longer texts are cut in tables */
 /* one: a single object with --json, lines "label: value" for people. columns[count] borrowed. */
-enum status listing_open(struct server *server, const struct listing_column *columns, size_t count, bool one,
-                         struct listing **out, struct err *err) NODISCARD;
+enum status listing_open(struct server *server, const struct listing_column *columns, size_t count,
+                         bool one, struct listing **out, struct err *err) NODISCARD;
 /* Cells from left to right; a row ends with its last column. Failures show at listing_close. */
-void listing_text(struct listing *l, struct slice text);   /* empty: null */
+void listing_text(struct listing *l, struct slice text); /* empty: null */
 void listing_string(struct listing *l, const char *text);
 void listing_int(struct listing *l, int64_t number);
-void listing_real(struct listing *l, const char *number);  /* as written */
+void listing_real(struct listing *l, const char *number); /* as written */
 void listing_bool(struct listing *l, bool yes);
-void listing_time(struct listing *l, int64_t unix_ms);     /* 0: never */
-void listing_id(struct listing *l, int64_t id);            /* a number in JSON, the short form in tables */
+void listing_time(struct listing *l, int64_t unix_ms); /* 0: never */
+void listing_id(struct listing *l, int64_t id); /* a number in JSON, the short form in tables */
 void listing_null(struct listing *l);
 /* Prints, and frees. */
 enum status listing_close(struct listing *l, struct err *err) NODISCARD;
-void listing_release(struct listing **l);                  /* for SCOPED: frees without printing */
+void listing_release(struct listing **l); /* for SCOPED: frees without printing */
 
 /* A link as a QR code in half blocks, for a terminal. */
 enum status server_qr_print(const char *text, struct err *err) NODISCARD;
 /* The edit of a cell as a person reads it. */
 void server_put_values(const struct server *server, const struct entity *e, const struct cell *cell,
                        const struct value *values, size_t count, struct buf *out);
-void server_put_edit(const struct server *server, const struct entity *e, uint32_t cell_tag, enum edit_kind kind,
-                     const struct value *values, size_t count, struct buf *out);
+void server_put_edit(const struct server *server, const struct entity *e, uint32_t cell_tag,
+                     enum edit_kind kind, const struct value *values, size_t count,
+                     struct buf *out);
 /* A book of the org, as the person at this terminal reads it. */
 struct api_book server_book(const struct server *server, struct store *store);
 
 /* ------------------------------------------------------------------ head office's own saves
  *
- * Collected into batches of device 0 and merged like any other. Ids are reserved some at a time, so that a
- * thousand new rows wait for the disk only a few times.
+ * Collected into batches of device 0 and merged like any other. Ids are reserved some at a time, so
+ * that a thousand new rows wait for the disk only a few times.
  */
 struct office;
-enum status office_open(struct server *server, struct org *org, int64_t import_id, struct office **out,
-                        struct err *err) NODISCARD;
-void office_close(struct office **office);                 /* for SCOPED */
+enum status office_open(struct server *server, struct org *org, int64_t import_id,
+                        struct office **out, struct err *err) NODISCARD;
+void office_close(struct office **office); /* for SCOPED */
 struct api_writer office_writer(struct office *office);
 
 /* ------------------------------------------------------------------ commands */
 
-server_run server_cmd_init, server_cmd_serve, server_cmd_org_add, server_cmd_org_list, server_cmd_user_add,
-    server_cmd_user_list, server_cmd_user_deactivate, server_cmd_user_activate, server_cmd_device_list, server_cmd_device_revoke,
-    server_cmd_link, server_cmd_import, server_cmd_export, server_cmd_list, server_cmd_get, server_cmd_history,
-    server_cmd_conflicts, server_cmd_requests, server_cmd_approve, server_cmd_decline, server_cmd_status,
+server_run server_cmd_init, server_cmd_serve, server_cmd_org_add, server_cmd_org_list,
+    server_cmd_user_add, server_cmd_user_list, server_cmd_user_deactivate, server_cmd_user_activate,
+    server_cmd_device_list, server_cmd_device_revoke, server_cmd_link, server_cmd_import,
+    server_cmd_export, server_cmd_list, server_cmd_get, server_cmd_history, server_cmd_conflicts,
+    server_cmd_requests, server_cmd_approve, server_cmd_decline, server_cmd_status,
     server_cmd_backup, server_cmd_verify, server_cmd_sql, server_cmd_help, server_cmd_version;
 
 #endif

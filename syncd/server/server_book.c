@@ -8,7 +8,8 @@ enum { IMPORT_FILE_MAX = 512 * 1024 * 1024 };
 
 struct api_book server_book(const struct server *server, struct store *store) {
     int64_t now = server->env.wall_ms(server->env.ctx);
-    return (struct api_book){.store = store, .lang = server->lang,
+    return (struct api_book){.store = store,
+                             .lang = server->lang,
                              .utc_offset_min = platform_utc_offset_minutes(now),
                              .columns = platform_is_terminal(1) ? platform_terminal_columns() : 0};
 }
@@ -22,7 +23,7 @@ static enum status print(struct buf *out, struct err *err) {
 
 /* ------------------------------------------------------------------ queries */
 
-struct selection {                                         /* what list shows */
+struct selection { /* what list shows */
     struct api_book book;
     struct query query;
     const struct field *fields[ENTITY_FIELDS_MAX];
@@ -34,7 +35,8 @@ static enum status conditions_read(struct server *server, struct selection *s, s
     struct condition *conditions = ARENA_ARRAY(&server->mem, count + 1, struct condition);
     if (!conditions) return err_no_memory(err);
     for (size_t i = 0; i < count; i++)
-        TRY(api_condition(&s->book, s->query.entity, slice_from(server->words[i + 1]), &server->mem, &conditions[i], err));
+        TRY(api_condition(&s->book, s->query.entity, slice_from(server->words[i + 1]), &server->mem,
+                          &conditions[i], err));
     s->query.conditions = conditions;
     s->query.condition_count = count;
     return ST_OK;
@@ -48,7 +50,8 @@ static enum status columns_read(struct server *server, struct selection *s, stru
         return ST_OK;
     }
     while (slice_cut(&rest, ',', &name)) {
-        if (s->field_count == ENTITY_FIELDS_MAX) return err_set(err, ST_USAGE, "too many columns", "列过多");
+        if (s->field_count == ENTITY_FIELDS_MAX)
+            return err_set(err, ST_USAGE, "too many columns", "列过多");
         TRY(api_field(s->query.entity, slice_trim(name), &s->fields[s->field_count++], err));
     }
     return ST_OK;
@@ -61,7 +64,8 @@ static enum status sort_read(struct server *server, struct selection *s, struct 
     return api_field(s->query.entity, slice_from(sort + s->query.descending), &s->query.sort, err);
 }
 
-static enum status selection_read(struct server *server, struct store *store, struct selection *s, struct err *err) {
+static enum status selection_read(struct server *server, struct store *store, struct selection *s,
+                                  struct err *err) {
     *s = (struct selection){.book = server_book(server, store)};
     TRY(api_entity(&server->catalogue, slice_from(server->words[0]), &s->query.entity, err));
     TRY(conditions_read(server, s, err));
@@ -75,7 +79,7 @@ static enum status selection_read(struct server *server, struct store *store, st
 struct lister {
     struct selection *s;
     struct buf *out;
-    struct api_table *table;                               /* NULL: JSON */
+    struct api_table *table; /* NULL: JSON */
     struct arena mem;
     size_t rows;
 };
@@ -96,7 +100,8 @@ static enum status table_row(void *ctx, const struct row *row, struct err *err) 
     for (size_t i = 0; i < l->s->field_count; i++) {
         struct slice text, line;
         const struct field *f = l->s->fields[i];
-        TRY(api_value_text(&l->s->book, f, row->values[entity_field_index(row->entity, f)], &l->mem, &text, err));
+        TRY(api_value_text(&l->s->book, f, row->values[entity_field_index(row->entity, f)], &l->mem,
+                           &text, err));
         if (!slice_cut(&text, '\n', &line)) line = text;
         api_table_cell(l->table, line);
     }
@@ -123,9 +128,10 @@ static enum status list_table(struct selection *s, struct buf *out, struct err *
     return print(out, err);
 }
 
-static enum status list_json(struct server *server, struct selection *s, struct buf *out, struct err *err) {
+static enum status list_json(struct server *server, struct selection *s, struct buf *out,
+                             struct err *err) {
     struct lister l = {.s = s, .out = out};
-    if (!server_option(server, "columns")) s->field_count = 0;      /* all of them */
+    if (!server_option(server, "columns")) s->field_count = 0; /* all of them */
     TRY(store_list(s->book.store, &s->query, json_row, &l, err));
     buf_put_text(out, l.rows ? "]\n" : "[]\n");
     return print(out, err);
@@ -173,22 +179,24 @@ static enum status write_piece(void *ctx, struct slice piece, struct err *err) {
 enum status server_cmd_export(struct server *server, struct err *err) {
     SCOPED(server_reader_release) struct org_reader *reader = NULL;
     const char *format = server_option(server, "format");
-    enum export_form form = server->json || (format && strcmp(format, "jsonl") == 0) ? EXPORT_JSONL : EXPORT_CSV;
+    enum export_form form =
+        server->json || (format && strcmp(format, "jsonl") == 0) ? EXPORT_JSONL : EXPORT_CSV;
     struct selection s;
     int64_t rows;
     if (format && strcmp(format, "jsonl") != 0 && strcmp(format, "csv") != 0)
         return err_set(err, ST_USAGE, "--format takes csv or jsonl", "--format 须为 csv 或 jsonl");
     TRY(server_reader_open(server, &reader, err));
     TRY(selection_read(server, centre_store(org_reader_centre(reader)), &s, err));
-    return export_run(&s.book, &s.query, form, server_option(server, "bom") != NULL, write_piece, NULL, &rows, err);
+    return export_run(&s.book, &s.query, form, server_option(server, "bom") != NULL, write_piece,
+                      NULL, &rows, err);
 }
 
 /* ------------------------------------------------------------------ import */
 
 struct importer {
     struct server *server;
-    struct buf report;                                     /* CSV of all rows, with --report */
-    struct buf rows;                                       /* JSON of all rows */
+    struct buf report; /* CSV of all rows, with --report */
+    struct buf rows;   /* JSON of all rows */
     bool terminal;
     size_t reported, refused;
 };
@@ -203,13 +211,16 @@ static void report_csv(struct importer *im, const struct import_row *row) {
     csv_write_field(&im->report, slice_from(FATES[row->fate]), false);
     (void)snprintf(number, sizeof number, "%lld", (long long)row->id);
     csv_write_field(&im->report, slice_from(row->id ? number : ""), false);
-    csv_write_field(&im->report, slice_from(row->fate == IMPORT_REFUSED ? row->why.text[im->server->lang] : ""), false);
+    csv_write_field(&im->report,
+                    slice_from(row->fate == IMPORT_REFUSED ? row->why.text[im->server->lang] : ""),
+                    false);
     csv_write_end(&im->report);
 }
 
 static void report_json(struct importer *im, const struct import_row *row) {
-    buf_printf(&im->rows, "%s{\"line\":%lld,\"fate\":\"%s\",\"id\":%lld", im->reported++ ? ",\n " : "",
-               (long long)row->line, FATES[row->fate], (long long)row->id);
+    buf_printf(&im->rows, "%s{\"line\":%lld,\"fate\":\"%s\",\"id\":%lld",
+               im->reported++ ? ",\n " : "", (long long)row->line, FATES[row->fate],
+               (long long)row->id);
     if (row->fate == IMPORT_REFUSED) {
         buf_put_text(&im->rows, ",\"why\":");
         buf_put_json_text(&im->rows, row->why.text[im->server->lang]);
@@ -221,21 +232,26 @@ static enum status on_row(void *ctx, const struct import_row *row, struct err *e
     struct importer *im = ctx;
     (void)err;
     if (server_option(im->server, "report")) report_csv(im, row);
-    if (im->server->json) report_json(im, row);
+    if (im->server->json)
+        report_json(im, row);
     else if (row->fate == IMPORT_REFUSED && im->refused++ < REFUSALS_SHOWN_MAX)
-        server_tell(im->server, "line %lld: %s", "第 %lld 行：%s", (long long)row->line, row->why.text[im->server->lang]);
+        server_tell(im->server, "line %lld: %s", "第 %lld 行：%s", (long long)row->line,
+                    row->why.text[im->server->lang]);
     return ST_OK;
 }
 
 static bool on_progress(void *ctx, int64_t done, int64_t total) {
     struct importer *im = ctx;
-    if (im->terminal && total > 0) (void)fprintf(stderr, "\r%lld %%\033[K", (long long)(done * 100 / total));
+    if (im->terminal && total > 0)
+        (void)fprintf(stderr, "\r%lld %%\033[K", (long long)(done * 100 / total));
     return true;
 }
 
-static enum status options_read(struct server *server, struct import_options *out, struct err *err) {
+static enum status options_read(struct server *server, struct import_options *out,
+                                struct err *err) {
     const char *map = server_option(server, "map"), *match = server_option(server, "match");
-    *out = (struct import_options){.encoding = server_option(server, "encoding"), .map = slice_from(map),
+    *out = (struct import_options){.encoding = server_option(server, "encoding"),
+                                   .map = slice_from(map),
                                    .dry_run = server_option(server, "dry-run") != NULL};
     if (server_option(server, "create-only")) out->mode = IMPORT_CREATE_ONLY;
     if (server_option(server, "update-only")) out->mode = IMPORT_UPDATE_ONLY;
@@ -244,7 +260,8 @@ static enum status options_read(struct server *server, struct import_options *ou
     return platform_read_file(server->words[1], IMPORT_FILE_MAX, &server->mem, &out->bytes, err);
 }
 
-static enum status totals_print(struct importer *im, const struct import_totals *t, struct err *err) {
+static enum status totals_print(struct importer *im, const struct import_totals *t,
+                                struct err *err) {
     struct server *server = im->server;
     const char *report = server_option(server, "report");
     if (im->terminal) (void)fputs("\r\033[K", stderr);
@@ -254,17 +271,21 @@ static enum status totals_print(struct importer *im, const struct import_totals 
     }
     if (server->json) {
         TRY(buf_status(&im->rows, err));
-        printf("{\"created\":%lld,\"updated\":%lld,\"unchanged\":%lld,\"refused\":%lld,\"rows\":[%s]}\n",
+        printf("{\"created\":%lld,\"updated\":%lld,\"unchanged\":%lld,\"refused\":%lld,\"rows\":[%"
+               "s]}\n",
                (long long)t->rows[IMPORT_CREATED], (long long)t->rows[IMPORT_UPDATED],
-               (long long)t->rows[IMPORT_UNCHANGED], (long long)t->rows[IMPORT_REFUSED], buf_text(&im->rows));
+               (long long)t->rows[IMPORT_UNCHANGED], (long long)t->rows[IMPORT_REFUSED],
+               buf_text(&im->rows));
         return ST_OK;
     }
     if (im->refused > REFUSALS_SHOWN_MAX)
-        server_tell(server, "and %zu more refused; see --report FILE", "另有 %zu 行被拒绝；用 --report 可得全部清单",
+        server_tell(server, "and %zu more refused; see --report FILE",
+                    "另有 %zu 行被拒绝；用 --report 可得全部清单",
                     im->refused - REFUSALS_SHOWN_MAX);
     server_tell(server, "%lld created, %lld updated, %lld unchanged, %lld refused",
                 "新建 %lld，更新 %lld，未变 %lld，拒绝 %lld", (long long)t->rows[IMPORT_CREATED],
-                (long long)t->rows[IMPORT_UPDATED], (long long)t->rows[IMPORT_UNCHANGED], (long long)t->rows[IMPORT_REFUSED]);
+                (long long)t->rows[IMPORT_UPDATED], (long long)t->rows[IMPORT_UNCHANGED],
+                (long long)t->rows[IMPORT_REFUSED]);
     return ST_OK;
 }
 
@@ -273,7 +294,9 @@ enum status server_cmd_import(struct server *server, struct err *err) {
     SCOPED(office_close) struct office *office = NULL;
     struct import_options options;
     struct import_totals totals;
-    struct importer im = {.server = server, .report = buf_new(BUF_MAX_FILE), .rows = buf_new(BUF_MAX_FILE),
+    struct importer im = {.server = server,
+                          .report = buf_new(BUF_MAX_FILE),
+                          .rows = buf_new(BUF_MAX_FILE),
                           .terminal = platform_is_terminal(2) && !server->json};
     TRY(server_org_open(server, &org, err));
     TRY(options_read(server, &options, err));
@@ -282,7 +305,8 @@ enum status server_cmd_import(struct server *server, struct err *err) {
     TRY(office_open(server, org, import_id, &office, err));
     struct api_writer writer = office_writer(office);
     struct api_book book = server_book(server, centre_store(org_centre(org)));
-    enum status status = import_run(&book, &writer, &options, on_row, on_progress, &im, &server->mem, &totals, err);
+    enum status status =
+        import_run(&book, &writer, &options, on_row, on_progress, &im, &server->mem, &totals, err);
     if (status == ST_OK) status = totals_print(&im, &totals, err);
     buf_free(&im.report);
     buf_free(&im.rows);

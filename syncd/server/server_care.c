@@ -21,8 +21,10 @@ enum status server_cmd_backup(struct server *server, struct err *err) {
     SCOPED(server_reader_release) struct org_reader *reader = NULL;
     const char *path = server->words[0];
     TRY(server_reader_open(server, &reader, err));
-    if (platform_exists(path)) return err_set(err, ST_CONFLICT, "%s is there already", "%s 已存在", path);
-    enum status status = store_backup(centre_store(org_reader_centre(reader)), path, show_progress, server, err);
+    if (platform_exists(path))
+        return err_set(err, ST_CONFLICT, "%s is there already", "%s 已存在", path);
+    enum status status =
+        store_backup(centre_store(org_reader_centre(reader)), path, show_progress, server, err);
     end_progress(server);
     TRY(status);
     if (server->json) {
@@ -36,25 +38,31 @@ enum status server_cmd_backup(struct server *server, struct err *err) {
 
 /* ------------------------------------------------------------------ verify */
 
-static enum status org_verify(struct server *server, const char *name, struct buf *findings, struct err *err) {
+static enum status org_verify(struct server *server, const char *name, struct buf *findings,
+                              struct err *err) {
     SCOPED(server_reader_release) struct org_reader *reader = NULL;
     const char *path = server_org_path(server, name);
     if (!path) return err_no_memory(err);
     struct org_config config = server_org_config(server, path);
     TRY(org_reader_open(&config, &reader, err));
-    enum status status = centre_verify_all(org_reader_centre(reader), show_progress, server, findings, err);
+    enum status status =
+        centre_verify_all(org_reader_centre(reader), show_progress, server, findings, err);
     end_progress(server);
     return status;
 }
 
-static void findings_print(struct server *server, const char *name, struct buf *findings, size_t *lines) {
+static void findings_print(struct server *server, const char *name, struct buf *findings,
+                           size_t *lines) {
     struct slice rest = buf_slice(findings), line;
     while (slice_cut(&rest, '\n', &line)) {
         if (line.len == 0) continue;
         SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE);
         buf_put_json_string(&text, line);
-        if (server->json) printf("%s{\"org\":\"%s\",\"finding\":%s}", *lines ? ",\n " : "", name, buf_text(&text));
-        else printf("%s: %.*s\n", name, (int)line.len, (const char *)line.data);
+        if (server->json)
+            printf("%s{\"org\":\"%s\",\"finding\":%s}", *lines ? ",\n " : "", name,
+                   buf_text(&text));
+        else
+            printf("%s: %.*s\n", name, (int)line.len, (const char *)line.data);
         (*lines)++;
     }
 }
@@ -76,9 +84,11 @@ enum status server_cmd_verify(struct server *server, struct err *err) {
     }
     if (server->json) (void)puts("]");
     if (lines > 0)
-        return err_set(err, ST_DAMAGED, "%zu findings: restore the latest backup beside it and compare",
+        return err_set(err, ST_DAMAGED,
+                       "%zu findings: restore the latest backup beside it and compare",
                        "发现 %zu 处问题：请将最近的备份恢复到旁边并比对", lines);
-    server_tell(server, "All that can be checked is right (orgs: %zu).", "可检查的内容均正确（机构数：%zu）。", count);
+    server_tell(server, "All that can be checked is right (orgs: %zu).",
+                "可检查的内容均正确（机构数：%zu）。", count);
     return ST_OK;
 }
 
@@ -90,7 +100,8 @@ struct sql_output {
     struct listing_column columns[LISTING_COLUMNS_MAX];
 };
 
-static enum status sql_head(struct sql_output *out, const char *const *names, size_t count, struct err *err) {
+static enum status sql_head(struct sql_output *out, const char *const *names, size_t count,
+                            struct err *err) {
     if (count > LISTING_COLUMNS_MAX)
         return err_set(err, ST_TOO_LARGE, "at most %d columns", "最多 %d 列", LISTING_COLUMNS_MAX);
     for (size_t i = 0; i < count; i++) {
@@ -101,15 +112,18 @@ static enum status sql_head(struct sql_output *out, const char *const *names, si
     return listing_open(out->server, out->columns, count, false, &out->listing, err);
 }
 
-static enum status sql_row(void *ctx, const char *const *names, const struct sql_cell *cells, size_t count,
-                           struct err *err) {
+static enum status sql_row(void *ctx, const char *const *names, const struct sql_cell *cells,
+                           size_t count, struct err *err) {
     struct sql_output *out = ctx;
     char text[40];
     if (!cells) return sql_head(out, names, count, err);
     for (size_t i = 0; i < count; i++) {
-        if (cells[i].is_null) listing_null(out->listing);
-        else if (cells[i].is_text) listing_text(out->listing, cells[i].text);
-        else if (!cells[i].is_real) listing_int(out->listing, cells[i].number);
+        if (cells[i].is_null)
+            listing_null(out->listing);
+        else if (cells[i].is_text)
+            listing_text(out->listing, cells[i].text);
+        else if (!cells[i].is_real)
+            listing_int(out->listing, cells[i].number);
         else {
             (void)snprintf(text, sizeof text, "%.15g", cells[i].real);
             listing_real(out->listing, text);
@@ -122,7 +136,8 @@ enum status server_cmd_sql(struct server *server, struct err *err) {
     SCOPED(server_reader_release) struct org_reader *reader = NULL;
     struct sql_output out = {.server = server};
     TRY(server_reader_open(server, &reader, err));
-    enum status status = store_sql(centre_store(org_reader_centre(reader)), server->words[0], sql_row, &out, err);
+    enum status status =
+        store_sql(centre_store(org_reader_centre(reader)), server->words[0], sql_row, &out, err);
     if (status == ST_OK && out.listing) return listing_close(out.listing, err);
     listing_release(&out.listing);
     return status;

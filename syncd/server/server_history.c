@@ -15,8 +15,9 @@ void server_put_values(const struct server *server, const struct entity *e, cons
     }
 }
 
-void server_put_edit(const struct server *server, const struct entity *e, uint32_t cell_tag, enum edit_kind kind,
-                     const struct value *values, size_t count, struct buf *out) {
+void server_put_edit(const struct server *server, const struct entity *e, uint32_t cell_tag,
+                     enum edit_kind kind, const struct value *values, size_t count,
+                     struct buf *out) {
     const struct cell *cell = e ? entity_cell(e, cell_tag) : NULL;
     if (!cell || count == 0) return;
     switch (kind) {
@@ -35,8 +36,8 @@ void server_put_edit(const struct server *server, const struct entity *e, uint32
     }
 }
 
-static void put_edit(struct listing *l, const struct server *server, const struct entity *e, uint32_t tag,
-                     enum edit_kind kind, const struct value *values, size_t count) {
+static void put_edit(struct listing *l, const struct server *server, const struct entity *e,
+                     uint32_t tag, enum edit_kind kind, const struct value *values, size_t count) {
     SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_MESSAGE);
     server_put_edit(server, e, tag, kind, values, count, &text);
     listing_text(l, buf_slice(&text));
@@ -44,24 +45,33 @@ static void put_edit(struct listing *l, const struct server *server, const struc
 
 static void put_cell(struct listing *l, const struct entity *e, uint32_t tag) {
     const struct cell *cell = e && tag ? entity_cell(e, tag) : NULL;
-    if (cell) listing_string(l, cell_name(e, cell));
-    else listing_null(l);
+    if (cell)
+        listing_string(l, cell_name(e, cell));
+    else
+        listing_null(l);
 }
 
 /* Who a device belongs to. */
-static void put_person(struct listing *l, struct server *server, struct centre *c, uint32_t number) {
+static void put_person(struct listing *l, struct server *server, struct centre *c,
+                       uint32_t number) {
     struct centre_device device;
-    if (number == 0) listing_string(l, server_say(server, "head office", "总部"));
-    else if (centre_device(c, number, &device, NULL) == ST_OK) listing_string(l, device.user_name);
-    else listing_int(l, number);
+    if (number == 0)
+        listing_string(l, server_say(server, "head office", "总部"));
+    else if (centre_device(c, number, &device, NULL) == ST_OK)
+        listing_string(l, device.user_name);
+    else
+        listing_int(l, number);
 }
 
-static void put_title(struct listing *l, struct server *server, struct centre *c, const struct entity *e, int64_t row) {
+static void put_title(struct listing *l, struct server *server, struct centre *c,
+                      const struct entity *e, int64_t row) {
     struct slice title;
     struct arena mem = arena_new(1024 * 1024);
     (void)server;
-    if (e && store_title(centre_store(c), e, row, &mem, &title, NULL) == ST_OK) listing_text(l, title);
-    else listing_null(l);
+    if (e && store_title(centre_store(c), e, row, &mem, &title, NULL) == ST_OK)
+        listing_text(l, title);
+    else
+        listing_null(l);
     arena_clear(&mem);
 }
 
@@ -99,19 +109,23 @@ static enum status history_row(void *ctx, const struct centre_history *line, str
     listing_text(p->l, line->device_name);
     listing_string(p->l, history_what(p->server, line->entry.kind));
     put_cell(p->l, p->e, line->cell_tag);
-    put_edit(p->l, p->server, p->e, line->cell_tag, line->edit_kind, line->values, line->value_count);
-    listing_string(p->l, p->server->json ? outcome_name(line->outcome) : outcome_label(line->outcome, p->server->lang));
-    listing_string(p->l, line->reason == REASON_NONE ? NULL : reason_text(line->reason, p->server->lang));
+    put_edit(p->l, p->server, p->e, line->cell_tag, line->edit_kind, line->values,
+             line->value_count);
+    listing_string(p->l, p->server->json ? outcome_name(line->outcome)
+                                         : outcome_label(line->outcome, p->server->lang));
+    listing_string(p->l,
+                   line->reason == REASON_NONE ? NULL : reason_text(line->reason, p->server->lang));
     listing_int(p->l, line->base.seq);
     return ST_OK;
 }
 
 enum status server_cmd_history(struct server *server, struct err *err) {
     static const struct listing_column COLUMNS[] = {
-        {"seq", {"seq", "序号"}},         {"time", {"time", "时间"}},      {"person", {"who", "谁"}},
-        {"device", {"laptop", "笔记本"}}, {"what", {"what", "操作"}},      {"field", {"field", "字段"}},
-        {"value", {"value", "内容"}},     {"outcome", {"outcome", "结果"}}, {"reason", {"reason", "原因"}},
-        {"seen_seq", {"had seen", "依据序号"}}};
+        {"seq", {"seq", "序号"}},       {"time", {"time", "时间"}},
+        {"person", {"who", "谁"}},      {"device", {"laptop", "笔记本"}},
+        {"what", {"what", "操作"}},     {"field", {"field", "字段"}},
+        {"value", {"value", "内容"}},   {"outcome", {"outcome", "结果"}},
+        {"reason", {"reason", "原因"}}, {"seen_seq", {"had seen", "依据序号"}}};
     SCOPED(server_reader_release) struct org_reader *reader = NULL;
     SCOPED(listing_release) struct listing *l = NULL;
     const struct entity *e;
@@ -142,20 +156,25 @@ static enum status ledger_row(void *ctx, const struct ledger_entry *entry, struc
     listing_id(p->l, entry->row);
     put_title(p->l, p->server, p->c, e, entry->row);
     put_cell(p->l, e, entry->cell_tag);
-    listing_string(p->l, p->server->json ? rule_name(entry->rule) : rule_label(entry->rule, p->server->lang));
-    put_edit(p->l, p->server, e, entry->cell_tag, EDIT_SET, entry->loser, entry->loser ? entry->value_count : 0);
+    listing_string(p->l, p->server->json ? rule_name(entry->rule)
+                                         : rule_label(entry->rule, p->server->lang));
+    put_edit(p->l, p->server, e, entry->cell_tag, EDIT_SET, entry->loser,
+             entry->loser ? entry->value_count : 0);
     put_person(p->l, p->server, p->c, entry->loser_device);
-    put_edit(p->l, p->server, e, entry->cell_tag, EDIT_SET, entry->winner, entry->winner ? entry->value_count : 0);
+    put_edit(p->l, p->server, e, entry->cell_tag, EDIT_SET, entry->winner,
+             entry->winner ? entry->value_count : 0);
     put_person(p->l, p->server, p->c, entry->winner_device);
     return ST_OK;
 }
 
 enum status server_cmd_conflicts(struct server *server, struct err *err) {
     static const struct listing_column COLUMNS[] = {
-        {"seq", {"seq", "序号"}},      {"time", {"time", "时间"}},     {"entity", {"entity", "类别"}},
-        {"row", {"row", "记录"}},      {"title", {"name", "名称"}},    {"field", {"field", "字段"}},
-        {"rule", {"rule", "规则"}},    {"lost", {"lost", "落选值"}},   {"lost_by", {"by", "谁的"}},
-        {"stands", {"stands", "保留值"}}, {"stands_by", {"by", "谁的"}}};
+        {"seq", {"seq", "序号"}},       {"time", {"time", "时间"}},
+        {"entity", {"entity", "类别"}}, {"row", {"row", "记录"}},
+        {"title", {"name", "名称"}},    {"field", {"field", "字段"}},
+        {"rule", {"rule", "规则"}},     {"lost", {"lost", "落选值"}},
+        {"lost_by", {"by", "谁的"}},    {"stands", {"stands", "保留值"}},
+        {"stands_by", {"by", "谁的"}}};
     SCOPED(server_reader_release) struct org_reader *reader = NULL;
     SCOPED(listing_release) struct listing *l = NULL;
     int64_t since;
@@ -174,26 +193,30 @@ enum status server_cmd_conflicts(struct server *server, struct err *err) {
 static const char *state_name(const struct server *server, enum held_state state) {
     switch (state) {
     case HELD_OPEN: return server->json ? "open" : server_say(server, "open", "待处理");
-    case HELD_RELEASED: return server->json ? "released" : server_say(server, "sent again", "已重新提交");
+    case HELD_RELEASED:
+        return server->json ? "released" : server_say(server, "sent again", "已重新提交");
     case HELD_APPROVED: return server->json ? "approved" : server_say(server, "approved", "已批准");
     case HELD_DECLINED: return server->json ? "declined" : server_say(server, "declined", "未批准");
     }
     return "";
 }
 
-static void put_content(struct printing *p, const struct entity *e, const struct quarantine_entry *q) {
+static void put_content(struct printing *p, const struct entity *e,
+                        const struct quarantine_entry *q) {
     SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_MESSAGE);
     struct arena mem = arena_new(BUF_MAX_MESSAGE);
     struct change change;
     if (change_read(q->content, &mem, &change, NULL) == ST_OK) {
-        if (change.kind == CHANGE_DELETE) buf_put_text(&text, server_say(p->server, "delete", "删除"));
+        if (change.kind == CHANGE_DELETE)
+            buf_put_text(&text, server_say(p->server, "delete", "删除"));
         for (size_t i = 0; i < change.edit_count; i++) {
             const struct edit *edit = &change.edits[i];
             const struct cell *cell = e ? entity_cell(e, edit->cell_tag) : NULL;
             if (!cell) continue;
             if (i > 0) buf_put_text(&text, "; ");
             if (!q->id.cell_tag) buf_printf(&text, "%s=", cell_name(e, cell));
-            server_put_edit(p->server, e, edit->cell_tag, edit->kind, edit->values, edit->value_count, &text);
+            server_put_edit(p->server, e, edit->cell_tag, edit->kind, edit->values,
+                            edit->value_count, &text);
         }
     }
     listing_text(p->l, buf_slice(&text));
@@ -212,7 +235,8 @@ static enum status request_row(void *ctx, const struct quarantine_entry *q, stru
     put_title(p->l, p->server, p->c, e, q->row);
     put_cell(p->l, e, q->id.cell_tag);
     put_content(p, e, q);
-    listing_string(p->l, p->server->json ? outcome_name(q->outcome) : outcome_label(q->outcome, p->server->lang));
+    listing_string(p->l, p->server->json ? outcome_name(q->outcome)
+                                         : outcome_label(q->outcome, p->server->lang));
     listing_string(p->l, reason_text(q->reason, p->server->lang));
     listing_string(p->l, state_name(p->server, q->state));
     return ST_OK;
@@ -220,16 +244,19 @@ static enum status request_row(void *ctx, const struct quarantine_entry *q, stru
 
 enum status server_cmd_requests(struct server *server, struct err *err) {
     static const struct listing_column COLUMNS[] = {
-        {"number", {"no.", "编号"}},   {"time", {"time", "时间"}},      {"person", {"who", "谁"}},
-        {"entity", {"entity", "类别"}}, {"row", {"row", "记录"}},        {"title", {"name", "名称"}},
-        {"field", {"field", "字段"}},  {"content", {"wanted", "要求"}}, {"outcome", {"kind", "性质"}},
-        {"reason", {"reason", "原因"}}, {"state", {"state", "状态"}}};
+        {"number", {"no.", "编号"}},   {"time", {"time", "时间"}},
+        {"person", {"who", "谁"}},     {"entity", {"entity", "类别"}},
+        {"row", {"row", "记录"}},      {"title", {"name", "名称"}},
+        {"field", {"field", "字段"}},  {"content", {"wanted", "要求"}},
+        {"outcome", {"kind", "性质"}}, {"reason", {"reason", "原因"}},
+        {"state", {"state", "状态"}}};
     SCOPED(server_reader_release) struct org_reader *reader = NULL;
     SCOPED(listing_release) struct listing *l = NULL;
     TRY(server_reader_open(server, &reader, err));
     TRY(listing_open(server, COLUMNS, ARRAY_COUNT(COLUMNS), false, &l, err));
     struct printing p = {.server = server, .c = org_reader_centre(reader), .l = l};
-    TRY(centre_quarantine_list(p.c, server_option(server, "all") != NULL, &server->mem, request_row, &p, err));
+    TRY(centre_quarantine_list(p.c, server_option(server, "all") != NULL, &server->mem, request_row,
+                               &p, err));
     struct listing *mine = l;
     l = NULL;
     return listing_close(mine, err);
@@ -264,11 +291,17 @@ static enum status request_decide(struct server *server, bool approve, struct er
     if (!w.found)
         return err_set(err, ST_NOT_FOUND, "there is no request %s; see roadbook-server requests",
                        "没有编号为 %s 的申请；请看 roadbook-server requests", server->words[0]);
-    if (w.closed) return err_set(err, ST_CONFLICT, "request %s is closed already", "申请 %s 已处理", server->words[0]);
+    if (w.closed)
+        return err_set(err, ST_CONFLICT, "request %s is closed already", "申请 %s 已处理",
+                       server->words[0]);
     TRY(org_decide(org, w.device, &w.id, approve, server_person(server), err));
-    if (server->json) printf("{\"number\":%lld,\"state\":\"%s\"}\n", (long long)w.seq, approve ? "approved" : "declined");
-    if (approve) server_tell(server, "Approved: the value is written.", "已批准并写入。");
-    else server_tell(server, "Declined: its author is told.", "未批准，已通知提交人。");
+    if (server->json)
+        printf("{\"number\":%lld,\"state\":\"%s\"}\n", (long long)w.seq,
+               approve ? "approved" : "declined");
+    if (approve)
+        server_tell(server, "Approved: the value is written.", "已批准并写入。");
+    else
+        server_tell(server, "Declined: its author is told.", "未批准，已通知提交人。");
     return ST_OK;
 }
 

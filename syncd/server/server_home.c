@@ -23,11 +23,17 @@ enum status server_home_find(struct server *server, struct err *err) {
     const char *data = getenv("XDG_DATA_HOME"), *user = getenv("HOME");
     if (!given) given = getenv("ROADBOOK_SERVER_HOME");
     server->org_name = server_option(server, "org");
-    if (given && given[0]) server->home = given;
-    else if (geteuid() == 0) server->home = "/var/lib/roadbook";
-    else if (data && data[0]) server->home = arena_printf(&server->mem, "%s/roadbook-server", data);
-    else if (user && user[0]) server->home = arena_printf(&server->mem, "%s/.local/share/roadbook-server", user);
-    else return err_set(err, ST_USAGE, "say where the server's folder is: --home DIR", "请用 --home 指定服务器目录");
+    if (given && given[0])
+        server->home = given;
+    else if (geteuid() == 0)
+        server->home = "/var/lib/roadbook";
+    else if (data && data[0])
+        server->home = arena_printf(&server->mem, "%s/roadbook-server", data);
+    else if (user && user[0])
+        server->home = arena_printf(&server->mem, "%s/.local/share/roadbook-server", user);
+    else
+        return err_set(err, ST_USAGE, "say where the server's folder is: --home DIR",
+                       "请用 --home 指定服务器目录");
     return server->home ? ST_OK : err_no_memory(err);
 }
 
@@ -45,13 +51,16 @@ static enum status not_made(const struct server *server, struct err *err) {
                    "%s 中还没有服务器：请先运行 roadbook-server init", server->home);
 }
 
-static enum status setting_take(struct server *server, struct slice name, struct slice value, size_t line,
-                                struct server_settings *out, struct err *err) {
+static enum status setting_take(struct server *server, struct slice name, struct slice value,
+                                size_t line, struct server_settings *out, struct err *err) {
     const struct {
         const char *name;
         const char **place;
-    } rows[] = {{"listen", &out->listen}, {"unix", &out->unix_path},        {"cert", &out->cert},
-                {"key", &out->key},       {"public_url", &out->public_url}};
+    } rows[] = {{"listen", &out->listen},
+                {"unix", &out->unix_path},
+                {"cert", &out->cert},
+                {"key", &out->key},
+                {"public_url", &out->public_url}};
     char *text = arena_string(&server->mem, value);
     if (!text) return err_no_memory(err);
     if (slice_equal(name, SLICE("pin"))) {
@@ -63,11 +72,12 @@ static enum status setting_take(struct server *server, struct slice name, struct
         *rows[i].place = text;
         return ST_OK;
     }
-    return err_set(err, ST_INVALID, "server.conf, line %zu: no such setting", "server.conf 第 %zu 行：没有此项设置", line);
+    return err_set(err, ST_INVALID, "server.conf, line %zu: no such setting",
+                   "server.conf 第 %zu 行：没有此项设置", line);
 }
 
-static enum status settings_parse(struct server *server, struct slice text, struct server_settings *out,
-                                  struct err *err) {
+static enum status settings_parse(struct server *server, struct slice text,
+                                  struct server_settings *out, struct err *err) {
     struct slice line;
     for (size_t number = 1; slice_cut(&text, '\n', &line); number++) {
         struct slice name, value = slice_trim(line);
@@ -78,7 +88,8 @@ static enum status settings_parse(struct server *server, struct slice text, stru
     return ST_OK;
 }
 
-enum status server_settings_read(struct server *server, struct server_settings *out, struct err *err) {
+enum status server_settings_read(struct server *server, struct server_settings *out,
+                                 struct err *err) {
     struct slice text;
     struct server_settings settings = {
         .listen = "", .unix_path = "", .cert = "", .key = "", .public_url = "", .pin = false};
@@ -92,15 +103,19 @@ enum status server_settings_read(struct server *server, struct server_settings *
     return ST_OK;
 }
 
-enum status server_settings_write(struct server *server, const struct server_settings *s, struct err *err) {
+enum status server_settings_write(struct server *server, const struct server_settings *s,
+                                  struct err *err) {
     SCOPED(buf_free) struct buf text = buf_new(CONFIG_BYTES_MAX);
     buf_printf(&text,
-               "# Roadbook's server. Lines: name = value. Options of `roadbook-server serve` win over these.\n\n"
+               "# Roadbook's server. Lines: name = value. Options of `roadbook-server serve` win "
+               "over these.\n\n"
                "# Where it listens.\nlisten = %s\n\n"
-               "# A Unix socket instead, behind a reverse proxy that does the TLS.\n#unix = /run/roadbook/server.sock\n\n"
+               "# A Unix socket instead, behind a reverse proxy that does the TLS.\n#unix = "
+               "/run/roadbook/server.sock\n\n"
                "# Certificate (the whole chain) and key, as PEM.\ncert = %s\nkey = %s\n\n"
                "# What laptops dial: it stands in every enrolment link.\npublic_url = %s\n\n"
-               "# Whether links hold the pin of that certificate's key. Say no with a certificate of a public authority.\n"
+               "# Whether links hold the pin of that certificate's key. Say no with a certificate "
+               "of a public authority.\n"
                "pin = %s\n",
                s->listen, s->cert, s->key, s->public_url, s->pin ? "yes" : "no");
     TRY(buf_status(&text, err));
@@ -112,10 +127,12 @@ enum status server_settings_write(struct server *server, const struct server_set
 /* ------------------------------------------------------------------ init */
 
 /* "https://host:port" -> host, without brackets. */
-static enum status url_host(struct server *server, const char *url, const char **out, struct err *err) {
+static enum status url_host(struct server *server, const char *url, const char **out,
+                            struct err *err) {
     const char *start = url + sizeof "https://" - 1;
     if (strncmp(url, "https://", 8) != 0 || start[0] == 0 || strchr(start, '/'))
-        return err_set(err, ST_USAGE, "the public URL is like https://book.example.com:8443", "公开地址形如 https://book.example.com:8443");
+        return err_set(err, ST_USAGE, "the public URL is like https://book.example.com:8443",
+                       "公开地址形如 https://book.example.com:8443");
     size_t len = start[0] == '[' ? strcspn(++start, "]") : strcspn(start, ":");
     char *host = arena_string(&server->mem, slice_of(start, len));
     if (!host) return err_no_memory(err);
@@ -123,7 +140,8 @@ static enum status url_host(struct server *server, const char *url, const char *
     return ST_OK;
 }
 
-static enum status certificate_make(struct server *server, const struct server_settings *s, struct err *err) {
+static enum status certificate_make(struct server *server, const struct server_settings *s,
+                                    struct err *err) {
     const char *host, *tls = server_path(server, "tls");
     if (!tls) return err_no_memory(err);
     TRY(url_host(server, s->public_url, &host, err));
@@ -135,31 +153,42 @@ static enum status certificate_make(struct server *server, const struct server_s
 static enum status absolute_home(struct server *server, struct err *err) {
     char here[4096];
     if (server->home[0] == '/') return ST_OK;
-    if (!getcwd(here, sizeof here)) return err_set(err, ST_DISK, "cannot tell the current folder", "无法确定当前目录");
+    if (!getcwd(here, sizeof here))
+        return err_set(err, ST_DISK, "cannot tell the current folder", "无法确定当前目录");
     server->home = arena_printf(&server->mem, "%s/%s", here, server->home);
     return server->home ? ST_OK : err_no_memory(err);
 }
 
 enum status server_cmd_init(struct server *server, struct err *err) {
-    const char *listen = server_option(server, "listen"), *url = server_option(server, "public-url");
+    const char *listen = server_option(server, "listen"),
+               *url = server_option(server, "public-url");
     if (server->word_count == 1) server->home = server->words[0];
     TRY(absolute_home(server, err));
     const char *org = server_path(server, "org"), *config = server_path(server, "server.conf");
     if (!listen) listen = arena_printf(&server->mem, "0.0.0.0:%d", SERVER_PORT);
     if (!url) url = arena_printf(&server->mem, "https://localhost:%d", SERVER_PORT);
-    struct server_settings settings = {.listen = listen, .unix_path = "", .public_url = url, .pin = true,
-                                       .cert = server_path(server, "tls/cert.pem"), .key = server_path(server, "tls/key.pem")};
-    if (!org || !config || !listen || !url || !settings.cert || !settings.key) return err_no_memory(err);
+    struct server_settings settings = {.listen = listen,
+                                       .unix_path = "",
+                                       .public_url = url,
+                                       .pin = true,
+                                       .cert = server_path(server, "tls/cert.pem"),
+                                       .key = server_path(server, "tls/key.pem")};
+    if (!org || !config || !listen || !url || !settings.cert || !settings.key)
+        return err_no_memory(err);
     if (platform_exists(config))
-        return err_set(err, ST_CONFLICT, "there is a server in %s already", "%s 中已有服务器", server->home);
+        return err_set(err, ST_CONFLICT, "there is a server in %s already", "%s 中已有服务器",
+                       server->home);
     TRY(platform_make_dir(server->home, err));
     TRY(platform_make_dir(org, err));
     TRY(certificate_make(server, &settings, err));
     TRY(server_settings_write(server, &settings, err));
-    if (server->json) printf("{\"home\":\"%s\",\"public_url\":\"%s\"}\n", server->home, settings.public_url);
-    server_tell(server,
-                "The server's folder is %s; laptops will dial %s.\nNext: roadbook-server org add NAME",
-                "服务器目录为 %s；笔记本将连接 %s。\n下一步：roadbook-server org add 机构名", server->home, settings.public_url);
+    if (server->json)
+        printf("{\"home\":\"%s\",\"public_url\":\"%s\"}\n", server->home, settings.public_url);
+    server_tell(
+        server,
+        "The server's folder is %s; laptops will dial %s.\nNext: roadbook-server org add NAME",
+        "服务器目录为 %s；笔记本将连接 %s。\n下一步：roadbook-server org add 机构名", server->home,
+        settings.public_url);
     return ST_OK;
 }
 
@@ -177,7 +206,8 @@ static int by_name(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static enum status names_read(struct server *server, DIR *dir, const char **names, size_t *count, struct err *err) {
+static enum status names_read(struct server *server, DIR *dir, const char **names, size_t *count,
+                              struct err *err) {
     for (struct dirent *entry; (entry = readdir(dir)) != NULL && *count < 1000;) {
         size_t len = strlen(entry->d_name);
         if (len <= 3 || strcmp(entry->d_name + len - 3, ".db") != 0) continue;
@@ -188,7 +218,8 @@ static enum status names_read(struct server *server, DIR *dir, const char **name
     return ST_OK;
 }
 
-enum status server_orgs(struct server *server, const char ***out_names, size_t *out_count, struct err *err) {
+enum status server_orgs(struct server *server, const char ***out_names, size_t *out_count,
+                        struct err *err) {
     const char **names = ARENA_ARRAY(&server->mem, 1000, const char *);
     const char *path = server_path(server, "org");
     size_t count = 0;
@@ -213,7 +244,8 @@ enum status server_org_pick(struct server *server, const char **out_name, struct
             return err_set(err, ST_NOT_FOUND, "there is no org yet: roadbook-server org add NAME",
                            "还没有机构：请运行 roadbook-server org add 机构名");
         if (count > 1)
-            return err_set(err, ST_USAGE, "there are %zu orgs: say which with --org NAME", "共有 %zu 个机构：请用 --org 指定", count);
+            return err_set(err, ST_USAGE, "there are %zu orgs: say which with --org NAME",
+                           "共有 %zu 个机构：请用 --org 指定", count);
         *out_name = names[0];
         return ST_OK;
     }

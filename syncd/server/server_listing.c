@@ -1,13 +1,13 @@
-/* Rows for people and for programs: an aligned table, or JSON. Cells are kept until the end, since a column is as
- * wide as its widest cell. */
+/* Rows for people and for programs: an aligned table, or JSON. Cells are kept until the end, since
+ * a column is as wide as its widest cell. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "syncd/server/server.h"
 
 struct cell_text {
-    size_t at, len;                                        /* in listing.texts */
-    enum { CELL_NULL, CELL_TEXT, CELL_NUMBER, CELL_BARE } kind;  /* CELL_BARE: JSON as it stands */
+    size_t at, len;                                             /* in listing.texts */
+    enum { CELL_NULL, CELL_TEXT, CELL_NUMBER, CELL_BARE } kind; /* CELL_BARE: JSON as it stands */
 };
 
 struct listing {
@@ -20,11 +20,14 @@ struct listing {
     struct buf texts;
 };
 
-enum status listing_open(struct server *server, const struct listing_column *columns, size_t count, bool one,
-                         struct listing **out, struct err *err) {
+enum status listing_open(struct server *server, const struct listing_column *columns, size_t count,
+                         bool one, struct listing **out, struct err *err) {
     struct listing *l = calloc(1, sizeof *l);
     if (!l) return err_no_memory(err);
-    *l = (struct listing){.server = server, .columns = columns, .column_count = count, .one = one,
+    *l = (struct listing){.server = server,
+                          .columns = columns,
+                          .column_count = count,
+                          .one = one,
                           .texts = buf_new(BUF_MAX_FILE)};
     *out = l;
     return ST_OK;
@@ -79,8 +82,12 @@ void listing_real(struct listing *l, const char *number) {
 }
 
 void listing_bool(struct listing *l, bool yes) {
-    if (l->server->json) cell_add(l, CELL_BARE, yes ? SLICE("true") : SLICE("false"));
-    else cell_add(l, CELL_TEXT, slice_from(yes ? server_say(l->server, "yes", "是") : server_say(l->server, "no", "否")));
+    if (l->server->json)
+        cell_add(l, CELL_BARE, yes ? SLICE("true") : SLICE("false"));
+    else
+        cell_add(l, CELL_TEXT,
+                 slice_from(yes ? server_say(l->server, "yes", "是")
+                                : server_say(l->server, "no", "否")));
 }
 
 void listing_time(struct listing *l, int64_t unix_ms) {
@@ -95,8 +102,10 @@ void listing_time(struct listing *l, int64_t unix_ms) {
 
 void listing_id(struct listing *l, int64_t id) {
     char text[ID_TEXT_BYTES];
-    if (id == 0) listing_null(l);
-    else if (l->server->json) listing_int(l, id);
+    if (id == 0)
+        listing_null(l);
+    else if (l->server->json)
+        listing_int(l, id);
     else {
         id_format(id, text);
         listing_string(l, text);
@@ -140,7 +149,7 @@ static struct slice shown(const struct listing *l, const struct cell_text *cell)
     struct slice text = cell_slice(l, cell), line;
     if (!slice_cut(&text, '\n', &line)) return text;
     if (l->one) return cell_slice(l, cell);
-    line = text_prefix(line, LISTING_TEXT_COLUMNS * 4);    /* what a column can hold at most */
+    line = text_prefix(line, LISTING_TEXT_COLUMNS * 4); /* what a column can hold at most */
     while (text_columns(line) > LISTING_TEXT_COLUMNS) line = text_prefix(line, line.len - 1);
     return line;
 }
@@ -168,7 +177,8 @@ static void table_print(const struct listing *l, size_t rows, struct buf *out) {
     }
     for (size_t i = 0; i < l->column_count; i++) {
         bool right = rows > 0 && l->cells[i].kind == CELL_NUMBER;
-        table_cell(out, slice_from(l->columns[i].label[l->server->lang]), widths[i], right, i + 1 == l->column_count);
+        table_cell(out, slice_from(l->columns[i].label[l->server->lang]), widths[i], right,
+                   i + 1 == l->column_count);
     }
     buf_put_text(out, "\n");
     for (size_t at = 0; at < rows * l->column_count; at++) {
@@ -193,10 +203,14 @@ static enum status print(const struct listing *l, struct err *err) {
     SCOPED(buf_free) struct buf out = buf_new(BUF_MAX_FILE);
     if (l->failed || buf_status(&l->texts, NULL) != ST_OK) return err_no_memory(err);
     size_t rows = l->count / l->column_count;
-    if (l->server->json) json_print(l, rows, &out);
-    else if (l->one) lines_print(l, rows, &out);
-    else if (rows == 0) buf_printf(&out, "%s\n", server_say(l->server, "(nothing)", "（无）"));
-    else table_print(l, rows, &out);
+    if (l->server->json)
+        json_print(l, rows, &out);
+    else if (l->one)
+        lines_print(l, rows, &out);
+    else if (rows == 0)
+        buf_printf(&out, "%s\n", server_say(l->server, "(nothing)", "（无）"));
+    else
+        table_print(l, rows, &out);
     TRY(buf_status(&out, err));
     (void)fwrite(out.data, 1, out.len, stdout);
     return ST_OK;

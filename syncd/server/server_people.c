@@ -13,8 +13,10 @@ static enum status org_name_check(const char *name, struct err *err) {
     const char *what;
     int len = snprintf(path, sizeof path, "/%s/round", name);
     if (len > 0 && (size_t)len < sizeof path && session_path(path, org, &what)) return ST_OK;
-    return err_set(err, ST_USAGE, "an org's name has up to %d letters a-z, digits, - and _; it stands in the address",
-                   "机构名最多 %d 个小写字母、数字、- 或 _，它是网址的一部分", SESSION_ORG_BYTES_MAX);
+    return err_set(
+        err, ST_USAGE,
+        "an org's name has up to %d letters a-z, digits, - and _; it stands in the address",
+        "机构名最多 %d 个小写字母、数字、- 或 _，它是网址的一部分", SESSION_ORG_BYTES_MAX);
 }
 
 enum status server_cmd_org_add(struct server *server, struct err *err) {
@@ -27,7 +29,8 @@ enum status server_cmd_org_add(struct server *server, struct err *err) {
     TRY(platform_make_dir(dir, err));
     struct org_config config = server_org_config(server, path);
     enum status status = org_create(&config, slice_from(label && label[0] ? label : name), err);
-    if (status == ST_CONFLICT) return err_set(err, ST_CONFLICT, "there is an org \"%s\" already", "机构“%s”已存在", name);
+    if (status == ST_CONFLICT)
+        return err_set(err, ST_CONFLICT, "there is an org \"%s\" already", "机构“%s”已存在", name);
     TRY(status);
     if (server->json) printf("{\"org\":\"%s\"}\n", name);
     server_tell(server, "Org %s is there. Next: roadbook-server user add LOGIN --name NAME",
@@ -35,7 +38,8 @@ enum status server_cmd_org_add(struct server *server, struct err *err) {
     return ST_OK;
 }
 
-static enum status org_row(struct server *server, struct listing *l, const char *name, struct err *err) {
+static enum status org_row(struct server *server, struct listing *l, const char *name,
+                           struct err *err) {
     SCOPED(server_reader_release) struct org_reader *reader = NULL;
     struct centre_org facts;
     struct centre_head head;
@@ -61,12 +65,18 @@ static enum status org_row(struct server *server, struct listing *l, const char 
     return ST_OK;
 }
 
-static enum status orgs_print(struct server *server, const char *const *names, size_t count, struct err *err) {
-    static const struct listing_column COLUMNS[] = {
-        {"org", {"org", "机构"}},          {"label", {"name", "名称"}},       {"users", {"users", "用户"}},
-        {"devices", {"laptops", "笔记本"}}, {"rows", {"rows", "记录"}},        {"head", {"head", "最新序号"}},
-        {"epoch", {"epoch", "纪元"}},      {"conflicts", {"ledger", "台账"}}, {"requests", {"open requests", "待办申请"}},
-        {"changed_at", {"last change", "最近修改"}}};
+static enum status orgs_print(struct server *server, const char *const *names, size_t count,
+                              struct err *err) {
+    static const struct listing_column COLUMNS[] = {{"org", {"org", "机构"}},
+                                                    {"label", {"name", "名称"}},
+                                                    {"users", {"users", "用户"}},
+                                                    {"devices", {"laptops", "笔记本"}},
+                                                    {"rows", {"rows", "记录"}},
+                                                    {"head", {"head", "最新序号"}},
+                                                    {"epoch", {"epoch", "纪元"}},
+                                                    {"conflicts", {"ledger", "台账"}},
+                                                    {"requests", {"open requests", "待办申请"}},
+                                                    {"changed_at", {"last change", "最近修改"}}};
     SCOPED(listing_release) struct listing *l = NULL;
     TRY(listing_open(server, COLUMNS, ARRAY_COUNT(COLUMNS), false, &l, err));
     for (size_t i = 0; i < count; i++) TRY(org_row(server, l, names[i], err));
@@ -97,8 +107,8 @@ static enum status first_id(void *ctx, const struct row *row, struct err *err) {
     return ST_OK;
 }
 
-static enum status employee_find(struct org *org, const struct entity *e, const struct field *login, struct value value,
-                                 int64_t *out_id, struct err *err) {
+static enum status employee_find(struct org *org, const struct entity *e, const struct field *login,
+                                 struct value value, int64_t *out_id, struct err *err) {
     struct condition same = {.field = login, .compare = COMPARE_EQ, .value = value};
     struct query query = {.entity = e, .conditions = &same, .condition_count = 1, .limit = 1};
     *out_id = 0;
@@ -106,10 +116,11 @@ static enum status employee_find(struct org *org, const struct entity *e, const 
 }
 
 /* The employee row with that login: found, or made. */
-static enum status employee_take(struct server *server, struct org *org, const struct centre_user *user,
-                                 int64_t *out_id, struct err *err) {
+static enum status employee_take(struct server *server, struct org *org,
+                                 const struct centre_user *user, int64_t *out_id, struct err *err) {
     const struct entity *e = catalogue_entity(&server->catalogue, SLICE("employee"));
-    const struct field *login = entity_field(e, SLICE("login")), *name = entity_field(e, SLICE("name"));
+    const struct field *login = entity_field(e, SLICE("login")),
+                       *name = entity_field(e, SLICE("name"));
     const struct field *active = entity_field(e, SLICE("active"));
     struct field_edit edits[] = {{login, FIELD_EDIT_SET, value_text(slice_from(user->login))},
                                  {name, FIELD_EDIT_SET, value_text(slice_from(user->name))},
@@ -126,7 +137,8 @@ static enum status employee_take(struct server *server, struct org *org, const s
 
 static enum status text_take(char *out, size_t room, const char *text, struct err *err) {
     if (!text[0] || strlen(text) >= room || !text_is_utf8(slice_from(text)))
-        return err_set(err, ST_USAGE, "a name has 1 to %zu bytes of UTF-8", "名称须为 1 到 %zu 字节的 UTF-8 文本", room - 1);
+        return err_set(err, ST_USAGE, "a name has 1 to %zu bytes of UTF-8",
+                       "名称须为 1 到 %zu 字节的 UTF-8 文本", room - 1);
     (void)snprintf(out, room, "%s", text);
     return ST_OK;
 }
@@ -137,7 +149,8 @@ static enum status user_read(struct server *server, struct centre_user *user, st
     TRY(text_take(user->login, sizeof user->login, server->words[0], err));
     TRY(text_take(user->name, sizeof user->name, name ? name : server->words[0], err));
     if (role && !user_role_parse(slice_from(role), &user->role))
-        return err_set(err, ST_USAGE, "--role takes rep, manager or office", "--role 须为 rep、manager 或 office");
+        return err_set(err, ST_USAGE, "--role takes rep, manager or office",
+                       "--role 须为 rep、manager 或 office");
     return ST_OK;
 }
 
@@ -148,17 +161,18 @@ enum status server_cmd_user_add(struct server *server, struct err *err) {
     TRY(user_read(server, &user, err));
     TRY(server_org_open(server, &org, err));
     if (centre_user_by_login(org_centre(org), slice_from(user.login), &taken, NULL) == ST_OK)
-        return err_set(err, ST_CONFLICT, "there is a user \"%s\" already", "用户“%s”已存在", user.login);
+        return err_set(err, ST_CONFLICT, "there is a user \"%s\" already", "用户“%s”已存在",
+                       user.login);
     TRY(employee_take(server, org, &user, &user.employee, err));
     TRY(centre_user_add(org_centre(org), &user, &id, err));
     if (server->json) {
         SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE);
         buf_put_json_text(&text, user.login);
-        printf("{\"login\":%s,\"role\":\"%s\",\"employee\":%lld}\n", buf_text(&text), user_role_name(user.role),
-               (long long)user.employee);
+        printf("{\"login\":%s,\"role\":\"%s\",\"employee\":%lld}\n", buf_text(&text),
+               user_role_name(user.role), (long long)user.employee);
     }
-    server_tell(server, "User %s is there. Next: roadbook-server link %s", "用户 %s 已建立。下一步：roadbook-server link %s",
-                user.login, user.login);
+    server_tell(server, "User %s is there. Next: roadbook-server link %s",
+                "用户 %s 已建立。下一步：roadbook-server link %s", user.login, user.login);
     return ST_OK;
 }
 
@@ -174,8 +188,10 @@ static enum status user_row(void *ctx, const struct centre_user *user, struct er
 }
 
 enum status server_cmd_user_list(struct server *server, struct err *err) {
-    static const struct listing_column COLUMNS[] = {{"login", {"login", "登录名"}}, {"name", {"name", "姓名"}},
-                                                    {"role", {"role", "角色"}},    {"active", {"active", "在用"}},
+    static const struct listing_column COLUMNS[] = {{"login", {"login", "登录名"}},
+                                                    {"name", {"name", "姓名"}},
+                                                    {"role", {"role", "角色"}},
+                                                    {"active", {"active", "在用"}},
                                                     {"employee", {"employee", "员工"}}};
     SCOPED(server_reader_release) struct org_reader *reader = NULL;
     SCOPED(listing_release) struct listing *l = NULL;
@@ -187,7 +203,8 @@ enum status server_cmd_user_list(struct server *server, struct err *err) {
     return listing_close(mine, err);
 }
 
-static enum status user_find(struct org *org, const char *login, struct centre_user *out, struct err *err) {
+static enum status user_find(struct org *org, const char *login, struct centre_user *out,
+                             struct err *err) {
     enum status status = centre_user_by_login(org_centre(org), slice_from(login), out, err);
     if (status != ST_NOT_FOUND) return status;
     return err_set(err, ST_NOT_FOUND, "there is no user \"%s\"; see roadbook-server user list",
@@ -201,8 +218,11 @@ static enum status user_activate(struct server *server, bool active, struct err 
     TRY(user_find(org, server->words[0], &user, err));
     TRY(centre_user_activate(org_centre(org), user.id, active, err));
     if (server->json) printf("{\"active\":%s}\n", active ? "true" : "false");
-    if (active) server_tell(server, "%s may sync again.", "%s 已恢复同步。", user.login);
-    else server_tell(server, "%s's laptops get no rounds any more.", "%s 的笔记本已停止同步。", user.login);
+    if (active)
+        server_tell(server, "%s may sync again.", "%s 已恢复同步。", user.login);
+    else
+        server_tell(server, "%s's laptops get no rounds any more.", "%s 的笔记本已停止同步。",
+                    user.login);
     return ST_OK;
 }
 
@@ -234,9 +254,11 @@ static enum status device_row(void *ctx, const struct centre_device *device, str
 
 enum status server_cmd_device_list(struct server *server, struct err *err) {
     static const struct listing_column COLUMNS[] = {
-        {"device", {"no.", "编号"}},          {"user", {"user", "用户"}},          {"name", {"laptop", "笔记本"}},
-        {"release", {"release", "版本"}},     {"revoked", {"revoked", "已停用"}},  {"last_batch", {"batches", "批次"}},
-        {"cursor", {"has up to", "已同步至"}}, {"enrolled_at", {"enrolled", "登记时间"}}, {"seen_at", {"last seen", "最近联系"}}};
+        {"device", {"no.", "编号"}},           {"user", {"user", "用户"}},
+        {"name", {"laptop", "笔记本"}},        {"release", {"release", "版本"}},
+        {"revoked", {"revoked", "已停用"}},    {"last_batch", {"batches", "批次"}},
+        {"cursor", {"has up to", "已同步至"}}, {"enrolled_at", {"enrolled", "登记时间"}},
+        {"seen_at", {"last seen", "最近联系"}}};
     SCOPED(server_reader_release) struct org_reader *reader = NULL;
     SCOPED(listing_release) struct listing *l = NULL;
     TRY(server_reader_open(server, &reader, err));
@@ -256,11 +278,13 @@ enum status server_cmd_device_revoke(struct server *server, struct err *err) {
     TRY(server_org_open(server, &org, err));
     enum status status = centre_device_revoke(org_centre(org), (uint32_t)number, err);
     if (status == ST_NOT_FOUND)
-        return err_set(err, ST_NOT_FOUND, "there is no laptop %lld; see roadbook-server device list",
-                       "没有编号为 %lld 的笔记本；请看 roadbook-server device list", (long long)number);
+        return err_set(
+            err, ST_NOT_FOUND, "there is no laptop %lld; see roadbook-server device list",
+            "没有编号为 %lld 的笔记本；请看 roadbook-server device list", (long long)number);
     TRY(status);
     if (server->json) printf("{\"device\":%lld,\"revoked\":true}\n", (long long)number);
-    server_tell(server, "Laptop %lld gets no rounds any more.", "编号 %lld 的笔记本已停用。", (long long)number);
+    server_tell(server, "Laptop %lld gets no rounds any more.", "编号 %lld 的笔记本已停用。",
+                (long long)number);
     return ST_OK;
 }
 
@@ -271,13 +295,16 @@ static enum status pin_read(const char *cert, uint8_t out[HASH_BYTES], struct er
     char pin[HTTP_PIN_BYTES];
     SCOPED(buf_free) struct buf bytes = buf_new(HASH_BYTES * 2);
     TRY(http_certificate_pin(cert, pin, err));
-    if (!base64_decode(slice_from(pin + sizeof "sha256//" - 1), false, &bytes) || bytes.len != HASH_BYTES)
-        return err_set(err, ST_INTERNAL, "the certificate's pin is not readable", "无法读取证书指纹");
+    if (!base64_decode(slice_from(pin + sizeof "sha256//" - 1), false, &bytes) ||
+        bytes.len != HASH_BYTES)
+        return err_set(err, ST_INTERNAL, "the certificate's pin is not readable",
+                       "无法读取证书指纹");
     memcpy(out, bytes.data, HASH_BYTES);
     return ST_OK;
 }
 
-static enum status link_fill(struct server *server, struct org *org, struct session_link *link, struct err *err) {
+static enum status link_fill(struct server *server, struct org *org, struct session_link *link,
+                             struct err *err) {
     struct server_settings settings;
     struct sign_key key;
     const char *name;
@@ -285,8 +312,10 @@ static enum status link_fill(struct server *server, struct org *org, struct sess
     TRY(server_org_pick(server, &name, err));
     TRY(org_key(org, &key, err));
     *link = (struct session_link){.has_tls_pin = settings.pin && !server_option(server, "no-pin")};
-    if (strlen(settings.public_url) >= sizeof link->base_url || strlen(name) > SESSION_ORG_BYTES_MAX)
-        return err_set(err, ST_INVALID, "public_url in server.conf is too long", "server.conf 中 public_url 过长");
+    if (strlen(settings.public_url) >= sizeof link->base_url ||
+        strlen(name) > SESSION_ORG_BYTES_MAX)
+        return err_set(err, ST_INVALID, "public_url in server.conf is too long",
+                       "server.conf 中 public_url 过长");
     (void)snprintf(link->base_url, sizeof link->base_url, "%s", settings.public_url);
     (void)snprintf(link->org, sizeof link->org, "%s", name);
     sign_public(&key, link->org_public);
@@ -296,8 +325,8 @@ static enum status link_fill(struct server *server, struct org *org, struct sess
     return ST_OK;
 }
 
-static enum status link_print(struct server *server, const struct session_link *link, const char *login,
-                              int64_t expires_ms, struct err *err) {
+static enum status link_print(struct server *server, const struct session_link *link,
+                              const char *login, int64_t expires_ms, struct err *err) {
     SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE);
     SCOPED(buf_free) struct buf until = buf_new(BUF_MAX_LINE);
     SCOPED(buf_free) struct buf user = buf_new(BUF_MAX_LINE);
@@ -305,14 +334,17 @@ static enum status link_print(struct server *server, const struct session_link *
     buf_put_time(&until, expires_ms, platform_utc_offset_minutes(expires_ms));
     buf_put_json_text(&user, login);
     if (server->json) {
-        printf("{\"link\":\"%s\",\"user\":%s,\"expires_at\":\"%s\"}\n", buf_text(&text), buf_text(&user), buf_text(&until));
+        printf("{\"link\":\"%s\",\"user\":%s,\"expires_at\":\"%s\"}\n", buf_text(&text),
+               buf_text(&user), buf_text(&until));
         return ST_OK;
     }
-    if (server_option(server, "qr") || platform_is_terminal(1)) TRY(server_qr_print(buf_text(&text), err));
+    if (server_option(server, "qr") || platform_is_terminal(1))
+        TRY(server_qr_print(buf_text(&text), err));
     printf("%s\n", buf_text(&text));
     if (platform_is_terminal(1))
         server_tell(server, "For one laptop of %s, until %s. On the laptop: roadbook enroll LINK",
-                    "供 %s 的一台笔记本使用，有效期至 %s。在笔记本上运行：roadbook enroll 链接", login, buf_text(&until));
+                    "供 %s 的一台笔记本使用，有效期至 %s。在笔记本上运行：roadbook enroll 链接",
+                    login, buf_text(&until));
     return ST_OK;
 }
 

@@ -1,4 +1,5 @@
-/* A QR code in the terminal: two rows of dots a line, by half blocks, dark on light as scanners want it. */
+/* A QR code in the terminal: two rows of dots a line, by half blocks, dark on light as scanners
+ * want it. */
 #include <qrencode.h>
 #include <stdio.h>
 

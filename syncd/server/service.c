@@ -1,8 +1,8 @@
 /* The life of the service: its orgs, their handles, its figures.
  *
- * An org is opened when the first request names it and stays open; an org that head office adds while the
- * server runs is found the same way. Read handles are opened per reader at first use, so that a server of many
- * quiet orgs holds few files open.
+ * An org is opened when the first request names it and stays open; an org that head office adds
+ * while the server runs is found the same way. Read handles are opened per reader at first use, so
+ * that a server of many quiet orgs holds few files open.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,8 @@
 
 /* ------------------------------------------------------------------ opening and closing */
 
-enum status service_open(const struct service_config *config, struct service **out, struct err *err) {
+enum status service_open(const struct service_config *config, struct service **out,
+                         struct err *err) {
     struct service *service = calloc(1, sizeof *service);
     if (!service) return err_no_memory(err);
     service->config = *config;
@@ -44,7 +45,8 @@ static void org_free(struct service_org *org, size_t readers) {
 void service_close(struct service *service) {
     if (!service) return;
     if (service->orgs_lock) service_flush(service);
-    for (int i = 0; i < service->org_count; i++) org_free(service->orgs[i], service->config.readers);
+    for (int i = 0; i < service->org_count; i++)
+        org_free(service->orgs[i], service->config.readers);
     session_nonces_close(service->nonces);
     platform_mutex_free(service->nonces_lock);
     platform_mutex_free(service->orgs_lock);
@@ -117,8 +119,8 @@ static enum status org_open_locked(struct service *service, const char *name, in
     return ST_OK;
 }
 
-enum status service_org_find(struct service *service, const char *name, struct service_org **out_org,
-                             int *out_index, struct err *err) {
+enum status service_org_find(struct service *service, const char *name,
+                             struct service_org **out_org, int *out_index, struct err *err) {
     int index = org_index_of(service, name);
     if (index < 0) {
         platform_lock(service->orgs_lock);

@@ -7,7 +7,8 @@ static int64_t now_ms(const struct service *service) {
     return service->config.env->wall_ms(service->config.env->ctx);
 }
 
-/* ------------------------------------------------------------------ debugging: the reply as JSON */
+/* ------------------------------------------------------------------ debugging: the reply as JSON
+ */
 
 static enum status as_json(const struct service_job *job, struct slice message, struct arena *mem,
                            struct slice *out, struct err *err) {
@@ -27,8 +28,8 @@ static void put_type(const struct service_job *job, struct session_http *out) {
 
 /* ------------------------------------------------------------------ each kind */
 
-static enum status enroll_answer(struct service_job *job, struct arena *mem, struct session_http *out,
-                                 struct err *err) {
+static enum status enroll_answer(struct service_job *job, struct arena *mem,
+                                 struct session_http *out, struct err *err) {
     struct org_reader *handle;
     struct centre_head head;
     TRY(service_org_reader(job->service, job->org, job->reader, &handle, err));
@@ -44,8 +45,8 @@ static enum status enroll_answer(struct service_job *job, struct arena *mem, str
     return session_server_enroll_answer(&job->request, &reply, &job->org->key, mem, out, err);
 }
 
-static enum status hello_answer(struct service_job *job, struct arena *mem, struct session_http *out,
-                                struct err *err) {
+static enum status hello_answer(struct service_job *job, struct arena *mem,
+                                struct session_http *out, struct err *err) {
     char nonce[SESSION_NONCE_BYTES_MAX + 1];
     uint8_t key[MAC_BYTES];
     service_nonce_next(job, nonce);
@@ -69,17 +70,20 @@ static enum status wait_answer(struct service_job *job, struct arena *mem, struc
     char nonce[SESSION_NONCE_BYTES_MAX + 1];
     service_nonce_next(job, nonce);
     service_count(job->service, FIGURE_WAITS, 1);
-    return session_server_answer(&job->request, job->key, 204, (struct slice){0}, nonce, mem, out, err);
+    return session_server_answer(&job->request, job->key, 204, (struct slice){0}, nonce, mem, out,
+                                 err);
 }
 
-static enum status round_message(struct service_job *job, struct arena *mem, struct slice *out, struct err *err) {
+static enum status round_message(struct service_job *job, struct arena *mem, struct slice *out,
+                                 struct err *err) {
     struct org_reader *handle;
     struct round_reply reply;
     TRY(service_org_reader(job->service, job->org, job->reader, &handle, err));
     TRY(org_round(handle, job->device, &job->as.round, mem, &reply, err));
     if (job->retry_ms > reply.retry_ms) reply.retry_ms = job->retry_ms;
     SCOPED(buf_free) struct buf encoded = buf_new(WIRE_REPLY_BYTES_MAX);
-    TRY(wire_write_round_reply(&reply, job->device, &job->org->key, SERVICE_DEFLATE_LEVEL, &encoded, err));
+    TRY(wire_write_round_reply(&reply, job->device, &job->org->key, SERVICE_DEFLATE_LEVEL, &encoded,
+                               err));
     TRY(buf_status(&encoded, err));
     struct slice message = arena_copy(mem, buf_slice(&encoded));
     if (!message.data) return err_no_memory(err);
@@ -89,8 +93,8 @@ static enum status round_message(struct service_job *job, struct arena *mem, str
     return ST_OK;
 }
 
-static enum status round_answer(struct service_job *job, struct arena *mem, struct session_http *out,
-                                struct err *err) {
+static enum status round_answer(struct service_job *job, struct arena *mem,
+                                struct session_http *out, struct err *err) {
     char nonce[SESSION_NONCE_BYTES_MAX + 1];
     struct slice message;
     TRY(round_message(job, mem, &message, err));
@@ -101,7 +105,8 @@ static enum status round_answer(struct service_job *job, struct arena *mem, stru
     service_count(job->service, FIGURE_ROUNDS, 1);
     service_count(job->service, FIGURE_RECORDS, (int64_t)job->records);
     if (job->idle) service_count(job->service, FIGURE_IDLE_ROUNDS, 1);
-    service_devices_seen(&job->org->devices, job->device, now_ms(job->service), job->as.round.cursor.seq);
+    service_devices_seen(&job->org->devices, job->device, now_ms(job->service),
+                         job->as.round.cursor.seq);
     return ST_OK;
 }
 
@@ -120,8 +125,8 @@ static enum status job_answer(struct service_job *job, struct arena *mem, struct
     return ST_OK;
 }
 
-void service_answer(struct service *service, size_t reader, struct service_job *job, struct arena *mem,
-                    struct session_http *out_reply) {
+void service_answer(struct service *service, size_t reader, struct service_job *job,
+                    struct arena *mem, struct session_http *out_reply) {
     struct err problem;
     char nonce[SESSION_NONCE_BYTES_MAX + 1];
     job->reader = reader;

@@ -1,7 +1,7 @@
 /* Session keys and last contacts in memory, written to the store together now and then.
  *
- * A key that was agreed on a moment ago is good at once; a crash before it is written costs the laptop one
- * more hello, so that no hello waits for the disk.
+ * A key that was agreed on a moment ago is good at once; a crash before it is written costs the
+ * laptop one more hello, so that no hello waits for the disk.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +26,8 @@ void service_devices_close(struct service_devices *devices) {
 }
 
 /* The device's slot, or the free one where it belongs. */
-static struct service_device *slot_find(struct service_device *slots, size_t count, uint32_t number) {
+static struct service_device *slot_find(struct service_device *slots, size_t count,
+                                        uint32_t number) {
     size_t at = ((size_t)number * 2654435761u) & (count - 1);
     while (slots[at].number != 0 && slots[at].number != number) at = (at + 1) & (count - 1);
     return &slots[at];
@@ -60,10 +61,11 @@ static struct service_device *slot_take(struct service_devices *devices, uint32_
     return slot;
 }
 
-bool service_devices_key(struct service_devices *devices, const struct centre_device *known, int64_t now_ms,
-                         uint8_t out_key[MAC_BYTES]) {
+bool service_devices_key(struct service_devices *devices, const struct centre_device *known,
+                         int64_t now_ms, uint8_t out_key[MAC_BYTES]) {
     platform_lock(devices->lock);
-    const struct service_device *slot = slot_find(devices->slots, devices->slot_count, known->number);
+    const struct service_device *slot =
+        slot_find(devices->slots, devices->slot_count, known->number);
     bool mine = slot->number != 0 && slot->has_key;
     const uint8_t *key = mine ? slot->key : known->key;
     int64_t until = mine ? slot->key_until_ms : known->key_until_ms;
@@ -73,8 +75,9 @@ bool service_devices_key(struct service_devices *devices, const struct centre_de
     return good;
 }
 
-enum status service_devices_key_set(struct service_devices *devices, const struct hello_request *hello,
-                                    const uint8_t key[MAC_BYTES], int64_t until_ms, struct err *err) {
+enum status service_devices_key_set(struct service_devices *devices,
+                                    const struct hello_request *hello, const uint8_t key[MAC_BYTES],
+                                    int64_t until_ms, struct err *err) {
     platform_lock(devices->lock);
     struct service_device *slot = slot_take(devices, hello->device);
     if (slot) {
@@ -90,7 +93,8 @@ enum status service_devices_key_set(struct service_devices *devices, const struc
     return slot ? ST_OK : err_no_memory(err);
 }
 
-void service_devices_seen(struct service_devices *devices, uint32_t number, int64_t now_ms, int64_t cursor) {
+void service_devices_seen(struct service_devices *devices, uint32_t number, int64_t now_ms,
+                          int64_t cursor) {
     platform_lock(devices->lock);
     struct service_device *slot = slot_take(devices, number);
     if (slot) {
@@ -122,8 +126,8 @@ static void write_new(struct centre *centre, const struct service_device *news, 
     for (size_t i = 0; i < count; i++) {
         const struct service_device *d = &news[i];
         if (d->key_is_new)
-            (void)centre_device_key(centre, d->number, d->key, d->key_until_ms, slice_from(d->release),
-                                    &d->catalogue, NULL);
+            (void)centre_device_key(centre, d->number, d->key, d->key_until_ms,
+                                    slice_from(d->release), &d->catalogue, NULL);
         if (d->seen_is_new)
             contacts[contact_count++] = (struct centre_contact){
                 .device = d->number, .seen_ms = d->seen_ms, .cursor = d->cursor};

@@ -1,8 +1,10 @@
-/* The second step: what writes. Jobs of one org share transactions, so that one wait for the disk serves many.
+/* The second step: what writes. Jobs of one org share transactions, so that one wait for the disk
+ * serves many.
  *
- * A transaction takes jobs until it holds SERVICE_GROUP_CHANGES_MAX changes or has run SERVICE_GROUP_MS_MAX. A
- * job that fails alone is refused alone. When a whole transaction fails, its jobs are tried one by one, so that
- * the one that was too much for it does not take the others with it.
+ * A transaction takes jobs until it holds SERVICE_GROUP_CHANGES_MAX changes or has run
+ * SERVICE_GROUP_MS_MAX. A job that fails alone is refused alone. When a whole transaction fails,
+ * its jobs are tried one by one, so that the one that was too much for it does not take the others
+ * with it.
  */
 #include "syncd/server/service_private.h"
 
@@ -18,7 +20,8 @@ static void job_fail(struct service_job *job, enum status status, const struct e
 
 /* A link that does not do is one thing to the laptop, whatever the reason: the text says it. */
 static enum status link_status(enum status status) {
-    return status == ST_NOT_FOUND || status == ST_GONE || status == ST_CONFLICT ? ST_DENIED : status;
+    return status == ST_NOT_FOUND || status == ST_GONE || status == ST_CONFLICT ? ST_DENIED
+                                                                                : status;
 }
 
 static void enroll_merge(struct service_job *job) {
@@ -26,14 +29,16 @@ static void enroll_merge(struct service_job *job) {
     enum status status =
         centre_link_take(org_centre(job->org->write), &job->as.enroll, &job->enrolled, &problem);
     problem.status = link_status(status);
-    if (status != ST_OK) job_fail(job, problem.status, &problem);
-    else job->device = job->enrolled.number;
+    if (status != ST_OK)
+        job_fail(job, problem.status, &problem);
+    else
+        job->device = job->enrolled.number;
 }
 
 /* After these nothing of the transaction can be trusted to be there. */
 static bool is_fatal(enum status status) {
-    return status == ST_DISK || status == ST_DAMAGED || status == ST_NO_MEMORY || status == ST_BUSY ||
-           status == ST_INTERNAL;
+    return status == ST_DISK || status == ST_DAMAGED || status == ST_NO_MEMORY ||
+           status == ST_BUSY || status == ST_INTERNAL;
 }
 
 static void count_push(struct service *service, const struct org_push *push) {
@@ -59,7 +64,8 @@ static enum status job_merge(struct service_job *job, struct err *err) {
     return status;
 }
 
-/* One transaction of the first jobs; *out_taken of them have their result, or none when it failed. */
+/* One transaction of the first jobs; *out_taken of them have their result, or none when it failed.
+ */
 static enum status group_merge(struct service *service, struct service_job **jobs, size_t count,
                                size_t *out_taken, struct err *err) {
     struct org *org = jobs[0]->org->write;
@@ -73,7 +79,9 @@ static enum status group_merge(struct service *service, struct service_job **job
             return status;
         }
         changes += jobs[taken++]->changes;
-        if (changes >= SERVICE_GROUP_CHANGES_MAX || boot_ms(service) - begun >= SERVICE_GROUP_MS_MAX) break;
+        if (changes >= SERVICE_GROUP_CHANGES_MAX ||
+            boot_ms(service) - begun >= SERVICE_GROUP_MS_MAX)
+            break;
     }
     TRY(org_merge_commit(org, err));
     group_counted(service, jobs, taken);

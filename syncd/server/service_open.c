@@ -35,7 +35,7 @@ void service_problem(struct service *service, const struct err *problem, const c
                      struct arena *mem, struct session_http *out) {
     service_count_error(service, problem->status);
     if (session_server_problem(problem, nonce, mem, out, NULL) == ST_OK) return;
-    *out = (struct session_http){.code = 503};             /* no memory even for the text */
+    *out = (struct session_http){.code = 503}; /* no memory even for the text */
 }
 
 /* ------------------------------------------------------------------ what it is */
@@ -58,7 +58,8 @@ static enum status address_read(struct service_job *job, struct err *err) {
     char name[SESSION_ORG_BYTES_MAX + 1];
     const char *what;
     if (!session_path(job->request.path, name, &what))
-        return err_set(err, ST_NOT_FOUND, "there is no Roadbook at this address", "该地址没有 Roadbook 服务");
+        return err_set(err, ST_NOT_FOUND, "there is no Roadbook at this address",
+                       "该地址没有 Roadbook 服务");
     TRY(kind_find(what, &job->kind, err));
     TRY(service_org_find(job->service, name, &job->org, &job->org_index, err));
     job->json = wants_json(&job->request);
@@ -68,7 +69,8 @@ static enum status address_read(struct service_job *job, struct err *err) {
 /* ------------------------------------------------------------------ who it is */
 
 static enum status unknown_device(struct err *err) {
-    return err_set(err, ST_UNAUTHENTIC, "this laptop is not known here: ask head office for a new link and enrol again",
+    return err_set(err, ST_UNAUTHENTIC,
+                   "this laptop is not known here: ask head office for a new link and enrol again",
                    "服务器不认识本机：请向总部索取新链接并重新登记");
 }
 
@@ -84,10 +86,11 @@ static enum status device_find(struct service_job *job, struct err *err) {
 /* Only after the proof: nobody else learns about a device. */
 static enum status device_may(const struct service_job *job, struct err *err) {
     if (job->known.revoked)
-        return err_set(err, ST_DENIED,
-                       "head office has revoked this laptop: nothing was sent or fetched; ask head office, "
-                       "who can give a new link",
-                       "总部已停用本机：未发送也未取回任何内容；请联系总部获取新链接");
+        return err_set(
+            err, ST_DENIED,
+            "head office has revoked this laptop: nothing was sent or fetched; ask head office, "
+            "who can give a new link",
+            "总部已停用本机：未发送也未取回任何内容；请联系总部获取新链接");
     if (!job->known.user_active)
         return err_set(err, ST_DENIED, "the user %s is not active any more: ask head office",
                        "用户 %s 已停用：请联系总部", job->known.user_name);
@@ -109,9 +112,11 @@ static enum status round_read(struct service_job *job, struct arena *mem, struct
     enum status status = org_check_push(&job->known, round, err);
     /* 401 would have the laptop agree on a new key and send the same again. */
     if (status == ST_UNAUTHENTIC)
-        return err_set(err, ST_DENIED, "the batches are not signed by this laptop's key: nothing was taken; run "
-                                       "roadbook verify and tell head office",
-                       "这些批次不是用本机密钥签名的：未接收任何内容；请运行 roadbook verify 并告知总部");
+        return err_set(
+            err, ST_DENIED,
+            "the batches are not signed by this laptop's key: nothing was taken; run "
+            "roadbook verify and tell head office",
+            "这些批次不是用本机密钥签名的：未接收任何内容；请运行 roadbook verify 并告知总部");
     return status;
 }
 
@@ -122,7 +127,7 @@ static void idle_find(struct service_job *job) {
     struct centre_head head;
     if (round->batch_count > 0) return;
     if (service_org_reader(job->service, job->org, job->reader, &handle, NULL) != ST_OK) return;
-    centre_head_kept(org_reader_centre(handle), &head);    /* read with the device a moment ago */
+    centre_head_kept(org_reader_centre(handle), &head); /* read with the device a moment ago */
     job->idle = head.position.seq == round->cursor.seq && head.news_version == round->news_version;
 }
 
@@ -130,14 +135,16 @@ static enum status proof_check(struct service_job *job, struct arena *mem, struc
     const char *nonce;
     TRY(device_find(job, err));
     if (!service_devices_key(&job->org->devices, &job->known, now_ms(job->service), job->key))
-        return err_set(err, ST_UNAUTHENTIC, "the session's key is not good any more; agree on a new one",
+        return err_set(err, ST_UNAUTHENTIC,
+                       "the session's key is not good any more; agree on a new one",
                        "会话密钥已失效，请重新协商");
     TRY(session_server_round(&job->request, job->key, mem, &nonce, err));
     return nonce_take(job, nonce, err);
 }
 
 /* *out_proved: the peer is who it says, so that a refusal may name its next nonce. */
-static enum status proved_open(struct service_job *job, struct arena *mem, bool *out_proved, struct err *err) {
+static enum status proved_open(struct service_job *job, struct arena *mem, bool *out_proved,
+                               struct err *err) {
     enum status status = proof_check(job, mem, err);
     *out_proved = status == ST_OK || status == ST_TRY_AGAIN;
     TRY(status);
@@ -149,7 +156,8 @@ static enum status proved_open(struct service_job *job, struct arena *mem, bool 
     return ST_OK;
 }
 
-static enum status job_open(struct service_job *job, struct arena *mem, bool *out_proved, struct err *err) {
+static enum status job_open(struct service_job *job, struct arena *mem, bool *out_proved,
+                            struct err *err) {
     TRY(address_read(job, err));
     if (job->request.body.len > WIRE_REQUEST_BYTES_MAX)
         return err_set(err, ST_TOO_LARGE, "the message is larger than %d MiB", "消息超过 %d MiB",
@@ -164,7 +172,8 @@ static enum status job_open(struct service_job *job, struct arena *mem, bool *ou
 }
 
 void service_open_job(struct service *service, size_t reader, const struct session_http *request,
-                      struct arena *mem, struct service_job **out_job, struct session_http *out_reply) {
+                      struct arena *mem, struct service_job **out_job,
+                      struct session_http *out_reply) {
     struct err problem;
     bool proved = false;
     *out_job = NULL;
@@ -194,7 +203,8 @@ enum service_kind service_job_kind(const struct service_job *job) {
 }
 
 bool service_job_writes(const struct service_job *job) {
-    return job->kind == SERVICE_ENROLL || (job->kind == SERVICE_ROUND && job->as.round.batch_count > 0);
+    return job->kind == SERVICE_ENROLL ||
+           (job->kind == SERVICE_ROUND && job->as.round.batch_count > 0);
 }
 
 size_t service_job_changes(const struct service_job *job) {

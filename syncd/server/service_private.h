@@ -1,8 +1,8 @@
 /* Private to service_*.c: what its files share.
  *
- * Locks, from the outside in: orgs (the table of open orgs), an org's write, an org's devices, nonces. None is
- * held while a request is decoded or a proof is made; devices and nonces are held for a lookup only. Read
- * handles need none: a reader belongs to one thread at a time.
+ * Locks, from the outside in: orgs (the table of open orgs), an org's write, an org's devices,
+ * nonces. None is held while a request is decoded or a proof is made; devices and nonces are held
+ * for a lookup only. Read handles need none: a reader belongs to one thread at a time.
  */
 #ifndef ROADBOOK_SERVICE_PRIVATE_H
 #define ROADBOOK_SERVICE_PRIVATE_H
@@ -16,13 +16,13 @@
 #define SERVICE_MINIMUM_RELEASE "0.1.0"
 enum {
     SERVICE_DEFLATE_LEVEL = 6,
-    SERVICE_FLUSH_MS = 10 * 1000,                          /* contacts and keys are written that often */
-    SERVICE_KEY_SLACK_MS = 60 * 1000                       /* a key is taken that long after its end */
+    SERVICE_FLUSH_MS = 10 * 1000,    /* contacts and keys are written that often */
+    SERVICE_KEY_SLACK_MS = 60 * 1000 /* a key is taken that long after its end */
 };
 
 /* What is kept in memory of a device beside the store: its newest key and contact. */
 struct service_device {
-    uint32_t number;                                       /* 0: a free slot */
+    uint32_t number; /* 0: a free slot */
     bool has_key, key_is_new, seen_is_new;
     uint8_t key[MAC_BYTES];
     int64_t key_until_ms;
@@ -33,7 +33,7 @@ struct service_device {
 
 struct service_devices {
     struct platform_mutex *lock;
-    struct service_device *slots;                          /* slot_count is a power of two, at most half used */
+    struct service_device *slots; /* slot_count is a power of two, at most half used */
     size_t slot_count, used_count;
 };
 
@@ -44,9 +44,9 @@ struct service_org {
     char label[CENTRE_LABEL_BYTES];
     struct platform_mutex *write_lock;
     struct org *write;
-    int64_t flushed_ms;                                    /* by the boot clock; under write_lock */
+    int64_t flushed_ms; /* by the boot clock; under write_lock */
     struct service_devices devices;
-    struct org_reader *readers[];                          /* [service->config.readers], opened at first use */
+    struct org_reader *readers[]; /* [service->config.readers], opened at first use */
 };
 
 /* ROW(name, Prometheus name, help): counters that only grow. */
@@ -68,16 +68,16 @@ enum service_figure {
 #define SERVICE_FIGURE_ENUM(name, ...) FIGURE_##name,
     SERVICE_FIGURES(SERVICE_FIGURE_ENUM)
 #undef SERVICE_FIGURE_ENUM
-    FIGURE_COUNT
+        FIGURE_COUNT
 };
 
-enum { SERVICE_STATUS_COUNT = 20 };                        /* numbers of enum status */
+enum { SERVICE_STATUS_COUNT = 20 }; /* numbers of enum status */
 
 struct service {
     struct service_config config;
     char *dir;
     struct platform_mutex *orgs_lock;
-    struct service_org *_Atomic orgs[SERVICE_ORGS_MAX];    /* [0..org_count), never taken out */
+    struct service_org *_Atomic orgs[SERVICE_ORGS_MAX]; /* [0..org_count), never taken out */
     _Atomic int org_count;
     struct platform_mutex *nonces_lock;
     struct session_nonces *nonces;
@@ -92,11 +92,11 @@ struct service_job {
     int org_index;
     size_t reader;
     enum service_kind kind;
-    struct session_http request;                           /* borrowed from the caller */
-    bool json;                                             /* the reply as JSON */
+    struct session_http request; /* borrowed from the caller */
+    bool json;                   /* the reply as JSON */
     uint32_t device;
-    struct centre_device known;                            /* not for enrolments */
-    uint8_t key[MAC_BYTES];                                /* rounds and waits */
+    struct centre_device known; /* not for enrolments */
+    uint8_t key[MAC_BYTES];     /* rounds and waits */
     union {
         struct enroll_request enroll;
         struct hello_request hello;
@@ -106,7 +106,7 @@ struct service_job {
     size_t changes;
     bool idle;
     uint32_t retry_ms;
-    enum status failed;                                    /* by the merge: ST_OK, or why it took nothing */
+    enum status failed; /* by the merge: ST_OK, or why it took nothing */
     struct err problem;
     struct org_push push;
     struct centre_device enrolled;
@@ -115,26 +115,30 @@ struct service_job {
 };
 
 /* The org of that name; opened at first use. ST_NOT_FOUND. */
-enum status service_org_find(struct service *service, const char *name, struct service_org **out_org,
-                             int *out_index, struct err *err) NODISCARD;
+enum status service_org_find(struct service *service, const char *name,
+                             struct service_org **out_org, int *out_index,
+                             struct err *err) NODISCARD;
 enum status service_org_reader(struct service *service, struct service_org *org, size_t reader,
                                struct org_reader **out, struct err *err) NODISCARD;
 
 enum status service_devices_open(struct service_devices *devices, struct err *err) NODISCARD;
 void service_devices_close(struct service_devices *devices);
-/* The newest key of the device: of this process, else the stored one. false: none that is still good. */
-bool service_devices_key(struct service_devices *devices, const struct centre_device *known, int64_t now_ms,
-                         uint8_t out_key[MAC_BYTES]);
-enum status service_devices_key_set(struct service_devices *devices, const struct hello_request *hello,
-                                    const uint8_t key[MAC_BYTES], int64_t until_ms, struct err *err) NODISCARD;
-void service_devices_seen(struct service_devices *devices, uint32_t number, int64_t now_ms, int64_t cursor);
+/* The newest key of the device: of this process, else the stored one. false: none that is still
+ * good. */
+bool service_devices_key(struct service_devices *devices, const struct centre_device *known,
+                         int64_t now_ms, uint8_t out_key[MAC_BYTES]);
+enum status service_devices_key_set(struct service_devices *devices,
+                                    const struct hello_request *hello, const uint8_t key[MAC_BYTES],
+                                    int64_t until_ms, struct err *err) NODISCARD;
+void service_devices_seen(struct service_devices *devices, uint32_t number, int64_t now_ms,
+                          int64_t cursor);
 /* Writes what is new. The caller holds the org's write lock. */
 void service_devices_flush(struct service_devices *devices, struct centre *centre);
 
 void service_nonce_next(struct service_job *job, char out[SESSION_NONCE_BYTES_MAX + 1]);
 /* A refusal; counted. nonce may be NULL. */
-void service_problem(struct service *service, const struct err *problem, const char *nonce, struct arena *mem,
-                     struct session_http *out);
+void service_problem(struct service *service, const struct err *problem, const char *nonce,
+                     struct arena *mem, struct session_http *out);
 void service_count(struct service *service, enum service_figure figure, int64_t by);
 void service_count_error(struct service *service, enum status status);
 

@@ -31,8 +31,10 @@ static void message_write(const struct trace *trace, int64_t number, const char 
                           const struct session_http *m) {
     SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_MESSAGE);
     SCOPED(buf_free) struct buf path = buf_new(BUF_MAX_LINE);
-    if (m->method) buf_printf(&text, "%s %s HTTP/1.1\r\n", m->method, m->path);
-    else buf_printf(&text, "HTTP/1.1 %d\r\n", m->code);
+    if (m->method)
+        buf_printf(&text, "%s %s HTTP/1.1\r\n", m->method, m->path);
+    else
+        buf_printf(&text, "HTTP/1.1 %d\r\n", m->code);
     for (size_t i = 0; i < m->field_count; i++)
         buf_printf(&text, "%s: %s\r\n", m->fields[i].name, m->fields[i].value);
     buf_put_text(&text, "\r\n");
@@ -42,7 +44,8 @@ static void message_write(const struct trace *trace, int64_t number, const char 
     (void)platform_write_file_private(buf_text(&path), buf_slice(&text), NULL);
 }
 
-void trace_write(struct trace *trace, const struct session_http *request, const struct session_http *reply) {
+void trace_write(struct trace *trace, const struct session_http *request,
+                 const struct session_http *reply) {
     int64_t number = atomic_fetch_add(&trace->number, 2) + 1;
     message_write(trace, number, "request", request);
     message_write(trace, number + 1, "reply", reply);

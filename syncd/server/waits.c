@@ -1,12 +1,13 @@
 /* Long polls: calls that wait until the head of their org has passed a seq.
  *
- * A call stands in the list of its org from waits_add until someone takes it out; who takes it out answers it.
- * The listener's on_end may still be on its way then, for a call that is gone: so it is given a seat, which lives
- * as long as the list and knows whose it is. Seats are used again; a request's address is not, as long as its
- * on_end is on its way, since both belong to the loop's thread.
+ * A call stands in the list of its org from waits_add until someone takes it out; who takes it out
+ * answers it. The listener's on_end may still be on its way then, for a call that is gone: so it is
+ * given a seat, which lives as long as the list and knows whose it is. Seats are used again; a
+ * request's address is not, as long as its on_end is on its way, since both belong to the loop's
+ * thread.
  *
- * Commits of this process wake at once; commits of other processes (an import at the command line) are noticed by a
- * thread that looks every WAITS_POLL_MS, only while someone waits.
+ * Commits of this process wake at once; commits of other processes (an import at the command line)
+ * are noticed by a thread that looks every WAITS_POLL_MS, only while someone waits.
  */
 #include <stdlib.h>
 
@@ -16,11 +17,11 @@ enum { SEATS_AT_ONCE = 256 };
 
 struct seat {
     struct waits *waits;
-    struct http_request *request;                          /* NULL: free */
-    struct call *call;                                     /* NULL: not in the list yet */
-    bool ended;                                            /* before it was in the list */
+    struct http_request *request; /* NULL: free */
+    struct call *call;            /* NULL: not in the list yet */
+    bool ended;                   /* before it was in the list */
     int org;
-    struct seat *next, *previous;                          /* of the list, or the next free one */
+    struct seat *next, *previous; /* of the list, or the next free one */
 };
 
 struct seat_block {
@@ -34,7 +35,7 @@ struct waits {
     struct platform_cond *work;
     struct platform_thread *poller;
     struct seat *first[SERVICE_ORGS_MAX];
-    int64_t head[SERVICE_ORGS_MAX];                        /* that take_over last looked with */
+    int64_t head[SERVICE_ORGS_MAX]; /* that take_over last looked with */
     struct seat_block *blocks;
     struct seat *free;
     size_t count;
@@ -80,8 +81,10 @@ static void list_add(struct waits *waits, struct seat *seat, struct call *call) 
 
 static struct call *list_remove(struct waits *waits, struct seat *seat) {
     struct call *call = seat->call;
-    if (seat->previous) seat->previous->next = seat->next;
-    else waits->first[seat->org] = seat->next;
+    if (seat->previous)
+        seat->previous->next = seat->next;
+    else
+        waits->first[seat->org] = seat->next;
     if (seat->next) seat->next->previous = seat->previous;
     waits->count--;
     seat_free(waits, seat);
@@ -97,15 +100,17 @@ static void on_end(void *ctx, struct http_request *request) {
     struct call *mine = NULL;
     platform_lock(waits->lock);
     if (seat->request == request) {
-        if (seat->call) mine = list_remove(waits, seat);
-        else seat->ended = true;
+        if (seat->call)
+            mine = list_remove(waits, seat);
+        else
+            seat->ended = true;
     }
     platform_release(waits->lock);
     if (mine) gate_answer(mine);
 }
 
-/* Takes those out whose seq the head has passed, and returns them chained by next. Nobody is looked at twice
- * for the same head. */
+/* Takes those out whose seq the head has passed, and returns them chained by next. Nobody is looked
+ * at twice for the same head. */
 static struct call *take_over(struct waits *waits, int org, int64_t head) {
     struct call *taken = NULL;
     platform_lock(waits->lock);
@@ -146,14 +151,16 @@ void waits_wake(struct waits *waits, int org) {
 
 /* ------------------------------------------------------------------ waiting */
 
-/* Parked; now it goes into the list, unless its wait is over already. The head is read under the lock: whoever
- * commits after that takes the lock later and finds the call. */
+/* Parked; now it goes into the list, unless its wait is over already. The head is read under the
+ * lock: whoever commits after that takes the lock later and finds the call. */
 static bool sit_down(struct waits *waits, struct seat *seat, struct call *call) {
     size_t reader = readers_take(waits->gate->readers);
     platform_lock(waits->lock);
     bool over = seat->ended || service_wait_is_over(waits->gate->service, reader, call->job);
-    if (over) seat_free(waits, seat);
-    else list_add(waits, seat, call);
+    if (over)
+        seat_free(waits, seat);
+    else
+        list_add(waits, seat, call);
     if (waits->count == 1) platform_cond_signal(waits->work);
     platform_release(waits->lock);
     readers_give(waits->gate->readers, reader);

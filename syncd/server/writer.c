@@ -1,11 +1,11 @@
-/* One writer thread per org, started when the org gets its first batch: it takes what is queued, in the order of
- * arrival, merges it in one transaction and hands the calls to the workers, which make the replies while it
- * merges the next. It never waits for more: a lone batch is merged at once, and a queue that has grown in the
- * meantime shares one wait for the disk.
+/* One writer thread per org, started when the org gets its first batch: it takes what is queued, in
+ * the order of arrival, merges it in one transaction and hands the calls to the workers, which make
+ * the replies while it merges the next. It never waits for more: a lone batch is merged at once,
+ * and a queue that has grown in the meantime shares one wait for the disk.
  *
- * A laptop has one request under way, so first come, first served is fair. When the queue is full a laptop gets
- * a slot of its own to come again: the slots follow each other as fast as the writer works, so that a herd comes
- * back as a line.
+ * A laptop has one request under way, so first come, first served is fair. When the queue is full a
+ * laptop gets a slot of its own to come again: the slots follow each other as fast as the writer
+ * works, so that a herd comes back as a line.
  */
 #include <stdlib.h>
 
@@ -20,8 +20,8 @@ struct writer {
     struct platform_thread *thread;
     struct call *first, *last;
     size_t count, bytes;
-    int64_t call_us;                                       /* how long a call takes, a moving mean */
-    int64_t slot_ms;                                       /* the last retry slot given, by the steady clock */
+    int64_t call_us; /* how long a call takes, a moving mean */
+    int64_t slot_ms; /* the last retry slot given, by the steady clock */
     bool stop;
 };
 
@@ -161,9 +161,12 @@ void writers_add(struct writers *writers, struct call *call) {
                 writer->bytes < WRITER_QUEUE_BYTES_MAX;
         if (writer->count >= WRITER_QUEUE_MAX / 2) retry_ms = slot_next(writer);
         if (taken) {
-            if (writer->count >= WRITER_QUEUE_MAX / 2) service_job_slow(call->job, (uint32_t)retry_ms);
-            if (writer->last) writer->last->next = call;
-            else writer->first = call;
+            if (writer->count >= WRITER_QUEUE_MAX / 2)
+                service_job_slow(call->job, (uint32_t)retry_ms);
+            if (writer->last)
+                writer->last->next = call;
+            else
+                writer->first = call;
             writer->last = call;
             writer->count++;
             writer->bytes += call->mem.used;
@@ -172,7 +175,8 @@ void writers_add(struct writers *writers, struct call *call) {
         platform_release(writer->lock);
     }
     if (!taken)
-        gate_refuse(call, ST_BUSY, retry_ms, "the server has much to do; this laptop comes again by itself",
+        gate_refuse(call, ST_BUSY, retry_ms,
+                    "the server has much to do; this laptop comes again by itself",
                     "服务器繁忙，本机稍后会自动重试");
 }
 

@@ -1,7 +1,9 @@
-/* A laptop for tests of the server's program: the real store and the real agent, without the command line.
+/* A laptop for tests of the server's program: the real store and the real agent, without the
+ * command line.
  *
  *   laptop HOME enroll LINK      laptop HOME add NAME         laptop HOME sync
- *   laptop HOME names            laptop HOME days N           N times: a save and a sync; then how many worked
+ *   laptop HOME names            laptop HOME days N           N times: a save and a sync; then how
+ * many worked
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,16 +25,21 @@ struct laptop {
 static enum status book_open(struct laptop *l, const char *home, struct err *err) {
     char *path = arena_printf(&l->mem, "%s/" AGENT_STORE_FILE, home);
     TRY(platform_make_dir(home, err));
-    struct store_config config = {.path = path, .kind = STORE_LAPTOP, .create = true, .catalogue = &l->catalogue,
+    struct store_config config = {.path = path,
+                                  .kind = STORE_LAPTOP,
+                                  .create = true,
+                                  .catalogue = &l->catalogue,
                                   .env = &l->env};
     return store_open(&config, &l->store, err);
 }
 
-static enum status agent_start(struct laptop *l, const char *base_url, const uint8_t *pin, struct err *err) {
+static enum status agent_start(struct laptop *l, const char *base_url, const uint8_t *pin,
+                               struct err *err) {
     struct transport_config config = {.base_url = base_url, .tls_pin = pin};
     TRY(transport_open(&config, &l->transport, err));
     l->door = transport_door(l->transport);
-    struct agent_config agent = {.store = l->store, .catalogue = &l->catalogue, .env = &l->env, .transport = &l->door};
+    struct agent_config agent = {
+        .store = l->store, .catalogue = &l->catalogue, .env = &l->env, .transport = &l->door};
     return agent_open(&agent, &l->agent, err);
 }
 
@@ -45,12 +52,14 @@ static enum status enroll(struct laptop *l, const char *text, struct err *err) {
 
 static enum status sync_start(struct laptop *l, struct store_identity *identity, struct err *err) {
     TRY(store_identity(l->store, identity, err));
-    return agent_start(l, identity->base_url, identity->has_tls_pin ? identity->tls_pin : NULL, err);
+    return agent_start(l, identity->base_url, identity->has_tls_pin ? identity->tls_pin : NULL,
+                       err);
 }
 
 static enum status add(struct laptop *l, const char *name, struct err *err) {
     const struct entity *e = catalogue_entity(&l->catalogue, SLICE("account"));
-    struct field_edit edit = {entity_field(e, SLICE("name")), FIELD_EDIT_SET, value_text(slice_from(name))};
+    struct field_edit edit = {entity_field(e, SLICE("name")), FIELD_EDIT_SET,
+                              value_text(slice_from(name))};
     uint32_t batch;
     int64_t id;
     TRY(store_begin(l->store, err));
@@ -104,7 +113,8 @@ static enum status run(struct laptop *l, int argc, char **argv, struct err *err)
     if (strcmp(what, "names") == 0) return names(l, err);
     TRY(sync_start(l, &identity, err));
     if (strcmp(what, "sync") == 0) return sync_now(l, err);
-    if (strcmp(what, "days") == 0 && text_to_int(slice_from(word), &count)) return days(l, count, argv[1], err);
+    if (strcmp(what, "days") == 0 && text_to_int(slice_from(word), &count))
+        return days(l, count, argv[1], err);
     return err_set(err, ST_USAGE, "what?", "什么？");
 }
 

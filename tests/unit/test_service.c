@@ -48,7 +48,8 @@ static void world_org(struct world *w) {
 
 static void world_serve(struct world *w) {
     struct err err;
-    struct service_config config = {.dir = w->dir, .catalogue = &w->catalogue, .env = &w->env, .readers = 2};
+    struct service_config config = {
+        .dir = w->dir, .catalogue = &w->catalogue, .env = &w->env, .readers = 2};
     CHECK_OK(service_open(&config, &w->service, &err));
 }
 
@@ -103,7 +104,8 @@ static void link_make(struct world *w, struct session_link *out) {
     *out = (struct session_link){.base_url = "https://localhost:1", .org = "acme"};
     w->env.random(w->env.ctx, out->code, sizeof out->code);
     memcpy(out->org_public, w->org_public, sizeof out->org_public);
-    CHECK_OK(centre_link_make(org_centre(org), w->user, out->code, w->env.wall_ms(w->env.ctx) + 60000, &err));
+    CHECK_OK(centre_link_make(org_centre(org), w->user, out->code,
+                              w->env.wall_ms(w->env.ctx) + 60000, &err));
     org_close(org);
 }
 
@@ -119,7 +121,8 @@ static void laptop_new(struct laptop *l, struct world *w) {
 static enum status enroll(struct laptop *l, struct err *err) {
     struct session_http request, reply;
     struct enroll_reply enrolled;
-    TRY(session_enroll_request(&l->identity, &l->link, SLICE("thinkpad"), SLICE("0.1.0"), &l->w->mem, &request, err));
+    TRY(session_enroll_request(&l->identity, &l->link, SLICE("thinkpad"), SLICE("0.1.0"),
+                               &l->w->mem, &request, err));
     service_handle(l->w->service, &request, &l->w->mem, &reply);
     TRY(session_enroll_reply(&l->identity, &reply, &l->w->mem, &enrolled, err));
     l->identity.device = enrolled.device;
@@ -131,8 +134,8 @@ static enum status enroll(struct laptop *l, struct err *err) {
 static enum status hello(struct laptop *l, struct err *err) {
     struct session_http request, reply;
     struct hello_reply answer;
-    TRY(session_hello_request(&l->session, SLICE("0.1.0"), &l->w->catalogue.version, &l->w->env, &l->w->mem, &request,
-                              err));
+    TRY(session_hello_request(&l->session, SLICE("0.1.0"), &l->w->catalogue.version, &l->w->env,
+                              &l->w->mem, &request, err));
     service_handle(l->w->service, &request, &l->w->mem, &reply);
     return session_hello_reply(&l->session, &reply, &l->w->env, &l->w->mem, &answer, err);
 }
@@ -154,19 +157,34 @@ static struct batch batch_of(struct laptop *l, uint32_t number, const char *name
     struct edit *edit = ARENA_NEW(&w->mem, struct edit);
     struct change *change = ARENA_NEW(&w->mem, struct change);
     *value = value_text(slice_from(name));
-    *edit = (struct edit){.cell_tag = entity_cell_of(e, f)->tag, .kind = EDIT_SET, .values = value, .value_count = 1};
-    *change = (struct change){.kind = CHANGE_CREATE, .entity_tag = e->tag, .edits = edit, .edit_count = 1,
+    *edit = (struct edit){
+        .cell_tag = entity_cell_of(e, f)->tag, .kind = EDIT_SET, .values = value, .value_count = 1};
+    *change = (struct change){.kind = CHANGE_CREATE,
+                              .entity_tag = e->tag,
+                              .edits = edit,
+                              .edit_count = 1,
                               .row = id_make(l->identity.device, ++l->counter)};
-    return (struct batch){.number = number, .changes = change, .change_count = 1,
-                          .stamp = {.wall_ms = w->env.wall_ms(w->env.ctx), .boot_number = 1,
+    return (struct batch){.number = number,
+                          .changes = change,
+                          .change_count = 1,
+                          .stamp = {.wall_ms = w->env.wall_ms(w->env.ctx),
+                                    .boot_number = 1,
                                     .boot_ms = w->env.boot_ms(w->env.ctx)}};
 }
 
 static struct round_request round_of(struct laptop *l, struct batch *batches, size_t count) {
-    struct round_request r = {.epoch = l->epoch, .cursor = l->cursor, .top = l->top, .since = l->since,
-                              .news_version = l->news_version, .last_batch = l->last_batch, .last_chain = l->chain,
-                              .page_bytes = WIRE_PAGE_BYTES, .batches = batches, .batch_count = count};
-    r.envelope.now = (struct stamp){.wall_ms = l->w->env.wall_ms(l->w->env.ctx), .boot_number = 1,
+    struct round_request r = {.epoch = l->epoch,
+                              .cursor = l->cursor,
+                              .top = l->top,
+                              .since = l->since,
+                              .news_version = l->news_version,
+                              .last_batch = l->last_batch,
+                              .last_chain = l->chain,
+                              .page_bytes = WIRE_PAGE_BYTES,
+                              .batches = batches,
+                              .batch_count = count};
+    r.envelope.now = (struct stamp){.wall_ms = l->w->env.wall_ms(l->w->env.ctx),
+                                    .boot_number = 1,
                                     .boot_ms = l->w->env.boot_ms(l->w->env.ctx)};
     struct chain chain = l->chain;
     for (size_t i = 0; i < count; i++) {
@@ -185,16 +203,18 @@ static struct slice encoded(struct laptop *l, const struct round_request *r) {
     return arena_copy(&l->w->mem, buf_slice(&bytes));
 }
 
-static enum status reply_read(struct laptop *l, const struct session_http *reply, struct round_reply *out,
-                              struct err *err) {
+static enum status reply_read(struct laptop *l, const struct session_http *reply,
+                              struct round_reply *out, struct err *err) {
     struct slice message;
     TRY(session_round_reply(&l->session, reply, &l->w->mem, &message, err));
     return wire_read_round_reply(message, l->identity.device, &l->w->mem, out, err);
 }
 
-static enum status round_send(struct laptop *l, const struct round_request *r, struct round_reply *out, struct err *err) {
+static enum status round_send(struct laptop *l, const struct round_request *r,
+                              struct round_reply *out, struct err *err) {
     struct session_http reply;
-    TRY(session_round_request(&l->session, "round", encoded(l, r), &l->w->mem, &l->w->request, err));
+    TRY(session_round_request(&l->session, "round", encoded(l, r), &l->w->mem, &l->w->request,
+                              err));
     service_handle(l->w->service, &l->w->request, &l->w->mem, &reply);
     return reply_read(l, &reply, out, err);
 }
@@ -307,7 +327,8 @@ TEST(a_session_key_survives_a_restart_of_the_server) {
     service_close(w.service);
     world_serve(&w);
     struct round_request r = round_of(&a, NULL, 0);
-    CHECK_STATUS(round_send(&a, &r, &reply, &err), ST_TRY_AGAIN);      /* the nonce was the old process's */
+    CHECK_STATUS(round_send(&a, &r, &reply, &err),
+                 ST_TRY_AGAIN); /* the nonce was the old process's */
     CHECK(!session_needs_hello(&a.session, &w.env));
     CHECK_OK(round_send(&a, &r, &reply, &err));
     world_close(&w);
@@ -385,15 +406,17 @@ TEST(an_unknown_address_is_not_found) {
     struct err err;
     static const struct row {
         const char *name, *path;
-    } rows[] = {{"another org", "/other/round"}, {"no org", "/round"},      {"no such thing", "/acme/sync"},
-                {"dots", "/../round"},           {"empty", "/"},            {"deep", "/acme/round/more"}};
+    } rows[] = {
+        {"another org", "/other/round"}, {"no org", "/round"}, {"no such thing", "/acme/sync"},
+        {"dots", "/../round"},           {"empty", "/"},       {"deep", "/acme/round/more"}};
     world_open(&w);
-    for EACH(row, rows) {
-        struct session_http request = {.method = "POST", .path = row->path};
-        service_handle(w.service, &request, &w.mem, &reply);
-        CHECK_ROW_INT(row, reply.code, 404);
-        CHECK_ROW_INT(row, session_problem(&reply, &err), ST_NOT_FOUND);
-    }
+    for
+        EACH (row, rows) {
+            struct session_http request = {.method = "POST", .path = row->path};
+            service_handle(w.service, &request, &w.mem, &reply);
+            CHECK_ROW_INT(row, reply.code, 404);
+            CHECK_ROW_INT(row, session_problem(&reply, &err), ST_NOT_FOUND);
+        }
     world_close(&w);
 }
 
@@ -440,7 +463,7 @@ TEST(a_flipped_bit_never_comes_in) {
     for (size_t bit = 0; bit < whole.len * 8; bit += 7) {
         struct slice copy = arena_copy(&w.mem, whole);
         ((uint8_t *)copy.data)[bit / 8] ^= (uint8_t)(1u << (bit % 8));
-        (void)nonsense(&a, copy, &err);                    /* outside the batches it may be another valid request */
+        (void)nonsense(&a, copy, &err); /* outside the batches it may be another valid request */
         if (session_needs_hello(&a.session, &w.env)) CHECK_OK(hello(&a, &err));
     }
     CHECK_OK(round_send(&a, &r, &reply, &err));
@@ -476,10 +499,11 @@ TEST(a_job_that_fails_alone_is_refused_alone) {
     for (size_t i = 0; i < 3; i++) {
         laptop_ready(&laptops[i], &w);
         struct batch *batch = ARENA_NEW(&w.mem, struct batch);
-        if (i == 1) laptops[i].last_batch = 7;             /* a gap: the server never saw 1 to 7 */
+        if (i == 1) laptops[i].last_batch = 7; /* a gap: the server never saw 1 to 7 */
         *batch = batch_of(&laptops[i], laptops[i].last_batch + 1, "Acme");
         struct round_request r = round_of(&laptops[i], batch, 1);
-        CHECK_OK(session_round_request(&laptops[i].session, "round", encoded(&laptops[i], &r), &w.mem, &requests[i], &err));
+        CHECK_OK(session_round_request(&laptops[i].session, "round", encoded(&laptops[i], &r),
+                                       &w.mem, &requests[i], &err));
         service_open_job(w.service, 0, &requests[i], &w.mem, &jobs[i], &replies[i]);
         CHECK(jobs[i] != NULL);
         CHECK(service_job_writes(jobs[i]));
@@ -494,7 +518,8 @@ TEST(a_job_that_fails_alone_is_refused_alone) {
     CHECK_INT(reply.receipt_count, 1);
     CHECK_OK(reply_read(&laptops[2], &replies[2], &reply, &err));
     CHECK_INT(reply.receipt_count, 1);
-    CHECK(reply_read(&laptops[1], &replies[1], &reply, &err) != ST_OK || reply.kind == REPLY_CLONED);
+    CHECK(reply_read(&laptops[1], &replies[1], &reply, &err) != ST_OK ||
+          reply.kind == REPLY_CLONED);
     CHECK(metric_is(&w, "roadbook_commits_total 1\n"));
     CHECK(metric_is(&w, "roadbook_batches_total 2\n"));
     world_close(&w);
@@ -523,8 +548,10 @@ TEST(a_round_with_nothing_to_say_is_idle) {
     service_answer(w.service, 0, job, &w.mem, &answer);
     CHECK_INT(answer.code, 200);
     size_t bytes = request.body.len + answer.body.len;
-    for (size_t i = 0; i < request.field_count; i++) bytes += strlen(request.fields[i].name) + strlen(request.fields[i].value) + 4;
-    for (size_t i = 0; i < answer.field_count; i++) bytes += strlen(answer.fields[i].name) + strlen(answer.fields[i].value) + 4;
+    for (size_t i = 0; i < request.field_count; i++)
+        bytes += strlen(request.fields[i].name) + strlen(request.fields[i].value) + 4;
+    for (size_t i = 0; i < answer.field_count; i++)
+        bytes += strlen(answer.fields[i].name) + strlen(answer.fields[i].value) + 4;
     CHECK(bytes < 700);
     world_close(&w);
 }
@@ -573,7 +600,9 @@ TEST(a_round_can_be_read_as_json) {
         request.fields[i].value = WIRE_MEDIA_TYPE_JSON;
         had = true;
     }
-    if (!had) request.fields[request.field_count++] = (struct session_field){"Accept", WIRE_MEDIA_TYPE_JSON};
+    if (!had)
+        request.fields[request.field_count++] =
+            (struct session_field){"Accept", WIRE_MEDIA_TYPE_JSON};
     service_handle(w.service, &request, &w.mem, &reply);
     CHECK_INT(reply.code, 200);
     CHECK_TEXT(session_http_field(&reply, "Content-Type"), WIRE_MEDIA_TYPE_JSON);
