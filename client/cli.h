@@ -1,7 +1,7 @@
 /* The laptop's command line: what all commands of `roadbook` share.
  *
- * A command reads its words and options from cli->line, works on cli->store, and appends what it says to
- * cli->out; main writes it. Nothing here owns data: the book is in the store.
+ * A command reads its words and options from cli->line, works on cli->store, and appends what it
+ * says to cli->out; main writes it. Nothing here owns data: the book is in the store.
  */
 #ifndef ROADBOOK_CLI_H
 #define ROADBOOK_CLI_H
@@ -12,8 +12,8 @@
 #include "syncd/platform/platform.h"
 
 enum cli_flags {
-    CLI_NEEDS_HOME = 1,                                    /* the folder of the book, whether there is one or not */
-    CLI_NEEDS_BOOK = 2                                     /* an enrolled book, opened before the command runs */
+    CLI_NEEDS_HOME = 1, /* the folder of the book, whether there is one or not */
+    CLI_NEEDS_BOOK = 2  /* an enrolled book, opened before the command runs */
 };
 
 struct cli {
@@ -21,12 +21,12 @@ struct cli {
     const struct command_line *line;
     struct env env;
     struct catalogue catalogue;
-    struct arena mem;                                      /* of the command */
+    struct arena mem; /* of the command */
     const char *home;
-    struct store *store;                                   /* NULL until opened */
-    struct store_identity identity;                        /* once opened */
+    struct store *store;            /* NULL until opened */
+    struct store_identity identity; /* once opened */
     struct api_book book;
-    struct buf out;                                        /* standard output, not yet written */
+    struct buf out; /* standard output, not yet written */
     enum lang lang;
     bool json;
     bool out_is_terminal, err_is_terminal;
@@ -34,7 +34,7 @@ struct cli {
 
 /* ------------------------------------------------------------------ the program's life (cli.c) */
 
-extern const struct command_set cli_commands;              /* the command table (cli_commands.c) */
+extern const struct command_set cli_commands; /* the command table (cli_commands.c) */
 
 /* Runs the line; out and notes are written as it goes. */
 enum status cli_run(struct cli *cli, struct err *err) NODISCARD;
@@ -49,48 +49,58 @@ enum status cli_flush_some(struct cli *cli, struct err *err) NODISCARD;
 /* ------------------------------------------------------------------ words of the line */
 
 const char *cli_word(const struct cli *cli, size_t index); /* "" when there is none */
-enum status cli_entity(struct cli *cli, size_t index, const struct entity **out, struct err *err) NODISCARD;
-/* The row that words at first (entity) and first + 1 (row) name; a short id alone names its entity itself. */
-enum status cli_row(struct cli *cli, size_t first, const struct entity **out_entity, int64_t *out_id,
-                    struct err *err) NODISCARD;
+enum status cli_entity(struct cli *cli, size_t index, const struct entity **out,
+                       struct err *err) NODISCARD;
+/* The row that words at first (entity) and first + 1 (row) name; a short id alone names its entity
+ * itself. */
+enum status cli_row(struct cli *cli, size_t first, const struct entity **out_entity,
+                    int64_t *out_id, struct err *err) NODISCARD;
 /* FIELD=VALUE words from first on, placed in cli->mem. */
-enum status cli_edits(struct cli *cli, const struct entity *e, size_t first, struct field_edit **out, size_t *out_count,
-                      struct err *err) NODISCARD;
-enum status cli_conditions(struct cli *cli, const struct entity *e, size_t first, struct condition **out,
-                           size_t *out_count, struct err *err) NODISCARD;
+enum status cli_edits(struct cli *cli, const struct entity *e, size_t first,
+                      struct field_edit **out, size_t *out_count, struct err *err) NODISCARD;
+enum status cli_conditions(struct cli *cli, const struct entity *e, size_t first,
+                           struct condition **out, size_t *out_count, struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ saying things (cli_say.c) */
 
-/* Appends the text of the reader's language to cli->out. Both take the same arguments in the same order. */
-void cli_say(struct cli *cli, const char *en, const char *zh, ...) PRINTF_LIKE(2, 4) PRINTF_LIKE(3, 4);
-/* The same to standard error, at once, with a line feed; nothing with --json. For what is no result. */
-void cli_note(const struct cli *cli, const char *en, const char *zh, ...) PRINTF_LIKE(2, 4) PRINTF_LIKE(3, 4);
+/* Appends the text of the reader's language to cli->out. Both take the same arguments in the same
+ * order. */
+void cli_say(struct cli *cli, const char *en, const char *zh, ...) PRINTF_LIKE(2, 4)
+    PRINTF_LIKE(3, 4);
+/* The same to standard error, at once, with a line feed; nothing with --json. For what is no
+ * result. */
+void cli_note(const struct cli *cli, const char *en, const char *zh, ...) PRINTF_LIKE(2, 4)
+    PRINTF_LIKE(3, 4);
 const char *cli_pick(const struct cli *cli, const char *en, const char *zh);
 
-void cli_json_key(struct cli *cli, const char *key, bool first);            /* {"key": or ,"key": */
+void cli_json_key(struct cli *cli, const char *key, bool first); /* {"key": or ,"key": */
 void cli_json_int(struct cli *cli, const char *key, int64_t value, bool first);
 void cli_json_bool(struct cli *cli, const char *key, bool value, bool first);
 void cli_json_text(struct cli *cli, const char *key, struct slice value, bool first);
 void cli_json_string(struct cli *cli, const char *key, const char *value, bool first);
-void cli_json_time(struct cli *cli, const char *key, int64_t unix_ms, bool first);     /* 0: null */
+void cli_json_time(struct cli *cli, const char *key, int64_t unix_ms, bool first); /* 0: null */
 /* "id":123,"short_id":"3-1Z7K" */
 void cli_json_id(struct cli *cli, int64_t id, bool first);
 
-void cli_put_time(const struct cli *cli, int64_t unix_ms, struct buf *out); /* 2026-11-21 09:30, local; 0: nothing */
-void cli_put_bytes(int64_t bytes, struct buf *out);                         /* 4.1 KB */
-void cli_put_row(struct cli *cli, const struct entity *e, int64_t id, struct buf *out);   /* Acme (3-1Z7K) */
+void cli_put_time(const struct cli *cli, int64_t unix_ms,
+                  struct buf *out);                 /* 2026-11-21 09:30, local; 0: nothing */
+void cli_put_bytes(int64_t bytes, struct buf *out); /* 4.1 KB */
+void cli_put_row(struct cli *cli, const struct entity *e, int64_t id,
+                 struct buf *out); /* Acme (3-1Z7K) */
 /* The values of a cell as a person reads them. */
-void cli_put_values(struct cli *cli, const struct entity *e, uint32_t cell_tag, const struct value *values,
-                    size_t count, struct buf *out);
+void cli_put_values(struct cli *cli, const struct entity *e, uint32_t cell_tag,
+                    const struct value *values, size_t count, struct buf *out);
 /* The labels of a cell's fields: "City", "Amount/Currency". Tag 0: the whole row. */
-void cli_put_cell(const struct cli *cli, const struct entity *e, uint32_t cell_tag, struct buf *out);
+void cli_put_cell(const struct cli *cli, const struct entity *e, uint32_t cell_tag,
+                  struct buf *out);
 /* {"field":value,...} of a cell. */
-void cli_json_values(struct cli *cli, const struct entity *e, uint32_t cell_tag, const struct value *values,
-                     size_t count);
+void cli_json_values(struct cli *cli, const struct entity *e, uint32_t cell_tag,
+                     const struct value *values, size_t count);
 const char *cli_change_label(const struct cli *cli, enum change_kind kind);
 const char *cli_change_name(enum change_kind kind);
 /* What an edit does, for people: "Tags +a -b". For programs: an object by field. */
-void cli_put_edit(struct cli *cli, const struct entity *e, const struct edit *edit, struct buf *out);
+void cli_put_edit(struct cli *cli, const struct entity *e, const struct edit *edit,
+                  struct buf *out);
 void cli_json_edit(struct cli *cli, const struct entity *e, const struct edit *edit);
 
 /* Tables: a head of labels, cells row by row. */
@@ -104,24 +114,29 @@ void cli_table_text(struct api_table *t, const char *text);
 void cli_table_int(struct api_table *t, int64_t value);
 void cli_table_time(const struct cli *cli, struct api_table *t, int64_t unix_ms);
 void cli_table_row(struct cli *cli, struct api_table *t, const struct entity *e, int64_t id);
-void cli_table_cell(struct cli *cli, struct api_table *t, const struct entity *e, uint32_t cell_tag);
-void cli_table_close(struct api_table **t);                /* usable with SCOPED */
+void cli_table_cell(struct cli *cli, struct api_table *t, const struct entity *e,
+                    uint32_t cell_tag);
+void cli_table_close(struct api_table **t); /* usable with SCOPED */
 void cli_table_write(struct cli *cli, const struct api_table *t);
 
 /* Progress: one line of standard error that is written over; nothing unless it is a terminal. */
-void cli_progress(const struct cli *cli, const char *en, const char *zh, ...) PRINTF_LIKE(2, 4) PRINTF_LIKE(3, 4);
+void cli_progress(const struct cli *cli, const char *en, const char *zh, ...) PRINTF_LIKE(2, 4)
+    PRINTF_LIKE(3, 4);
 void cli_progress_end(const struct cli *cli);
 /* Asks on the terminal; true without asking when nobody sits there, or with --yes. */
-bool cli_confirm(const struct cli *cli, const char *en, const char *zh, ...) PRINTF_LIKE(2, 4) PRINTF_LIKE(3, 4);
+bool cli_confirm(const struct cli *cli, const char *en, const char *zh, ...) PRINTF_LIKE(2, 4)
+    PRINTF_LIKE(3, 4);
 
 /* The row as it is now: JSON, or a line. */
-enum status cli_show_row(struct cli *cli, const struct entity *e, int64_t id, struct err *err) NODISCARD;
+enum status cli_show_row(struct cli *cli, const struct entity *e, int64_t id,
+                         struct err *err) NODISCARD;
 /* Tells the daemon. The save stands, whatever comes of it. */
 void cli_saved(const struct cli *cli);
 
 /* ------------------------------------------------------------------ the commands, by family */
 
-#define CLI_COMMAND(name) enum status name(void *program, const struct command_line *line, struct err *err)
+#define CLI_COMMAND(name)                                                                          \
+    enum status name(void *program, const struct command_line *line, struct err *err)
 CLI_COMMAND(cli_edit_add);
 CLI_COMMAND(cli_edit_set);
 CLI_COMMAND(cli_edit_rm);

@@ -7,7 +7,8 @@
 
 static bool verify_progress(void *ctx, int64_t done, int64_t total) {
     const struct cli *cli = ctx;
-    cli_progress(cli, "checking: %lld of %lld", "检查中：%lld / %lld", (long long)done, (long long)total);
+    cli_progress(cli, "checking: %lld of %lld", "检查中：%lld / %lld", (long long)done,
+                 (long long)total);
     return true;
 }
 
@@ -35,11 +36,17 @@ enum status cli_about_verify(void *program, const struct command_line *line, str
     cli_progress_end(cli);
     if (status != ST_OK) return status;
     TRY(buf_status(&findings, err));
-    if (cli->json) findings_json(cli, buf_slice(&findings), rows);
-    else if (findings.len == 0) cli_say(cli, "%lld rows checked, all is well\n", "已检查 %lld 条记录，一切正常\n", (long long)rows);
-    else buf_put_slice(&cli->out, buf_slice(&findings));
+    if (cli->json)
+        findings_json(cli, buf_slice(&findings), rows);
+    else if (findings.len == 0)
+        cli_say(cli, "%lld rows checked, all is well\n", "已检查 %lld 条记录，一切正常\n",
+                (long long)rows);
+    else
+        buf_put_slice(&cli->out, buf_slice(&findings));
     if (findings.len == 0) return ST_OK;
-    return err_set(err, ST_DAMAGED, "the book has faults: send this list to the administrator; what was not sent yet is safe to keep using",
+    return err_set(err, ST_DAMAGED,
+                   "the book has faults: send this list to the administrator; what was not sent "
+                   "yet is safe to keep using",
                    "账本存在问题：请将以上清单发给管理员；尚未发送的内容可继续使用");
 }
 
@@ -52,11 +59,16 @@ struct asking {
 };
 
 static void put_cell(const struct sql_cell *cell, bool json, struct buf *out) {
-    if (cell->is_null) buf_put_text(out, json ? "null" : "");
-    else if (cell->is_text && json) buf_put_json_string(out, cell->text);
-    else if (cell->is_text) buf_put_slice(out, cell->text);
-    else if (cell->is_real) buf_printf(out, "%.15g", cell->real);
-    else buf_printf(out, "%lld", (long long)cell->number);
+    if (cell->is_null)
+        buf_put_text(out, json ? "null" : "");
+    else if (cell->is_text && json)
+        buf_put_json_string(out, cell->text);
+    else if (cell->is_text)
+        buf_put_slice(out, cell->text);
+    else if (cell->is_real)
+        buf_printf(out, "%.15g", cell->real);
+    else
+        buf_printf(out, "%lld", (long long)cell->number);
 }
 
 static void sql_text(struct asking *a, const struct sql_cell *cells, size_t count) {
@@ -69,7 +81,8 @@ static void sql_text(struct asking *a, const struct sql_cell *cells, size_t coun
     }
 }
 
-static void sql_json(struct asking *a, const char *const *names, const struct sql_cell *cells, size_t count) {
+static void sql_json(struct asking *a, const char *const *names, const struct sql_cell *cells,
+                     size_t count) {
     struct cli *cli = a->cli;
     if (a->rows > 1) buf_put_text(&cli->out, ",\n");
     for (size_t i = 0; i < count; i++) {
@@ -79,7 +92,8 @@ static void sql_json(struct asking *a, const char *const *names, const struct sq
     buf_put_byte(&cli->out, '}');
 }
 
-static enum status sql_row(void *ctx, const char *const *names, const struct sql_cell *cells, size_t count, struct err *err) {
+static enum status sql_row(void *ctx, const char *const *names, const struct sql_cell *cells,
+                           size_t count, struct err *err) {
     struct asking *a = ctx;
     if (!cells) {
         if (a->cli->json) return ST_OK;
@@ -88,8 +102,10 @@ static enum status sql_row(void *ctx, const char *const *names, const struct sql
         return ST_OK;
     }
     a->rows++;
-    if (a->cli->json) sql_json(a, names, cells, count);
-    else sql_text(a, cells, count);
+    if (a->cli->json)
+        sql_json(a, names, cells, count);
+    else
+        sql_text(a, cells, count);
     return cli_flush_some(a->cli, err);
 }
 
@@ -111,10 +127,15 @@ static enum status form_of(const struct cli *cli, enum catalogue_form *out, stru
     const char *typed = command_value(cli->line, "--format");
     *out = cli->json ? CATALOGUE_JSON : CATALOGUE_TEXT;
     if (!typed) return ST_OK;
-    if (!strcmp(typed, "text")) *out = CATALOGUE_TEXT;
-    else if (!strcmp(typed, "json")) *out = CATALOGUE_JSON;
-    else if (!strcmp(typed, "markdown")) *out = CATALOGUE_MARKDOWN;
-    else return err_set(err, ST_USAGE, "--format takes text, json or markdown, not: %s", "--format 只能是 text、json 或 markdown，而不是：%s", typed);
+    if (!strcmp(typed, "text"))
+        *out = CATALOGUE_TEXT;
+    else if (!strcmp(typed, "json"))
+        *out = CATALOGUE_JSON;
+    else if (!strcmp(typed, "markdown"))
+        *out = CATALOGUE_MARKDOWN;
+    else
+        return err_set(err, ST_USAGE, "--format takes text, json or markdown, not: %s",
+                       "--format 只能是 text、json 或 markdown，而不是：%s", typed);
     return ST_OK;
 }
 
@@ -143,7 +164,8 @@ enum status cli_about_fields(void *program, const struct command_line *line, str
 static void complete_entity(void *ctx, struct buf *out) {
     const struct cli *cli = ctx;
     buf_put_text(out, "    found=\"");
-    for (size_t i = 0; i < cli->catalogue.count; i++) buf_printf(out, "%s%s", i ? " " : "", cli->catalogue.entities[i].name);
+    for (size_t i = 0; i < cli->catalogue.count; i++)
+        buf_printf(out, "%s%s", i ? " " : "", cli->catalogue.entities[i].name);
     buf_put_text(out, "\"\n");
 }
 
@@ -152,7 +174,8 @@ static void complete_by_entity(const struct cli *cli, const char *tail, struct b
     for (size_t i = 0; i < cli->catalogue.count; i++) {
         const struct entity *e = &cli->catalogue.entities[i];
         buf_printf(out, "    %s) found=\"", e->name);
-        for (size_t k = 0; k < e->field_count; k++) buf_printf(out, "%s%s%s", k ? " " : "", e->fields[k].name, tail);
+        for (size_t k = 0; k < e->field_count; k++)
+            buf_printf(out, "%s%s%s", k ? " " : "", e->fields[k].name, tail);
         buf_put_text(out, "\";;\n");
     }
     buf_put_text(out, "    esac\n");
@@ -188,12 +211,15 @@ static void complete_held(void *ctx, struct buf *out) {
 }
 
 enum status cli_about_completion(void *program, const struct command_line *line, struct err *err) {
-    static const struct command_kind kinds[] = {
-        {"entity", complete_entity}, {"field", complete_field}, {"assign", complete_assign},
-        {"command", complete_command}, {"held", complete_held}};
+    static const struct command_kind kinds[] = {{"entity", complete_entity},
+                                                {"field", complete_field},
+                                                {"assign", complete_assign},
+                                                {"command", complete_command},
+                                                {"held", complete_held}};
     struct cli *cli = program;
     if (strcmp(line->words[0], "bash") != 0)
-        return err_set(err, ST_USAGE, "there is completion for bash only, not for: %s", "仅支持 bash 的命令补全，不支持：%s", line->words[0]);
+        return err_set(err, ST_USAGE, "there is completion for bash only, not for: %s",
+                       "仅支持 bash 的命令补全，不支持：%s", line->words[0]);
     command_completion(cli->set, kinds, ARRAY_COUNT(kinds), cli, &cli->out);
     return ST_OK;
 }
@@ -207,8 +233,8 @@ enum status cli_about_help(void *program, const struct command_line *line, struc
     if (line->word_count > 0) {
         command = command_named(cli->set, line->words, line->word_count, &taken);
         if (!command)
-            return err_set(err, ST_USAGE, "no such command: %s (see: %s --help)", "没有此命令：%s（见 %s --help）", line->words[0],
-                           cli->set->program);
+            return err_set(err, ST_USAGE, "no such command: %s (see: %s --help)",
+                           "没有此命令：%s（见 %s --help）", line->words[0], cli->set->program);
     }
     command_help(cli->set, command, cli->lang, &cli->out);
     return ST_OK;

@@ -29,8 +29,10 @@ enum status cli_edit_add(void *program, const struct command_line *line, struct 
 static void say_set(struct cli *cli, const struct entity *e, int64_t id, bool changed) {
     SCOPED(buf_free) struct buf row = buf_new(BUF_MAX_LINE);
     cli_put_row(cli, e, id, &row);
-    if (changed) cli_say(cli, "saved: %s\n", "已保存：%s\n", buf_text(&row));
-    else cli_say(cli, "nothing changed: %s\n", "内容没有变化：%s\n", buf_text(&row));
+    if (changed)
+        cli_say(cli, "saved: %s\n", "已保存：%s\n", buf_text(&row));
+    else
+        cli_say(cli, "nothing changed: %s\n", "内容没有变化：%s\n", buf_text(&row));
 }
 
 enum status cli_edit_set(void *program, const struct command_line *line, struct err *err) {
@@ -61,14 +63,16 @@ enum status cli_edit_set(void *program, const struct command_line *line, struct 
 /* ------------------------------------------------------------------ rm */
 
 /* How many rows would go. The write lock is given back before anyone is asked. */
-static enum status count_unit(struct cli *cli, const struct entity *e, int64_t id, size_t *out, struct err *err) {
+static enum status count_unit(struct cli *cli, const struct entity *e, int64_t id, size_t *out,
+                              struct err *err) {
     TRY(store_begin(cli->store, err));
     enum status status = store_delete(cli->store, e, id, out, err);
     store_rollback(cli->store);
     return status;
 }
 
-static enum status delete_unit(struct cli *cli, const struct entity *e, int64_t id, size_t *out_rows, struct err *err) {
+static enum status delete_unit(struct cli *cli, const struct entity *e, int64_t id,
+                               size_t *out_rows, struct err *err) {
     uint32_t batch;
     TRY(store_begin(cli->store, err));
     enum status status = store_delete(cli->store, e, id, out_rows, err);
@@ -85,11 +89,13 @@ enum status cli_edit_rm(void *program, const struct command_line *line, struct e
     (void)line;
     TRY(cli_row(cli, 0, &e, &id, err));
     SCOPED(buf_free) struct buf row = buf_new(BUF_MAX_LINE);
-    cli_put_row(cli, e, id, &row);                         /* while it still has its name */
+    cli_put_row(cli, e, id, &row); /* while it still has its name */
     TRY(count_unit(cli, e, id, &rows, err));
-    if (rows > 1 && !cli_confirm(cli, rows == 2 ? "%s has %zu row of its own that goes with it. Delete both?"
-                                                : "%s has %zu rows of its own that go with it. Delete them all?",
-                                 "%s 名下还有 %zu 条记录会一并删除。全部删除吗？", buf_text(&row), rows - 1))
+    if (rows > 1 &&
+        !cli_confirm(cli,
+                     rows == 2 ? "%s has %zu row of its own that goes with it. Delete both?"
+                               : "%s has %zu rows of its own that go with it. Delete them all?",
+                     "%s 名下还有 %zu 条记录会一并删除。全部删除吗？", buf_text(&row), rows - 1))
         return err_set(err, ST_CANCELLED, "nothing was deleted", "没有删除任何内容");
     TRY(delete_unit(cli, e, id, &rows, err));
     cli_saved(cli);
@@ -99,8 +105,12 @@ enum status cli_edit_rm(void *program, const struct command_line *line, struct e
         buf_put_text(&cli->out, "}\n");
         return ST_OK;
     }
-    if (rows > 1) cli_say(cli, rows == 2 ? "deleted: %s and %zu row of its own\n" : "deleted: %s and %zu rows of its own\n",
-                          "已删除：%s 及其名下 %zu 条记录\n", buf_text(&row), rows - 1);
-    else cli_say(cli, "deleted: %s\n", "已删除：%s\n", buf_text(&row));
+    if (rows > 1)
+        cli_say(cli,
+                rows == 2 ? "deleted: %s and %zu row of its own\n"
+                          : "deleted: %s and %zu rows of its own\n",
+                "已删除：%s 及其名下 %zu 条记录\n", buf_text(&row), rows - 1);
+    else
+        cli_say(cli, "deleted: %s\n", "已删除：%s\n", buf_text(&row));
     return ST_OK;
 }

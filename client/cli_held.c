@@ -1,5 +1,5 @@
-/* roadbook held: own edits that the server refused, or that wait. Nothing of them is lost: they are sent again as
- * they are or changed, or given up. */
+/* roadbook held: own edits that the server refused, or that wait. Nothing of them is lost: they are
+ * sent again as they are or changed, or given up. */
 #include <stdio.h>
 
 #include "client/cli.h"
@@ -7,8 +7,10 @@
 enum { HELD_ID_BYTES = 40 };
 
 static void id_text(const struct refusal_id *id, char out[HELD_ID_BYTES]) {
-    if (id->cell_tag) snprintf(out, HELD_ID_BYTES, "%u.%u.%u", id->batch, id->change, id->cell_tag);
-    else snprintf(out, HELD_ID_BYTES, "%u.%u", id->batch, id->change);
+    if (id->cell_tag)
+        snprintf(out, HELD_ID_BYTES, "%u.%u.%u", id->batch, id->change, id->cell_tag);
+    else
+        snprintf(out, HELD_ID_BYTES, "%u.%u", id->batch, id->change);
 }
 
 static enum status id_read(const char *text, struct refusal_id *out, struct err *err) {
@@ -17,14 +19,17 @@ static enum status id_read(const char *text, struct refusal_id *out, struct err 
     size_t count = 0;
     bool good = true;
     while (good && slice_cut(&rest, '.', &part)) {
-        good = count < ARRAY_COUNT(numbers) && text_to_int(part, &numbers[count]) && numbers[count] >= 0 &&
-               numbers[count] <= UINT32_MAX;
+        good = count < ARRAY_COUNT(numbers) && text_to_int(part, &numbers[count]) &&
+               numbers[count] >= 0 && numbers[count] <= UINT32_MAX;
         count++;
     }
     if (!good || count < 2)
-        return err_set(err, ST_USAGE, "not the number of a held edit: %s (roadbook held shows them)",
+        return err_set(err, ST_USAGE,
+                       "not the number of a held edit: %s (roadbook held shows them)",
                        "不是待处理修改的编号：%s（可用 roadbook held 查看）", text);
-    *out = (struct refusal_id){.batch = (uint32_t)numbers[0], .change = (uint32_t)numbers[1], .cell_tag = (uint32_t)numbers[2]};
+    *out = (struct refusal_id){.batch = (uint32_t)numbers[0],
+                               .change = (uint32_t)numbers[1],
+                               .cell_tag = (uint32_t)numbers[2]};
     return ST_OK;
 }
 
@@ -86,14 +91,16 @@ static void held_cells(struct holding *h, const struct held *held, const char *i
         if (i > 0) buf_put_text(&what, cli_pick(cli, "; ", "；"));
         cli_put_edit(cli, held->entity, &held->change->edits[i], &what);
     }
-    if (what.len == 0 && held->change) buf_put_text(&what, cli_change_label(cli, held->change->kind));
+    if (what.len == 0 && held->change)
+        buf_put_text(&what, cli_change_label(cli, held->change->kind));
     for (size_t i = 0; i < what.len; i++)
         if (what.data[i] == '\n') what.data[i] = ' ';
     cli_table_text(h->table, id);
     api_table_cell(h->table, buf_slice(&row));
     api_table_cell(h->table, buf_slice(&what));
     cli_table_text(h->table, outcome_label(held->outcome, cli->lang));
-    cli_table_text(h->table, held->state == HELD_OPEN ? reason_text(held->reason, cli->lang) : state_label(cli, held->state));
+    cli_table_text(h->table, held->state == HELD_OPEN ? reason_text(held->reason, cli->lang)
+                                                      : state_label(cli, held->state));
 }
 
 static enum status held_row(void *ctx, const struct held *held, struct err *err) {
@@ -101,26 +108,38 @@ static enum status held_row(void *ctx, const struct held *held, struct err *err)
     char id[HELD_ID_BYTES];
     id_text(&held->id, id);
     h->count++;
-    if (h->table) held_cells(h, held, id);
-    else held_json(h, held, id);
+    if (h->table)
+        held_cells(h, held, id);
+    else
+        held_json(h, held, id);
     return cli_flush_some(h->cli, err);
 }
 
 enum status cli_held_list(void *program, const struct command_line *line, struct err *err) {
-    static const struct cli_column columns[] = {{.label = {"No.", "编号"}}, {.label = {"Row", "记录"}}, {.label = {"Edit", "修改"}},
-                                                {.label = {"Outcome", "结果"}}, {.label = {"Reason", "原因"}}};
+    static const struct cli_column columns[] = {{.label = {"No.", "编号"}},
+                                                {.label = {"Row", "记录"}},
+                                                {.label = {"Edit", "修改"}},
+                                                {.label = {"Outcome", "结果"}},
+                                                {.label = {"Reason", "原因"}}};
     struct cli *cli = program;
     SCOPED(cli_table_close) struct api_table *table = NULL;
-    if (!cli->json) TRY(cli_table_open(cli, columns, ARRAY_COUNT(columns), &table, err));
-    else buf_put_byte(&cli->out, '[');
+    if (!cli->json)
+        TRY(cli_table_open(cli, columns, ARRAY_COUNT(columns), &table, err));
+    else
+        buf_put_byte(&cli->out, '[');
     struct holding h = {.cli = cli, .table = table};
     TRY(store_held(cli->store, command_has(line, "--all"), held_row, &h, err));
-    if (cli->json) buf_put_text(&cli->out, "]\n");
-    else if (h.count == 0) cli_note(cli, "the server took everything", "所有修改均已被服务器接受");
+    if (cli->json)
+        buf_put_text(&cli->out, "]\n");
+    else if (h.count == 0)
+        cli_note(cli, "the server took everything", "所有修改均已被服务器接受");
     else {
         cli_table_write(cli, table);
-        cli_note(cli, "\nSend one again with: roadbook held retry NO [FIELD=VALUE...]; give it up with: roadbook held drop NO",
-                 "\n重新提交：roadbook held retry 编号 [字段=值...]；放弃：roadbook held drop 编号");
+        cli_note(
+            cli,
+            "\nSend one again with: roadbook held retry NO [FIELD=VALUE...]; give it up with: "
+            "roadbook held drop NO",
+            "\n重新提交：roadbook held retry 编号 [字段=值...]；放弃：roadbook held drop 编号");
     }
     return ST_OK;
 }
@@ -135,7 +154,8 @@ struct seeking {
 static enum status seek(void *ctx, const struct held *held, struct err *err) {
     struct seeking *s = ctx;
     (void)err;
-    bool same = held->id.batch == s->id.batch && held->id.change == s->id.change && held->id.cell_tag == s->id.cell_tag;
+    bool same = held->id.batch == s->id.batch && held->id.change == s->id.change &&
+                held->id.cell_tag == s->id.cell_tag;
     if (same) s->entity = held->entity;
     return ST_OK;
 }

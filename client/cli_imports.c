@@ -13,10 +13,12 @@ enum status cli_imports_lock(const struct cli *cli, struct import_lock *out, str
     enum { LOCK_PATH_BYTES = 4096 };
     char path[LOCK_PATH_BYTES];
     int n = snprintf(path, sizeof(path), "%s/%s", cli->home, IMPORTS_LOCK_FILE);
-    if (n <= 0 || n >= LOCK_PATH_BYTES) return err_set(err, ST_USAGE, "the path is too long: %s", "路径过长：%s", cli->home);
+    if (n <= 0 || n >= LOCK_PATH_BYTES)
+        return err_set(err, ST_USAGE, "the path is too long: %s", "路径过长：%s", cli->home);
     enum status status = platform_lock_try(path, &out->lock, err);
     if (status == ST_BUSY)
-        return err_set(err, ST_BUSY, "another import into this book is running: wait for it, then try again",
+        return err_set(err, ST_BUSY,
+                       "another import into this book is running: wait for it, then try again",
                        "本账本正在进行另一次导入：请稍候再试");
     out->held = status == ST_OK;
     return status;
@@ -38,7 +40,9 @@ static bool record_read(const struct cli *cli, struct slice line, struct import_
     struct import_record r = {0};
     struct slice entity;
     int64_t reverted = 0;
-    if (!number_of(&line, &r.id) || !number_of(&line, &r.time_ms) || !slice_cut(&line, '\t', &entity)) return false;
+    if (!number_of(&line, &r.id) || !number_of(&line, &r.time_ms) ||
+        !slice_cut(&line, '\t', &entity))
+        return false;
     for (size_t i = 0; i < IMPORT_FATES; i++)
         if (!number_of(&line, &r.rows[i])) return false;
     if (!number_of(&line, &reverted)) return false;
@@ -56,7 +60,8 @@ static void record_write(const struct import_record *r, struct buf *out) {
     buf_printf(out, "\t%d\t%s\n", r->reverted ? 1 : 0, r->file);
 }
 
-static enum status imports_load(struct cli *cli, struct import_record **out, size_t *out_count, struct err *err) {
+static enum status imports_load(struct cli *cli, struct import_record **out, size_t *out_count,
+                                struct err *err) {
     struct slice text = {0}, line;
     struct err absent;
     struct import_record *records = ARENA_ARRAY(&cli->mem, IMPORTS_KEPT + 1, struct import_record);
@@ -69,14 +74,16 @@ static enum status imports_load(struct cli *cli, struct import_record **out, siz
     }
     while (count < IMPORTS_KEPT && slice_cut(&text, '\n', &line))
         if (record_read(cli, line, &records[count])) count++;
-    *out = records;                                        /* with room for one more */
+    *out = records; /* with room for one more */
     *out_count = count;
     return ST_OK;
 }
 
-static enum status imports_save(struct cli *cli, const struct import_record *records, size_t count, struct err *err) {
+static enum status imports_save(struct cli *cli, const struct import_record *records, size_t count,
+                                struct err *err) {
     SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_BATCH);
-    for (size_t i = count > IMPORTS_KEPT ? count - IMPORTS_KEPT : 0; i < count; i++) record_write(&records[i], &text);
+    for (size_t i = count > IMPORTS_KEPT ? count - IMPORTS_KEPT : 0; i < count; i++)
+        record_write(&records[i], &text);
     TRY(buf_status(&text, err));
     return store_setting_set(cli->store, IMPORTS_SETTING, buf_slice(&text), err);
 }
@@ -88,8 +95,8 @@ static void name_of(const char *path, char out[IMPORT_NAME_BYTES]) {
     out[name.len] = 0;
 }
 
-enum status cli_imports_begin(struct cli *cli, const struct entity *e, const char *path, bool dry_run,
-                              struct import_record *out, struct err *err) {
+enum status cli_imports_begin(struct cli *cli, const struct entity *e, const char *path,
+                              bool dry_run, struct import_record *out, struct err *err) {
     struct import_record *records, next = {.time_ms = cli->env.wall_ms(cli->env.ctx), .entity = e};
     size_t count;
     name_of(path, next.file);
@@ -137,10 +144,15 @@ static void record_cells(struct cli *cli, struct api_table *table, const struct 
 }
 
 enum status cli_file_imports(void *program, const struct command_line *line, struct err *err) {
-    static const struct cli_column columns[] = {
-        {.label = {"No.", "编号"}, .right = true}, {.label = {"When", "时间"}}, {.label = {"Kind", "类别"}}, {.label = {"File", "文件"}},
-        {.label = {"Created", "新建"}, .right = true}, {.label = {"Updated", "更新"}, .right = true},
-        {.label = {"Unchanged", "无变化"}, .right = true}, {.label = {"Refused", "未导入"}, .right = true}, {.label = {"", ""}}};
+    static const struct cli_column columns[] = {{.label = {"No.", "编号"}, .right = true},
+                                                {.label = {"When", "时间"}},
+                                                {.label = {"Kind", "类别"}},
+                                                {.label = {"File", "文件"}},
+                                                {.label = {"Created", "新建"}, .right = true},
+                                                {.label = {"Updated", "更新"}, .right = true},
+                                                {.label = {"Unchanged", "无变化"}, .right = true},
+                                                {.label = {"Refused", "未导入"}, .right = true},
+                                                {.label = {"", ""}}};
     struct cli *cli = program;
     SCOPED(cli_table_close) struct api_table *table = NULL;
     struct import_record *records;
@@ -158,14 +170,17 @@ enum status cli_file_imports(void *program, const struct command_line *line, str
     }
     TRY(cli_table_open(cli, columns, ARRAY_COUNT(columns), &table, err));
     for (size_t i = 0; i < count; i++) record_cells(cli, table, &records[i]);
-    if (count > 0) cli_table_write(cli, table);
-    else cli_note(cli, "nothing was imported here", "本机没有导入过文件");
+    if (count > 0)
+        cli_table_write(cli, table);
+    else
+        cli_note(cli, "nothing was imported here", "本机没有导入过文件");
     return ST_OK;
 }
 
 /* ------------------------------------------------------------------ revert */
 
-static enum status find_import(struct cli *cli, const char *typed, struct import_record *out, struct err *err) {
+static enum status find_import(struct cli *cli, const char *typed, struct import_record *out,
+                               struct err *err) {
     struct import_record *records;
     size_t count;
     int64_t id;
@@ -178,7 +193,8 @@ static enum status find_import(struct cli *cli, const char *typed, struct import
         found = true;
     }
     if (found) return ST_OK;
-    return err_set(err, ST_NOT_FOUND, "there is no import %s (roadbook imports shows them)", "没有编号为 %s 的导入（可用 roadbook imports 查看）", typed);
+    return err_set(err, ST_NOT_FOUND, "there is no import %s (roadbook imports shows them)",
+                   "没有编号为 %s 的导入（可用 roadbook imports 查看）", typed);
 }
 
 enum status cli_file_revert(void *program, const struct command_line *line, struct err *err) {
@@ -199,8 +215,10 @@ enum status cli_file_revert(void *program, const struct command_line *line, stru
         buf_put_text(&cli->out, "}\n");
         return ST_OK;
     }
-    cli_say(cli, "%lld rows are as they were before the import\n", "%lld 条记录已恢复到导入之前\n", (long long)rows);
+    cli_say(cli, "%lld rows are as they were before the import\n", "%lld 条记录已恢复到导入之前\n",
+            (long long)rows);
     if (kept)
-        cli_say(cli, "%lld were kept since somebody has edited them meanwhile\n", "%lld 条此后已被修改，予以保留\n", (long long)kept);
+        cli_say(cli, "%lld were kept since somebody has edited them meanwhile\n",
+                "%lld 条此后已被修改，予以保留\n", (long long)kept);
     return ST_OK;
 }

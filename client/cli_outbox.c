@@ -1,4 +1,5 @@
-/* roadbook pending, undo, receipts: what this laptop did, what is still on its way, what became of it. */
+/* roadbook pending, undo, receipts: what this laptop did, what is still on its way, what became of
+ * it. */
 #include "client/cli.h"
 
 enum { PENDING_CHANGES_SHOWN = 20 };
@@ -42,7 +43,9 @@ static void change_text(struct cli *cli, const struct change *change) {
         put_indented(&line, buf_slice(&edit));
     }
     if (change->kind == CHANGE_DELETE && change->unit_count > 1)
-        buf_printf(&line, cli_pick(cli, "    with %zu rows of its own\n", "    连同名下 %zu 条记录\n"), change->unit_count - 1);
+        buf_printf(&line,
+                   cli_pick(cli, "    with %zu rows of its own\n", "    连同名下 %zu 条记录\n"),
+                   change->unit_count - 1);
     buf_put_slice(&cli->out, buf_slice(&line));
 }
 
@@ -70,11 +73,14 @@ static void batch_text(struct pending *p, const struct outbox_entry *entry) {
     SCOPED(buf_free) struct buf when = buf_new(BUF_MAX_LINE);
     cli_put_time(cli, entry->made_ms, &when);
     cli_say(cli, "%u  %s  %s\n", "%u  %s  %s\n", entry->batch, buf_text(&when),
-            entry->sent ? cli_pick(cli, "sent, no answer yet", "已发送，尚无回执") : cli_pick(cli, "not sent yet", "尚未发送"));
-    size_t shown = p->all || b->change_count <= PENDING_CHANGES_SHOWN ? b->change_count : PENDING_CHANGES_SHOWN;
+            entry->sent ? cli_pick(cli, "sent, no answer yet", "已发送，尚无回执")
+                        : cli_pick(cli, "not sent yet", "尚未发送"));
+    size_t shown = p->all || b->change_count <= PENDING_CHANGES_SHOWN ? b->change_count
+                                                                      : PENDING_CHANGES_SHOWN;
     for (size_t i = 0; i < shown; i++) change_text(cli, &b->changes[i]);
     if (shown < b->change_count)
-        cli_say(cli, "  and %zu more (see them with --all)\n", "  还有 %zu 项（用 --all 查看全部）\n", b->change_count - shown);
+        cli_say(cli, "  and %zu more (see them with --all)\n",
+                "  还有 %zu 项（用 --all 查看全部）\n", b->change_count - shown);
 }
 
 static void batch_json(struct pending *p, const struct outbox_entry *entry) {
@@ -95,10 +101,12 @@ static void batch_json(struct pending *p, const struct outbox_entry *entry) {
 
 static enum status pending_row(void *ctx, const struct outbox_entry *entry, struct err *err) {
     struct pending *p = ctx;
-    if (entry->content->change_count == 0) return ST_OK;   /* a number whose content was taken back */
+    if (entry->content->change_count == 0) return ST_OK; /* a number whose content was taken back */
     p->batches++;
-    if (p->cli->json) batch_json(p, entry);
-    else batch_text(p, entry);
+    if (p->cli->json)
+        batch_json(p, entry);
+    else
+        batch_text(p, entry);
     return cli_flush_some(p->cli, err);
 }
 
@@ -107,8 +115,10 @@ enum status cli_outbox_pending(void *program, const struct command_line *line, s
     struct pending p = {.cli = cli, .all = command_has(line, "--all")};
     if (cli->json) buf_put_byte(&cli->out, '[');
     TRY(store_outbox(cli->store, pending_row, &p, err));
-    if (cli->json) buf_put_text(&cli->out, "]\n");
-    else if (p.batches == 0) cli_note(cli, "nothing is waiting to be sent", "没有待发送的内容");
+    if (cli->json)
+        buf_put_text(&cli->out, "]\n");
+    else if (p.batches == 0)
+        cli_note(cli, "nothing is waiting to be sent", "没有待发送的内容");
     return ST_OK;
 }
 
@@ -116,10 +126,11 @@ enum status cli_outbox_pending(void *program, const struct command_line *line, s
 
 struct undoing {
     struct cli *cli;
-    uint32_t wanted;                                       /* 0: the latest with content */
+    uint32_t wanted; /* 0: the latest with content */
     uint32_t found;
-    struct buf text;                                       /* what it did, read before it is gone ... */
-    const struct entity *entities[PENDING_CHANGES_SHOWN];  /* ... and rows that it deleted: they get their names back */
+    struct buf text; /* what it did, read before it is gone ... */
+    const struct entity *entities[PENDING_CHANGES_SHOWN]; /* ... and rows that it deleted: they get
+                                                             their names back */
     int64_t rows[PENDING_CHANGES_SHOWN];
     size_t deleted;
 };
@@ -149,7 +160,8 @@ static enum status describe(void *ctx, const struct outbox_entry *entry, struct 
         buf_put_byte(&u->text, '\n');
     }
     if (b->change_count > PENDING_CHANGES_SHOWN)
-        buf_printf(&u->text, cli_pick(u->cli, "  and %zu more\n", "  还有 %zu 项\n"), b->change_count - PENDING_CHANGES_SHOWN);
+        buf_printf(&u->text, cli_pick(u->cli, "  and %zu more\n", "  还有 %zu 项\n"),
+                   b->change_count - PENDING_CHANGES_SHOWN);
     return ST_OK;
 }
 
@@ -163,7 +175,8 @@ static void say_undone(struct undoing *u, uint32_t undone, uint32_t again) {
     }
     cli_say(cli, "undone (batch %u):\n", "已撤销（第 %u 批）：\n", undone);
     for (size_t i = 0; i < u->deleted; i++) {
-        buf_printf(&cli->out, "  %s %s ", cli_change_label(cli, CHANGE_DELETE), u->entities[i]->label[cli->lang]);
+        buf_printf(&cli->out, "  %s %s ", cli_change_label(cli, CHANGE_DELETE),
+                   u->entities[i]->label[cli->lang]);
         cli_put_row(cli, u->entities[i], u->rows[i], &cli->out);
         buf_put_byte(&cli->out, '\n');
     }
@@ -178,15 +191,17 @@ enum status cli_outbox_undo(void *program, const struct command_line *line, stru
     struct undoing u = {.cli = cli};
     int64_t typed = 0;
     uint32_t undone = 0, again = 0;
-    if (line->word_count > 0 && (!text_to_int(slice_from(line->words[0]), &typed) || typed < 1 || typed > UINT32_MAX))
+    if (line->word_count > 0 &&
+        (!text_to_int(slice_from(line->words[0]), &typed) || typed < 1 || typed > UINT32_MAX))
         return err_set(err, ST_USAGE, "not the number of a batch: %s (roadbook pending shows them)",
                        "不是批号：%s（可用 roadbook pending 查看）", line->words[0]);
     u.wanted = (uint32_t)typed;
     SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_BATCH);
     u.text = text;
     enum status status = store_outbox(cli->store, describe, &u, err);
-    text = u.text;                                         /* it may have moved; freed at the end */
-    if (status == ST_OK) status = store_undo(cli->store, u.wanted ? u.wanted : u.found, &undone, &again, err);
+    text = u.text; /* it may have moved; freed at the end */
+    if (status == ST_OK)
+        status = store_undo(cli->store, u.wanted ? u.wanted : u.found, &undone, &again, err);
     if (status != ST_OK) return status;
     cli_saved(cli);
     say_undone(&u, undone, again);
@@ -212,8 +227,10 @@ static void receipt_json(struct receipts *r, const struct receipt_note *n) {
     cli_json_string(cli, "entity", n->entity ? n->entity->name : "", false);
     cli_json_id(cli, n->row, false);
     cli_json_key(cli, "field", false);
-    if (cell) buf_put_json_text(&cli->out, cell_name(n->entity, cell));
-    else buf_put_text(&cli->out, "null");
+    if (cell)
+        buf_put_json_text(&cli->out, cell_name(n->entity, cell));
+    else
+        buf_put_text(&cli->out, "null");
     cli_json_string(cli, "outcome", outcome_name(n->outcome), false);
     cli_json_string(cli, "reason", reason_text(n->reason, cli->lang), false);
     buf_put_byte(&cli->out, '}');
@@ -236,8 +253,10 @@ static enum status receipt_row(void *ctx, const struct receipt_note *n, struct e
         cli_put_row(cli, n->entity, n->row, &what);
     }
     api_table_cell(r->table, buf_slice(&what));
-    if (n->cell_tag && n->entity) cli_table_cell(cli, r->table, n->entity, n->cell_tag);
-    else cli_table_text(r->table, "");
+    if (n->cell_tag && n->entity)
+        cli_table_cell(cli, r->table, n->entity, n->cell_tag);
+    else
+        cli_table_text(r->table, "");
     cli_table_text(r->table, outcome_label(n->outcome, cli->lang));
     cli_table_text(r->table, reason_text(n->reason, cli->lang));
     return ST_OK;
@@ -245,20 +264,28 @@ static enum status receipt_row(void *ctx, const struct receipt_note *n, struct e
 
 enum status cli_outbox_receipts(void *program, const struct command_line *line, struct err *err) {
     enum { RECEIPTS_SHOWN = 50 };
-    static const struct cli_column columns[] = {{.label = {"Batch", "批号"}, .right = true}, {.label = {"When", "时间"}},
-                                                {.label = {"What", "操作"}},  {.label = {"Row", "记录"}},
-                                                {.label = {"Field", "字段"}}, {.label = {"Outcome", "结果"}},
+    static const struct cli_column columns[] = {{.label = {"Batch", "批号"}, .right = true},
+                                                {.label = {"When", "时间"}},
+                                                {.label = {"What", "操作"}},
+                                                {.label = {"Row", "记录"}},
+                                                {.label = {"Field", "字段"}},
+                                                {.label = {"Outcome", "结果"}},
                                                 {.label = {"Reason", "原因"}}};
     struct cli *cli = program;
     SCOPED(cli_table_close) struct api_table *table = NULL;
     int64_t limit;
     TRY(command_number(line, "--limit", 0, RECEIPTS_SHOWN, &limit, err));
-    if (!cli->json) TRY(cli_table_open(cli, columns, ARRAY_COUNT(columns), &table, err));
-    else buf_put_byte(&cli->out, '[');
+    if (!cli->json)
+        TRY(cli_table_open(cli, columns, ARRAY_COUNT(columns), &table, err));
+    else
+        buf_put_byte(&cli->out, '[');
     struct receipts r = {.cli = cli, .table = table};
     TRY(store_receipts(cli->store, limit, receipt_row, &r, err));
-    if (cli->json) buf_put_text(&cli->out, "]\n");
-    else if (r.count > 0) cli_table_write(cli, table);
-    else cli_note(cli, "no receipts yet", "还没有回执");
+    if (cli->json)
+        buf_put_text(&cli->out, "]\n");
+    else if (r.count > 0)
+        cli_table_write(cli, table);
+    else
+        cli_note(cli, "no receipts yet", "还没有回执");
     return ST_OK;
 }

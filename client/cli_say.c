@@ -51,7 +51,9 @@ void cli_progress_end(const struct cli *cli) {
 }
 
 bool cli_confirm(const struct cli *cli, const char *en, const char *zh, ...) {
-    if (cli->json || command_has(cli->line, "--yes") || !cli->err_is_terminal || !platform_is_terminal(STDIN_FILENO)) return true;
+    if (cli->json || command_has(cli->line, "--yes") || !cli->err_is_terminal ||
+        !platform_is_terminal(STDIN_FILENO))
+        return true;
     va_list args;
     va_start(args, zh);
     vfprintf(stderr, cli_pick(cli, en, zh), args);
@@ -60,8 +62,8 @@ bool cli_confirm(const struct cli *cli, const char *en, const char *zh, ...) {
     char answer[16] = "";
     if (!fgets(answer, sizeof(answer), stdin)) return false;
     struct slice said = slice_trim(slice_from(answer));
-    return slice_equal(said, SLICE("y")) || slice_equal(said, SLICE("Y")) || slice_equal(said, SLICE("yes")) ||
-           slice_equal(said, SLICE("\xe6\x98\xaf"));       /* 是 */
+    return slice_equal(said, SLICE("y")) || slice_equal(said, SLICE("Y")) ||
+           slice_equal(said, SLICE("yes")) || slice_equal(said, SLICE("\xe6\x98\xaf")); /* 是 */
 }
 
 /* ------------------------------------------------------------------ JSON */
@@ -151,15 +153,18 @@ static void put_value(struct cli *cli, const struct field *f, struct value v, st
     struct arena mem = arena_new(BUF_MAX_MESSAGE);
     struct slice text;
     struct err ignored;
-    if (v.kind == VALUE_NULL) buf_put_text(out, cli_pick(cli, "(empty)", "（空）"));
-    else if (api_value_text(&cli->book, f, v, &mem, &text, &ignored) == ST_OK) buf_put_slice(out, text);
-    else field_write_text(f, v, cli->lang, cli->book.utc_offset_min, out);
+    if (v.kind == VALUE_NULL)
+        buf_put_text(out, cli_pick(cli, "(empty)", "（空）"));
+    else if (api_value_text(&cli->book, f, v, &mem, &text, &ignored) == ST_OK)
+        buf_put_slice(out, text);
+    else
+        field_write_text(f, v, cli->lang, cli->book.utc_offset_min, out);
     arena_clear(&mem);
 }
 
 /* Of a group, the values that are there. */
-void cli_put_values(struct cli *cli, const struct entity *e, uint32_t cell_tag, const struct value *values,
-                    size_t count, struct buf *out) {
+void cli_put_values(struct cli *cli, const struct entity *e, uint32_t cell_tag,
+                    const struct value *values, size_t count, struct buf *out) {
     const struct cell *cell = cell_tag ? entity_cell(e, cell_tag) : NULL;
     size_t shown = 0;
     for (size_t i = 0; cell && i < count && i < cell->count; i++) {
@@ -170,15 +175,16 @@ void cli_put_values(struct cli *cli, const struct entity *e, uint32_t cell_tag, 
     if (cell && count > 0 && shown == 0) buf_put_text(out, cli_pick(cli, "(empty)", "（空）"));
 }
 
-void cli_put_cell(const struct cli *cli, const struct entity *e, uint32_t cell_tag, struct buf *out) {
+void cli_put_cell(const struct cli *cli, const struct entity *e, uint32_t cell_tag,
+                  struct buf *out) {
     const struct cell *cell = cell_tag ? entity_cell(e, cell_tag) : NULL;
     if (!cell) buf_put_text(out, cli_pick(cli, "(whole row)", "（整条记录）"));
     for (size_t i = 0; cell && i < cell->count; i++)
         buf_printf(out, "%s%s", i > 0 ? "/" : "", e->fields[cell->first + i].label[cli->lang]);
 }
 
-void cli_json_values(struct cli *cli, const struct entity *e, uint32_t cell_tag, const struct value *values,
-                     size_t count) {
+void cli_json_values(struct cli *cli, const struct entity *e, uint32_t cell_tag,
+                     const struct value *values, size_t count) {
     const struct cell *cell = cell_tag ? entity_cell(e, cell_tag) : NULL;
     if (!cell || count == 0) {
         buf_put_text(&cli->out, "null");
@@ -210,7 +216,8 @@ const char *cli_change_label(const struct cli *cli, enum change_kind kind) {
     return "";
 }
 
-static void put_elements(struct cli *cli, const struct field *f, struct value set, char sign, struct buf *out) {
+static void put_elements(struct cli *cli, const struct field *f, struct value set, char sign,
+                         struct buf *out) {
     struct slice rest = set.kind == VALUE_TEXT ? set.text : (struct slice){0}, element;
     while (slice_cut(&rest, '\n', &element)) {
         buf_printf(out, " %c", sign);
@@ -219,7 +226,8 @@ static void put_elements(struct cli *cli, const struct field *f, struct value se
 }
 
 /* Field by field; of a group only what is there. */
-static void put_set(struct cli *cli, const struct entity *e, const struct edit *edit, struct buf *out) {
+static void put_set(struct cli *cli, const struct entity *e, const struct edit *edit,
+                    struct buf *out) {
     const struct cell *cell = entity_cell(e, edit->cell_tag);
     size_t shown = 0;
     for (size_t i = 0; i < edit->value_count && i < cell->count; i++) {
@@ -234,7 +242,8 @@ static void put_set(struct cli *cli, const struct entity *e, const struct edit *
     buf_put_text(out, cli_pick(cli, ": (empty)", "：（空）"));
 }
 
-void cli_put_edit(struct cli *cli, const struct entity *e, const struct edit *edit, struct buf *out) {
+void cli_put_edit(struct cli *cli, const struct entity *e, const struct edit *edit,
+                  struct buf *out) {
     const struct field *f = entity_field_by_tag(e, edit->cell_tag);
     if (!f || edit->kind != EDIT_SET) cli_put_cell(cli, e, edit->cell_tag, out);
     if (!f) return;
@@ -305,7 +314,8 @@ void cli_table_row(struct cli *cli, struct api_table *t, const struct entity *e,
     api_table_cell(t, buf_slice(&text));
 }
 
-void cli_table_cell(struct cli *cli, struct api_table *t, const struct entity *e, uint32_t cell_tag) {
+void cli_table_cell(struct cli *cli, struct api_table *t, const struct entity *e,
+                    uint32_t cell_tag) {
     SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE);
     cli_put_cell(cli, e, cell_tag, &text);
     api_table_cell(t, buf_slice(&text));

@@ -5,7 +5,7 @@
 
 enum {
     LIST_COLUMNS_MAX = ENTITY_FIELDS_MAX,
-    LIST_WIDTH_MIN = 10                                    /* of a column with its gap, in a list nobody chose columns for */
+    LIST_WIDTH_MIN = 10 /* of a column with its gap, in a list nobody chose columns for */
 };
 
 /* ------------------------------------------------------------------ get */
@@ -14,6 +14,7 @@ enum {
 struct unconfirmed {
     const struct row *row;
     uint64_t cells;
+    bool is_new; /* nor its creation */
 };
 
 static enum status note_cells(void *ctx, const struct outbox_entry *entry, struct err *err) {
@@ -22,6 +23,7 @@ static enum status note_cells(void *ctx, const struct outbox_entry *entry, struc
     for (size_t i = 0; i < entry->content->change_count; i++) {
         const struct change *c = &entry->content->changes[i];
         if (c->row != u->row->id || c->entity_tag != u->row->entity->tag) continue;
+        if (c->kind == CHANGE_CREATE) u->is_new = true;
         for (size_t k = 0; k < c->edit_count; k++) {
             const struct cell *cell = entity_cell(u->row->entity, c->edits[k].cell_tag);
             if (cell) u->cells |= UINT64_C(1) << cell->index;
@@ -38,6 +40,11 @@ static enum status get_text(struct cli *cli, const struct row *row, struct err *
     TRY(api_row_text(&cli->book, row, &cli->out, err));
     if (!row->pending) return ST_OK;
     TRY(store_outbox(cli->store, note_cells, &u, err));
+    if (u.is_new) {
+        cli_say(cli, "Not yet confirmed by the server: the whole row\n",
+                "服务器尚未确认：整条记录\n");
+        return ST_OK;
+    }
     const char *between = cli_pick(cli, "Not yet confirmed by the server: ", "服务器尚未确认：");
     for (size_t c = 0; c < row->entity->cell_count; c++) {
         if (!(u.cells >> row->entity->cells[c].index & 1)) continue;
@@ -69,9 +76,9 @@ struct listing {
     struct cli *cli;
     const struct field *fields[LIST_COLUMNS_MAX];
     size_t field_count;
-    bool all_fields;                                       /* JSON when nobody asked for certain ones */
-    struct api_table *table;                               /* NULL: JSON */
-    struct arena mem;                                      /* of one row */
+    bool all_fields;         /* JSON when nobody asked for certain ones */
+    struct api_table *table; /* NULL: JSON */
+    struct arena mem;        /* of one row */
     int64_t rows;
 };
 
@@ -80,14 +87,17 @@ static enum status pick_columns(struct listing *list, const struct entity *e, st
     struct slice rest = slice_from(typed), name;
     list->all_fields = !typed;
     if (!typed) {
-        unsigned columns = list->cli->book.columns;        /* a narrow terminal shows fewer fields, readable ones */
+        unsigned columns =
+            list->cli->book.columns; /* a narrow terminal shows fewer fields, readable ones */
         size_t fit = columns > LIST_WIDTH_MIN * 2 ? columns / LIST_WIDTH_MIN - 1 : 1;
-        list->field_count = api_list_fields(e, list->fields, columns && fit < LIST_COLUMNS_MAX ? fit : LIST_COLUMNS_MAX);
+        list->field_count = api_list_fields(
+            e, list->fields, columns && fit < LIST_COLUMNS_MAX ? fit : LIST_COLUMNS_MAX);
         return ST_OK;
     }
     while (slice_cut(&rest, ',', &name)) {
         if (list->field_count == LIST_COLUMNS_MAX)
-            return err_set(err, ST_USAGE, "at most %d columns can be shown", "最多显示 %d 列", (int)LIST_COLUMNS_MAX);
+            return err_set(err, ST_USAGE, "at most %d columns can be shown", "最多显示 %d 列",
+                           (int)LIST_COLUMNS_MAX);
         TRY(api_field(e, slice_trim(name), &list->fields[list->field_count], err));
         list->field_count++;
     }
@@ -112,8 +122,10 @@ static enum status list_head(struct listing *list, struct err *err) {
 /* A table shows one line a row: line feeds of notes and sets become blanks and commas. */
 static void one_line(const struct field *f, struct slice text, struct buf *out) {
     for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] != '\n') buf_put_byte(out, text.data[i]);
-        else buf_put_text(out, f->type == FIELD_SET ? ", " : " ");
+        if (text.data[i] != '\n')
+            buf_put_byte(out, text.data[i]);
+        else
+            buf_put_text(out, f->type == FIELD_SET ? ", " : " ");
     }
 }
 
@@ -127,7 +139,8 @@ static enum status list_cells(struct listing *list, const struct row *row, struc
         SCOPED(buf_free) struct buf line = buf_new(BUF_MAX_BATCH);
         struct slice text = {0};
         struct value v = row->values[entity_field_index(row->entity, f)];
-        if (v.kind != VALUE_NULL) TRY(api_value_text(&list->cli->book, f, v, &list->mem, &text, err));
+        if (v.kind != VALUE_NULL)
+            TRY(api_value_text(&list->cli->book, f, v, &list->mem, &text, err));
         one_line(f, text, &line);
         api_table_cell(list->table, buf_slice(&line));
     }
@@ -141,7 +154,8 @@ static enum status list_row(void *ctx, const struct row *row, struct err *err) {
     list->rows++;
     if (list->table) return list_cells(list, row, err);
     buf_put_text(&cli->out, list->rows > 1 ? ",\n" : "");
-    api_row_json(&cli->book, row, list->all_fields ? NULL : list->fields, list->all_fields ? 0 : list->field_count, &cli->out);
+    api_row_json(&cli->book, row, list->all_fields ? NULL : list->fields,
+                 list->all_fields ? 0 : list->field_count, &cli->out);
     return cli_flush_some(cli, err);
 }
 
@@ -156,7 +170,8 @@ static enum status list_query(struct cli *cli, struct query *out, struct err *er
     TRY(command_number(cli->line, "--offset", 0, 0, &query.offset, err));
     if (sort) {
         query.descending = sort[0] == '-';
-        TRY(api_field(query.entity, slice_from(sort + (query.descending ? 1 : 0)), &query.sort, err));
+        TRY(api_field(query.entity, slice_from(sort + (query.descending ? 1 : 0)), &query.sort,
+                      err));
     }
     *out = query;
     return ST_OK;
@@ -177,9 +192,12 @@ static enum status list_text(struct listing *list, const struct query *query, st
     TRY(store_count(cli->store, query, &all, err));
     if (list->rows > 0) cli_table_write(cli, list->table);
     if (!cli->out_is_terminal) return ST_OK;
-    if (list->rows < all) cli_say(cli, "%lld of %lld rows (more with --limit and --offset)\n", "显示 %lld 条，共 %lld 条（用 --limit 和 --offset 查看更多）\n",
-                                  (long long)list->rows, (long long)all);
-    else cli_say(cli, all == 1 ? "%lld row\n" : "%lld rows\n", "共 %lld 条\n", (long long)all);
+    if (list->rows < all)
+        cli_say(cli, "%lld of %lld rows (more with --limit and --offset)\n",
+                "显示 %lld 条，共 %lld 条（用 --limit 和 --offset 查看更多）\n",
+                (long long)list->rows, (long long)all);
+    else
+        cli_say(cli, all == 1 ? "%lld row\n" : "%lld rows\n", "共 %lld 条\n", (long long)all);
     return ST_OK;
 }
 
@@ -239,21 +257,28 @@ static enum status words_joined(struct cli *cli, struct slice *out, struct err *
 
 enum status cli_show_find(void *program, const struct command_line *line, struct err *err) {
     enum { FIND_LIMIT = 50 };
-    static const struct cli_column columns[] = {
-        {.label = {"ID", "编号"}}, {.label = {"Kind", "类别"}}, {.label = {"Name", "名称"}}, {.label = {"Passage", "内容"}}};
+    static const struct cli_column columns[] = {{.label = {"ID", "编号"}},
+                                                {.label = {"Kind", "类别"}},
+                                                {.label = {"Name", "名称"}},
+                                                {.label = {"Passage", "内容"}}};
     struct cli *cli = program;
     SCOPED(cli_table_close) struct api_table *table = NULL;
     struct slice typed;
     int64_t limit;
     TRY(words_joined(cli, &typed, err));
     TRY(command_number(line, "--limit", 1, FIND_LIMIT, &limit, err));
-    if (!cli->json) TRY(cli_table_open(cli, columns, ARRAY_COUNT(columns), &table, err));
-    else buf_put_byte(&cli->out, '[');
+    if (!cli->json)
+        TRY(cli_table_open(cli, columns, ARRAY_COUNT(columns), &table, err));
+    else
+        buf_put_byte(&cli->out, '[');
     struct finding finding = {.cli = cli, .table = table};
     TRY(store_find(cli->store, typed, limit, find_row, &finding, err));
-    if (cli->json) buf_put_text(&cli->out, "]\n");
-    else if (finding.rows > 0) cli_table_write(cli, table);
-    else cli_note(cli, "nothing found", "没有找到");
+    if (cli->json)
+        buf_put_text(&cli->out, "]\n");
+    else if (finding.rows > 0)
+        cli_table_write(cli, table);
+    else
+        cli_note(cli, "nothing found", "没有找到");
     return ST_OK;
 }
 
@@ -270,8 +295,9 @@ static const char *what_label(const struct cli *cli, const char *what) {
     static const struct {
         const char *name, *label[LANG_COUNT];
     } rows[] = {
-        {"create", {"new", "新建"}},   {"edit", {"edited", "修改"}},  {"delete", {"deleted", "删除"}},
-        {"lost", {"gave way", "未采用"}}, {"merged", {"merged", "已合并"}},
+        {"create", {"new", "新建"}},      {"edit", {"edited", "修改"}},
+        {"delete", {"deleted", "删除"}},  {"lost", {"gave way", "未采用"}},
+        {"merged", {"merged", "已合并"}},
     };
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
         if (!strcmp(rows[i].name, what)) return rows[i].label[cli->lang];
@@ -295,15 +321,20 @@ static void history_cells(struct telling *t, const struct history_line *line) {
         if (values.len > 0) buf_put_text(&values, cli_pick(cli, "; ", "；"));
         put_detail(cli, line->detail, &values);
     }
-    const struct field *f = line->cell_tag ? entity_field_by_tag(t->entity, line->cell_tag) : &t->entity->fields[0];
+    const struct field *f =
+        line->cell_tag ? entity_field_by_tag(t->entity, line->cell_tag) : &t->entity->fields[0];
     if (f) one_line(f, buf_slice(&values), &flat);
     cli_table_time(cli, t->table, line->time_ms);
     api_table_cell(t->table, line->person);
     cli_table_text(t->table, what_label(cli, line->what));
-    if (line->cell_tag) cli_table_cell(cli, t->table, t->entity, line->cell_tag);
-    else cli_table_text(t->table, "");
+    if (line->cell_tag)
+        cli_table_cell(cli, t->table, t->entity, line->cell_tag);
+    else
+        cli_table_text(t->table, "");
     api_table_cell(t->table, buf_slice(&flat));
-    cli_table_text(t->table, line->seq == 0 && line->time_ms != 0 ? cli_pick(cli, "not sent yet", "尚未发送") : "");
+    cli_table_text(t->table, line->seq == 0 && line->time_ms != 0
+                                 ? cli_pick(cli, "not sent yet", "尚未发送")
+                                 : "");
 }
 
 static enum status history_row(void *ctx, const struct history_line *line, struct err *err) {
@@ -328,19 +359,24 @@ static enum status history_row(void *ctx, const struct history_line *line, struc
 }
 
 enum status cli_show_history(void *program, const struct command_line *line, struct err *err) {
-    static const struct cli_column columns[] = {{.label = {"When", "时间"}},  {.label = {"Who", "谁"}},   {.label = {"What", "操作"}},
-                                                {.label = {"Field", "字段"}}, {.label = {"Value", "内容"}}, {.label = {"", ""}}};
+    static const struct cli_column columns[] = {
+        {.label = {"When", "时间"}},  {.label = {"Who", "谁"}},     {.label = {"What", "操作"}},
+        {.label = {"Field", "字段"}}, {.label = {"Value", "内容"}}, {.label = {"", ""}}};
     struct cli *cli = program;
     SCOPED(cli_table_close) struct api_table *table = NULL;
     struct telling t = {.cli = cli};
     int64_t id;
     (void)line;
     TRY(cli_row(cli, 0, &t.entity, &id, err));
-    if (!cli->json) TRY(cli_table_open(cli, columns, ARRAY_COUNT(columns), &table, err));
-    else buf_put_byte(&cli->out, '[');
+    if (!cli->json)
+        TRY(cli_table_open(cli, columns, ARRAY_COUNT(columns), &table, err));
+    else
+        buf_put_byte(&cli->out, '[');
     t.table = table;
     TRY(store_history(cli->store, t.entity, id, history_row, &t, err));
-    if (cli->json) buf_put_text(&cli->out, "]\n");
-    else if (t.lines > 0) cli_table_write(cli, table);
+    if (cli->json)
+        buf_put_text(&cli->out, "]\n");
+    else if (t.lines > 0)
+        cli_table_write(cli, table);
     return ST_OK;
 }

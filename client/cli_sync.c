@@ -7,7 +7,7 @@
 
 enum {
     SYNC_PATH_BYTES = 4096,
-    SYNC_LOCK_WAIT_MS = 60 * 1000,                         /* the daemon's round ends sooner as a rule */
+    SYNC_LOCK_WAIT_MS = 60 * 1000, /* the daemon's round ends sooner as a rule */
     SYNC_LOCK_LOOK_MS = 20
 };
 
@@ -16,15 +16,19 @@ enum {
 static enum status lock_sync(const struct cli *cli, struct platform_lock *out, struct err *err) {
     char path[SYNC_PATH_BYTES];
     int n = snprintf(path, sizeof(path), "%s/%s", cli->home, AGENT_LOCK_FILE);
-    if (n <= 0 || n >= SYNC_PATH_BYTES) return err_set(err, ST_USAGE, "the path is too long: %s", "路径过长：%s", cli->home);
+    if (n <= 0 || n >= SYNC_PATH_BYTES)
+        return err_set(err, ST_USAGE, "the path is too long: %s", "路径过长：%s", cli->home);
     int64_t until = platform_mono_ms() + SYNC_LOCK_WAIT_MS;
     for (;;) {
         enum status status = platform_lock_try(path, out, err);
         if (status != ST_BUSY) return status;
         if (platform_mono_ms() > until)
-            return err_set(err, ST_BUSY, "another sync of this book is still running: wait for it, then try again",
-                           "本账本的另一次同步仍在进行：请稍候再试");
-        cli_progress(cli, "another sync is running, waiting for it ...", "另一次同步正在进行，请稍候……");
+            return err_set(
+                err, ST_BUSY,
+                "another sync of this book is still running: wait for it, then try again",
+                "本账本的另一次同步仍在进行：请稍候再试");
+        cli_progress(cli, "another sync is running, waiting for it ...",
+                     "另一次同步正在进行，请稍候……");
         platform_sleep_ms(SYNC_LOCK_LOOK_MS);
     }
 }
@@ -35,14 +39,19 @@ static bool show_progress(void *ctx, const struct agent_progress *p) {
     const struct cli *cli = ctx;
     SCOPED(buf_free) struct buf bytes = buf_new(BUF_MAX_LINE);
     cli_put_bytes(p->bytes_up + p->bytes_down, &bytes);
-    cli_progress(cli, "syncing: %lld batches sent, %lld rows received, %s", "同步中：已发送 %lld 批，已收到 %lld 条，%s",
-                 (long long)p->batches_sent, (long long)p->rows_received, buf_text(&bytes));
+    cli_progress(cli, "syncing: %lld batches sent, %lld rows received, %s",
+                 "同步中：已发送 %lld 批，已收到 %lld 条，%s", (long long)p->batches_sent,
+                 (long long)p->rows_received, buf_text(&bytes));
     return true;
 }
 
-static enum status sync_over(struct cli *cli, struct transport *transport, struct agent_result *out, struct err *err) {
+static enum status sync_over(struct cli *cli, struct transport *transport, struct agent_result *out,
+                             struct err *err) {
     struct transport_door door = transport_door(transport);
-    struct agent_config config = {.store = cli->store, .catalogue = &cli->catalogue, .env = &cli->env, .transport = &door,
+    struct agent_config config = {.store = cli->store,
+                                  .catalogue = &cli->catalogue,
+                                  .env = &cli->env,
+                                  .transport = &door,
                                   .trace_dir = command_value(cli->line, "--trace")};
     struct agent *agent;
     if (config.trace_dir) TRY(platform_make_dir(config.trace_dir, err));
@@ -79,10 +88,14 @@ static void say_open(struct cli *cli) {
     struct err ignored;
     if (store_status(cli->store, &s, &ignored) != ST_OK) return;
     if (s.conflicts_open)
-        cli_say(cli, s.conflicts_open == 1 ? "%lld conflict to look at: roadbook conflicts\n" : "%lld conflicts to look at: roadbook conflicts\n",
+        cli_say(cli,
+                s.conflicts_open == 1 ? "%lld conflict to look at: roadbook conflicts\n"
+                                      : "%lld conflicts to look at: roadbook conflicts\n",
                 "有 %lld 项冲突可查看：roadbook conflicts\n", (long long)s.conflicts_open);
     if (s.held_open)
-        cli_say(cli, s.held_open == 1 ? "%lld edit was not taken: roadbook held\n" : "%lld edits were not taken: roadbook held\n",
+        cli_say(cli,
+                s.held_open == 1 ? "%lld edit was not taken: roadbook held\n"
+                                 : "%lld edits were not taken: roadbook held\n",
                 "有 %lld 项修改未被接受：roadbook held\n", (long long)s.held_open);
 }
 
@@ -93,13 +106,20 @@ static void say_summary(struct cli *cli, const struct agent_result *r, int64_t t
     SCOPED(buf_free) struct buf up = buf_new(BUF_MAX_LINE), down = buf_new(BUF_MAX_LINE);
     cli_put_bytes(r->progress.bytes_up, &up);
     cli_put_bytes(r->progress.bytes_down, &down);
-    cli_say(cli, "%lld %s sent", "已发送 %lld 项%s", (long long)sent, sent == 1 ? cli_pick(cli, "change", "修改") : cli_pick(cli, "changes", "修改"));
+    cli_say(cli, "%lld %s sent", "已发送 %lld 项%s", (long long)sent,
+            sent == 1 ? cli_pick(cli, "change", "修改") : cli_pick(cli, "changes", "修改"));
     put_part(cli, c->applied, "%lld applied", "%lld 项已采用", &first);
     put_part(cli, c->merged, "%lld merged", "%lld 项已合并", &first);
     put_part(cli, c->lost, "%lld gave way to a later edit", "%lld 项未被采用", &first);
-    put_part(cli, c->waiting + c->refused, c->waiting + c->refused == 1 ? "%lld needs you" : "%lld need you", "%lld 项需要您处理", &first);
-    cli_say(cli, c->rows_changed + c->rows_gone == 1 ? "; %lld row received; %s up, %s down, %.1f s\n" : "; %lld rows received; %s up, %s down, %.1f s\n", "；收到 %lld 条；上行 %s，下行 %s，用时 %.1f 秒\n",
-            (long long)(c->rows_changed + c->rows_gone), buf_text(&up), buf_text(&down), (double)took_ms / 1000.0);
+    put_part(cli, c->waiting + c->refused,
+             c->waiting + c->refused == 1 ? "%lld needs you" : "%lld need you", "%lld 项需要您处理",
+             &first);
+    cli_say(cli,
+            c->rows_changed + c->rows_gone == 1 ? "; %lld row received; %s up, %s down, %.1f s\n"
+                                                : "; %lld rows received; %s up, %s down, %.1f s\n",
+            "；收到 %lld 条；上行 %s，下行 %s，用时 %.1f 秒\n",
+            (long long)(c->rows_changed + c->rows_gone), buf_text(&up), buf_text(&down),
+            (double)took_ms / 1000.0);
     say_open(cli);
 }
 
@@ -107,7 +127,8 @@ static void summary_json(struct cli *cli, const struct agent_result *r, int64_t 
     const struct apply_counts *c = &r->counts;
     cli_json_int(cli, "rounds", r->progress.rounds, true);
     cli_json_int(cli, "batches_sent", r->progress.batches_sent, false);
-    cli_json_int(cli, "changes_sent", c->applied + c->merged + c->lost + c->waiting + c->refused, false);
+    cli_json_int(cli, "changes_sent", c->applied + c->merged + c->lost + c->waiting + c->refused,
+                 false);
     cli_json_int(cli, "applied", c->applied, false);
     cli_json_int(cli, "merged", c->merged, false);
     cli_json_int(cli, "lost", c->lost, false);
@@ -133,17 +154,21 @@ enum status cli_sync_run(void *program, const struct command_line *line, struct 
     enum status status = sync_book(cli, &result, err);
     transport_end();
     if (status != ST_OK) return status;
-    if (cli->json) summary_json(cli, &result, platform_mono_ms() - began);
-    else say_summary(cli, &result, platform_mono_ms() - began);
+    if (cli->json)
+        summary_json(cli, &result, platform_mono_ms() - began);
+    else
+        say_summary(cli, &result, platform_mono_ms() - began);
     return ST_OK;
 }
 
 /* ------------------------------------------------------------------ enroll */
 
-static enum status enroll_over(struct cli *cli, struct transport *transport, const struct session_link *link,
-                               struct slice name, struct err *err) {
+static enum status enroll_over(struct cli *cli, struct transport *transport,
+                               const struct session_link *link, struct slice name,
+                               struct err *err) {
     struct transport_door door = transport_door(transport);
-    struct agent_config config = {.store = cli->store, .catalogue = &cli->catalogue, .env = &cli->env, .transport = &door};
+    struct agent_config config = {
+        .store = cli->store, .catalogue = &cli->catalogue, .env = &cli->env, .transport = &door};
     struct agent *agent;
     TRY(agent_open(&config, &agent, err));
     enum status status = agent_enroll(agent, link, name, err);
@@ -151,8 +176,10 @@ static enum status enroll_over(struct cli *cli, struct transport *transport, con
     return status;
 }
 
-static enum status enroll_book(struct cli *cli, const struct session_link *link, struct slice name, struct err *err) {
-    struct transport_config config = {.base_url = link->base_url, .tls_pin = link->has_tls_pin ? link->tls_pin : NULL};
+static enum status enroll_book(struct cli *cli, const struct session_link *link, struct slice name,
+                               struct err *err) {
+    struct transport_config config = {.base_url = link->base_url,
+                                      .tls_pin = link->has_tls_pin ? link->tls_pin : NULL};
     struct platform_lock lock;
     struct transport *transport;
     TRY(transport_open(&config, &transport, err));
@@ -169,11 +196,13 @@ static enum status enroll_book(struct cli *cli, const struct session_link *link,
 static struct slice device_name(const struct cli *cli, char buffer[256]) {
     const char *typed = command_value(cli->line, "--name");
     if (typed) return slice_from(typed);
-    if (gethostname(buffer, 255) != 0 || !text_is_utf8(slice_from(buffer)) || !buffer[0]) return SLICE("laptop");
+    if (gethostname(buffer, 255) != 0 || !text_is_utf8(slice_from(buffer)) || !buffer[0])
+        return SLICE("laptop");
     return slice_from(buffer);
 }
 
-static void say_enrolled(struct cli *cli, const struct agent_result *first, bool synced, int64_t took_ms) {
+static void say_enrolled(struct cli *cli, const struct agent_result *first, bool synced,
+                         int64_t took_ms) {
     const struct store_identity *me = &cli->identity;
     if (cli->json) {
         cli_json_string(cli, "org", me->org, true);
@@ -185,8 +214,9 @@ static void say_enrolled(struct cli *cli, const struct agent_result *first, bool
         buf_put_text(&cli->out, "}\n");
         return;
     }
-    cli_say(cli, "This laptop now keeps the book of %s for %s (device %u).\n", "本机已登记：%s，用户 %s（设备 %u）。\n",
-            me->org_label[0] ? me->org_label : me->org, me->user, me->device);
+    cli_say(cli, "This laptop now keeps the book of %s for %s (device %u).\n",
+            "本机已登记：%s，用户 %s（设备 %u）。\n", me->org_label[0] ? me->org_label : me->org,
+            me->user, me->device);
     if (synced) say_summary(cli, first, took_ms);
 }
 
@@ -235,8 +265,10 @@ static void status_json(struct cli *cli, const struct store_status *s) {
     cli_json_time(cli, "data_as_of", s->last_round_ms, false);
     cli_json_time(cli, "last_attempt", s->last_attempt_ms, false);
     cli_json_key(cli, "last_error", false);
-    if (s->last_error[cli->lang][0]) buf_put_json_text(&cli->out, s->last_error[cli->lang]);
-    else buf_put_text(&cli->out, "null");
+    if (s->last_error[cli->lang][0])
+        buf_put_json_text(&cli->out, s->last_error[cli->lang]);
+    else
+        buf_put_text(&cli->out, "null");
     cli_json_string(cli, "home", cli->home, false);
     buf_put_text(&cli->out, "}\n");
 }
@@ -254,11 +286,23 @@ static void status_text_lines(struct cli *cli, const struct store_status *s) {
     cli_say(cli, "Server:      %s\n", "服务器：    %s\n", me->base_url);
     cli_say(cli, "Rows:        %lld\n", "记录数：    %lld\n", (long long)s->rows);
     say_time(cli, "Data as of:  %s", "数据截至：  %s", s->last_round_ms);
-    cli_say(cli, "%s\n", "%s\n", s->last_round_ms && !s->complete ? cli_pick(cli, " (more is still to come)", "（尚有内容未收完）") : "");
-    cli_say(cli, "Position:    %lld of %lld\n", "进度：      %lld / %lld\n", (long long)s->cursor, (long long)s->head);
-    cli_say(cli, s->outbox_changes == 1 ? "To send:     %lld change\n" : "To send:     %lld changes\n", "待发送：    %lld 项修改\n", (long long)s->outbox_changes);
-    if (s->conflicts_open) cli_say(cli, "Conflicts:   %lld (roadbook conflicts)\n", "冲突：      %lld 项（roadbook conflicts）\n", (long long)s->conflicts_open);
-    if (s->held_open) cli_say(cli, s->held_open == 1 ? "Held:        %lld needs you (roadbook held)\n" : "Held:        %lld need you (roadbook held)\n", "需处理：    %lld 项（roadbook held）\n", (long long)s->held_open);
+    cli_say(cli, "%s\n", "%s\n",
+            s->last_round_ms && !s->complete
+                ? cli_pick(cli, " (more is still to come)", "（尚有内容未收完）")
+                : "");
+    cli_say(cli, "Position:    %lld of %lld\n", "进度：      %lld / %lld\n", (long long)s->cursor,
+            (long long)s->head);
+    cli_say(cli,
+            s->outbox_changes == 1 ? "To send:     %lld change\n" : "To send:     %lld changes\n",
+            "待发送：    %lld 项修改\n", (long long)s->outbox_changes);
+    if (s->conflicts_open)
+        cli_say(cli, "Conflicts:   %lld (roadbook conflicts)\n",
+                "冲突：      %lld 项（roadbook conflicts）\n", (long long)s->conflicts_open);
+    if (s->held_open)
+        cli_say(cli,
+                s->held_open == 1 ? "Held:        %lld needs you (roadbook held)\n"
+                                  : "Held:        %lld need you (roadbook held)\n",
+                "需处理：    %lld 项（roadbook held）\n", (long long)s->held_open);
     if (!s->last_error[cli->lang][0]) return;
     say_time(cli, "Last try:    %s", "上次尝试：  %s", s->last_attempt_ms);
     cli_say(cli, "\n             %s\n", "\n            %s\n", s->last_error[cli->lang]);
@@ -269,7 +313,9 @@ enum status cli_sync_status(void *program, const struct command_line *line, stru
     struct store_status s;
     (void)line;
     TRY(store_status(cli->store, &s, err));
-    if (cli->json) status_json(cli, &s);
-    else status_text_lines(cli, &s);
+    if (cli->json)
+        status_json(cli, &s);
+    else
+        status_text_lines(cli, &s);
     return ST_OK;
 }

@@ -1,4 +1,5 @@
-/* roadbook: the book on the command line. Owns the process: arguments, language, exit code, error output. */
+/* roadbook: the book on the command line. Owns the process: arguments, language, exit code, error
+ * output. */
 #include <stdio.h>
 #include <string.h>
 
@@ -6,8 +7,10 @@
 
 static void write_error(const struct cli *cli, const struct err *err) {
     SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE);
-    if (cli->json) command_error_json(err, cli->lang, &text);
-    else command_error_text(cli->set, err, cli->lang, &text);
+    if (cli->json)
+        command_error_json(err, cli->lang, &text);
+    else
+        command_error_text(cli->set, err, cli->lang, &text);
     fputs(buf_text(&text), stderr);
 }
 
@@ -22,13 +25,15 @@ static enum status choose_language(int argc, char **argv, enum lang *out, struct
     if (!typed) return ST_OK;
     bool zh = !strncmp(typed, "zh", 2), en = !strncmp(typed, "en", 2);
     if (!zh && !en)
-        return err_set(err, ST_USAGE, "--lang takes en or zh, not: %s", "--lang 只能是 en 或 zh，而不是：%s", typed);
+        return err_set(err, ST_USAGE, "--lang takes en or zh, not: %s",
+                       "--lang 只能是 en 或 zh，而不是：%s", typed);
     *out = zh ? LANG_ZH : LANG_EN;
     return ST_OK;
 }
 
 int main(int argc, char **argv) {
-    struct cli cli = {.set = &cli_commands, .mem = arena_new(ARENA_CAP_DEFAULT), .out = buf_new(BUF_MAX_FILE)};
+    struct cli cli = {
+        .set = &cli_commands, .mem = arena_new(ARENA_CAP_DEFAULT), .out = buf_new(BUF_MAX_FILE)};
     struct command_line line;
     struct err err = {0};
     cli.json = command_typed(argc, argv, "--json");

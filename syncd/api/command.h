@@ -1,5 +1,6 @@
-/* The command line of a program, from one table: what may be typed, what the help says, what the shell
- * completes. Help, dispatch, completion and checks are derived; no second list of commands exists.
+/* The command line of a program, from one table: what may be typed, what the help says, what the
+ * shell completes. Help, dispatch, completion and checks are derived; no second list of commands
+ * exists.
  *
  * Options may stand anywhere, also before the command; after "--" all that follows are plain words.
  */
@@ -11,87 +12,92 @@
 enum { COMMAND_WORDS_MAX = 1024, COMMAND_OPTIONS_MAX = 32 };
 
 struct command_option {
-    const char *name;                                      /* "--limit" */
-    const char *letter;                                    /* "-n", or NULL */
-    const char *value[LANG_COUNT];                         /* what it takes, in capitals: "N"; NULL: a flag */
+    const char *name;              /* "--limit" */
+    const char *letter;            /* "-n", or NULL */
+    const char *value[LANG_COUNT]; /* what it takes, in capitals: "N"; NULL: a flag */
     const char *help[LANG_COUNT];
-    const char *words;                                     /* completion of the value: "csv jsonl", "@file", "@dir", or
-                                                              a kind of the program "@field"; NULL: nothing */
+    const char *words; /* completion of the value: "csv jsonl", "@file", "@dir", or
+                          a kind of the program "@field"; NULL: nothing */
 };
 
 struct command_line;
 typedef enum status command_run(void *program, const struct command_line *line, struct err *err);
 
 struct command {
-    const char *name;                                      /* one or two words: "list", "held retry" */
-    const char *usage[LANG_COUNT];                         /* what follows the name; "" for nothing */
-    const char *summary[LANG_COUNT];                       /* one line */
-    const char *details[LANG_COUNT];                       /* more lines for --help, ending in a line feed; or NULL */
+    const char *name;                /* one or two words: "list", "held retry" */
+    const char *usage[LANG_COUNT];   /* what follows the name; "" for nothing */
+    const char *summary[LANG_COUNT]; /* one line */
+    const char *details[LANG_COUNT]; /* more lines for --help, ending in a line feed; or NULL */
     const struct command_option *options;
     size_t option_count;
-    size_t words_min, words_max;                           /* words behind the name */
-    const char *complete;                                  /* kinds of the words by place: "@entity @field", the last one
-                                                              for all that follow, "-" for nothing; NULL: nothing */
+    size_t words_min, words_max; /* words behind the name */
+    const char *complete;        /* kinds of the words by place: "@entity @field", the last one
+                                    for all that follow, "-" for nothing; NULL: nothing */
     command_run *run;
-    unsigned flags;                                        /* the program's own */
+    unsigned flags; /* the program's own */
 };
 
 struct command_set {
-    const char *program;                                   /* "roadbook" */
-    const char *about[LANG_COUNT];                         /* what it is, one line */
+    const char *program;           /* "roadbook" */
+    const char *about[LANG_COUNT]; /* what it is, one line */
     const struct command *commands;
     size_t count;
-    const struct command_option *options;                  /* that every command takes */
+    const struct command_option *options; /* that every command takes */
     size_t option_count;
 };
 
 struct command_given {
     const struct command_option *option;
-    const char *value;                                     /* NULL for a flag */
+    const char *value; /* NULL for a flag */
 };
 
-struct command_line {                                      /* what was typed; strings borrowed from argv */
-    const struct command *command;                         /* NULL: none was named */
-    const char *words[COMMAND_WORDS_MAX];                  /* behind the command's name */
+struct command_line {                     /* what was typed; strings borrowed from argv */
+    const struct command *command;        /* NULL: none was named */
+    const char *words[COMMAND_WORDS_MAX]; /* behind the command's name */
     size_t word_count;
     struct command_given given[COMMAND_OPTIONS_MAX];
     size_t given_count;
 };
 
-/* ST_USAGE says what is wrong and what would be right. With --help among the options the number of words is not
- * checked. An option that is given twice has its last value. */
-enum status command_parse(const struct command_set *set, int argc, char *const *argv, struct command_line *out,
-                          struct err *err) NODISCARD;
+/* ST_USAGE says what is wrong and what would be right. With --help among the options the number of
+ * words is not checked. An option that is given twice has its last value. */
+enum status command_parse(const struct command_set *set, int argc, char *const *argv,
+                          struct command_line *out, struct err *err) NODISCARD;
 bool command_has(const struct command_line *line, const char *option);
-const char *command_value(const struct command_line *line, const char *option);        /* NULL: not given */
+const char *command_value(const struct command_line *line,
+                          const char *option); /* NULL: not given */
 /* A whole number of at least min; fallback when it was not given. */
-enum status command_number(const struct command_line *line, const char *option, int64_t min, int64_t fallback,
-                           int64_t *out, struct err *err) NODISCARD;
-/* Whether the bare flag, or the value after an option, stands anywhere: for language and form of the error when the
- * line itself is wrong. */
+enum status command_number(const struct command_line *line, const char *option, int64_t min,
+                           int64_t fallback, int64_t *out, struct err *err) NODISCARD;
+/* Whether the bare flag, or the value after an option, stands anywhere: for language and form of
+ * the error when the line itself is wrong. */
 bool command_typed(int argc, char *const *argv, const char *option);
 const char *command_typed_value(int argc, char *const *argv, const char *option);
 
 /* The command whose name these words begin with, and how many of them it took; NULL: none. */
-const struct command *command_named(const struct command_set *set, const char *const *words, size_t count,
-                                    size_t *out_taken);
+const struct command *command_named(const struct command_set *set, const char *const *words,
+                                    size_t count, size_t *out_taken);
 /* Help of one command, or with NULL of the program. */
-void command_help(const struct command_set *set, const struct command *command, enum lang lang, struct buf *out);
+void command_help(const struct command_set *set, const struct command *command, enum lang lang,
+                  struct buf *out);
 /* "usage: roadbook list ENTITY ..." with a line feed. */
-void command_usage(const struct command_set *set, const struct command *command, enum lang lang, struct buf *out);
+void command_usage(const struct command_set *set, const struct command *command, enum lang lang,
+                   struct buf *out);
 
 /* A kind of word that the shell completes: the program writes the words of its kinds. */
 struct command_kind {
-    const char *name;                                      /* "entity" */
-    /* Writes lines of bash that set the array COMPREPLY's candidates in the variable "found"; the word before the one
-     * at hand is in $1 (for fields: the entity). */
+    const char *name; /* "entity" */
+    /* Writes lines of bash that set the array COMPREPLY's candidates in the variable "found"; the
+     * word before the one at hand is in $1 (for fields: the entity). */
     void (*write)(void *ctx, struct buf *out);
 };
-void command_completion(const struct command_set *set, const struct command_kind *kinds, size_t count, void *ctx,
-                        struct buf *out);
+void command_completion(const struct command_set *set, const struct command_kind *kinds,
+                        size_t count, void *ctx, struct buf *out);
 
-/* An error as an object of RFC 9457 (one line with a line feed), or as text: "roadbook: what happened". */
+/* An error as an object of RFC 9457 (one line with a line feed), or as text: "roadbook: what
+ * happened". */
 void command_error_json(const struct err *err, enum lang lang, struct buf *out);
-void command_error_text(const struct command_set *set, const struct err *err, enum lang lang, struct buf *out);
+void command_error_text(const struct command_set *set, const struct err *err, enum lang lang,
+                        struct buf *out);
 
 #endif

@@ -1,4 +1,5 @@
-/* Makes a book that belongs to somebody without a server: make_book HOME. For tests of the command line. */
+/* Makes a book that belongs to somebody without a server: make_book HOME. For tests of the command
+ * line. */
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +15,10 @@ static enum status make(const char *home, struct arena *mem, struct err *err) {
     TRY(crypto_start(err));
     TRY(catalogue_release(mem, &catalogue, err));
     TRY(book_open(home, &catalogue, &env, &store, &note, err));
-    struct store_identity identity = {.org = "demo", .org_label = "Demo 公司", .user = "fang.wang", .device = 1,
+    struct store_identity identity = {.org = "demo",
+                                      .org_label = "Demo 公司",
+                                      .user = "fang.wang",
+                                      .device = 1,
                                       .base_url = "https://127.0.0.1:1"};
     enum status status = store_identity_set(store, &identity, err);
     store_close(store);
