@@ -7,6 +7,8 @@
 #include "syncd/store/db_private.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,17 +21,23 @@ enum {
 
 /* ------------------------------------------------------------------ codes */
 
+static enum status fail_full(struct err *err) {
+    return err_set(err, ST_DISK, "the disk is full: free some space; nothing was lost",
+                   "磁盘已满：请腾出空间；没有丢失任何内容");
+}
+
 static enum status fail_disk(struct db *db, int code, struct err *err) {
+    /* SQLite tells of a full disk in its own words only where it writes the file itself. */
+    bool full = code == SQLITE_IOERR_SHMSIZE || code == SQLITE_IOERR_SHMMAP ||
+                (db->sqlite && sqlite3_system_errno(db->sqlite) == ENOSPC);
+    if (full) return fail_full(err);
     return err_set(err, ST_DISK, "cannot read or write %s: %s (%d)", "无法读写 %s：%s（%d）", db->path,
                    db->sqlite ? sqlite3_errmsg(db->sqlite) : sqlite3_errstr(code), code);
 }
 
 static enum status fail_damaged(struct db *db, int code, struct err *err) {
     return err_set(err, ST_DAMAGED,
-                   "%s is damaged or is not a book (%s); run: roadbook verify to see what is wrong, and "
-                   "roadbook rebuild to rescue unsent work and fill a new one",
-                   "%s 已损坏或不是本程序的文件（%s）；请运行 roadbook verify 查看问题，"
-                   "再用 roadbook rebuild 救出未发送的内容并重建",
+                   "%s is damaged or is not a book (%s)", "%s 已损坏或不是本程序的文件（%s）",
                    db->path, sqlite3_errstr(code));
 }
 
@@ -42,9 +50,7 @@ enum status db_fail(struct db *db, int code, struct err *err) {
     case SQLITE_LOCKED:
         return err_set(err, ST_BUSY, "another program holds the book %s; try again", "另一个程序正占用 %s，请稍后再试",
                        db->path);
-    case SQLITE_FULL:
-        return err_set(err, ST_DISK, "the disk is full: free some space; nothing was lost",
-                       "磁盘已满：请腾出空间；没有丢失任何内容");
+    case SQLITE_FULL: return fail_full(err);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB: return fail_damaged(db, extended, err);
     case SQLITE_IOERR:

@@ -67,10 +67,6 @@ enum status check_key(struct store *store, const struct entity *e, int64_t id, c
     int64_t other;
     char text[ID_TEXT_BYTES];
     if (!e->key[0]) return ST_OK;
-    for (size_t i = 0; i < ENTITY_KEY_MAX && e->key[i]; i++) {
-        const struct field *f = entity_field(e, slice_from(e->key[i]));
-        if (values[entity_field_index(e, f)].kind == VALUE_NULL) return ST_OK;
-    }
     TRY(rows_by_key(store->db, e, ROWS_LAPTOP, values, &other, err));
     if (other == 0 || other == id) return ST_OK;
     TRY(store_title(store, e, other, &mem, &title, err));

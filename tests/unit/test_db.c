@@ -312,7 +312,7 @@ TEST(a_backup_is_whole_or_not_there) {
     CHECK_OK(db_begin(db, true, &err));
     CHECK_STATUS(db_backup(db, "/nowhere/at/all.db", NULL, NULL, &err), ST_BUSY);
     db_rollback(db);
-    CHECK_STATUS(db_backup(db, "/nowhere/at/all.db", NULL, NULL, &err), ST_DISK);
+    CHECK_STATUS(db_backup(db, "/nowhere/at/all.db", NULL, NULL, &err), ST_NOT_FOUND);
     db_close(copy);
     db_close(db);
     fixture_stop(&f);

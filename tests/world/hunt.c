@@ -385,8 +385,14 @@ static void do_undo(struct run *r, struct world_laptop *l) {
     bool sent = true;
     if (store_outbox(l->store, newest_is_sent, &sent, &err) != ST_OK || sent) return;
     if (store_undo(l->store, 0, &undone, &batch, &err) != ST_OK || batch) return;
-    for (size_t i = 0; i < r->edit_count; i++)
-        if (r->edits[i].laptop == (size_t)(l - r->world.laptops) && r->edits[i].batch == undone) r->edits[i].fate = FATE_UNDONE;
+    for (size_t i = 0; i < r->edit_count; i++) {
+        struct deed *d = &r->edits[i];
+        if (d->laptop != (size_t)(l - r->world.laptops) || d->batch != undone) continue;
+        d->fate = FATE_UNDONE;
+        for (size_t k = 0; k < i; k++)                     /* texts that it had taken in go with it */
+            if (r->edits[k].place == d->place && r->edits[k].row == d->row && r->edits[k].laptop == d->laptop && r->edits[k].fate == FATE_FOLDED)
+                r->edits[k].fate = FATE_UNDONE;
+    }
     SAY(r, "  %s undoes batch %u\n", l->name, undone);
 }
 
