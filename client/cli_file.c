@@ -183,7 +183,7 @@ static void totals_text(struct cli *cli, const struct import_totals *t, int64_t 
     if (dry_run)
         cli_say(cli, "This was a trial: nothing was written.\n",
                 "这只是试运行：没有写入任何内容。\n");
-    else if (t->batches > 0)
+    else if (t->rows[IMPORT_CREATED] + t->rows[IMPORT_UPDATED] > 0)
         cli_say(cli, "Take it all back with: roadbook revert %lld\n",
                 "如需全部撤回：roadbook revert %lld\n", (long long)import);
 }
