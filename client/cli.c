@@ -31,6 +31,7 @@ static enum status mend(struct cli *cli, enum status status, struct err *err) {
     enum status mended = book_mend(&cli->store, cli->home, &cli->catalogue, &cli->env, &note, &failure);
     if (mended == ST_DAMAGED) *err = failure;
     else if (mended == ST_OK && note.status != ST_OK) *err = note;
+    if (!cli->store) cli_saved(cli);                       /* the daemon has the old file open */
     return status;
 }
 

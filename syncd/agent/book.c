@@ -31,6 +31,14 @@ static enum status set_aside(const char *path, char out[BOOK_PATH_BYTES], struct
                    path);
 }
 
+static enum status beyond_rescue(const char *aside, struct err *err) {
+    return err_set(err, ST_DAMAGED,
+                   "the book was damaged so much that nothing can be read of it: it is kept as %s. What the server has comes "
+                   "back: ask head office for a new link and run: roadbook enroll LINK",
+                   "账本文件损坏严重，无法读取任何内容，已另存为 %s。服务器上的内容可以取回：请向总部索取新链接，然后运行 roadbook enroll 链接",
+                   aside);
+}
+
 static enum status rescue(const char *home, const char *path, const struct catalogue *catalogue,
                           const struct env *env, struct err *out_note, struct err *err) {
     char lock_path[BOOK_PATH_BYTES], aside[BOOK_PATH_BYTES];
@@ -41,6 +49,7 @@ static enum status rescue(const char *home, const char *path, const struct catal
     enum status status = set_aside(path, aside, err);
     if (status == ST_OK) status = store_rescue(aside, path, catalogue, env, &batches, &unreadable, err);
     platform_unlock(&lock);
+    if (status == ST_DAMAGED) return beyond_rescue(aside, err);
     if (status != ST_OK) return status;
     (void)err_set(out_note, ST_DAMAGED,
                   "the book was damaged: it was set aside as %s, and %lld unsent batches were rescued (%lld could not be "
@@ -61,6 +70,26 @@ enum status book_open(const char *home, const struct catalogue *catalogue, const
     if (status != ST_DAMAGED) return status;
     TRY(rescue(home, path, catalogue, env, out_note, err));
     return store_open(&config, out, err);
+}
+
+/* The engine's word alone is not enough: the server may have said that something of its own is damaged. */
+static bool is_damaged(struct store *store) {
+    struct buf findings SCOPED(buf_free) = buf_new(BUF_MAX_MESSAGE);
+    struct err err;
+    int64_t rows;
+    enum status status = store_verify(store, NULL, NULL, &findings, &rows, &err);
+    return status == ST_DAMAGED || (status == ST_OK && findings.len > 0);
+}
+
+enum status book_mend(struct store **store, const char *home, const struct catalogue *catalogue, const struct env *env,
+                      struct err *out_note, struct err *err) {
+    char path[BOOK_PATH_BYTES];
+    *out_note = (struct err){0};
+    if (!is_damaged(*store)) return ST_OK;
+    TRY(path_in(home, AGENT_STORE_FILE, path, err));
+    store_close(*store);
+    *store = NULL;
+    return rescue(home, path, catalogue, env, out_note, err);
 }
 
 enum status book_transport(struct store *store, struct transport **out, struct err *err) {

@@ -230,12 +230,24 @@ static enum status wait_for_something(struct daemon *d, bool *out_stop, struct e
     return ST_OK;
 }
 
+/* ST_DAMAGED: another book stands there now, and has to be opened. */
+static enum status sync_or_mend(struct daemon *d, struct err *err) {
+    struct err failure, note = {0};
+    if (store_has_moved(d->store)) return err_set(err, ST_DAMAGED, "the book was replaced", "账本文件已被替换");
+    if (sync_now(d, &failure) != ST_DAMAGED) return ST_OK;
+    const struct daemon_config *c = d->config;
+    enum status status = book_mend(&d->store, c->home, c->catalogue, c->env, &note, err);
+    if (d->store) return ST_OK;                            /* it was sound: the fault is the server's */
+    if (status == ST_DAMAGED) return ST_DENIED;            /* beyond rescue: a person has to enrol again */
+    if (status == ST_OK) *err = note;
+    return status == ST_OK ? ST_DAMAGED : status;
+}
+
 static enum status loop(struct daemon *d, struct err *err) {
     bool stop = false;
     platform_notify("READY=1");
     while (!stop) {
-        struct err failure;
-        if (platform_mono_ms() >= d->due_ms) (void)sync_now(d, &failure);
+        if (platform_mono_ms() >= d->due_ms) TRY(sync_or_mend(d, err));
         TRY(wait_for_something(d, &stop, err));
     }
     platform_notify("STOPPING=1");
@@ -299,13 +311,25 @@ static enum status run_once(struct daemon *d, struct err *err) {
     return ST_OK;
 }
 
-enum status daemon_run(const struct daemon_config *config, struct err *err) {
+static enum status run_life(const struct daemon_config *config, bool *out_again, struct err *err) {
     struct daemon d = {.config = config, .signal_fd = -1, .alone = {-1}, .waiter = {.bell = {-1, -1}}};
     enum status status = open_all(&d, err);
+    *out_again = false;
     if (status == ST_OK) {
         note_clock(&d);
         status = config->once ? run_once(&d, err) : loop(&d, err);
+        *out_again = status == ST_DAMAGED && !config->once;
+        if (*out_again) log_failure(&d, err, 0);
     }
     close_all(&d);
+    return status;
+}
+
+/* A life ends early when the book was damaged and stands there anew. */
+enum status daemon_run(const struct daemon_config *config, struct err *err) {
+    enum { LIVES_MAX = 100 };
+    enum status status = ST_OK;
+    bool again = true;
+    for (int i = 0; again && i < LIVES_MAX; i++) status = run_life(config, &again, err);
     return status;
 }

@@ -16,6 +16,10 @@ enum {
  * with the next round. */
 enum status book_open(const char *home, const struct catalogue *catalogue, const struct env *env, struct store **out,
                       struct err *out_note, struct err *err) NODISCARD;
+/* After something said ST_DAMAGED: checks the book, and if it is damaged closes it (*store becomes NULL) and does what
+ * book_open does with a damaged file. */
+enum status book_mend(struct store **store, const char *home, const struct catalogue *catalogue, const struct env *env,
+                      struct err *out_note, struct err *err) NODISCARD;
 /* A transport for the book's server, with the pin of its enrolment. ST_DENIED when the book is not enrolled. */
 enum status book_transport(struct store *store, struct transport **out, struct err *err) NODISCARD;
 

@@ -66,6 +66,11 @@ enum status db_integrity(struct db *db, struct buf *out, struct err *err) NODISC
  * Not cached; the caller finalizes it. */
 enum status db_prepare_read_only(struct db *db, const char *sql, struct db_stmt **out, struct err *err) NODISCARD;
 void db_finalize(struct db_stmt *s);                       /* only for db_prepare_read_only */
+/* Another file stands at the path that this one was opened by. */
+bool db_has_moved(const struct db *db);
+/* Puts the pages that say what tables there are, of a file that was just made, over those of a damaged one: they are the
+ * same in each file that was made by this release. */
+enum status db_mend_schema(const char *fresh_path, const char *damaged_path, struct err *err) NODISCARD;
 /* Copies what can still be read of a damaged file's table, row by row, skipping what cannot. */
 typedef enum status db_salvage_row(void *ctx, struct db_stmt *row, struct err *err);
 enum status db_salvage(struct db *damaged, const char *table, db_salvage_row *row, void *ctx, int64_t *out_rows,

@@ -246,12 +246,23 @@ static enum status restore(struct rescue *r, struct db *damaged, struct err *err
     return db_commit(r->store->db, err);
 }
 
+/* Also when the pages that say what tables there are, are gone: then those of a new book help. */
+static enum status open_damaged(const char *path, const struct store_config *fresh, struct db **out, struct err *err) {
+    struct store *store;
+    enum status status = db_open(path, DB_READ_ONLY, out, err);
+    if (status != ST_DAMAGED) return status;
+    TRY(store_open(fresh, &store, err));
+    store_close(store);
+    TRY(db_mend_schema(fresh->path, path, err));
+    return db_open(path, DB_READ_ONLY, out, err);
+}
+
 enum status store_rescue(const char *damaged_path, const char *new_path, const struct catalogue *cat,
                          const struct env *env, int64_t *out_batches, int64_t *out_unreadable, struct err *err) {
     struct store_config config = {.path = new_path, .kind = STORE_LAPTOP, .create = true, .catalogue = cat, .env = env};
     struct rescue r = {.mem = arena_new(ARENA_CAP_DEFAULT)};
     struct db *damaged = NULL;
-    TRY(db_open(damaged_path, DB_READ_ONLY, &damaged, err));
+    TRY(open_damaged(damaged_path, &config, &damaged, err));
     enum status status = store_open(&config, &r.store, err);
     if (status == ST_OK) status = restore(&r, damaged, err);
     store_close(r.store);

@@ -277,3 +277,7 @@ enum status alias_resolve(struct db *db, int64_t id, int64_t *out, struct err *e
     db_reset(s);
     return ST_OK;
 }
+
+bool store_has_moved(const struct store *store) {
+    return db_has_moved(store->db);
+}

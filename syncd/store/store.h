@@ -45,7 +45,8 @@ enum status store_get(struct store *store, const struct entity *e, int64_t id, s
 /* Follows aliases; finds the entity of an id. NULL entity: no such row. */
 enum status store_locate(struct store *store, int64_t id, const struct entity **out_entity, int64_t *out_id,
                          struct err *err) NODISCARD;
-/* What a person typed for a row: short form, number, natural key, or a unique prefix of the title. ST_NOT_FOUND,
+/* What a person typed for a row: short form, number, natural key, title or a unique prefix of it, or another name or
+ * number that a search weighs high. ST_NOT_FOUND,
  * ST_CONFLICT (the text lists the first candidates). */
 enum status store_resolve(struct store *store, const struct entity *e, struct slice typed, int64_t *out_id,
                           struct err *err) NODISCARD;
@@ -274,6 +275,8 @@ struct apply_counts {
 };
 void store_apply_counts(const struct apply *apply, struct apply_counts *out);
 
+/* Another file stands at this one's path: open that. Cheap. */
+bool store_has_moved(const struct store *store);
 /* A damaged file: opens what can be read of it, and rescues identity, counters and outbox into a new store at new_path,
  * which then fills itself from the server. *out_batches rescued; *out_unreadable: batches that could not be read. */
 enum status store_rescue(const char *damaged_path, const char *new_path, const struct catalogue *cat,
