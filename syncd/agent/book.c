@@ -59,6 +59,18 @@ static enum status rescue(const char *home, const char *path, const struct catal
     return ST_OK;
 }
 
+/* Nothing works without the identity: whether it can be read shows at once. */
+static enum status open_readable(const struct store_config *config, struct store **out, struct err *err) {
+    struct store_identity identity;
+    struct store *store;
+    TRY(store_open(config, &store, err));
+    enum status status = store_identity(store, &identity, err);
+    bytes_wipe(&identity, sizeof(identity));
+    if (status == ST_OK) *out = store;
+    else store_close(store);
+    return status;
+}
+
 enum status book_open(const char *home, const struct catalogue *catalogue, const struct env *env, struct store **out,
                       struct err *out_note, struct err *err) {
     char path[BOOK_PATH_BYTES];
@@ -66,7 +78,7 @@ enum status book_open(const char *home, const struct catalogue *catalogue, const
     TRY(platform_make_dir(home, err));
     TRY(path_in(home, AGENT_STORE_FILE, path, err));
     struct store_config config = {.path = path, .kind = STORE_LAPTOP, .create = true, .catalogue = catalogue, .env = env};
-    enum status status = store_open(&config, out, err);
+    enum status status = open_readable(&config, out, err);
     if (status != ST_DAMAGED) return status;
     TRY(rescue(home, path, catalogue, env, out_note, err));
     return store_open(&config, out, err);

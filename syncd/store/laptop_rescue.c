@@ -90,6 +90,18 @@ static enum status take_identity(void *ctx, struct db_stmt *row, struct err *err
     return keys ? store_identity_set(r->store, &identity, err) : ST_OK;
 }
 
+/* The copy among the settings, when the identity itself cannot be read. */
+static enum status take_spare(struct rescue *r, struct err *err) {
+    struct store_identity identity;
+    struct slice spare;
+    TRY(store_identity(r->store, &identity, err));
+    if (identity.device != 0) return ST_OK;
+    TRY(store_setting(r->store, STORE_SPARE_IDENTITY, &r->mem, &spare, err));
+    if (spare.len != sizeof identity) return ST_OK;        /* of another release */
+    memcpy(&identity, spare.data, sizeof identity);
+    return store_identity_set(r->store, &identity, err);
+}
+
 /* As far as they can be read: they are no one's work. */
 static enum status take_settings(struct rescue *r, struct db *damaged, struct err *err) {
     struct db_stmt *s;
@@ -234,7 +246,7 @@ static enum status restore(struct rescue *r, struct db *damaged, struct err *err
     struct err unread;
     /* A table that cannot be read at all leaves nothing: the others are tried all the same. */
     enum status parts[] = {db_salvage(damaged, "secret_identity", take_identity, r, &rows, &unread),
-                           take_settings(r, damaged, &unread),
+                           take_settings(r, damaged, &unread), take_spare(r, &unread),
                            db_salvage(damaged, "state", take_state, r, &rows, &unread)};
     (void)parts;
     TRY(db_salvage(damaged, "outbox", take_outbox, r, &rows, err));

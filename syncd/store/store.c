@@ -238,7 +238,8 @@ enum status store_identity_set(struct store *store, const struct store_identity 
     db_bind_blob(s, 7, slice_of(identity->key_seed, sizeof identity->key_seed));
     db_bind_blob(s, 8, slice_of(identity->org_public, sizeof identity->org_public));
     if (identity->has_tls_pin) db_bind_blob(s, 9, slice_of(identity->tls_pin, sizeof identity->tls_pin));
-    return db_run(s, err);
+    TRY(db_run(s, err));
+    return store_setting_set(store, STORE_SPARE_IDENTITY, slice_of(identity, sizeof *identity), err);
 }
 
 enum status store_setting(struct store *store, const char *name, struct arena *mem, struct slice *out, struct err *err) {

@@ -13,6 +13,10 @@
 struct laptop;                                             /* laptop_*.c: the save in progress, counters, clocks */
 struct centre;                                             /* centre_*.c */
 
+/* Name of the setting with a copy of the identity, as it lies in memory: on another page of the file, since a laptop
+ * whose identity cannot be read has to be enrolled again. */
+#define STORE_SPARE_IDENTITY "identity"
+
 struct store {
     struct db *db;
     const struct catalogue *cat;

@@ -3,6 +3,7 @@
 HTTP status, and lose nothing."""
 import json
 import os
+import random
 import resource
 import shutil
 import signal
@@ -343,6 +344,34 @@ def add_visit_when_whole(world, text):
     add_visit(world, "ada", text)
 
 
+def damaged_anywhere(world):
+    """Any one page but those of the outbox itself may be lost, and no unsent work is."""
+    home, good = world.laptop_home("ada"), os.path.join(world.dir, "good")
+    world.stop_server()
+    for i in range(4):
+        add_visit(world, "ada", f"before damage anywhere {i}")
+    with sqlite3.connect(os.path.join(home, "book.db")) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        roots = dict(db.execute("SELECT name, rootpage FROM sqlite_master WHERE rootpage > 0"))
+    db.close()
+    shutil.copytree(home, good)
+    pages = range(1, os.path.getsize(os.path.join(home, "book.db")) // 4096 + 1)
+    special = [1, roots["secret_identity"], roots["state"], roots["pending"]]
+    for page in special + random.Random(7).sample([p for p in pages if p not in (roots["outbox"], *special)], 16):
+        shutil.rmtree(home)
+        shutil.copytree(good, home)
+        with open(os.path.join(home, "book.db"), "r+b") as file:
+            file.seek((page - 1) * 4096)
+            file.write(b"\xa5" * 4096)
+        said = world.laptop("ada", "verify", fails=True)
+        check("set aside" in said.err, f"page {page}: {said}")
+        check(pending(world, "ada") == 4, f"page {page}: {pending(world, 'ada')} of 4 batches were rescued")
+    world.start_server()
+    world.laptop("ada", "sync")
+    check({f"before damage anywhere {i}" for i in range(4)} <= visits(world), "rescued visits did not arrive")
+    same_book(world, "ada")
+
+
 def damaged_in_the_middle(world):
     home = world.laptop_home("ada")
     add_visit(world, "ada", "before the second damage")
@@ -418,7 +447,8 @@ def certificates(world):
 # ---------------------------------------------------------------------- all of it
 
 CASES = [wrong_links, used_and_expired, revoked, without_proof, too_large, liar, wrong_values, in_both_languages, server_down,
-         locked_store, full_disk, full_disk_at_the_server, certificates, damaged_store, damaged_in_the_middle, damaged_under_the_daemon]
+         locked_store, full_disk, full_disk_at_the_server, certificates, damaged_store, damaged_in_the_middle, damaged_under_the_daemon,
+         damaged_anywhere]
 
 
 def run(world):
