@@ -1,7 +1,6 @@
 /* The life of one command: opening the book, reading words, writing what was said. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "client/cli.h"
 
@@ -13,8 +12,8 @@ static enum status prepare(struct cli *cli, struct err *err) {
     platform_env(&cli->env);
     TRY(crypto_start(err));
     TRY(catalogue_release(&cli->mem, &cli->catalogue, err));
-    cli->out_is_terminal = platform_is_terminal(STDOUT_FILENO);
-    cli->err_is_terminal = platform_is_terminal(STDERR_FILENO);
+    cli->out_is_terminal = platform_is_terminal(PLATFORM_STDOUT);
+    cli->err_is_terminal = platform_is_terminal(PLATFORM_STDERR);
     cli->book = (struct api_book){
         .lang = cli->lang,
         .utc_offset_min = platform_utc_offset_minutes(cli->env.wall_ms(cli->env.ctx)),

@@ -2,7 +2,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "client/cli.h"
 
@@ -52,7 +51,7 @@ void cli_progress_end(const struct cli *cli) {
 
 bool cli_confirm(const struct cli *cli, const char *en, const char *zh, ...) {
     if (cli->json || command_has(cli->line, "--yes") || !cli->err_is_terminal ||
-        !platform_is_terminal(STDIN_FILENO))
+        !platform_is_terminal(PLATFORM_STDIN))
         return true;
     va_list args;
     va_start(args, zh);

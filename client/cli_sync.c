@@ -1,7 +1,6 @@
 /* roadbook enroll, sync, status: the laptop and its server. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "client/cli.h"
 
@@ -196,9 +195,7 @@ static enum status enroll_book(struct cli *cli, const struct session_link *link,
 static struct slice device_name(const struct cli *cli, char buffer[256]) {
     const char *typed = command_value(cli->line, "--name");
     if (typed) return slice_from(typed);
-    if (gethostname(buffer, 255) != 0 || !text_is_utf8(slice_from(buffer)) || !buffer[0])
-        return SLICE("laptop");
-    return slice_from(buffer);
+    return platform_host_name(buffer, 256) ? slice_from(buffer) : SLICE("laptop");
 }
 
 static void say_enrolled(struct cli *cli, const struct agent_result *first, bool synced,

@@ -8,12 +8,10 @@
  */
 #include <ctype.h>
 #include <curl/curl.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 #include "protocol/session/session.h"
 #include "syncd/platform/platform.h"
@@ -226,35 +224,24 @@ static enum status file_print(struct inspect *in, const char *path, struct err *
     return message_print(in, path, file, err);
 }
 
-static int by_name(const struct dirent **a, const struct dirent **b) {
-    return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static int is_file(const struct dirent *entry) {
-    return entry->d_name[0] != '.';
-}
-
 static enum status folder_print(struct inspect *in, const char *path, struct err *err) {
-    struct dirent **entries;
-    int count = scandir(path, &entries, is_file, by_name);
-    enum status status = ST_OK;
-    for (int i = 0; i < count; i++) {
-        char *name = arena_printf(&in->mem, "%s/%s", path, entries[i]->d_name);
-        if (status == ST_OK) status = name ? file_print(in, name, err) : err_no_memory(err);
+    SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    const char *const *names;
+    size_t count;
+    TRY(platform_list_dir(path, FOLDER_FILES_MAX, &mem, &names, &count, err));
+    for (size_t i = 0; i < count; i++) {
+        const char *name = arena_printf(&mem, "%s/%s", path, names[i]);
+        if (!name) return err_no_memory(err);
+        TRY(file_print(in, name, err));
         arena_clear(&in->mem);
         TRY(catalogue_release(&in->mem, &in->catalogue, err));
         (void)putchar('\n');
-        free(entries[i]);
     }
-    if (count >= 0) free(entries);
-    return status;
+    return ST_OK;
 }
 
 static enum status path_print(struct inspect *in, const char *path, struct err *err) {
-    struct stat facts;
-    if (stat(path, &facts) != 0)
-        return err_set(err, ST_NOT_FOUND, "there is no %s", "没有 %s", path);
-    return S_ISDIR(facts.st_mode) ? folder_print(in, path, err) : file_print(in, path, err);
+    return platform_is_dir(path) ? folder_print(in, path, err) : file_print(in, path, err);
 }
 
 /* ------------------------------------------------------------------ replay */

@@ -44,6 +44,15 @@ enum status platform_rename(const char *from, const char *to, struct err *err) N
 enum status platform_remove(const char *path, struct err *err) NODISCARD;
 /* Removes a folder with all that is in it, without following links. */
 enum status platform_remove_tree(const char *path, struct err *err) NODISCARD;
+bool platform_is_dir(const char *path);
+/* The names in a folder that do not begin with a dot, in the order of their bytes: out_names[*out_count]
+ * in mem. At most names_max of them, else ST_TOO_LARGE. ST_NOT_FOUND when there is no such folder. */
+enum status platform_list_dir(const char *path, size_t names_max, struct arena *mem,
+                              const char *const **out_names, size_t *out_count,
+                              struct err *err) NODISCARD;
+/* The path from the root on; what stands there need not exist. */
+enum status platform_absolute_path(const char *path, struct arena *mem, const char **out_path,
+                                   struct err *err) NODISCARD;
 /* Makes a new private folder below $TMPDIR or /tmp; the caller removes it. */
 enum status platform_temp_dir(struct arena *mem, const char **out_path, struct err *err) NODISCARD;
 
@@ -76,8 +85,13 @@ void platform_watch_close(struct platform_watch *watch);
  * Returns ST_NOT_FOUND when nothing says where home is. */
 enum status platform_data_dir(struct arena *mem, const char **out_path, struct err *err) NODISCARD;
 enum lang platform_lang(void); /* Chinese when LC_ALL, LC_MESSAGES or LANG begins with zh */
+enum { PLATFORM_STDIN = 0, PLATFORM_STDOUT = 1, PLATFORM_STDERR = 2 };
 bool platform_is_terminal(int fd);
 unsigned platform_terminal_columns(void); /* $COLUMNS, the terminal's width, else 80 */
+/* What this computer is called, as UTF-8, in out[room]; false, and nothing is written, when nothing
+ * readable says it. */
+bool platform_host_name(char *out, size_t room);
+bool platform_is_administrator(void); /* root: programs of the system, not of one person */
 /* East of Greenwich is positive; what the zone's rules say for that instant. */
 int platform_utc_offset_minutes(int64_t unix_ms);
 

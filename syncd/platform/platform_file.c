@@ -1,5 +1,6 @@
 /* Files and folders. What must survive a power cut is written beside its place, synced, renamed
  * over it, and the folder synced too: on POSIX only that makes a replacement atomic and durable. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -118,7 +119,7 @@ enum status platform_make_file(const char *path, bool exclusive, struct err *err
     return ST_OK;
 }
 
-static bool is_dir(const char *path) {
+bool platform_is_dir(const char *path) {
     struct stat info;
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
@@ -134,10 +135,57 @@ enum status platform_make_dir(const char *path, struct err *err) {
         part[i] = 0;
         if (mkdir(part, 0700) != 0) {
             int number = errno; /* a parent may exist although we may not write above it */
-            if (!is_dir(part)) return platform_errno(number, part, err);
+            if (!platform_is_dir(part)) return platform_errno(number, part, err);
         }
         part[i] = kept;
     }
+    return ST_OK;
+}
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static enum status names_read(DIR *dir, const char *path, size_t names_max, struct arena *mem,
+                              const char **names, size_t *count, struct err *err) {
+    for (;;) {
+        errno = 0;
+        const struct dirent *entry = readdir(dir);
+        if (entry == NULL) return errno == 0 ? ST_OK : platform_errno(errno, path, err);
+        if (entry->d_name[0] == '.') continue;
+        if (*count == names_max)
+            return err_set(err, ST_TOO_LARGE, "%s holds more than %zu files", "%s 中的文件超过 %zu 个",
+                           path, names_max);
+        names[*count] = arena_string(mem, slice_from(entry->d_name));
+        if (names[*count] == NULL) return err_no_memory(err);
+        (*count)++;
+    }
+}
+
+enum status platform_list_dir(const char *path, size_t names_max, struct arena *mem,
+                              const char *const **out_names, size_t *out_count, struct err *err) {
+    const char **names = ARENA_ARRAY(mem, names_max, const char *);
+    size_t count = 0;
+    if (names == NULL) return err_no_memory(err);
+    DIR *dir = opendir(path);
+    if (dir == NULL) return platform_errno(errno, path, err);
+    enum status status = names_read(dir, path, names_max, mem, names, &count, err);
+    closedir(dir);
+    if (status != ST_OK) return status;
+    qsort(names, count, sizeof names[0], by_name);
+    *out_names = names;
+    *out_count = count;
+    return ST_OK;
+}
+
+enum status platform_absolute_path(const char *path, struct arena *mem, const char **out_path,
+                                   struct err *err) {
+    char here[4096];
+    if (path[0] != '/' && getcwd(here, sizeof here) == NULL) return platform_errno(errno, ".", err);
+    const char *whole = path[0] == '/' ? arena_string(mem, slice_from(path))
+                                       : arena_printf(mem, "%s/%s", here, path);
+    if (whole == NULL) return err_no_memory(err);
+    *out_path = whole;
     return ST_OK;
 }
 

@@ -43,6 +43,18 @@ bool platform_is_terminal(int fd) {
     return isatty(fd) == 1;
 }
 
+bool platform_host_name(char *out, size_t room) {
+    char name[256] = "";
+    if (gethostname(name, sizeof name - 1) != 0 || !name[0] || strlen(name) >= room) return false;
+    if (!text_is_utf8(slice_from(name))) return false;
+    memcpy(out, name, strlen(name) + 1);
+    return true;
+}
+
+bool platform_is_administrator(void) {
+    return geteuid() == 0;
+}
+
 unsigned platform_terminal_columns(void) {
     const char *given = variable("COLUMNS");
     int64_t columns = 0;
