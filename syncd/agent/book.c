@@ -49,6 +49,8 @@ static enum status rescue(const char *home, const char *path, const struct catal
     enum status status = set_aside(path, aside, err);
     if (status == ST_OK) status = store_rescue(aside, path, catalogue, env, &batches, &unreadable, err);
     platform_unlock(&lock);
+    struct err ignored;
+    (void)agent_wake(home, &ignored);                      /* the daemon has the old file open */
     if (status == ST_DAMAGED) return beyond_rescue(aside, err);
     if (status != ST_OK) return status;
     (void)err_set(out_note, ST_DAMAGED,
