@@ -144,7 +144,8 @@ static enum status tell_change(struct notes *notes, struct receipt_note note, st
     note.reason = (enum reason)reader_varint_max(r, UINT32_MAX);
     note.row += reader_signed(r);
     others = reader_varint_max(r, ENTITY_FIELDS_MAX);
-    if (!r->failed) TRY(tell_note(notes, &note, err));
+    bool by_cell = note.kind == CHANGE_EDIT && others > 0; /* what became of an edit is said cell by cell */
+    if (!r->failed && !by_cell) TRY(tell_note(notes, &note, err));
     for (uint64_t i = 0; i < others && !r->failed; i++) {
         struct receipt_note cell = note;
         cell.cell_tag = (uint32_t)reader_varint_max(r, UINT32_MAX);

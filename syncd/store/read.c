@@ -220,6 +220,19 @@ static enum status find_by_id(struct store *store, const struct entity *e, struc
     return ST_OK;
 }
 
+enum { NAME_WEIGHT = 5 };
+
+/* Short names and numbers of other systems name a row too: one-line texts that weigh much in a search. */
+static enum status find_by_other_name(struct store *store, const struct entity *e, const struct field *title,
+                                      struct slice typed, struct candidates *out, struct err *err) {
+    for (size_t i = 0; i < e->field_count && out->count == 0; i++) {
+        const struct field *f = &e->fields[i];
+        if (f != title && f->type == FIELD_TEXT && f->search >= NAME_WEIGHT)
+            TRY(find_by_text(store, e, f, typed, false, out, err));
+    }
+    return ST_OK;
+}
+
 /* The ways in which a row may be meant, surest first. */
 static enum status find_candidates(struct store *store, const struct entity *e, struct slice typed,
                                    struct candidates *out, struct err *err) {
@@ -229,7 +242,8 @@ static enum status find_candidates(struct store *store, const struct entity *e, 
     if (out->count == 0 && key && rows_holds_text(key)) TRY(find_by_text(store, e, key, typed, false, out, err));
     if (out->count > 0 || !title || !rows_holds_text(title)) return ST_OK;
     TRY(find_by_text(store, e, title, typed, false, out, err));
-    return out->count > 0 ? ST_OK : find_by_text(store, e, title, typed, true, out, err);
+    if (out->count == 0) TRY(find_by_text(store, e, title, typed, true, out, err));
+    return out->count > 0 ? ST_OK : find_by_other_name(store, e, title, typed, out, err);
 }
 
 static enum status resolve(struct store *store, const struct entity *e, struct slice typed, struct arena *mem,
@@ -238,11 +252,12 @@ static enum status resolve(struct store *store, const struct entity *e, struct s
     if (!text_is_utf8(typed)) return err_set(err, ST_INVALID, "not UTF-8 text", "不是 UTF-8 文字");
     TRY(text_nfc(slice_trim(typed), mem, &typed, err));
     typed = text_prefix(typed, ERR_TEXT_BYTES / 2);
-    if (typed.len == 0) return err_set(err, ST_INVALID, "which %s?", "请指明%s", e->name);
+    if (typed.len == 0)                                    /* each text takes its own label: %.0s passes one over */
+        return err_set(err, ST_INVALID, "which %s%.0s?", "请指明%.0s%s", e->label[LANG_EN], e->label[LANG_ZH]);
     TRY(find_candidates(store, e, typed, &found, err));
     if (found.count == 0)
-        return err_set(err, ST_NOT_FOUND, "no %s is called \"%.*s\"", "%s 中没有“%.*s”", e->name,
-                       (int)typed.len, (const char *)typed.data);
+        return err_set(err, ST_NOT_FOUND, "no %s%.0s is called \"%.*s\"", "%.0s%s中没有“%.*s”", e->label[LANG_EN],
+                       e->label[LANG_ZH], (int)typed.len, (const char *)typed.data);
     if (found.count > 1) return ambiguous(store, e, typed, &found, mem, err);
     *out_id = found.ids[0];
     return ST_OK;

@@ -94,16 +94,31 @@ static void path_of(const struct world *w, const char *name, char out[WORLD_PATH
     memcpy(out, path, sizeof(path));
 }
 
+static enum status open_server(struct world *w, bool create, struct err *err) {
+    char path[WORLD_PATH_BYTES];
+    path_of(w, "org/" ORG ".db", path);
+    struct org_config config = {.path = path, .catalogue = w->server_catalogue, .env = &w->env};
+    if (create) TRY(org_create(&config, SLICE("Demo 示例公司"), err));
+    TRY(org_open(&config, &w->office, err));
+    struct service_config service = {.dir = w->dir, .catalogue = w->server_catalogue, .env = &w->env, .readers = 1};
+    return service_open(&service, &w->service, err);
+}
+
 static enum status make_org(struct world *w, struct err *err) {
     char path[WORLD_PATH_BYTES];
     path_of(w, "org", path);
     TRY(platform_make_dir(path, err));
-    path_of(w, "org/" ORG ".db", path);
-    struct org_config config = {.path = path, .catalogue = &w->catalogue, .env = &w->env};
-    TRY(org_create(&config, SLICE("Demo 示例公司"), err));
-    TRY(org_open(&config, &w->office, err));
-    struct service_config service = {.dir = w->dir, .catalogue = &w->catalogue, .env = &w->env, .readers = 1};
-    return service_open(&service, &w->service, err);
+    w->server_catalogue = &w->catalogue;
+    return open_server(w, true, err);
+}
+
+enum status world_server_release(struct world *w, const struct catalogue *catalogue, struct err *err) {
+    service_close(w->service);
+    org_close(w->office);
+    w->service = NULL;
+    w->office = NULL;
+    w->server_catalogue = catalogue;
+    return open_server(w, false, err);
 }
 
 enum status world_open(uint64_t seed, struct world *out, struct err *err) {
@@ -141,10 +156,10 @@ static enum status open_handles(struct world_laptop *l, struct err *err) {
     char path[WORLD_PATH_BYTES + 16];
     snprintf(path, sizeof(path), "%s/book.db", l->dir);
     struct store_config config = {.path = path, .kind = STORE_LAPTOP, .create = true,
-                                  .catalogue = &l->world->catalogue, .env = &l->env};
+                                  .catalogue = l->catalogue, .env = &l->env};
     TRY(store_open(&config, &l->store, err));
     TRY(store_open(&config, &l->sync_store, err));
-    struct agent_config agent = {.store = l->sync_store, .catalogue = &l->world->catalogue, .env = &l->env,
+    struct agent_config agent = {.store = l->sync_store, .catalogue = l->catalogue, .env = &l->env,
                                  .transport = &l->door};
     return agent_open(&agent, &l->agent, err);
 }
@@ -179,7 +194,7 @@ static enum status make_link(struct world *w, int64_t user, struct session_link 
 enum status world_laptop_add(struct world *w, const char *name, struct err *err) {
     if (w->laptop_count == WORLD_LAPTOPS_MAX) return err_set(err, ST_TOO_LARGE, "too many laptops", "电脑过多");
     struct world_laptop *l = &w->laptops[w->laptop_count];
-    *l = (struct world_laptop){.world = w, .random_state = next_random(&w->random_state), .boot_id = 1,
+    *l = (struct world_laptop){.world = w, .catalogue = &w->catalogue, .random_state = next_random(&w->random_state), .boot_id = 1,
                                .boot_start_ms = w->now_ms - 1000};
     snprintf(l->name, sizeof(l->name), "%s", name);
     path_of(w, name, l->dir);
@@ -242,6 +257,12 @@ enum status world_settle(struct world *w, struct err *err) {
 
 enum status world_restart(struct world_laptop *l, struct err *err) {
     close_handles(l);
+    return open_handles(l, err);
+}
+
+enum status world_release(struct world_laptop *l, const struct catalogue *catalogue, struct err *err) {
+    close_handles(l);
+    l->catalogue = catalogue;
     return open_handles(l, err);
 }
 

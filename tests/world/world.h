@@ -26,6 +26,7 @@ struct world_laptop {
     char name[WORLD_NAME_BYTES];
     char dir[WORLD_PATH_BYTES];
     struct env env;
+    const struct catalogue *catalogue;                     /* of its release; the world's unless world_release said so */
     uint64_t random_state;
     int64_t offset_ms;                                     /* wall clock less true time */
     int64_t boot_start_ms;
@@ -43,7 +44,8 @@ struct world_laptop {
 struct world {
     char dir[WORLD_PATH_BYTES];
     struct arena mem;                                      /* for the life of the world */
-    struct catalogue catalogue;
+    struct catalogue catalogue;                            /* of this release */
+    const struct catalogue *server_catalogue;
     struct env env;                                        /* the server's */
     uint64_t random_state;
     int64_t now_ms;                                        /* true time */
@@ -66,6 +68,9 @@ enum status world_sync(struct world_laptop *laptop, struct agent_result *out, st
 enum status world_settle(struct world *w, struct err *err) NODISCARD;
 /* The program dies and starts again: handles are closed and opened. */
 enum status world_restart(struct world_laptop *laptop, struct err *err) NODISCARD;
+/* The programs of another release are installed, here or at the server; they know another catalogue. */
+enum status world_release(struct world_laptop *laptop, const struct catalogue *catalogue, struct err *err) NODISCARD;
+enum status world_server_release(struct world *w, const struct catalogue *catalogue, struct err *err) NODISCARD;
 /* The machine restarts; its wall clock moves by offset meanwhile. */
 enum status world_reboot(struct world_laptop *laptop, int64_t offset_ms, struct err *err) NODISCARD;
 /* The wall clock steps while the machine runs; the daemon notices. */
