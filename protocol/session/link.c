@@ -70,17 +70,18 @@ static bool ends_with(struct slice s, struct slice end) {
 
 /* The part before #. */
 static enum status address_read(struct slice s, struct session_link *out, struct err *err) {
-    struct slice scheme = SLICE(SCHEME), where = SLICE(WHERE), authority;
+    struct slice scheme = SLICE(SCHEME), where = SLICE(WHERE), rest, authority;
     if (!slice_starts(s, scheme)) {
         return err_set(err, ST_INVALID, "an enrolment link begins with https://; copy it whole",
                        "注册链接应以 https:// 开头；请完整复制");
     }
-    if (!ends_with(s, where)) {
+    rest = slice_of(s.data + scheme.len, s.len - scheme.len);
+    if (!ends_with(rest, where)) {
         return err_set(err, ST_INVALID,
                        "this is not an enrolment link: /enroll is missing; copy it whole",
                        "这不是注册链接：缺少 /enroll；请完整复制");
     }
-    struct slice rest = slice_of(s.data + scheme.len, s.len - scheme.len - where.len);
+    rest.len -= where.len;
     if (!slice_cut(&rest, '/', &authority) || !authority_is_valid(authority) ||
         scheme.len + authority.len >= sizeof out->base_url) {
         return err_set(err, ST_INVALID,

@@ -83,10 +83,13 @@ static bool status_from_name(struct slice name, enum status *out) {
     return false;
 }
 
-/* A stranger's text must not move the cursor of a terminal. */
+/* A stranger's text must not move the cursor of a terminal: neither by the control characters of ASCII nor by
+ * U+0080 to U+009F, two bytes in UTF-8, of which one begins a command as ESC [ does. */
 static void tidy(char *text) {
     for (; *text; text++) {
-        if ((unsigned char)*text < ' ' || *text == 0x7F) *text = ' ';
+        uint8_t byte = (uint8_t)text[0], next = (uint8_t)text[1];
+        if (byte == 0xC2 && next >= 0x80 && next <= 0x9F) text[0] = text[1] = ' ';
+        else if (byte < ' ' || byte == 0x7F) text[0] = ' ';
     }
 }
 
@@ -95,13 +98,14 @@ static bool from_json(const struct json *root, struct err *err) {
     enum status status;
     if (!json_text(json_member(root, "code"), &code) || !status_from_name(code, &status))
         return false;
-    if (!json_text(json_member(root, "detail"), &en)) en = slice_from(status_text(status, LANG_EN));
-    if (!json_text(json_member(root, "detail_zh"), &zh)) zh = en;
+    if (!json_text(json_member(root, "detail"), &en) || en.len == 0)
+        en = slice_from(status_text(status, LANG_EN));
+    if (!json_text(json_member(root, "detail_zh"), &zh) || zh.len == 0) zh = en;
     struct slice texts[LANG_COUNT] = {[LANG_EN] = en, [LANG_ZH] = zh};
     *err = (struct err){.status = status};
     for (int lang = 0; lang < LANG_COUNT; lang++) {
         struct slice kept = text_prefix(texts[lang], ERR_TEXT_BYTES - 1);
-        if (kept.len) memcpy(err->text[lang], kept.data, kept.len);
+        memcpy(err->text[lang], kept.data, kept.len);
         tidy(err->text[lang]);
     }
     return true;

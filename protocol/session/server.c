@@ -57,9 +57,8 @@ static enum status request_check(const struct session_http *request,
     return fields_check_digest(request, err);
 }
 
-static enum status body_copy(struct buf *encoded, struct arena *mem, struct slice *out,
+static enum status body_copy(const struct buf *encoded, struct arena *mem, struct slice *out,
                              struct err *err) {
-    TRY(buf_status(encoded, err));
     struct slice body = arena_copy(mem, buf_slice(encoded));
     if (!body.data) return err_no_memory(err);
     *out = body;

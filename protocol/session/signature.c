@@ -186,9 +186,9 @@ static bool take_digits(struct slice *s, struct slice *out) {
     return len > 0;
 }
 
-/* A whole number from 1 to max in its only spelling. */
+/* A whole number from 1 to max in its only spelling; text is not empty. */
 static bool read_number(struct slice text, int64_t max, int64_t *out) {
-    if (text.len == 0 || text.data[0] < '1' || text.data[0] > '9') return false;
+    if (text.data[0] < '1' || text.data[0] > '9') return false;
     return text_to_int(text, out) && *out <= max;
 }
 

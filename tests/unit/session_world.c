@@ -5,8 +5,7 @@
 #include "tests/unit/check.h"
 
 static int64_t world_wall(void *ctx) {
-    (void)ctx;
-    return INT64_C(1770000000000);
+    return ((struct world *)ctx)->wall_ms;
 }
 
 static int64_t world_boot(void *ctx) {
@@ -35,7 +34,8 @@ void world_open(struct world *w) {
     struct err err = {0};
     uint8_t seed[SIGN_SEED_BYTES] = {1};
     CHECK_OK(crypto_start(&err));
-    *w = (struct world){.boot_ms = 1000, .mem = arena_new(ARENA_CAP_DEFAULT)};
+    *w = (struct world){
+        .boot_ms = 1000, .wall_ms = INT64_C(1770000000000), .mem = arena_new(ARENA_CAP_DEFAULT)};
     w->env = (struct env){w, world_wall, world_boot, world_boot_id, world_random, world_log};
     w->org_key = sign_key_from_seed(seed);
     seed[0] = 2;

@@ -10,7 +10,7 @@ enum { ORG_NUMBER = 7, DEVICE = 12, BODY_UP = 70, BODY_DOWN = 40 };
 
 struct world {
     struct env env;
-    int64_t boot_ms;
+    int64_t boot_ms, wall_ms;
     uint8_t seed;
     struct arena mem;
     struct sign_key org_key;
@@ -22,7 +22,8 @@ struct world {
     struct session_nonces *nonces;
 };
 
-/* random numbers are a sequence of their own, the boot clock is boot_ms. Closing frees all of it.
+/* random numbers are a sequence of their own, the clocks are boot_ms and wall_ms. Closing frees all
+ * of it.
  */
 void world_open(struct world *w);
 void world_close(struct world *w);

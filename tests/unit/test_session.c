@@ -409,3 +409,144 @@ TEST(a_busy_server_changes_nothing) {
     CHECK_INT(w.laptop.state, SESSION_NEW);
     world_close(&w);
 }
+
+/* A request as the device signs it, around any body. */
+static struct session_http signed_request(struct world *w, const char *path, struct slice body,
+                                          const char *params) {
+    struct err err = {0};
+    struct signature_key key = {.sign = &w->identity.key};
+    struct session_http request = {.method = "POST", .path = path, .body = body};
+    char *input = arena_printf(&w->mem, SIGNATURE_REQUEST "%s", params);
+    fields_add(&request, "Content-Type", WIRE_MEDIA_TYPE);
+    CHECK_OK(fields_add_digest(&request, &w->mem, &err));
+    CHECK_OK(signature_add(&request, NULL, input, &key, &w->mem, NULL, &err));
+    return request;
+}
+
+TEST(a_well_signed_body_that_is_no_message_is_refused) {
+    struct world w;
+    struct err err = {0};
+    struct enroll_request enroll;
+    struct hello_request hello;
+    struct session_http answer;
+    world_open(&w);
+    struct session_http request = signed_request(&w, "/acme/enroll", SLICE("rubbish"), "");
+    CHECK_STATUS(session_server_enroll(&request, &w.mem, &enroll, &err), ST_MALFORMED);
+    struct enroll_reply reply = {.device = 1, .user = SLICE("li"), .org_label = SLICE("A")};
+    CHECK_STATUS(session_server_enroll_answer(&request, &reply, &w.org_key, &w.mem, &answer, &err),
+                 ST_MALFORMED);
+    request = signed_request(&w, "/acme/hello", SLICE("rubbish"), ";created=5;keyid=\"12\"");
+    CHECK_STATUS(session_server_hello(&request, w.device_public, &w.mem, &hello, &err),
+                 ST_MALFORMED);
+    world_close(&w);
+}
+
+TEST(a_greeting_of_no_device_is_refused) {
+    struct world w;
+    struct err err = {0};
+    SCOPED(buf_free) struct buf body = buf_new(BUF_MAX_LINE);
+    struct hello_request hello = {.device = 0, .release = SLICE("1")};
+    world_open(&w);
+    CHECK_OK(wire_write_hello_request(&hello, &body, &err));
+    struct session_http request = signed_request(&w, "/acme/hello", buf_slice(&body), ";created=5");
+    CHECK_STATUS(session_server_hello(&request, w.device_public, &w.mem, &hello, &err),
+                 ST_MALFORMED);
+    world_close(&w);
+}
+
+/* What the org's key signs as the answer to a hello. */
+static struct session_http signed_greeting(struct world *w, const struct session_http *request,
+                                           struct slice body) {
+    struct err err = {0};
+    struct signature_key key = {.sign = &w->org_key};
+    struct session_http answer = {.code = 200, .body = body};
+    CHECK_OK(fields_add_digest(&answer, &w->mem, &err));
+    CHECK_OK(signature_add(&answer, request, SIGNATURE_REPLY, &key, &w->mem, NULL, &err));
+    return answer;
+}
+
+TEST(a_well_signed_greeting_without_content_is_refused) {
+    struct world w;
+    struct err err = {0};
+    SCOPED(buf_free) struct buf body = buf_new(BUF_MAX_LINE);
+    struct session_http request;
+    struct hello_reply reply = {
+        .key_ms = 1, .nonce = SLICE("x.1"), .release = SLICE("1"), .minimum_release = SLICE("1")};
+    world_open(&w);
+    CHECK_OK(world_ask_hello(&w, &request, &err));
+    struct session_http answer = signed_greeting(&w, &request, SLICE("rubbish"));
+    CHECK_STATUS(session_hello_reply(&w.laptop, &answer, &w.env, &w.mem, &reply, &err),
+                 ST_MALFORMED);
+    CHECK_INT(w.laptop.state, SESSION_NEW);
+    CHECK_OK(world_ask_hello(&w, &request, &err)); /* the box key of the reply is all zeros */
+    CHECK_OK(wire_write_hello_reply(&reply, &body, &err));
+    answer = signed_greeting(&w, &request, buf_slice(&body));
+    CHECK_STATUS(session_hello_reply(&w.laptop, &answer, &w.env, &w.mem, &reply, &err),
+                 ST_MALFORMED);
+    CHECK_INT(w.laptop.state, SESSION_NEW);
+    world_close(&w);
+}
+
+TEST(a_clock_before_1970_greets_all_the_same) {
+    struct world w;
+    struct err err = {0};
+    world_open(&w);
+    w.wall_ms = -5000;
+    CHECK_OK(world_greet(&w, &err));
+    world_close(&w);
+}
+
+TEST(an_answer_may_name_no_nonce) {
+    struct world w;
+    struct err err = {0};
+    struct session_http request, answer;
+    struct slice message;
+    world_open(&w);
+    CHECK_OK(world_greet(&w, &err));
+    CHECK_OK(world_ask_round(&w, &request, &err));
+    CHECK_OK(session_server_answer(&request, w.key, 200, SLICE("x"), NULL, &w.mem, &answer, &err));
+    CHECK_OK(session_round_reply(&w.laptop, &answer, &w.mem, &message, &err));
+    CHECK_OK(world_go_round(&w, &message, &err));
+    struct session_http strange = signed_request(&w, "/acme/round", SLICE("x"), ";nonce=\"y\"");
+    CHECK_OK(session_server_answer(&strange, w.key, 200, SLICE("x"), "z.1", &w.mem, &answer, &err));
+    CHECK(strstr(session_http_field(&answer, "Signature-Input"), ";nonce=\"z.1\"") != NULL);
+    world_close(&w);
+}
+
+TEST(a_refusal_of_another_kind_is_no_reason_to_greet_again) {
+    struct world w;
+    struct err err = {0};
+    struct session_http request, answer;
+    struct slice message;
+    world_open(&w);
+    CHECK_OK(world_greet(&w, &err));
+    CHECK_OK(world_ask_round(&w, &request, &err));
+    CHECK_OK(world_refuse(&w, ST_DENIED, NULL, &answer, &err));
+    answer.code = 401;
+    CHECK_STATUS(session_round_reply(&w.laptop, &answer, &w.mem, &message, &err), ST_DENIED);
+    CHECK_INT(w.laptop.state, SESSION_READY);
+    CHECK_OK(world_ask_round(&w, &request, &err));
+    CHECK_OK(world_refuse(&w, ST_GONE, NULL, &answer, &err));
+    CHECK_INT(session_round_reply(&w.laptop, &answer, &w.mem, &message, NULL), ST_DENIED);
+    world_close(&w);
+}
+
+TEST(a_refusal_and_an_answer_need_room_in_the_arena) {
+    struct world w;
+    struct err err = {0}, problem;
+    struct session_http request, answer;
+    world_open(&w);
+    (void)err_set(&problem, ST_BUSY, "busy", "忙");
+    CHECK_OK(world_greet(&w, &err));
+    CHECK_OK(world_ask_round(&w, &request, &err));
+    enum status status = ST_NO_MEMORY;
+    for (size_t cap = 0; status != ST_OK; cap += 8) {
+        SCOPED(arena_clear) struct arena small = arena_new(cap);
+        status = session_server_problem(&problem, "x.1", &small, &answer, &err);
+        if (status == ST_OK)
+            status = session_server_answer(&request, w.key, 200, SLICE("x"), "Other.41", &small,
+                                           &answer, &err);
+        CHECK(status == ST_OK || status == ST_NO_MEMORY);
+    }
+    world_close(&w);
+}

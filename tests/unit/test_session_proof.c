@@ -210,6 +210,12 @@ static const struct strict_row STRICT_ROWS[] = {
     {"a time twice", "s=" LIST ";nonce=\"%s\";keyid=\"12\";created=1;created=1", false},
     {"a time without digits", "s=" LIST ";nonce=\"%s\";keyid=\"12\";created=", false},
     {"a time before 1970", "s=" LIST ";nonce=\"%s\";keyid=\"12\";created=-1", false},
+    {"a device of letters", "s=" LIST ";nonce=\"%s\";keyid=\"a\"", false},
+    {"a device of eleven digits", "s=" LIST ";nonce=\"%s\";keyid=\"12345678901\"", false},
+    {"a time in letters", "s=" LIST ";nonce=\"%s\";keyid=\"12\";created=x", false},
+    {"cut in a string", "s=" LIST ";nonce=\"%s\";keyid=\"", false},
+    {"our label without a value", "s, s=" LIST ";nonce=\"%s\";keyid=\"12\"", true},
+    {"blanks around", "\t s=" LIST ";nonce=\"%s\";keyid=\"12\" \t", true},
     {"a parameter at the end", "s=" LIST ";nonce=\"%s\";keyid=\"12\";nonce=", false},
 };
 
@@ -293,6 +299,8 @@ TEST(a_nonce_is_good_once_and_no_older_one_after_it) {
     CHECK_STATUS(session_nonce_take(w.nonces, 2, 2, third, &err), ST_TRY_AGAIN);
     CHECK_STATUS(session_nonce_take(w.nonces, 1, 2, "", &err), ST_TRY_AGAIN);
     CHECK_STATUS(session_nonce_take(w.nonces, 1, 2, "x.1", &err), ST_TRY_AGAIN);
+    char *far = arena_printf(&w.mem, "%.8s.%d", first, (1 << 20) + 3);
+    CHECK_STATUS(session_nonce_take(w.nonces, 1, 2, far, &err), ST_TRY_AGAIN);
     CHECK_OK(session_nonce_take(w.nonces, 1, 2, third, &err));
     world_restart(&w);
     nonces_next(third, third);
@@ -332,6 +340,14 @@ static const struct spelling_row SPELLING_ROWS[] = {
     {"x", false},
     {"x.01", false},
     {"x.0", false},
+    {"x.1/", false},
+    {"x.1:", false},
+    {"x[.1", false},
+    {"x{.1", false},
+    {"x:.1", false},
+    {"x/.1", false},
+    {"x@.1", false},
+    {"x`.1", false},
     {"x.-1", false},
     {"x.1 ", false},
     {"x y.1", false},
@@ -339,6 +355,7 @@ static const struct spelling_row SPELLING_ROWS[] = {
     {"x.1.1", false},
     {"", false},
     {"abcdefghijabcdefghijabcdefghijabcdefghijabcdef.1", false},
+    {"abcdefghijabcdefghijabcdefghijabcdefghijabcdefg.1", false},
 };
 
 TEST(a_nonce_has_one_spelling) {
@@ -422,6 +439,9 @@ static const struct base_row BASE_ROWS[] = {
     {"no list", "\"@status\"", NULL},
     {"a list without end", "(\"@status\"", NULL},
     {"a name without end", "(\"@status)", NULL},
+    {"a list that begins without a name", "(x)", NULL},
+    {"a name that only begins", "(\"", NULL},
+    {"a value with a tab", "(\"tabbed\")", "\"tabbed\": a\tb\n\"@signature-params\": (\"tabbed\")"},
     {"a comma", "(\"@status\",\"x\")", NULL},
     {"a value with a line end", "(\"bent\")", NULL},
     {"an empty name", "(\"\")", NULL},
@@ -439,9 +459,10 @@ static const struct base_row BASE_ROWS[] = {
 };
 
 TEST(a_signature_base_has_a_line_for_each_component) {
-    struct session_http reply = {.code = 200,
-                                 .fields = {{"Bent", "a\n\"x\": y"}, {"Host", "Book.EXAMPLE"}},
-                                 .field_count = 2};
+    struct session_http reply = {
+        .code = 200,
+        .fields = {{"Bent", "a\n\"x\": y"}, {"Host", "Book.EXAMPLE"}, {"Tabbed", "a\tb"}},
+        .field_count = 3};
     for
         EACH (row, BASE_ROWS) {
             SCOPED(buf_free) struct buf base = buf_new(BUF_MAX_LINE);
@@ -450,4 +471,91 @@ TEST(a_signature_base_has_a_line_for_each_component) {
             CHECK_ROW_INT(row, status, row->base ? ST_OK : ST_MALFORMED);
             if (row->base) CHECK_ROW_TEXT(row, buf_text(&base), row->base);
         }
+}
+
+TEST(a_message_that_lacks_what_is_signed_has_no_base) {
+    static const struct {
+        const char *name, *input;
+        struct session_http message;
+        bool has_request;
+    } rows[] = {
+        {"no request", "(\"date\";req)", {.code = 200}, false},
+        {"an empty path", "(\"@path\")", {.path = ""}, true},
+        {"a path with a line end", "(\"@path\")", {.path = "/a\nb"}, true},
+        {"a method with a line end", "(\"@method\")", {.method = "GET\n"}, true},
+        {"a code below all", "(\"@status\")", {.code = 99}, true},
+        {"a code above all", "(\"@status\")", {.code = 1000}, true},
+    };
+    for
+        EACH (row, rows) {
+            SCOPED(buf_free) struct buf base = buf_new(BUF_MAX_LINE);
+            const struct session_http *request = row->has_request ? &RFC_REQUEST : NULL;
+            CHECK_ROW_INT(
+                row, signature_base(&row->message, request, slice_from(row->input), &base, NULL),
+                ST_MALFORMED);
+        }
+}
+
+/* A round whose Signature, or another field, stands there in another form. value NULL: the field is
+ * missing. */
+TEST(only_the_one_form_of_a_proof_is_taken) {
+    static const struct {
+        const char *name, *field, *value;
+    } rows[] = {
+        {"no bytes", "Signature", NULL},
+        {"bytes of another label", "Signature", "t=:AAAA:"},
+        {"nothing behind our label", "Signature", "s="},
+        {"one colon", "Signature", "s=:"},
+        {"two colons", "Signature", "s=::"},
+        {"no colon before", "Signature", "s=AAAA:"},
+        {"no colon behind", "Signature", "s=:AAAA"},
+        {"not base64", "Signature", "s=:!!!!:"},
+        {"too few", "Signature", "s=:AAAA:"},
+        {"too many", "Signature",
+         "s=:"
+         "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+         "AAA:"},
+        {"no digest", "Content-Digest", NULL},
+        {"no input", "Signature-Input", NULL},
+        {"no type", "Content-Type", NULL},
+    };
+    struct world w;
+    struct err err = {0};
+    struct session_http request;
+    const char *nonce;
+    world_open(&w);
+    CHECK_OK(world_greet(&w, &err));
+    CHECK_OK(world_ask_round(&w, &request, &err));
+    for
+        EACH (row, rows) {
+            struct session_http bent = request;
+            bent.field_count = 0;
+            for (size_t i = 0; i < request.field_count; i++) {
+                bool same = strcmp(request.fields[i].name, row->field) == 0;
+                if (same && !row->value) continue;
+                fields_add(&bent, request.fields[i].name,
+                           same ? row->value : request.fields[i].value);
+            }
+            CHECK_ROW(row, session_server_round(&bent, w.key, &w.mem, &nonce, &err) != ST_OK);
+        }
+    world_close(&w);
+}
+
+TEST(a_list_of_signed_components_is_not_longer_than_ours_can_be) {
+    struct world w;
+    struct err err = {0};
+    struct session_http request;
+    struct signature_params params;
+    static char input[1024];
+    world_open(&w);
+    CHECK_OK(world_greet(&w, &err));
+    CHECK_OK(world_ask_round(&w, &request, &err));
+    memset(input, 'a', sizeof input - 1);
+    memcpy(input, "s=" LIST ";nonce=\"", strlen("s=" LIST ";nonce=\""));
+    input[sizeof input - 2] = '"';
+    for (size_t i = 0; i < request.field_count; i++) {
+        if (strcmp(request.fields[i].name, "Signature-Input") == 0) request.fields[i].value = input;
+    }
+    CHECK_STATUS(signature_read(&request, LIST, &params, &err), ST_UNAUTHENTIC);
+    world_close(&w);
 }

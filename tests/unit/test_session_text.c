@@ -27,6 +27,8 @@ static const struct path_row PATH_ROWS[] = {
     {"/acme/round?x", false, NULL, NULL},
     {"/ACME/round", false, NULL, NULL},
     {"/../round", false, NULL, NULL},
+    {"/a{/round", false, NULL, NULL},
+    {"/a:/round", false, NULL, NULL},
 };
 
 TEST(a_path_names_an_org_and_what_is_wanted) {
@@ -87,6 +89,8 @@ static const struct problem_row PROBLEM_ROWS[] = {
      ST_INTERNAL},
     {"a code alone", 409, "application/problem+json; charset=utf-8", "{\"code\":\"CLONED\"}",
      ST_CLONED},
+    {"a detail that is empty", 403, "application/problem+json",
+     "{\"code\":\"DENIED\",\"detail\":\"\",\"detail_zh\":\"\"}", ST_DENIED},
     {"the server's full disk", 507, "application/problem+json",
      "{\"code\":\"DISK\",\"detail\":\"full\"}", ST_DISK},
 };
@@ -105,13 +109,28 @@ TEST(every_refusal_becomes_a_status_and_a_text) {
 
 TEST(a_strangers_text_cannot_move_the_cursor) {
     struct session_http reply = {.code = 403,
-                                 .body =
-                                     SLICE("{\"code\":\"DENIED\",\"detail\":\"a\\u001b[2Jb\\nc\"}"),
+                                 .body = SLICE("{\"code\":\"DENIED\",\"detail\":\"a\\u001b["
+                                               "2Jb\\nc\\u007fd\\u009b2Je\\u00a0f\\u00e9\"}"),
                                  .fields = {{"Content-Type", "application/problem+json"}},
                                  .field_count = 1};
     struct err err = {0};
     CHECK_INT(session_problem(&reply, &err), ST_DENIED);
-    CHECK_TEXT(err.text[LANG_EN], "a [2Jb c");
+    CHECK_TEXT(err.text[LANG_EN], "a [2Jb c d  2Je\u00a0f\u00e9");
+}
+
+TEST(a_problem_of_many_pages_is_not_read) {
+    static char page[17 * 1024];
+    struct session_http reply = {.code = 403,
+                                 .body = slice_of(page, sizeof page),
+                                 .fields = {{"Content-Type", "application/problem+json"}},
+                                 .field_count = 1};
+    static const char text[] = "{\"code\":\"GONE\"}";
+    struct err err = {0};
+    memset(page, ' ', sizeof page);
+    memcpy(page, text, sizeof text - 1);
+    CHECK_INT(session_problem(&reply, &err), ST_DENIED);
+    reply.body.len = 16 * 1024;
+    CHECK_INT(session_problem(&reply, &err), ST_GONE);
 }
 
 /* ------------------------------------------------------------------ links */
@@ -172,6 +191,27 @@ static const struct link_row LINK_ROWS[] = {
     {"a short code", "https://b.cn/acme/enroll#AAAA." KEY, "its code"},
     {"a code in another alphabet", "https://b.cn/acme/enroll#AAAAAAAAAAAAAAAAAAAA+A." KEY,
      "its code"},
+    {"a host in capitals, with digits and a hyphen",
+     "https://Book-1.EXAMPLE.cn/a_1-b/enroll#" CODE "." KEY, NULL},
+    {"an IPv6 address with an IPv4 address in it",
+     "https://[::FFFF:1.2.3.4]/acme/enroll#" CODE "." KEY, NULL},
+    {"nothing between scheme and enroll", "https://enroll#" CODE "." KEY, "/enroll"},
+    {"the scheme alone", "https://#" CODE "." KEY, "/enroll"},
+    {"neither host nor org", "https:///enroll#" CODE "." KEY, "address"},
+    {"a host with _", "https://b_c.cn/acme/enroll#" CODE "." KEY, "address"},
+    {"a host with ;", "https://b;c.cn/acme/enroll#" CODE "." KEY, "address"},
+    {"a host with {", "https://b{c.cn/acme/enroll#" CODE "." KEY, "address"},
+    {"a port that is a name", "https://b.cn:x/acme/enroll#" CODE "." KEY, "address"},
+    {"a port with a letter", "https://b.cn:8x/acme/enroll#" CODE "." KEY, "address"},
+    {"a port below the digits", "https://b.cn:-1/acme/enroll#" CODE "." KEY, "address"},
+    {"brackets with a comma", "https://[::1,2]/acme/enroll#" CODE "." KEY, "address"},
+    {"brackets with a semicolon", "https://[::1;2]/acme/enroll#" CODE "." KEY, "address"},
+    {"brackets with an at", "https://[::@1]/acme/enroll#" CODE "." KEY, "address"},
+    {"something behind the brackets", "https://[::1]x/acme/enroll#" CODE "." KEY, "address"},
+    {"an org with a colon", "https://b.cn/a:b/enroll#" CODE "." KEY, "organisation"},
+    {"an org with {", "https://b.cn/a{b/enroll#" CODE "." KEY, "organisation"},
+    {"an org that is too long",
+     "https://b.cn/abcdefghijklmnopqrstuvwxyz0123456/enroll#" CODE "." KEY, "organisation"},
     {"a cut key", "https://b.cn/acme/enroll#" CODE ".AAAA", "its key"},
     {"a long key", "https://b.cn/acme/enroll#" CODE "." KEY "AAAA", "its key"},
     {"a cut pin", "https://b.cn/acme/enroll#" CODE "." KEY ".AAAA", "certificate pin"},
