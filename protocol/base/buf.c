@@ -28,11 +28,11 @@ void buf_reset(struct buf *buf) {
     buf->too_large = false;
 }
 
+/* Doubled until needed fits, which is at most the maximum and the closing zero. */
 static size_t capacity_for(const struct buf *buf, size_t needed) {
-    size_t cap = buf->cap ? buf->cap : BUF_BYTES_FIRST;
-    while (cap < needed && cap <= SIZE_MAX / 2) cap *= 2;
-    if (cap > buf->max + 1 || cap < needed) cap = buf->max + 1;
-    return cap;
+    size_t most = buf->max + 1, cap = buf->cap ? buf->cap : BUF_BYTES_FIRST;
+    while (cap < needed) cap = cap <= most / 2 ? cap * 2 : most;
+    return cap < most ? cap : most;
 }
 
 /* Makes room for len more bytes and the closing zero. */

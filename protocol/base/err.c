@@ -17,9 +17,10 @@ static size_t bytes_announced(uint8_t lead) {
     return 1;
 }
 
-/* Drops an unfinished character from the end of a text that was cut to len bytes. */
-static void drop_half_character(char *text, size_t len) {
-    for (size_t back = 1; back <= 3 && back <= len; back++) {
+/* Drops an unfinished character from the end of a text that was cut to fit. */
+static void drop_half_character(char text[ERR_TEXT_BYTES]) {
+    size_t len = ERR_TEXT_BYTES - 1;
+    for (size_t back = 1; back <= 3; back++) {
         uint8_t byte = (uint8_t)text[len - back];
         if ((byte & 0xC0) == 0x80) continue;
         if (bytes_announced(byte) > back) text[len - back] = 0;
@@ -32,7 +33,7 @@ static void format_text(char out[ERR_TEXT_BYTES], const char *format, va_list ar
 static void format_text(char out[ERR_TEXT_BYTES], const char *format, va_list args) {
     int bytes = vsnprintf(out, ERR_TEXT_BYTES, format, args);
     if (bytes < 0) out[0] = 0;
-    if (bytes >= ERR_TEXT_BYTES) drop_half_character(out, ERR_TEXT_BYTES - 1);
+    if (bytes >= ERR_TEXT_BYTES) drop_half_character(out);
 }
 
 /* Appends as much as fits. */
@@ -43,7 +44,7 @@ static void append_text(char out[ERR_TEXT_BYTES], const char *more) {
     size_t kept = bytes < room ? bytes : room;
     memcpy(out + len, more, kept);
     out[len + kept] = 0;
-    if (kept < bytes) drop_half_character(out, len + kept);
+    if (kept < bytes) drop_half_character(out);
 }
 
 /* The texts are formatted beside *err first, since an argument may be a text of *err itself. */

@@ -22,7 +22,7 @@ uint8_t reader_byte(struct reader *r) {
 
 uint64_t reader_varint(struct reader *r) {
     uint64_t value = 0;
-    for (unsigned shift = 0; shift <= 63; shift += 7) {
+    for (unsigned shift = 0;; shift += 7) {
         uint8_t byte = reader_byte(r);
         if (r->failed) return 0;
         bool overflows = shift == 63 && byte > 1;
