@@ -31,23 +31,34 @@ static enum status take_entry(struct db_stmt *s, struct arena *mem, struct ledge
     return ST_OK;
 }
 
-/* The next entry after a seq; of one row when row is not 0. One query each, so that the caller may write between. */
-static enum status next_entry(struct store *store, int64_t after, int64_t row, struct arena *mem,
-                              struct ledger_entry *out, bool *out_done, bool *out_found, struct err *err) {
+#define ENTRY_COLUMNS                                                                                                  \
+    "SELECT seq, entity, row_id, cell, rule, base_seq, loser_device, winner_device, loser_batch, loser_ms, winner_ms," \
+    " winner_is_new, loser, winner, done, rowid FROM ledger WHERE rowid > ?"
+
+/* Steps through the ledger in the order in which it came: all of it, the entries of one row, or of one seq (one change
+ * may lose in several cells). One query each, so that the caller may write between. */
+struct entry_walk {
+    int64_t after;                                         /* number of the last entry; 0 at first */
+    int64_t row, seq;                                      /* 0: any */
+    struct ledger_entry entry;
+    bool done, found;
+};
+
+static enum status entry_next(struct store *store, struct entry_walk *w, struct arena *mem, struct err *err) {
     struct db_stmt *s;
     TRY(db_prepare(store->db,
-                   row ? "SELECT seq, entity, row_id, cell, rule, base_seq, loser_device, winner_device, loser_batch,"
-                         " loser_ms, winner_ms, winner_is_new, loser, winner, done FROM ledger"
-                         " WHERE seq > ? AND row_id = ? ORDER BY seq LIMIT 1"
-                       : "SELECT seq, entity, row_id, cell, rule, base_seq, loser_device, winner_device, loser_batch,"
-                         " loser_ms, winner_ms, winner_is_new, loser, winner, done FROM ledger"
-                         " WHERE seq > ? ORDER BY seq LIMIT 1",
+                   w->row   ? ENTRY_COLUMNS " AND row_id = ? ORDER BY rowid LIMIT 1"
+                   : w->seq ? ENTRY_COLUMNS " AND seq = ? ORDER BY rowid LIMIT 1"
+                            : ENTRY_COLUMNS " ORDER BY rowid LIMIT 1",
                    &s, err));
-    db_bind_int(s, 1, after);
-    if (row) db_bind_int(s, 2, row);
-    TRY(db_step(s, out_found, err));
-    enum status status = *out_found ? take_entry(s, mem, out, err) : ST_OK;
-    *out_done = *out_found && db_int(s, 14) != 0;
+    db_bind_int(s, 1, w->after);
+    if (w->row || w->seq) db_bind_int(s, 2, w->row ? w->row : w->seq);
+    TRY(db_step(s, &w->found, err));
+    enum status status = w->found ? take_entry(s, mem, &w->entry, err) : ST_OK;
+    if (w->found) {
+        w->done = db_int(s, 14) != 0;
+        w->after = db_int(s, 15);
+    }
     db_reset(s);
     return status;
 }
@@ -62,15 +73,13 @@ static enum status title_of(struct store *store, uint32_t entity, int64_t row, s
 }
 
 enum status store_conflicts(struct store *store, bool also_done, store_conflict_row *row, void *ctx, struct err *err) {
-    for (int64_t after = 0;;) {
+    for (struct entry_walk walk = {0};;) {
         struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
-        struct conflict conflict = {0};
-        bool found;
-        TRY(next_entry(store, after, 0, &mem, &conflict.entry, &conflict.done, &found, err));
-        if (!found) return ST_OK;
-        after = conflict.entry.seq;
-        if (conflict.done && !also_done) continue;
-        TRY(title_of(store, conflict.entry.entity_tag, conflict.entry.row, &mem, &conflict.row_title, err));
+        TRY(entry_next(store, &walk, &mem, err));
+        if (!walk.found) return ST_OK;
+        if (walk.done && !also_done) continue;
+        struct conflict conflict = {.entry = walk.entry, .done = walk.done};
+        TRY(title_of(store, walk.entry.entity_tag, walk.entry.row, &mem, &conflict.row_title, err));
         TRY(row(ctx, &conflict, err));
     }
 }
@@ -90,14 +99,16 @@ static enum status write_loser(struct store *store, const struct ledger_entry *l
 }
 
 static enum status resolve(struct store *store, int64_t seq, bool take_loser, struct err *err) {
-    struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
-    struct ledger_entry entry = {0};
+    struct entry_walk walk = {.seq = seq};
     struct db_stmt *s;
-    bool done, found;
-    TRY(next_entry(store, seq - 1, 0, &mem, &entry, &done, &found, err));
-    if (!found || entry.seq != seq)
+    for (;;) {
+        struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
+        TRY(entry_next(store, &walk, &mem, err));
+        if (!walk.found) break;
+        if (take_loser) TRY(write_loser(store, &walk.entry, err));
+    }
+    if (walk.after == 0)
         return err_set(err, ST_NOT_FOUND, "there is no conflict %lld", "没有编号为%lld的冲突", (long long)seq);
-    if (take_loser) TRY(write_loser(store, &entry, err));
     TRY(db_prepare(store->db, "UPDATE ledger SET done = 1 WHERE seq = ?", &s, err));
     db_bind_int(s, 1, seq);
     return db_run(s, err);
@@ -261,14 +272,11 @@ enum status store_history(struct store *store, const struct entity *e, int64_t i
     TRY(laptop_get(store, &laptop, err));
     struct telling t = {store, id, e, laptop->device, row, ctx};
     TRY(tell_maker(&t, err));
-    for (int64_t after = 0;;) {
+    for (struct entry_walk walk = {.row = id};;) {
         struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
-        struct ledger_entry entry = {0};
-        bool done, found;
-        TRY(next_entry(store, after, id, &mem, &entry, &done, &found, err));
-        if (!found) break;
-        after = entry.seq;
-        TRY(tell_entry(&t, &entry, err));
+        TRY(entry_next(store, &walk, &mem, err));
+        if (!walk.found) break;
+        TRY(tell_entry(&t, &walk.entry, err));
     }
     return outbox_walk(store->db, 0, tell_outbox, &t, err);
 }

@@ -19,9 +19,10 @@ static const char *const tables[] = {
     " PRIMARY KEY(batch, row_id, cell)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS emptied(batch INTEGER, row_id INTEGER, cell INTEGER, base_seq INTEGER,"
     " base_own INTEGER, PRIMARY KEY(batch, row_id, cell)) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS ledger(seq INTEGER PRIMARY KEY, entity INTEGER, row_id INTEGER, cell INTEGER,"
+    "CREATE TABLE IF NOT EXISTS ledger(seq INTEGER, entity INTEGER, row_id INTEGER, cell INTEGER,"
     " rule INTEGER, base_seq INTEGER, loser_device INTEGER, winner_device INTEGER, loser_batch INTEGER,"
-    " loser_ms INTEGER, winner_ms INTEGER, winner_is_new INTEGER, loser BLOB, winner BLOB, done INTEGER)",
+    " loser_ms INTEGER, winner_ms INTEGER, winner_is_new INTEGER, loser BLOB, winner BLOB, done INTEGER,"
+    " UNIQUE(seq, cell, row_id, loser_device, loser_batch))",
     "CREATE INDEX IF NOT EXISTS ledger_row ON ledger(row_id)",
     "CREATE TABLE IF NOT EXISTS held(batch INTEGER, change INTEGER, cell INTEGER, entity INTEGER, row_id INTEGER,"
     " outcome INTEGER, reason INTEGER, state INTEGER, retried INTEGER, content BLOB, shown BLOB,"

@@ -186,7 +186,8 @@ struct conflict {                                          /* a ledger entry tha
 };
 typedef enum status store_conflict_row(void *ctx, const struct conflict *conflict, struct err *err);
 enum status store_conflicts(struct store *store, bool also_done, store_conflict_row *row, void *ctx, struct err *err) NODISCARD;
-/* take_loser: writes the value that lost as a new edit; else only marks it done. */
+/* All entries of one seq: what one change lost, or took. take_loser: writes the values that lost as a new edit; else
+ * only marks them done. */
 enum status store_conflict_resolve(struct store *store, int64_t ledger_seq, bool take_loser, struct err *err) NODISCARD;
 
 struct held {                                              /* an own edit that the server did not take */
