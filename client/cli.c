@@ -23,24 +23,29 @@ static enum status prepare(struct cli *cli, struct err *err) {
                                                    : platform_data_dir(&cli->mem, &cli->home, err);
 }
 
-/* A damaged book is set aside, and what can be rescued stands in a new one. The command itself has failed. */
+/* A damaged book is set aside, and what can be rescued stands in a new one. The command itself has
+ * failed. */
 static enum status mend(struct cli *cli, enum status status, struct err *err) {
     struct err note, failure;
     if (status != ST_DAMAGED || !cli->store) return status;
-    enum status mended = book_mend(&cli->store, cli->home, &cli->catalogue, &cli->env, &note, &failure);
-    if (mended == ST_DAMAGED) *err = failure;
-    else if (mended == ST_OK && note.status != ST_OK) *err = note;
-    if (!cli->store) cli_saved(cli);                       /* the daemon has the old file open */
+    enum status mended =
+        book_mend(&cli->store, cli->home, &cli->catalogue, &cli->env, &note, &failure);
+    if (mended == ST_DAMAGED)
+        *err = failure;
+    else if (mended == ST_OK && note.status != ST_OK)
+        *err = note;
     return status;
 }
 
 enum status cli_run(struct cli *cli, struct err *err) {
     const struct command *command = cli->line->command;
-    if (command_has(cli->line, "--help") || (!command && !command_has(cli->line, "--version"))) {
+    if (command && command_has(cli->line, "--help")) {
         command_help(cli->set, command, cli->lang, &cli->out);
         return ST_OK;
     }
-    if (!command) return cli_about_version(cli, cli->line, err);
+    if (!command && command_has(cli->line, "--version"))
+        return cli_about_version(cli, cli->line, err);
+    if (!command) return cli_about_help(cli, cli->line, err);
     TRY(prepare(cli, err));
     if (command->flags & CLI_NEEDS_BOOK) TRY(cli_book_open(cli, true, err));
     return mend(cli, command->run(cli, cli->line, err), err);

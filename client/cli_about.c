@@ -161,94 +161,21 @@ enum status cli_about_fields(void *program, const struct command_line *line, str
 
 /* ------------------------------------------------------------------ completion */
 
-static void complete_entity(void *ctx, struct buf *out) {
-    const struct cli *cli = ctx;
-    buf_put_text(out, "    found=\"");
-    for (size_t i = 0; i < cli->catalogue.count; i++)
-        buf_printf(out, "%s%s", i ? " " : "", cli->catalogue.entities[i].name);
-    buf_put_text(out, "\"\n");
-}
-
-static void complete_by_entity(const struct cli *cli, const char *tail, struct buf *out) {
-    buf_put_text(out, "    case $1 in\n");
-    for (size_t i = 0; i < cli->catalogue.count; i++) {
-        const struct entity *e = &cli->catalogue.entities[i];
-        buf_printf(out, "    %s) found=\"", e->name);
-        for (size_t k = 0; k < e->field_count; k++)
-            buf_printf(out, "%s%s%s", k ? " " : "", e->fields[k].name, tail);
-        buf_put_text(out, "\";;\n");
-    }
-    buf_put_text(out, "    esac\n");
-}
-
-static void complete_field(void *ctx, struct buf *out) {
-    complete_by_entity(ctx, "", out);
-}
-
-static void complete_assign(void *ctx, struct buf *out) {
-    complete_by_entity(ctx, "=", out);
-}
-
-static void complete_command(void *ctx, struct buf *out) {
-    const struct cli *cli = ctx;
-    buf_put_text(out, "    found=\"");
-    for (size_t i = 0; i < cli->set->count; i++) {
-        const char *name = cli->set->commands[i].name;
-        if (!strchr(name, ' ')) buf_printf(out, "%s%s", i ? " " : "", name);
-    }
-    buf_put_text(out, "\"\n");
-}
-
-/* The second words of the commands that have two. */
-static void complete_held(void *ctx, struct buf *out) {
-    const struct cli *cli = ctx;
-    buf_put_text(out, "    found=\"");
-    for (size_t i = 0; i < cli->set->count; i++) {
-        const char *blank = strchr(cli->set->commands[i].name, ' ');
-        if (blank) buf_put_text(out, blank);
-    }
-    buf_put_text(out, "\"\n");
-}
-
 enum status cli_about_completion(void *program, const struct command_line *line, struct err *err) {
-    static const struct command_kind kinds[] = {{"entity", complete_entity},
-                                                {"field", complete_field},
-                                                {"assign", complete_assign},
-                                                {"command", complete_command},
-                                                {"held", complete_held}};
     struct cli *cli = program;
-    if (strcmp(line->words[0], "bash") != 0)
-        return err_set(err, ST_USAGE, "there is completion for bash only, not for: %s",
-                       "仅支持 bash 的命令补全，不支持：%s", line->words[0]);
-    command_completion(cli->set, kinds, ARRAY_COUNT(kinds), cli, &cli->out);
-    return ST_OK;
+    return command_completion(cli->set, line->words[0], &cli->catalogue, &cli->out, err);
 }
 
 /* ------------------------------------------------------------------ help, version */
 
 enum status cli_about_help(void *program, const struct command_line *line, struct err *err) {
     struct cli *cli = program;
-    const struct command *command = NULL;
-    size_t taken;
-    if (line->word_count > 0) {
-        command = command_named(cli->set, line->words, line->word_count, &taken);
-        if (!command)
-            return err_set(err, ST_USAGE, "no such command: %s (see: %s --help)",
-                           "没有此命令：%s（见 %s --help）", line->words[0], cli->set->program);
-    }
-    command_help(cli->set, command, cli->lang, &cli->out);
-    return ST_OK;
+    return command_help_words(cli->set, line->words, line->word_count, cli->lang, &cli->out, err);
 }
 
 enum status cli_about_version(void *program, const struct command_line *line, struct err *err) {
     struct cli *cli = program;
     (void)line, (void)err;
-    if (cli->json) {
-        cli_json_string(cli, "program", cli->set->program, true);
-        cli_json_string(cli, "version", ROADBOOK_VERSION, false);
-        buf_put_text(&cli->out, "}\n");
-    } else {
-        buf_printf(&cli->out, "%s %s\n", cli->set->program, ROADBOOK_VERSION);
-    }
+    command_version(cli->set, cli->json, &cli->out);
     return ST_OK;
 }

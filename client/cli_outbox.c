@@ -274,7 +274,7 @@ enum status cli_outbox_receipts(void *program, const struct command_line *line, 
     struct cli *cli = program;
     SCOPED(cli_table_close) struct api_table *table = NULL;
     int64_t limit;
-    TRY(command_number(line, "--limit", 0, RECEIPTS_SHOWN, &limit, err));
+    TRY(command_number(line, "--limit", 0, INT64_MAX, RECEIPTS_SHOWN, &limit, err));
     if (!cli->json)
         TRY(cli_table_open(cli, columns, ARRAY_COUNT(columns), &table, err));
     else

@@ -166,8 +166,8 @@ static enum status list_query(struct cli *cli, struct query *out, struct err *er
     TRY(cli_entity(cli, 0, &query.entity, err));
     TRY(cli_conditions(cli, query.entity, 1, &conditions, &query.condition_count, err));
     query.conditions = conditions;
-    TRY(command_number(cli->line, "--limit", 0, 0, &query.limit, err));
-    TRY(command_number(cli->line, "--offset", 0, 0, &query.offset, err));
+    TRY(command_number(cli->line, "--limit", 0, INT64_MAX, 0, &query.limit, err));
+    TRY(command_number(cli->line, "--offset", 0, INT64_MAX, 0, &query.offset, err));
     if (sort) {
         query.descending = sort[0] == '-';
         TRY(api_field(query.entity, slice_from(sort + (query.descending ? 1 : 0)), &query.sort,
@@ -266,7 +266,7 @@ enum status cli_show_find(void *program, const struct command_line *line, struct
     struct slice typed;
     int64_t limit;
     TRY(words_joined(cli, &typed, err));
-    TRY(command_number(line, "--limit", 1, FIND_LIMIT, &limit, err));
+    TRY(command_number(line, "--limit", 1, INT64_MAX, FIND_LIMIT, &limit, err));
     if (!cli->json)
         TRY(cli_table_open(cli, columns, ARRAY_COUNT(columns), &table, err));
     else

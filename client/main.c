@@ -1,16 +1,12 @@
 /* roadbook: the book on the command line. Owns the process: arguments, language, exit code, error
  * output. */
 #include <stdio.h>
-#include <string.h>
 
 #include "client/cli.h"
 
 static void write_error(const struct cli *cli, const struct err *err) {
     SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE);
-    if (cli->json)
-        command_error_json(err, cli->lang, &text);
-    else
-        command_error_text(cli->set, err, cli->lang, &text);
+    command_error(cli->set, err, cli->lang, cli->json, &text);
     fputs(buf_text(&text), stderr);
 }
 
@@ -19,25 +15,13 @@ static bool ends_document(const struct buf *out) {
     return out->len > 0 && out->data[out->len - 1] == '\n';
 }
 
-static enum status choose_language(int argc, char **argv, enum lang *out, struct err *err) {
-    const char *typed = command_typed_value(argc, argv, "--lang");
-    *out = platform_lang();
-    if (!typed) return ST_OK;
-    bool zh = !strncmp(typed, "zh", 2), en = !strncmp(typed, "en", 2);
-    if (!zh && !en)
-        return err_set(err, ST_USAGE, "--lang takes en or zh, not: %s",
-                       "--lang 只能是 en 或 zh，而不是：%s", typed);
-    *out = zh ? LANG_ZH : LANG_EN;
-    return ST_OK;
-}
-
 int main(int argc, char **argv) {
     struct cli cli = {
         .set = &cli_commands, .mem = arena_new(ARENA_CAP_DEFAULT), .out = buf_new(BUF_MAX_FILE)};
     struct command_line line;
     struct err err = {0};
     cli.json = command_typed(argc, argv, "--json");
-    enum status status = choose_language(argc, argv, &cli.lang, &err);
+    enum status status = command_language(argc, argv, platform_lang(), &cli.lang, &err);
     if (status == ST_OK) status = command_parse(&cli_commands, argc, argv, &line, &err);
     cli.line = &line;
     if (status == ST_OK) status = cli_run(&cli, &err);

@@ -100,11 +100,27 @@ static enum status add_word(struct command_line *line, const char *word, struct 
     return ST_OK;
 }
 
+/* Whether a command of two words begins with this one. */
+static bool is_family(const struct command_set *set, const char *word) {
+    size_t len = strlen(word);
+    for (size_t i = 0; i < set->count; i++) {
+        const char *name = set->commands[i].name;
+        if (!strncmp(name, word, len) && name[len] == ' ') return true;
+    }
+    return false;
+}
+
 static enum status name_command(const struct command_set *set, struct command_line *line,
                                 struct err *err) {
     if (line->word_count == 0) return ST_OK;
     size_t taken = 0;
     const struct command *command = command_named(set, line->words, line->word_count, &taken);
+    bool family = !command && is_family(set, line->words[0]);
+    if (family && command_has(line, "--help")) return ST_OK; /* all of them are meant */
+    if (family)
+        return err_set(err, ST_USAGE, "the command %s needs another word (see: %s %s --help)",
+                       "命令 %s 还需要一个词（见 %s %s --help）", line->words[0], set->program,
+                       line->words[0]);
     if (!command)
         return err_set(err, ST_USAGE, "no such command: %s (see: %s --help)",
                        "没有此命令：%s（见 %s --help）", line->words[0], set->program);
@@ -179,12 +195,18 @@ const char *command_value(const struct command_line *line, const char *option) {
 }
 
 enum status command_number(const struct command_line *line, const char *option, int64_t min,
-                           int64_t fallback, int64_t *out, struct err *err) {
+                           int64_t max, int64_t fallback, int64_t *out, struct err *err) {
     const char *text = command_value(line, option);
     int64_t number = fallback;
-    if (text && (!text_to_int(slice_from(text), &number) || number < min))
+    bool right =
+        !text || (text_to_int(slice_from(text), &number) && number >= min && number <= max);
+    if (!right && max == INT64_MAX)
         return err_set(err, ST_USAGE, "%s takes a whole number from %lld on, not: %s",
                        "%s 需要不小于 %lld 的整数，而不是：%s", option, (long long)min, text);
+    if (!right)
+        return err_set(err, ST_USAGE, "%s takes a whole number from %lld to %lld, not: %s",
+                       "%s 需要 %lld 到 %lld 的整数，而不是：%s", option, (long long)min,
+                       (long long)max, text);
     *out = number;
     return ST_OK;
 }
@@ -204,21 +226,40 @@ const char *command_typed_value(int argc, char *const *argv, const char *option)
     return NULL;
 }
 
+enum status command_language(int argc, char *const *argv, enum lang fallback, enum lang *out,
+                             struct err *err) {
+    const char *typed = command_typed_value(argc, argv, "--lang");
+    *out = fallback;
+    if (!typed) return ST_OK;
+    bool zh = !strncmp(typed, "zh", 2), en = !strncmp(typed, "en", 2);
+    if (!zh && !en)
+        return err_set(err, ST_USAGE, "--lang takes en or zh, not: %s",
+                       "--lang 只能是 en 或 zh，而不是：%s", typed);
+    *out = zh ? LANG_ZH : LANG_EN;
+    return ST_OK;
+}
+
 /* ------------------------------------------------------------------ errors */
 
-void command_error_json(const struct err *err, enum lang lang, struct buf *out) {
+static void error_json(const struct err *err, enum lang lang, struct buf *out) {
     buf_put_text(out, "{\"type\":\"about:blank\",\"title\":");
     buf_put_json_text(out, status_text(err->status, lang));
     buf_printf(out, ",\"status\":%d,\"detail\":", status_http(err->status));
     buf_put_json_text(out, err->text[lang]);
+    buf_put_text(out, ",\"detail_zh\":");
+    buf_put_json_text(out, err->text[LANG_ZH]);
     buf_put_text(out, ",\"code\":");
     buf_put_json_text(out, status_name(err->status));
     buf_printf(out, ",\"exit\":%d,\"retry\":%s}\n", status_exit(err->status),
                status_is_retryable(err->status) ? "true" : "false");
 }
 
-void command_error_text(const struct command_set *set, const struct err *err, enum lang lang,
-                        struct buf *out) {
+void command_error(const struct command_set *set, const struct err *err, enum lang lang, bool json,
+                   struct buf *out) {
+    if (json) {
+        error_json(err, lang, out);
+        return;
+    }
     const char *text = err->text[lang][0] ? err->text[lang] : status_text(err->status, lang);
     buf_printf(out, "%s%s%s\n", set->program, lang == LANG_ZH ? "：" : ": ", text);
 }

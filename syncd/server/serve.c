@@ -47,13 +47,14 @@ static enum status listen_read(struct serve *serve, struct err *err) {
 static enum status settings_take(struct serve *serve, struct err *err) {
     struct server *server = serve->server;
     struct server_settings *s = &serve->settings;
-    const char *listen = server_option(server, "listen"),
-               *unix_path = server_option(server, "unix");
-    const char *cert = server_option(server, "cert"), *key = server_option(server, "key");
-    const char *url = server_option(server, "public-url");
+    const char *listen = command_value(server->line, "--listen"),
+               *unix_path = command_value(server->line, "--unix");
+    const char *cert = command_value(server->line, "--cert"),
+               *key = command_value(server->line, "--key");
+    const char *url = command_value(server->line, "--public-url");
     int64_t workers;
     TRY(server_settings_read(server, s, err));
-    TRY(server_option_int(server, "workers", 4, 1, GATE_WORKERS_MAX, &workers, err));
+    TRY(command_number(server->line, "--workers", 1, GATE_WORKERS_MAX, 4, &workers, err));
     serve->workers = (unsigned)workers;
     if (listen) s->listen = listen;
     if (unix_path)
@@ -75,7 +76,7 @@ static enum status settings_take(struct serve *serve, struct err *err) {
 static struct http_config http_config_of(struct serve *serve) {
     const struct server_settings *s = &serve->settings;
     bool behind_proxy = s->unix_path[0] != 0;
-    bool plain = behind_proxy || server_option(serve->server, "plain") != NULL;
+    bool plain = behind_proxy || command_has(serve->server->line, "--plain");
     return (struct http_config){.host = serve->host,
                                 .port = serve->port,
                                 .unix_path = behind_proxy ? s->unix_path : NULL,
@@ -92,7 +93,7 @@ static struct http_config http_config_of(struct serve *serve) {
 
 static enum status gate_fill(struct serve *serve, struct err *err) {
     struct gate *gate = &serve->gate;
-    const char *trace = server_option(serve->server, "trace");
+    const char *trace = command_value(serve->server->line, "--trace");
     size_t readers = serve->workers + GATE_LOOPS +
                      2; /* and the thread that looks for other processes' commits */
     struct service_config config = {.dir = serve->server->home,
@@ -100,7 +101,7 @@ static enum status gate_fill(struct serve *serve, struct err *err) {
                                     .env = &serve->server->env,
                                     .readers = readers};
     gate->env = &serve->server->env;
-    gate->log_idle = server_option(serve->server, "verbose") != NULL;
+    gate->log_idle = command_has(serve->server->line, "--verbose");
     TRY(service_open(&config, &gate->service, err));
     TRY(readers_open(readers, &gate->readers, err));
     TRY(writers_open(gate, &gate->writers, err));
@@ -161,7 +162,9 @@ static enum status run(struct serve *serve, struct err *err) {
     }
 }
 
-enum status server_cmd_serve(struct server *server, struct err *err) {
+enum status server_cmd_serve(void *program, const struct command_line *line, struct err *err) {
+    struct server *server = program;
+    (void)line;
     struct serve serve = {.server = server, .signal_fd = -1};
     TRY(settings_take(&serve, err));
     enum status status = start(&serve, err);

@@ -1,61 +1,37 @@
 /* Private to the program roadbook-server: one run of it, its commands, its output.
  *
- * Commands stand in one table (server_table.c), from which help and dispatch follow. A command gets
- * what was typed, opens what it needs below the home folder, and prints through a listing, which is
- * a table for people and an array of objects with --json.
+ * Commands stand in one table (server_table.c), from which help, dispatch and completion follow. A
+ * command gets what was typed, opens what it needs below the home folder, and prints through a
+ * listing, which is a table for people and an array of objects with --json.
  */
 #ifndef ROADBOOK_SERVER_PROGRAM_H
 #define ROADBOOK_SERVER_PROGRAM_H
 
 #include "syncd/api/api.h"
+#include "syncd/api/command.h"
 #include "syncd/platform/platform.h"
 #include "syncd/server/org.h"
 
-enum {
-    SERVER_WORDS_MAX = 4096, /* words of a command line */
-    SERVER_OPTIONS_MAX = 32,
-    SERVER_PORT = 8443,
-    SERVER_LINK_DAYS = 7
-};
-
-struct server_option {
-    const char *name;  /* "days" */
-    const char *value; /* "" for an option without value */
-};
+enum { SERVER_PORT = 8443, SERVER_LINK_DAYS = 7 };
+enum server_flags { SERVER_NEEDS_HOME = 1 }; /* the server's folder, whether it is made or not */
 
 struct server {
+    const struct command_set *set;
+    const struct command_line *line;
     struct env env;
     struct catalogue catalogue;
     struct arena mem; /* of the whole run */
     enum lang lang;
     bool json;
     const char *home;
-    const char *org_name;                /* --org, else NULL */
-    const char *words[SERVER_WORDS_MAX]; /* behind the command's name */
-    size_t word_count;
-    struct server_option options[SERVER_OPTIONS_MAX];
-    size_t option_count;
+    const char *org_name; /* --org, else NULL */
 };
+
+extern const struct command_set server_commands; /* the command table (server_table.c) */
 
 /* Runs one command line. Returns the exit code. */
 int server_main(int argc, char **argv);
 
-typedef enum status server_run(struct server *server, struct err *err);
-struct server_command {
-    const char *name;    /* "org add" */
-    const char *usage;   /* "NAME [--label TEXT]" */
-    const char *options; /* " label= qr ": "=" takes a value; blanks around each */
-    size_t words_min, words_max;
-    server_run *run;
-    const char *help[LANG_COUNT]; /* one line */
-};
-extern const struct server_command SERVER_COMMANDS[];
-extern const size_t SERVER_COMMAND_COUNT;
-
-const char *server_option(const struct server *server, const char *name); /* NULL: not given */
-/* The number behind --name, or fallback. ST_USAGE. */
-enum status server_option_int(const struct server *server, const char *name, int64_t fallback,
-                              int64_t min, int64_t max, int64_t *out, struct err *err) NODISCARD;
 /* The text in the person's language. */
 const char *server_say(const struct server *server, const char *en, const char *zh);
 /* A line to standard output for people; nothing with --json. */
@@ -141,11 +117,12 @@ struct api_writer office_writer(struct office *office);
 
 /* ------------------------------------------------------------------ commands */
 
-server_run server_cmd_init, server_cmd_serve, server_cmd_org_add, server_cmd_org_list,
+command_run server_cmd_init, server_cmd_serve, server_cmd_org_add, server_cmd_org_list,
     server_cmd_user_add, server_cmd_user_list, server_cmd_user_deactivate, server_cmd_user_activate,
     server_cmd_device_list, server_cmd_device_revoke, server_cmd_link, server_cmd_import,
     server_cmd_export, server_cmd_list, server_cmd_get, server_cmd_history, server_cmd_conflicts,
     server_cmd_requests, server_cmd_approve, server_cmd_decline, server_cmd_status,
-    server_cmd_backup, server_cmd_verify, server_cmd_sql, server_cmd_help, server_cmd_version;
+    server_cmd_backup, server_cmd_verify, server_cmd_sql, server_cmd_completion, server_cmd_help,
+    server_cmd_version;
 
 #endif

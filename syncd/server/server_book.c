@@ -31,19 +31,19 @@ struct selection { /* what list shows */
 };
 
 static enum status conditions_read(struct server *server, struct selection *s, struct err *err) {
-    size_t count = server->word_count - 1;
+    size_t count = server->line->word_count - 1;
     struct condition *conditions = ARENA_ARRAY(&server->mem, count + 1, struct condition);
     if (!conditions) return err_no_memory(err);
     for (size_t i = 0; i < count; i++)
-        TRY(api_condition(&s->book, s->query.entity, slice_from(server->words[i + 1]), &server->mem,
-                          &conditions[i], err));
+        TRY(api_condition(&s->book, s->query.entity, slice_from(server->line->words[i + 1]),
+                          &server->mem, &conditions[i], err));
     s->query.conditions = conditions;
     s->query.condition_count = count;
     return ST_OK;
 }
 
 static enum status columns_read(struct server *server, struct selection *s, struct err *err) {
-    const char *columns = server_option(server, "columns");
+    const char *columns = command_value(server->line, "--columns");
     struct slice rest = slice_from(columns), name;
     if (!columns) {
         s->field_count = api_list_fields(s->query.entity, s->fields, ENTITY_FIELDS_MAX);
@@ -58,7 +58,7 @@ static enum status columns_read(struct server *server, struct selection *s, stru
 }
 
 static enum status sort_read(struct server *server, struct selection *s, struct err *err) {
-    const char *sort = server_option(server, "sort");
+    const char *sort = command_value(server->line, "--sort");
     if (!sort || !sort[0]) return ST_OK;
     s->query.descending = sort[0] == '-';
     return api_field(s->query.entity, slice_from(sort + s->query.descending), &s->query.sort, err);
@@ -67,11 +67,11 @@ static enum status sort_read(struct server *server, struct selection *s, struct 
 static enum status selection_read(struct server *server, struct store *store, struct selection *s,
                                   struct err *err) {
     *s = (struct selection){.book = server_book(server, store)};
-    TRY(api_entity(&server->catalogue, slice_from(server->words[0]), &s->query.entity, err));
+    TRY(api_entity(&server->catalogue, slice_from(server->line->words[0]), &s->query.entity, err));
     TRY(conditions_read(server, s, err));
     TRY(sort_read(server, s, err));
-    TRY(server_option_int(server, "limit", 0, 0, INT64_MAX, &s->query.limit, err));
-    return server_option_int(server, "offset", 0, 0, INT64_MAX, &s->query.offset, err);
+    TRY(command_number(server->line, "--limit", 0, INT64_MAX, 0, &s->query.limit, err));
+    return command_number(server->line, "--offset", 0, INT64_MAX, 0, &s->query.offset, err);
 }
 
 /* ------------------------------------------------------------------ list */
@@ -131,13 +131,15 @@ static enum status list_table(struct selection *s, struct buf *out, struct err *
 static enum status list_json(struct server *server, struct selection *s, struct buf *out,
                              struct err *err) {
     struct lister l = {.s = s, .out = out};
-    if (!server_option(server, "columns")) s->field_count = 0; /* all of them */
+    if (!command_value(server->line, "--columns")) s->field_count = 0; /* all of them */
     TRY(store_list(s->book.store, &s->query, json_row, &l, err));
     buf_put_text(out, l.rows ? "]\n" : "[]\n");
     return print(out, err);
 }
 
-enum status server_cmd_list(struct server *server, struct err *err) {
+enum status server_cmd_list(void *program, const struct command_line *line, struct err *err) {
+    struct server *server = program;
+    (void)line;
     SCOPED(server_reader_release) struct org_reader *reader = NULL;
     SCOPED(buf_free) struct buf out = buf_new(BUF_MAX_FILE);
     struct selection s;
@@ -147,7 +149,8 @@ enum status server_cmd_list(struct server *server, struct err *err) {
     return server->json ? list_json(server, &s, &out, err) : list_table(&s, &out, err);
 }
 
-enum status server_cmd_get(struct server *server, struct err *err) {
+enum status server_cmd_get(void *program, const struct command_line *line, struct err *err) {
+    struct server *server = program;
     SCOPED(server_reader_release) struct org_reader *reader = NULL;
     SCOPED(buf_free) struct buf out = buf_new(BUF_MAX_MESSAGE);
     const struct entity *e;
@@ -156,8 +159,8 @@ enum status server_cmd_get(struct server *server, struct err *err) {
     TRY(server_reader_open(server, &reader, err));
     struct store *store = centre_store(org_reader_centre(reader));
     struct api_book book = server_book(server, store);
-    TRY(api_entity(&server->catalogue, slice_from(server->words[0]), &e, err));
-    TRY(store_resolve(store, e, slice_from(server->words[1]), &id, err));
+    TRY(api_entity(&server->catalogue, slice_from(line->words[0]), &e, err));
+    TRY(store_resolve(store, e, slice_from(line->words[1]), &id, err));
     TRY(store_get(store, e, id, &server->mem, &row, err));
     if (server->json) {
         api_row_json(&book, &row, NULL, 0, &out);
@@ -176,9 +179,10 @@ static enum status write_piece(void *ctx, struct slice piece, struct err *err) {
     return err_set(err, ST_DISK, "cannot write the output", "无法写出结果");
 }
 
-enum status server_cmd_export(struct server *server, struct err *err) {
+enum status server_cmd_export(void *program, const struct command_line *line, struct err *err) {
+    struct server *server = program;
     SCOPED(server_reader_release) struct org_reader *reader = NULL;
-    const char *format = server_option(server, "format");
+    const char *format = command_value(line, "--format");
     enum export_form form =
         server->json || (format && strcmp(format, "jsonl") == 0) ? EXPORT_JSONL : EXPORT_CSV;
     struct selection s;
@@ -187,8 +191,8 @@ enum status server_cmd_export(struct server *server, struct err *err) {
         return err_set(err, ST_USAGE, "--format takes csv or jsonl", "--format 须为 csv 或 jsonl");
     TRY(server_reader_open(server, &reader, err));
     TRY(selection_read(server, centre_store(org_reader_centre(reader)), &s, err));
-    return export_run(&s.book, &s.query, form, server_option(server, "bom") != NULL, write_piece,
-                      NULL, &rows, err);
+    return export_run(&s.book, &s.query, form, command_has(line, "--bom"), write_piece, NULL, &rows,
+                      err);
 }
 
 /* ------------------------------------------------------------------ import */
@@ -231,7 +235,7 @@ static void report_json(struct importer *im, const struct import_row *row) {
 static enum status on_row(void *ctx, const struct import_row *row, struct err *err) {
     struct importer *im = ctx;
     (void)err;
-    if (server_option(im->server, "report")) report_csv(im, row);
+    if (command_value(im->server->line, "--report")) report_csv(im, row);
     if (im->server->json)
         report_json(im, row);
     else if (row->fate == IMPORT_REFUSED && im->refused++ < REFUSALS_SHOWN_MAX)
@@ -249,21 +253,23 @@ static bool on_progress(void *ctx, int64_t done, int64_t total) {
 
 static enum status options_read(struct server *server, struct import_options *out,
                                 struct err *err) {
-    const char *map = server_option(server, "map"), *match = server_option(server, "match");
-    *out = (struct import_options){.encoding = server_option(server, "encoding"),
+    const char *map = command_value(server->line, "--map"),
+               *match = command_value(server->line, "--match");
+    *out = (struct import_options){.encoding = command_value(server->line, "--encoding"),
                                    .map = slice_from(map),
-                                   .dry_run = server_option(server, "dry-run") != NULL};
-    if (server_option(server, "create-only")) out->mode = IMPORT_CREATE_ONLY;
-    if (server_option(server, "update-only")) out->mode = IMPORT_UPDATE_ONLY;
-    TRY(api_entity(&server->catalogue, slice_from(server->words[0]), &out->entity, err));
+                                   .dry_run = command_has(server->line, "--dry-run")};
+    if (command_has(server->line, "--create-only")) out->mode = IMPORT_CREATE_ONLY;
+    if (command_has(server->line, "--update-only")) out->mode = IMPORT_UPDATE_ONLY;
+    TRY(api_entity(&server->catalogue, slice_from(server->line->words[0]), &out->entity, err));
     if (match) TRY(api_field(out->entity, slice_from(match), &out->match, err));
-    return platform_read_file(server->words[1], IMPORT_FILE_MAX, &server->mem, &out->bytes, err);
+    return platform_read_file(server->line->words[1], IMPORT_FILE_MAX, &server->mem, &out->bytes,
+                              err);
 }
 
 static enum status totals_print(struct importer *im, const struct import_totals *t,
                                 struct err *err) {
     struct server *server = im->server;
-    const char *report = server_option(server, "report");
+    const char *report = command_value(server->line, "--report");
     if (im->terminal) (void)fputs("\r\033[K", stderr);
     if (report) {
         TRY(buf_status(&im->report, err));
@@ -289,7 +295,9 @@ static enum status totals_print(struct importer *im, const struct import_totals 
     return ST_OK;
 }
 
-enum status server_cmd_import(struct server *server, struct err *err) {
+enum status server_cmd_import(void *program, const struct command_line *line, struct err *err) {
+    struct server *server = program;
+    (void)line;
     SCOPED(server_org_release) struct org *org = NULL;
     SCOPED(office_close) struct office *office = NULL;
     struct import_options options;

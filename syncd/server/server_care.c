@@ -17,9 +17,10 @@ static void end_progress(const struct server *server) {
     if (!server->json && platform_is_terminal(2)) (void)fputs("\r\033[K", stderr);
 }
 
-enum status server_cmd_backup(struct server *server, struct err *err) {
+enum status server_cmd_backup(void *program, const struct command_line *line, struct err *err) {
+    struct server *server = program;
     SCOPED(server_reader_release) struct org_reader *reader = NULL;
-    const char *path = server->words[0];
+    const char *path = line->words[0];
     TRY(server_reader_open(server, &reader, err));
     if (platform_exists(path))
         return err_set(err, ST_CONFLICT, "%s is there already", "%s 已存在", path);
@@ -67,7 +68,9 @@ static void findings_print(struct server *server, const char *name, struct buf *
     }
 }
 
-enum status server_cmd_verify(struct server *server, struct err *err) {
+enum status server_cmd_verify(void *program, const struct command_line *line, struct err *err) {
+    struct server *server = program;
+    (void)line;
     const char **names, *one;
     size_t count, lines = 0;
     TRY(server_orgs(server, &names, &count, err));
@@ -132,12 +135,13 @@ static enum status sql_row(void *ctx, const char *const *names, const struct sql
     return ST_OK;
 }
 
-enum status server_cmd_sql(struct server *server, struct err *err) {
+enum status server_cmd_sql(void *program, const struct command_line *line, struct err *err) {
+    struct server *server = program;
     SCOPED(server_reader_release) struct org_reader *reader = NULL;
     struct sql_output out = {.server = server};
     TRY(server_reader_open(server, &reader, err));
     enum status status =
-        store_sql(centre_store(org_reader_centre(reader)), server->words[0], sql_row, &out, err);
+        store_sql(centre_store(org_reader_centre(reader)), line->words[0], sql_row, &out, err);
     if (status == ST_OK && out.listing) return listing_close(out.listing, err);
     listing_release(&out.listing);
     return status;

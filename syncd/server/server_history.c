@@ -119,7 +119,8 @@ static enum status history_row(void *ctx, const struct centre_history *line, str
     return ST_OK;
 }
 
-enum status server_cmd_history(struct server *server, struct err *err) {
+enum status server_cmd_history(void *program, const struct command_line *line, struct err *err) {
+    struct server *server = program;
     static const struct listing_column COLUMNS[] = {
         {"seq", {"seq", "序号"}},       {"time", {"time", "时间"}},
         {"person", {"who", "谁"}},      {"device", {"laptop", "笔记本"}},
@@ -133,9 +134,9 @@ enum status server_cmd_history(struct server *server, struct err *err) {
     int64_t id;
     TRY(server_reader_open(server, &reader, err));
     struct centre *c = org_reader_centre(reader);
-    TRY(api_entity(&server->catalogue, slice_from(server->words[0]), &e, err));
-    TRY(store_resolve(centre_store(c), e, slice_from(server->words[1]), &id, err));
-    if (server->word_count == 3) TRY(api_field(e, slice_from(server->words[2]), &field, err));
+    TRY(api_entity(&server->catalogue, slice_from(line->words[0]), &e, err));
+    TRY(store_resolve(centre_store(c), e, slice_from(line->words[1]), &id, err));
+    if (line->word_count == 3) TRY(api_field(e, slice_from(line->words[2]), &field, err));
     TRY(listing_open(server, COLUMNS, ARRAY_COUNT(COLUMNS), false, &l, err));
     struct printing p = {.server = server, .c = c, .l = l, .e = e};
     TRY(centre_history(c, id, field ? entity_cell_of(e, field)->tag : 0, history_row, &p, err));
@@ -167,7 +168,8 @@ static enum status ledger_row(void *ctx, const struct ledger_entry *entry, struc
     return ST_OK;
 }
 
-enum status server_cmd_conflicts(struct server *server, struct err *err) {
+enum status server_cmd_conflicts(void *program, const struct command_line *line, struct err *err) {
+    struct server *server = program;
     static const struct listing_column COLUMNS[] = {
         {"seq", {"seq", "序号"}},       {"time", {"time", "时间"}},
         {"entity", {"entity", "类别"}}, {"row", {"row", "记录"}},
@@ -178,7 +180,7 @@ enum status server_cmd_conflicts(struct server *server, struct err *err) {
     SCOPED(server_reader_release) struct org_reader *reader = NULL;
     SCOPED(listing_release) struct listing *l = NULL;
     int64_t since;
-    TRY(server_option_int(server, "since", 0, 0, INT64_MAX, &since, err));
+    TRY(command_number(line, "--since", 0, INT64_MAX, 0, &since, err));
     TRY(server_reader_open(server, &reader, err));
     TRY(listing_open(server, COLUMNS, ARRAY_COUNT(COLUMNS), false, &l, err));
     struct printing p = {.server = server, .c = org_reader_centre(reader), .l = l};
@@ -242,7 +244,8 @@ static enum status request_row(void *ctx, const struct quarantine_entry *q, stru
     return ST_OK;
 }
 
-enum status server_cmd_requests(struct server *server, struct err *err) {
+enum status server_cmd_requests(void *program, const struct command_line *line, struct err *err) {
+    struct server *server = program;
     static const struct listing_column COLUMNS[] = {
         {"number", {"no.", "编号"}},   {"time", {"time", "时间"}},
         {"person", {"who", "谁"}},     {"entity", {"entity", "类别"}},
@@ -255,8 +258,8 @@ enum status server_cmd_requests(struct server *server, struct err *err) {
     TRY(server_reader_open(server, &reader, err));
     TRY(listing_open(server, COLUMNS, ARRAY_COUNT(COLUMNS), false, &l, err));
     struct printing p = {.server = server, .c = org_reader_centre(reader), .l = l};
-    TRY(centre_quarantine_list(p.c, server_option(server, "all") != NULL, &server->mem, request_row,
-                               &p, err));
+    TRY(centre_quarantine_list(p.c, command_has(line, "--all"), &server->mem, request_row, &p,
+                               err));
     struct listing *mine = l;
     l = NULL;
     return listing_close(mine, err);
@@ -283,17 +286,18 @@ static enum status request_match(void *ctx, const struct quarantine_entry *q, st
 static enum status request_decide(struct server *server, bool approve, struct err *err) {
     SCOPED(server_org_release) struct org *org = NULL;
     struct wanted w = {0};
-    if (!text_to_int(slice_from(server->words[0]), &w.seq))
+    if (!text_to_int(slice_from(server->line->words[0]), &w.seq))
         return err_set(err, ST_USAGE, "give the request's number; see roadbook-server requests",
                        "请给出申请编号；请看 roadbook-server requests");
     TRY(server_org_open(server, &org, err));
     TRY(centre_quarantine_list(org_centre(org), true, &server->mem, request_match, &w, err));
     if (!w.found)
         return err_set(err, ST_NOT_FOUND, "there is no request %s; see roadbook-server requests",
-                       "没有编号为 %s 的申请；请看 roadbook-server requests", server->words[0]);
+                       "没有编号为 %s 的申请；请看 roadbook-server requests",
+                       server->line->words[0]);
     if (w.closed)
         return err_set(err, ST_CONFLICT, "request %s is closed already", "申请 %s 已处理",
-                       server->words[0]);
+                       server->line->words[0]);
     TRY(org_decide(org, w.device, &w.id, approve, server_person(server), err));
     if (server->json)
         printf("{\"number\":%lld,\"state\":\"%s\"}\n", (long long)w.seq,
@@ -305,10 +309,14 @@ static enum status request_decide(struct server *server, bool approve, struct er
     return ST_OK;
 }
 
-enum status server_cmd_approve(struct server *server, struct err *err) {
+enum status server_cmd_approve(void *program, const struct command_line *line, struct err *err) {
+    struct server *server = program;
+    (void)line;
     return request_decide(server, true, err);
 }
 
-enum status server_cmd_decline(struct server *server, struct err *err) {
+enum status server_cmd_decline(void *program, const struct command_line *line, struct err *err) {
+    struct server *server = program;
+    (void)line;
     return request_decide(server, false, err);
 }

@@ -2,30 +2,32 @@
  *
  *   server.conf   name = value     tls/cert.pem tls/key.pem     org/NAME.db
  */
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "protocol/session/session.h"
 #include "syncd/http/http.h"
 #include "syncd/server/server.h"
 
-enum { CONFIG_BYTES_MAX = 64 * 1024 };
+enum {
+    CONFIG_BYTES_MAX = 64 * 1024,
+    ORGS_MAX = 1000,
+    FILES_MAX = 4 * ORGS_MAX
+}; /* each org: three files */
 
 const char *server_path(struct server *server, const char *name) {
     return arena_printf(&server->mem, "%s/%s", server->home, name);
 }
 
 enum status server_home_find(struct server *server, struct err *err) {
-    const char *given = server_option(server, "home");
+    const char *given = command_value(server->line, "--home");
     const char *data = getenv("XDG_DATA_HOME"), *user = getenv("HOME");
     if (!given) given = getenv("ROADBOOK_SERVER_HOME");
-    server->org_name = server_option(server, "org");
+    server->org_name = command_value(server->line, "--org");
     if (given && given[0])
         server->home = given;
-    else if (geteuid() == 0)
+    else if (platform_is_administrator())
         server->home = "/var/lib/roadbook";
     else if (data && data[0])
         server->home = arena_printf(&server->mem, "%s/roadbook-server", data);
@@ -38,7 +40,7 @@ enum status server_home_find(struct server *server, struct err *err) {
 }
 
 struct slice server_person(const struct server *server) {
-    const char *name = server_option(server, "as");
+    const char *name = command_value(server->line, "--as");
     if (!name || !name[0]) name = getenv("SUDO_USER");
     if (!name || !name[0]) name = getenv("USER");
     return slice_from(name && name[0] ? name : "office");
@@ -150,20 +152,12 @@ static enum status certificate_make(struct server *server, const struct server_s
     return http_make_certificate(names, ARRAY_COUNT(names), 3650, s->cert, s->key, err);
 }
 
-static enum status absolute_home(struct server *server, struct err *err) {
-    char here[4096];
-    if (server->home[0] == '/') return ST_OK;
-    if (!getcwd(here, sizeof here))
-        return err_set(err, ST_DISK, "cannot tell the current folder", "无法确定当前目录");
-    server->home = arena_printf(&server->mem, "%s/%s", here, server->home);
-    return server->home ? ST_OK : err_no_memory(err);
-}
-
-enum status server_cmd_init(struct server *server, struct err *err) {
-    const char *listen = server_option(server, "listen"),
-               *url = server_option(server, "public-url");
-    if (server->word_count == 1) server->home = server->words[0];
-    TRY(absolute_home(server, err));
+enum status server_cmd_init(void *program, const struct command_line *line, struct err *err) {
+    struct server *server = program;
+    const char *listen = command_value(line, "--listen"),
+               *url = command_value(line, "--public-url");
+    if (line->word_count == 1) server->home = line->words[0];
+    TRY(platform_absolute_path(server->home, &server->mem, &server->home, err));
     const char *org = server_path(server, "org"), *config = server_path(server, "server.conf");
     if (!listen) listen = arena_printf(&server->mem, "0.0.0.0:%d", SERVER_PORT);
     if (!url) url = arena_printf(&server->mem, "https://localhost:%d", SERVER_PORT);
@@ -202,35 +196,22 @@ struct org_config server_org_config(struct server *server, const char *path) {
     return (struct org_config){.path = path, .catalogue = &server->catalogue, .env = &server->env};
 }
 
-static int by_name(const void *a, const void *b) {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static enum status names_read(struct server *server, DIR *dir, const char **names, size_t *count,
-                              struct err *err) {
-    for (struct dirent *entry; (entry = readdir(dir)) != NULL && *count < 1000;) {
-        size_t len = strlen(entry->d_name);
-        if (len <= 3 || strcmp(entry->d_name + len - 3, ".db") != 0) continue;
-        names[*count] = arena_string(&server->mem, slice_of(entry->d_name, len - 3));
-        if (!names[*count]) return err_no_memory(err);
-        (*count)++;
-    }
-    return ST_OK;
-}
-
 enum status server_orgs(struct server *server, const char ***out_names, size_t *out_count,
                         struct err *err) {
-    const char **names = ARENA_ARRAY(&server->mem, 1000, const char *);
-    const char *path = server_path(server, "org");
-    size_t count = 0;
-    if (!names || !path) return err_no_memory(err);
-    DIR *dir = opendir(path);
-    if (!dir) return not_made(server, err);
-    enum status status = names_read(server, dir, names, &count, err);
-    closedir(dir);
+    const char **orgs = ARENA_ARRAY(&server->mem, ORGS_MAX, const char *);
+    const char *path = server_path(server, "org"), *const * names;
+    size_t name_count, count = 0;
+    if (!orgs || !path) return err_no_memory(err);
+    enum status status = platform_list_dir(path, FILES_MAX, &server->mem, &names, &name_count, err);
+    if (status == ST_NOT_FOUND) return not_made(server, err);
     TRY(status);
-    qsort(names, count, sizeof names[0], by_name);
-    *out_names = names;
+    for (size_t i = 0; i < name_count && count < ORGS_MAX; i++) {
+        struct slice name = slice_from(names[i]);
+        if (name.len <= 3 || strcmp(names[i] + name.len - 3, ".db") != 0) continue;
+        orgs[count] = arena_string(&server->mem, slice_of(name.data, name.len - 3));
+        if (!orgs[count++]) return err_no_memory(err);
+    }
+    *out_names = orgs;
     *out_count = count;
     return ST_OK;
 }

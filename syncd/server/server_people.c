@@ -19,9 +19,10 @@ static enum status org_name_check(const char *name, struct err *err) {
         "机构名最多 %d 个小写字母、数字、- 或 _，它是网址的一部分", SESSION_ORG_BYTES_MAX);
 }
 
-enum status server_cmd_org_add(struct server *server, struct err *err) {
+enum status server_cmd_org_add(void *program, const struct command_line *line, struct err *err) {
+    struct server *server = program;
     struct server_settings settings;
-    const char *name = server->words[0], *label = server_option(server, "label");
+    const char *name = line->words[0], *label = command_value(line, "--label");
     TRY(server_settings_read(server, &settings, err));
     TRY(org_name_check(name, err));
     const char *dir = server_path(server, "org"), *path = server_org_path(server, name);
@@ -85,16 +86,19 @@ static enum status orgs_print(struct server *server, const char *const *names, s
     return listing_close(mine, err);
 }
 
-enum status server_cmd_org_list(struct server *server, struct err *err) {
+enum status server_cmd_org_list(void *program, const struct command_line *line, struct err *err) {
+    struct server *server = program;
+    (void)line;
     const char **names;
     size_t count;
     TRY(server_orgs(server, &names, &count, err));
     return orgs_print(server, names, count, err);
 }
 
-enum status server_cmd_status(struct server *server, struct err *err) {
+enum status server_cmd_status(void *program, const struct command_line *line, struct err *err) {
+    struct server *server = program;
     const char *name;
-    if (!server->org_name) return server_cmd_org_list(server, err);
+    if (!server->org_name) return server_cmd_org_list(server, line, err);
     TRY(server_org_pick(server, &name, err));
     return orgs_print(server, &name, 1, err);
 }
@@ -144,17 +148,20 @@ static enum status text_take(char *out, size_t room, const char *text, struct er
 }
 
 static enum status user_read(struct server *server, struct centre_user *user, struct err *err) {
-    const char *name = server_option(server, "name"), *role = server_option(server, "role");
+    const char *name = command_value(server->line, "--name"),
+               *role = command_value(server->line, "--role");
     *user = (struct centre_user){.role = USER_REP, .active = true};
-    TRY(text_take(user->login, sizeof user->login, server->words[0], err));
-    TRY(text_take(user->name, sizeof user->name, name ? name : server->words[0], err));
+    TRY(text_take(user->login, sizeof user->login, server->line->words[0], err));
+    TRY(text_take(user->name, sizeof user->name, name ? name : server->line->words[0], err));
     if (role && !user_role_parse(slice_from(role), &user->role))
         return err_set(err, ST_USAGE, "--role takes rep, manager or office",
                        "--role 须为 rep、manager 或 office");
     return ST_OK;
 }
 
-enum status server_cmd_user_add(struct server *server, struct err *err) {
+enum status server_cmd_user_add(void *program, const struct command_line *line, struct err *err) {
+    struct server *server = program;
+    (void)line;
     SCOPED(server_org_release) struct org *org = NULL;
     struct centre_user user, taken;
     int64_t id;
@@ -187,7 +194,9 @@ static enum status user_row(void *ctx, const struct centre_user *user, struct er
     return ST_OK;
 }
 
-enum status server_cmd_user_list(struct server *server, struct err *err) {
+enum status server_cmd_user_list(void *program, const struct command_line *line, struct err *err) {
+    struct server *server = program;
+    (void)line;
     static const struct listing_column COLUMNS[] = {{"login", {"login", "登录名"}},
                                                     {"name", {"name", "姓名"}},
                                                     {"role", {"role", "角色"}},
@@ -215,7 +224,7 @@ static enum status user_activate(struct server *server, bool active, struct err 
     SCOPED(server_org_release) struct org *org = NULL;
     struct centre_user user;
     TRY(server_org_open(server, &org, err));
-    TRY(user_find(org, server->words[0], &user, err));
+    TRY(user_find(org, server->line->words[0], &user, err));
     TRY(centre_user_activate(org_centre(org), user.id, active, err));
     if (server->json) printf("{\"active\":%s}\n", active ? "true" : "false");
     if (active)
@@ -226,11 +235,17 @@ static enum status user_activate(struct server *server, bool active, struct err 
     return ST_OK;
 }
 
-enum status server_cmd_user_deactivate(struct server *server, struct err *err) {
+enum status server_cmd_user_deactivate(void *program, const struct command_line *line,
+                                       struct err *err) {
+    struct server *server = program;
+    (void)line;
     return user_activate(server, false, err);
 }
 
-enum status server_cmd_user_activate(struct server *server, struct err *err) {
+enum status server_cmd_user_activate(void *program, const struct command_line *line,
+                                     struct err *err) {
+    struct server *server = program;
+    (void)line;
     return user_activate(server, true, err);
 }
 
@@ -252,7 +267,10 @@ static enum status device_row(void *ctx, const struct centre_device *device, str
     return ST_OK;
 }
 
-enum status server_cmd_device_list(struct server *server, struct err *err) {
+enum status server_cmd_device_list(void *program, const struct command_line *line,
+                                   struct err *err) {
+    struct server *server = program;
+    (void)line;
     static const struct listing_column COLUMNS[] = {
         {"device", {"no.", "编号"}},           {"user", {"user", "用户"}},
         {"name", {"laptop", "笔记本"}},        {"release", {"release", "版本"}},
@@ -269,10 +287,12 @@ enum status server_cmd_device_list(struct server *server, struct err *err) {
     return listing_close(mine, err);
 }
 
-enum status server_cmd_device_revoke(struct server *server, struct err *err) {
+enum status server_cmd_device_revoke(void *program, const struct command_line *line,
+                                     struct err *err) {
+    struct server *server = program;
     SCOPED(server_org_release) struct org *org = NULL;
     int64_t number;
-    if (!text_to_int(slice_from(server->words[0]), &number) || number < 1 || number > ID_DEVICE_MAX)
+    if (!text_to_int(slice_from(line->words[0]), &number) || number < 1 || number > ID_DEVICE_MAX)
         return err_set(err, ST_USAGE, "give the laptop's number; see roadbook-server device list",
                        "请给出笔记本编号；请看 roadbook-server device list");
     TRY(server_org_open(server, &org, err));
@@ -311,7 +331,8 @@ static enum status link_fill(struct server *server, struct org *org, struct sess
     TRY(server_settings_read(server, &settings, err));
     TRY(server_org_pick(server, &name, err));
     TRY(org_key(org, &key, err));
-    *link = (struct session_link){.has_tls_pin = settings.pin && !server_option(server, "no-pin")};
+    *link = (struct session_link){.has_tls_pin =
+                                      settings.pin && !command_has(server->line, "--no-pin")};
     if (strlen(settings.public_url) >= sizeof link->base_url ||
         strlen(name) > SESSION_ORG_BYTES_MAX)
         return err_set(err, ST_INVALID, "public_url in server.conf is too long",
@@ -338,7 +359,7 @@ static enum status link_print(struct server *server, const struct session_link *
                buf_text(&user), buf_text(&until));
         return ST_OK;
     }
-    if (server_option(server, "qr") || platform_is_terminal(1))
+    if (command_has(server->line, "--qr") || platform_is_terminal(1))
         TRY(server_qr_print(buf_text(&text), err));
     printf("%s\n", buf_text(&text));
     if (platform_is_terminal(1))
@@ -348,14 +369,15 @@ static enum status link_print(struct server *server, const struct session_link *
     return ST_OK;
 }
 
-enum status server_cmd_link(struct server *server, struct err *err) {
+enum status server_cmd_link(void *program, const struct command_line *line, struct err *err) {
+    struct server *server = program;
     SCOPED(server_org_release) struct org *org = NULL;
     struct centre_user user;
     struct session_link link;
     int64_t days;
-    TRY(server_option_int(server, "days", SERVER_LINK_DAYS, 1, 365, &days, err));
+    TRY(command_number(line, "--days", 1, 365, SERVER_LINK_DAYS, &days, err));
     TRY(server_org_open(server, &org, err));
-    TRY(user_find(org, server->words[0], &user, err));
+    TRY(user_find(org, line->words[0], &user, err));
     TRY(link_fill(server, org, &link, err));
     int64_t expires_ms = server->env.wall_ms(server->env.ctx) + days * 24 * 3600 * 1000;
     TRY(centre_link_make(org_centre(org), user.id, link.code, expires_ms, err));

@@ -1,385 +1,259 @@
-/* The command line: the table of commands, and what follows from it. */
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
-#include "protocol/session/session.h"
+/* The command table of `roadbook-server`: what may be typed, in both languages. Help, dispatch and
+ * completion are derived from it.
+ */
+#include "syncd/api/command_rows.h"
 #include "syncd/server/server.h"
 
-#define GLOBAL_OPTIONS " home= org= lang= json help as= "
+/* ------------------------------------------------------------------ options */
 
-const struct server_command SERVER_COMMANDS[] = {
-    {"init",
-     "[DIR] [--public-url URL] [--listen HOST:PORT]",
-     " public-url= listen= ",
-     0,
-     1,
-     server_cmd_init,
-     {"make the home folder, a TLS certificate and the configuration",
-      "建立主目录、TLS 证书和配置文件"}},
-    {"serve",
-     "[--listen HOST:PORT] [--unix PATH] [--cert FILE --key FILE] [--public-url URL] [--trace DIR]",
-     " listen= unix= cert= key= public-url= trace= workers= plain verbose ",
-     0,
-     0,
-     server_cmd_serve,
-     {"serve laptops until stopped", "为各笔记本提供同步服务，直到停止"}},
-    {"org add",
-     "NAME [--label TEXT]",
-     " label= ",
-     1,
-     1,
-     server_cmd_org_add,
-     {"add an org", "新建机构"}},
-    {"org list", "", " ", 0, 0, server_cmd_org_list, {"list the orgs", "列出机构"}},
-    {"user add",
-     "LOGIN [--name NAME] [--role rep|manager|office]",
-     " name= role= ",
-     1,
-     1,
-     server_cmd_user_add,
-     {"add a user and the employee row", "新建用户及其员工记录"}},
-    {"user list", "", " ", 0, 0, server_cmd_user_list, {"list the users", "列出用户"}},
-    {"user deactivate",
-     "LOGIN",
-     " ",
-     1,
-     1,
-     server_cmd_user_deactivate,
-     {"a user's laptops get no rounds any more", "停用用户，其笔记本不再同步"}},
-    {"user activate",
-     "LOGIN",
-     " ",
-     1,
-     1,
-     server_cmd_user_activate,
-     {"the opposite", "恢复已停用的用户"}},
-    {"device list", "", " ", 0, 0, server_cmd_device_list, {"list the laptops", "列出笔记本"}},
-    {"device revoke",
-     "NUMBER",
-     " ",
-     1,
-     1,
-     server_cmd_device_revoke,
-     {"shut a lost laptop out", "停用丢失的笔记本"}},
-    {"link",
-     "LOGIN [--days N] [--qr]",
-     " days= qr no-pin ",
-     1,
-     1,
-     server_cmd_link,
-     {"print a one-time link that enrols a laptop", "生成一次性登记链接"}},
-    {"import",
-     "ENTITY FILE.csv [--map COLUMN=field,...] [--match FIELD] [--dry-run]",
-     " map= match= dry-run create-only update-only encoding= report= ",
-     2,
-     2,
-     server_cmd_import,
-     {"import rows as head office", "以总部身份导入数据"}},
-    {"export",
-     "ENTITY [--format csv|jsonl] [--bom]",
-     " format= bom ",
-     1,
-     SERVER_WORDS_MAX,
-     server_cmd_export,
-     {"write all rows of an entity", "导出某类全部记录"}},
-    {"list",
-     "ENTITY [FIELD=VALUE | FIELD~TEXT | FIELD>=VALUE ...] [--sort FIELD] [--limit N] [--columns "
-     "A,B]",
-     " sort= limit= offset= columns= ",
-     1,
-     SERVER_WORDS_MAX,
-     server_cmd_list,
-     {"list rows", "列出记录"}},
-    {"get", "ENTITY ID", " ", 2, 2, server_cmd_get, {"show one row", "显示一条记录"}},
-    {"history",
-     "ENTITY ID [FIELD]",
-     " ",
-     2,
-     3,
-     server_cmd_history,
-     {"who changed a row, when, and what became of it", "显示记录的修改历史"}},
-    {"conflicts",
-     "[--since SEQ]",
-     " since= ",
-     0,
-     0,
-     server_cmd_conflicts,
-     {"the ledger: every value that lost a merge", "冲突台账：合并中落选的每个值"}},
-    {"requests",
-     "[--all]",
-     " all ",
-     0,
-     0,
-     server_cmd_requests,
-     {"change requests and refused edits", "变更申请与被拒绝的修改"}},
-    {"requests approve",
-     "N",
-     " ",
-     1,
-     1,
-     server_cmd_approve,
-     {"write a requested edit", "批准变更申请"}},
-    {"requests decline",
-     "N",
-     " ",
-     1,
-     1,
-     server_cmd_decline,
-     {"close a request without writing it", "不批准变更申请"}},
-    {"status", "", " ", 0, 0, server_cmd_status, {"figures of each org", "各机构概况"}},
-    {"backup",
-     "FILE",
-     " ",
-     1,
-     1,
-     server_cmd_backup,
-     {"copy an org's book while it is in use", "在线备份一个机构"}},
-    {"verify",
-     "",
-     " ",
-     0,
-     0,
-     server_cmd_verify,
-     {"check everything that can be checked", "检查数据完整性"}},
-    {"sql", "\"SELECT ...\"", " ", 1, 1, server_cmd_sql, {"read-only SQL", "只读 SQL 查询"}},
-    {"help", "[COMMAND]", " ", 0, 2, server_cmd_help, {"this page", "显示帮助"}},
-    {"version", "", " ", 0, 0, server_cmd_version, {"the release", "显示版本"}},
+static const struct command_option every[] = {
+    COMMAND_OPTION("--home", NULL, "DIR", "目录",
+                   "the server's folder (default: $ROADBOOK_SERVER_HOME, else "
+                   "~/.local/share/roadbook-server, or /var/lib/roadbook for root)",
+                   "服务器目录（默认：$ROADBOOK_SERVER_HOME，否则 ~/.local/share/roadbook-server，"
+                   "root 用户为 /var/lib/roadbook）",
+                   "@dir"),
+    COMMAND_OPTION("--org", NULL, "NAME", "机构", "which org, when there are several",
+                   "指定机构（有多个机构时）", NULL),
+    COMMAND_OPTION("--as", NULL, "NAME", "姓名",
+                   "who is at the keyboard, for the journal (default: the user signed in)",
+                   "操作人，记入日志（默认为当前系统用户）", NULL),
+    COMMAND_EVERY_OPTIONS,
 };
-const size_t SERVER_COMMAND_COUNT = ARRAY_COUNT(SERVER_COMMANDS);
+static const struct command_option init_options[] = {
+    COMMAND_OPTION("--public-url", NULL, "URL", "网址",
+                   "what laptops dial (default: https://localhost:8443)",
+                   "笔记本连接的地址（默认：https://localhost:8443）", NULL),
+    COMMAND_OPTION("--listen", NULL, "HOST:PORT", "主机:端口",
+                   "where it listens (default: 0.0.0.0:8443)", "监听地址（默认：0.0.0.0:8443）",
+                   NULL),
+};
+static const struct command_option serve_options[] = {
+    COMMAND_OPTION("--listen", NULL, "HOST:PORT", "主机:端口",
+                   "where it listens (default: as in server.conf)",
+                   "监听地址（默认按 server.conf）", NULL),
+    COMMAND_OPTION("--unix", NULL, "PATH", "路径",
+                   "a Unix socket instead, behind a proxy that does the TLS",
+                   "改用 Unix 套接字，由前置代理处理 TLS", "@file"),
+    COMMAND_OPTION("--cert", NULL, "FILE", "文件", "the certificate with its chain, as PEM",
+                   "证书（含证书链），PEM 格式", "@file"),
+    COMMAND_OPTION("--key", NULL, "FILE", "文件", "the certificate's key, as PEM",
+                   "证书私钥，PEM 格式", "@file"),
+    COMMAND_OPTION("--public-url", NULL, "URL", "网址", "what laptops dial; written to server.conf",
+                   "笔记本连接的地址，并写入 server.conf", NULL),
+    COMMAND_OPTION("--workers", NULL, "N", "数目", "threads that answer (default: 4)",
+                   "处理请求的线程数（默认 4）", NULL),
+    COMMAND_OPTION("--trace", NULL, "DIR", "目录", "keep each message in DIR",
+                   "将每条消息保存到目录", "@dir"),
+    COMMAND_FLAG("--plain", NULL, "no TLS: for tests and for a proxy on this machine",
+                 "不加密：仅用于测试或本机代理之后"),
+    COMMAND_FLAG("--verbose", NULL, "a log line also for exchanges that moved nothing",
+                 "没有内容变动的同步也写日志"),
+};
+static const struct command_option org_options[] = {
+    COMMAND_OPTION("--label", NULL, "TEXT", "名称", "what people call it (default: NAME)",
+                   "显示名称（默认与机构名相同）", NULL),
+};
+static const struct command_option user_options[] = {
+    COMMAND_OPTION("--name", NULL, "NAME", "姓名", "the person's name (default: LOGIN)",
+                   "姓名（默认与登录名相同）", NULL),
+    COMMAND_OPTION("--role", NULL, "ROLE", "角色", "rep (default), manager or office",
+                   "rep（业务员，默认）、manager（经理）或 office（总部）", "rep manager office"),
+};
+static const struct command_option link_options[] = {
+    COMMAND_OPTION("--days", NULL, "N", "天数", "how long it is good (default: 7)",
+                   "有效天数（默认 7）", NULL),
+    COMMAND_FLAG("--qr", NULL, "also as a QR code (on a terminal always)",
+                 "同时显示二维码（在终端中总是显示）"),
+    COMMAND_FLAG("--no-pin", NULL,
+                 "without the certificate's fingerprint: a public authority vouches",
+                 "不含证书指纹：证书由公共机构签发时使用"),
+};
+static const struct command_option list_options[] = {
+    COMMAND_LIST_OPTIONS,
+};
+static const struct command_option import_options[] = {
+    COMMAND_IMPORT_OPTIONS,
+};
+static const struct command_option export_options[] = {
+    COMMAND_EXPORT_OPTIONS,
+};
+static const struct command_option conflict_options[] = {
+    COMMAND_OPTION("--since", NULL, "SEQ", "序号", "only those after this sequence number",
+                   "仅显示此序号之后的", NULL),
+};
+static const struct command_option request_options[] = {
+    COMMAND_FLAG("--all", "-a", "also those that are closed", "包括已处理的"),
+};
 
-/* ------------------------------------------------------------------ what was typed */
+/* ------------------------------------------------------------------ commands */
 
-const char *server_say(const struct server *server, const char *en, const char *zh) {
-    return server->lang == LANG_ZH ? zh : en;
-}
+#define HOME(run_) .run = run_, .flags = SERVER_NEEDS_HOME
+#define NOTHING .usage = {"", ""}, COMMAND_WORDS(0, 0, NULL)
 
-void server_tell(const struct server *server, const char *en, const char *zh, ...) {
-    va_list args;
-    if (server->json) return;
-    va_start(args, zh);
-    if (server->lang == LANG_ZH)
-        vprintf(zh, args);
-    else
-        vprintf(en, args);
-    va_end(args);
-    putchar('\n');
-}
+static const struct command commands[] = {
+    {.name = "init",
+     .usage = {"[DIR]", "[目录]"},
+     HOME(server_cmd_init),
+     COMMAND_WORDS(0, 1, "@dir"),
+     COMMAND_OPTIONS(init_options),
+     .summary = {"make the server's folder, a certificate and the configuration",
+                 "建立服务器目录、证书和配置文件"},
+     .details = {"Afterwards: roadbook-server org add NAME, user add LOGIN, link LOGIN, serve.\n",
+                 "之后依次运行：roadbook-server org add 机构名、user add 登录名、link 登录名、"
+                 "serve。\n"}},
+    {.name = "serve",
+     NOTHING,
+     HOME(server_cmd_serve),
+     COMMAND_OPTIONS(serve_options),
+     .summary = {"serve laptops until stopped", "为各笔记本提供同步服务，直到停止"},
+     .details =
+         {"Stop it with SIGTERM: what runs is finished first. Logs are lines of key=value on "
+          "standard error.\n",
+          "用 SIGTERM 停止：会先完成正在处理的请求。日志以 key=value 行写到标准错误。\n"}},
+    {.name = "org add",
+     .usage = {"NAME", "机构名"},
+     HOME(server_cmd_org_add),
+     COMMAND_WORDS(1, 1, NULL),
+     COMMAND_OPTIONS(org_options),
+     .summary = {"add an org: a company with its own book", "新建机构：一家公司及其账本"}},
+    {.name = "org list",
+     NOTHING,
+     HOME(server_cmd_org_list),
+     .summary = {"list the orgs", "列出机构"}},
+    {.name = "user add",
+     .usage = {"LOGIN", "登录名"},
+     HOME(server_cmd_user_add),
+     COMMAND_WORDS(1, 1, NULL),
+     COMMAND_OPTIONS(user_options),
+     .summary = {"add a user, with an employee in the book", "新建用户及其员工记录"}},
+    {.name = "user list",
+     NOTHING,
+     HOME(server_cmd_user_list),
+     .summary = {"list the users", "列出用户"}},
+    {.name = "user deactivate",
+     .usage = {"LOGIN", "登录名"},
+     HOME(server_cmd_user_deactivate),
+     COMMAND_WORDS(1, 1, NULL),
+     .summary = {"shut a user out: none of the user's laptops syncs any more",
+                 "停用用户，其所有笔记本不再同步"}},
+    {.name = "user activate",
+     .usage = {"LOGIN", "登录名"},
+     HOME(server_cmd_user_activate),
+     COMMAND_WORDS(1, 1, NULL),
+     .summary = {"let a user in again", "恢复已停用的用户"}},
+    {.name = "device list",
+     NOTHING,
+     HOME(server_cmd_device_list),
+     .summary = {"list the laptops", "列出笔记本"}},
+    {.name = "device revoke",
+     .usage = {"NUMBER", "编号"},
+     HOME(server_cmd_device_revoke),
+     COMMAND_WORDS(1, 1, NULL),
+     .summary = {"shut a lost laptop out", "停用丢失的笔记本"}},
+    {.name = "link",
+     .usage = {"LOGIN", "登录名"},
+     HOME(server_cmd_link),
+     COMMAND_WORDS(1, 1, NULL),
+     COMMAND_OPTIONS(link_options),
+     .summary = {"make a link that enrols one laptop of a user", "生成供用户登记一台笔记本的链接"},
+     .details = {"It works once. Whoever has it gets that user's book: hand it over safely. On the "
+                 "laptop:\nroadbook enroll\n",
+                 "链接只能使用一次。持有者即可取得该用户的账本，请妥善转交。在笔记本上运行：\n"
+                 "roadbook enroll\n"}},
+    {.name = "import",
+     .usage = {"ENTITY FILE.csv", "类别 文件.csv"},
+     HOME(server_cmd_import),
+     COMMAND_WORDS(2, 2, "@entity @file"),
+     COMMAND_OPTIONS(import_options),
+     .summary = {"take rows from a CSV file, as head office", "以总部身份从 CSV 文件导入"},
+     .details = {COMMAND_IMPORT_EN, COMMAND_IMPORT_ZH}},
+    {.name = "export",
+     .usage = {"ENTITY [CONDITION...]", "类别 [条件...]"},
+     HOME(server_cmd_export),
+     COMMAND_WORDS(1, COMMAND_WORDS_MAX, "@entity @assign"),
+     COMMAND_OPTIONS(export_options),
+     .summary = {"write rows as CSV or JSON lines", "导出为 CSV 或 JSON 行"},
+     .details = {COMMAND_CONDITIONS_EN, COMMAND_CONDITIONS_ZH}},
+    {.name = "list",
+     .usage = {"ENTITY [CONDITION...]", "类别 [条件...]"},
+     HOME(server_cmd_list),
+     COMMAND_WORDS(1, COMMAND_WORDS_MAX, "@entity @assign"),
+     COMMAND_OPTIONS(list_options),
+     .summary = {"list rows", "列出记录"},
+     .details = {COMMAND_CONDITIONS_EN, COMMAND_CONDITIONS_ZH}},
+    {.name = "get",
+     .usage = {"ENTITY ROW", "类别 记录"},
+     HOME(server_cmd_get),
+     COMMAND_WORDS(2, 2, "@entity -"),
+     .summary = {"show a row", "显示一条记录"},
+     .details = {COMMAND_ROW_EN, COMMAND_ROW_ZH}},
+    {.name = "history",
+     .usage = {"ENTITY ROW [FIELD]", "类别 记录 [字段]"},
+     HOME(server_cmd_history),
+     COMMAND_WORDS(2, 3, "@entity - @field"),
+     .summary = {"who changed a row, when, and what came of it", "显示一条记录的修改经过"},
+     .details = {COMMAND_ROW_EN, COMMAND_ROW_ZH}},
+    {.name = "conflicts",
+     NOTHING,
+     HOME(server_cmd_conflicts),
+     COMMAND_OPTIONS(conflict_options),
+     .summary = {"every value that gave way to another", "所有未被采用的值"}},
+    {.name = "requests",
+     NOTHING,
+     HOME(server_cmd_requests),
+     COMMAND_OPTIONS(request_options),
+     .summary = {"change requests and refused edits", "变更申请与被拒绝的修改"}},
+    {.name = "requests approve",
+     .usage = {"NUMBER", "编号"},
+     HOME(server_cmd_approve),
+     COMMAND_WORDS(1, 1, NULL),
+     .summary = {"write the edit that was asked for", "批准申请，写入所请求的修改"}},
+    {.name = "requests decline",
+     .usage = {"NUMBER", "编号"},
+     HOME(server_cmd_decline),
+     COMMAND_WORDS(1, 1, NULL),
+     .summary = {"close a request without writing it", "不批准申请"}},
+    {.name = "status",
+     NOTHING,
+     HOME(server_cmd_status),
+     .summary = {"figures of each org", "各机构概况"}},
+    {.name = "backup",
+     .usage = {"FILE", "文件"},
+     HOME(server_cmd_backup),
+     COMMAND_WORDS(1, 1, "@file"),
+     .summary = {"copy an org's book to a new file while it is in use",
+                 "将机构账本在线备份到新文件"}},
+    {.name = "verify",
+     NOTHING,
+     HOME(server_cmd_verify),
+     .summary = {"check all that can be checked", "检查数据完整性"}},
+    {.name = "sql",
+     .usage = {"\"SELECT ...\"", "\"SELECT ...\""},
+     HOME(server_cmd_sql),
+     COMMAND_WORDS(1, 1, NULL),
+     .summary = {"ask an org's book in SQL, read-only", "用 SQL 查询机构账本（只读）"}},
+    {.name = "completion",
+     .usage = {"bash", "bash"},
+     .run = server_cmd_completion,
+     COMMAND_WORDS(1, 1, "bash"),
+     .summary = {"a script that lets bash complete commands", "供 bash 补全命令的脚本"},
+     .details = {"Put it to use with: source <(roadbook-server completion bash)\n",
+                 "启用：source <(roadbook-server completion bash)\n"}},
+    {.name = "help",
+     .usage = {"[COMMAND]", "[命令]"},
+     .run = server_cmd_help,
+     COMMAND_WORDS(0, 2, "@command"),
+     .summary = {"help", "帮助"}},
+    {.name = "version", NOTHING, .run = server_cmd_version, .summary = {"the version", "版本"}},
+};
 
-const char *server_option(const struct server *server, const char *name) {
-    for (size_t i = server->option_count; i-- > 0;) /* the last one counts */
-        if (strcmp(server->options[i].name, name) == 0) return server->options[i].value;
-    return NULL;
-}
-
-enum status server_option_int(const struct server *server, const char *name, int64_t fallback,
-                              int64_t min, int64_t max, int64_t *out, struct err *err) {
-    const char *text = server_option(server, name);
-    int64_t number = fallback;
-    if (text && (!text_to_int(slice_from(text), &number) || number < min || number > max))
-        return err_set(err, ST_USAGE, "--%s takes a number from %lld to %lld",
-                       "--%s 须为 %lld 到 %lld 的整数", name, (long long)min, (long long)max);
-    *out = number;
-    return ST_OK;
-}
-
-/* 0: no such option, 1: without a value, 2: with one. */
-static int option_kind(const char *known, const char *name, size_t len) {
-    for (const char *at = known; (at = strstr(at, " ")) != NULL; at++) {
-        if (strncmp(at + 1, name, len) != 0) continue;
-        if (at[1 + len] == '=') return 2;
-        if (at[1 + len] == ' ') return 1;
-    }
-    return 0;
-}
-
-static enum status option_add(struct server *server, const char *known, char **argv, int *at,
-                              struct err *err) {
-    const char *text = argv[*at] + 2;
-    size_t len = strcspn(text, "=");
-    int kind = len == 0 ? 0 : option_kind(GLOBAL_OPTIONS, text, len);
-    if (kind == 0 && len > 0) kind = option_kind(known, text, len);
-    if (kind == 0)
-        return err_set(err, ST_USAGE, "unknown option %s; see roadbook-server help",
-                       "未知选项 %s；请看 roadbook-server help", argv[*at]);
-    if (server->option_count == SERVER_OPTIONS_MAX)
-        return err_set(err, ST_USAGE, "too many options", "选项过多");
-    const char *value = text[len] == '=' ? text + len + 1 : NULL;
-    if (kind == 1 && value)
-        return err_set(err, ST_USAGE, "%s takes no value", "%s 不带值", argv[*at]);
-    if (kind == 2 && !value) {
-        value = argv[*at + 1];
-        if (!value) return err_set(err, ST_USAGE, "%s needs a value", "%s 需要一个值", argv[*at]);
-        (*at)++;
-    }
-    struct server_option *option = &server->options[server->option_count++];
-    option->name = arena_string(&server->mem, slice_of(text, len));
-    option->value = value ? value : "";
-    return option->name ? ST_OK : err_no_memory(err);
-}
-
-/* The longest command name that the first words make; *out_words of them. */
-static const struct server_command *command_find(const char *const *words, size_t count,
-                                                 size_t *out_words) {
-    const struct server_command *found = NULL;
-    for (size_t i = 0; i < SERVER_COMMAND_COUNT; i++) {
-        const char *name = SERVER_COMMANDS[i].name, *gap = strchr(name, ' ');
-        size_t first = gap ? (size_t)(gap - name) : strlen(name);
-        if (count < 1 || strlen(words[0]) != first || strncmp(words[0], name, first) != 0) continue;
-        if (gap && (count < 2 || strcmp(words[1], gap + 1) != 0)) continue;
-        if (found && !gap) continue;
-        found = &SERVER_COMMANDS[i];
-        *out_words = gap ? 2 : 1;
-    }
-    return found;
-}
-
-static const struct server_command *command_of(char **argv, int argc, size_t *out_words) {
-    const char *words[2];
-    size_t count = 0;
-    for (int i = 1; i < argc && count < 2; i++) {
-        if (strncmp(argv[i], "--", 2) != 0)
-            words[count++] = argv[i];
-        else if (!strchr(argv[i], '=') &&
-                 option_kind(GLOBAL_OPTIONS, argv[i] + 2, strlen(argv[i] + 2)) == 2)
-            i++;
-    }
-    return command_find(words, count, out_words);
-}
-
-static enum status line_read(struct server *server, const struct server_command *command,
-                             size_t name_words, int argc, char **argv, struct err *err) {
-    size_t skipped = 0;
-    bool only_words = false;
-    for (int i = 1; i < argc; i++) {
-        if (!only_words && strcmp(argv[i], "--") == 0) {
-            only_words = true;
-        } else if (!only_words && strncmp(argv[i], "--", 2) == 0) {
-            TRY(option_add(server, command ? command->options : " ", argv, &i, err));
-        } else if (skipped < name_words) {
-            skipped++;
-        } else if (server->word_count == SERVER_WORDS_MAX) {
-            return err_set(err, ST_USAGE, "too many words", "参数过多");
-        } else {
-            server->words[server->word_count++] = argv[i];
-        }
-    }
-    return ST_OK;
-}
-
-/* ------------------------------------------------------------------ help */
-
-static void help_command(const struct server *server, const struct server_command *command) {
-    printf("roadbook-server %s %s\n  %s\n", command->name, command->usage,
-           command->help[server->lang]);
-}
-
-static void help_all(const struct server *server) {
-    puts(server_say(server, "roadbook-server: the centre of the key-account book\n",
-                    "roadbook-server：大客户台账的中心服务器\n"));
-    for (size_t i = 0; i < SERVER_COMMAND_COUNT; i++)
-        printf("  %-18s %s\n", SERVER_COMMANDS[i].name, SERVER_COMMANDS[i].help[server->lang]);
-    puts(server_say(
-        server,
-        "\nFor every command: --home DIR, --org NAME (when there are several), --json, --lang "
-        "en|zh,\n"
-        "--as NAME (who is at the keyboard, for the journal), --help.",
-        "\n每个命令都可用：--home 目录、--org 机构（有多个机构时）、--json、--lang en|zh、\n"
-        "--as 姓名（操作人，记入日志）、--help。"));
-}
-
-enum status server_cmd_help(struct server *server, struct err *err) {
-    size_t used;
-    if (server->word_count == 0) {
-        help_all(server);
-        return ST_OK;
-    }
-    const struct server_command *command = command_find(server->words, server->word_count, &used);
-    size_t shown = 0;
-    for (size_t i = 0; i < SERVER_COMMAND_COUNT; i++) {
-        const char *name = SERVER_COMMANDS[i].name;
-        size_t len = strlen(server->words[0]);
-        bool family =
-            strncmp(name, server->words[0], len) == 0 && (name[len] == 0 || name[len] == ' ');
-        if (command && server->word_count > 1 ? &SERVER_COMMANDS[i] != command : !family) continue;
-        help_command(server, &SERVER_COMMANDS[i]);
-        shown++;
-    }
-    if (shown > 0) return ST_OK;
-    return err_set(err, ST_USAGE, "there is no command \"%s\"; see roadbook-server help",
-                   "没有命令“%s”；请看 roadbook-server help", server->words[0]);
-}
-
-enum status server_cmd_version(struct server *server, struct err *err) {
-    (void)err;
-    printf(server->json ? "{\"release\":\"%s\"}\n" : "roadbook-server %s\n", ROADBOOK_VERSION);
-    return ST_OK;
-}
-
-/* ------------------------------------------------------------------ one run */
-
-static enum status language_read(struct server *server, struct err *err) {
-    const char *lang = server_option(server, "lang");
-    if (!lang) return ST_OK;
-    if (strncmp(lang, "zh", 2) == 0)
-        server->lang = LANG_ZH;
-    else if (strncmp(lang, "en", 2) == 0)
-        server->lang = LANG_EN;
-    else
-        return err_set(err, ST_USAGE, "--lang takes en or zh", "--lang 须为 en 或 zh");
-    return ST_OK;
-}
-
-static enum status command_run(struct server *server, const struct server_command *command,
-                               char **argv, int argc, struct err *err) {
-    if (!command && server_option(server, "help")) {
-        help_all(server);
-        return ST_OK;
-    }
-    if (!command && argc > 1 && server->word_count > 0)
-        return err_set(err, ST_USAGE, "there is no command \"%s\"; see roadbook-server help",
-                       "没有命令“%s”；请看 roadbook-server help", server->words[0]);
-    if (!command)
-        return err_set(err, ST_USAGE, "say what to do; see %s help", "请给出命令；请看 %s help",
-                       argv[0]);
-    if (server_option(server, "help")) {
-        help_command(server, command);
-        return ST_OK;
-    }
-    if (server->word_count < command->words_min || server->word_count > command->words_max)
-        return err_set(err, ST_USAGE, "usage: roadbook-server %s %s", "用法：roadbook-server %s %s",
-                       command->name, command->usage);
-    TRY(server_home_find(server, err));
-    TRY(crypto_start(err));
-    TRY(catalogue_release(&server->mem, &server->catalogue, err));
-    return command->run(server, err);
-}
-
-static void error_print(const struct server *server, const struct err *err) {
-    if (!server->json) {
-        fprintf(stderr, "roadbook-server: %s\n", err->text[server->lang]);
-        return;
-    }
-    SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE);
-    session_problem_write(err, &text);
-    fprintf(stderr, "%s\n", buf_text(&text));
-}
-
-int server_main(int argc, char **argv) {
-    static struct server server; /* large, and there is one run per process */
-    struct err err = {.status = ST_OK};
-    size_t name_words = 0;
-    server.lang = platform_lang();
-    server.mem = arena_new(ARENA_CAP_DEFAULT);
-    platform_env(&server.env);
-    const struct server_command *command = command_of(argv, argc, &name_words);
-    enum status status = line_read(&server, command, name_words, argc, argv, &err);
-    server.json = server_option(&server, "json") != NULL;
-    if (status == ST_OK) status = language_read(&server, &err);
-    if (status == ST_OK) status = command_run(&server, command, argv, argc, &err);
-    if (status == ST_OK && fflush(stdout) != 0)
-        status = err_set(&err, ST_DISK, "cannot write the output", "无法写出结果");
-    if (status != ST_OK) error_print(&server, &err);
-    arena_clear(&server.mem);
-    return status_exit(status);
-}
+const struct command_set server_commands = {
+    .program = "roadbook-server",
+    .about = {"roadbook-server: the centre of a key-account book for people who travel.",
+              "roadbook-server：大客户经理随身账本的中心服务器。"},
+    .commands = commands,
+    .count = ARRAY_COUNT(commands),
+    .options = every,
+    .option_count = ARRAY_COUNT(every),
+};

@@ -140,13 +140,44 @@ class Commands(ServerTest):
                 self.assertEqual(os.stat(os.path.join(folder, name)).st_mode & 0o77, 0, name)
 
     def test_exit_codes(self):
-        rows = [(("frob",), 64), ((), 64), (("list",), 64), (("link",), 64), (("user", "add", "x", "--role", "king"), 64),
+        rows = [(("frob",), 64), ((), 0), (("org",), 64), (("list",), 64), (("link",), 64), (("user", "add", "x", "--role", "king"), 64),
                 (("link", "nobody"), 66), (("history", "account", "nobody"), 66), (("--org", "other", "status"), 66),
                 (("device", "revoke", "9"), 66), (("org", "add", "Bad Name"), 64), (("org", "add", "acme"), 65),
                 (("requests", "approve", "99"), 66), (("help",), 0), (("help", "link"), 0), (("link", "--help"), 0),
                 (("version",), 0), (("verify",), 0)]
         for words, code in rows:
             self.assertEqual(self.centre.command(*words).returncode, code, words)
+
+    def test_every_command_has_help_in_both_languages(self):
+        names = self.complete("")
+        self.assertIn("org", names)
+        for name in names:
+            for second in self.complete(name, "") if name in ("org", "user", "device", "requests") else [""]:
+                for lang, usage in (("en", "usage: "), ("zh", "用法：")):
+                    words = [word for word in (name, second) if word]
+                    self.assertIn(usage + " ".join(["roadbook-server", *words]), self.centre.run(*words, "--help", "--lang", lang))
+
+    def complete(self, *words):
+        script = ('source <("$0" completion bash); compopt() { :; }; COMP_WORDS=("$@"); '
+                  'COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _roadbook-server; echo "${COMPREPLY[*]}"')
+        done = subprocess.run(["bash", "-c", script, SERVER, "roadbook-server", *words], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.stderr, "")
+        return done.stdout.split()
+
+    def test_each_place_has_its_words(self):
+        for words, expected in ((("or",), ["org"]), (("org", "a"), ["add"]), (("user", "add", "--ro"), ["--role"]),
+                                (("user", "add", "--role", ""), ["rep", "manager", "office"]), (("list", "acc"), ["account"]),
+                                (("list", "account", "na"), ["name="]), (("requests", "app"), ["approve"])):
+            self.assertEqual(self.complete(*words), expected, words)
+
+    def test_options_stand_anywhere(self):
+        self.assertEqual(self.centre.command("--json", "org", "--lang=zh", "list").returncode, 0)
+        for words, part in ((("org",), "org add"), (("org", "--help"), "org list"), (("user", "add", "x", "--qr"), "--qr"),
+                            (("bogus",), "no such command"), (("link",), "usage: roadbook-server link LOGIN")):
+            done = self.centre.command(*words)
+            self.assertEqual(done.returncode, 0 if "--help" in words else 64, words)
+            if words != ("org",):
+                self.assertIn(part, done.stdout + done.stderr)
 
     def test_errors_are_problem_details_with_json(self):
         done = self.centre.command("link", "nobody", "--json")

@@ -136,10 +136,10 @@ TEST(numbers_have_a_least_value) {
     static const char *const plain[] = {"list", "a", NULL}, *const zero[] = {"list", "a", "--limit",
                                                                              "0", NULL};
     CHECK_INT(parse(plain, &line, &err), ST_OK);
-    CHECK_INT(command_number(&line, "--limit", 1, 50, &n, &err), ST_OK);
+    CHECK_INT(command_number(&line, "--limit", 1, 99, 50, &n, &err), ST_OK);
     CHECK_INT(n, 50);
     CHECK_INT(parse(zero, &line, &err), ST_OK);
-    CHECK_INT(command_number(&line, "--limit", 1, 50, &n, &err), ST_USAGE);
+    CHECK_INT(command_number(&line, "--limit", 1, 99, 50, &n, &err), ST_USAGE);
     CHECK_INT(n, 50);
 }
 
@@ -154,7 +154,9 @@ TEST(help_and_completion_come_from_the_table) {
                                 "  --json                    as JSON\n"
                                 "  -h, --help                help\n"
                                 "  --home DIR                folder\n");
-    command_completion(&set, NULL, 0, NULL, &script);
+    struct err err;
+    CHECK_OK(command_completion(&set, "bash", NULL, &script, &err));
+    CHECK_INT(command_completion(&set, "fish", NULL, &script, &err), ST_USAGE);
     CHECK(strstr(buf_text(&script), "found=\"list held\"") != NULL);
     CHECK(strstr(buf_text(&script), "complete -F _book book") != NULL);
 }
@@ -163,10 +165,11 @@ TEST(errors_are_problem_details) {
     struct err err;
     SCOPED(buf_free) struct buf json = buf_new(BUF_MAX_LINE), text = buf_new(BUF_MAX_LINE);
     (void)err_set(&err, ST_NOT_FOUND, "no \"%s\"", "没有“%s”", "x");
-    command_error_json(&err, LANG_EN, &json);
-    CHECK_TEXT(buf_text(&json),
-               "{\"type\":\"about:blank\",\"title\":\"not found\",\"status\":404,"
-               "\"detail\":\"no \\\"x\\\"\",\"code\":\"NOT_FOUND\",\"exit\":66,\"retry\":false}\n");
-    command_error_text(&set, &err, LANG_ZH, &text);
+    command_error(&set, &err, LANG_EN, true, &json);
+    CHECK_TEXT(buf_text(&json), "{\"type\":\"about:blank\",\"title\":\"not found\",\"status\":404,"
+                                "\"detail\":\"no "
+                                "\\\"x\\\"\",\"detail_zh\":\"没有“x”\",\"code\":\"NOT_FOUND\","
+                                "\"exit\":66,\"retry\":false}\n");
+    command_error(&set, &err, LANG_ZH, false, &text);
     CHECK_TEXT(buf_text(&text), "book：没有“x”\n");
 }
