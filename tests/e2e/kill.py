@@ -32,6 +32,7 @@ LAPTOPS = ["ada", "bo", "cy"]
 ACCOUNTS = 10
 LATE_S = 5                   # how much earlier than the last edit of a field the winning one may have been made: what one
                              # round takes at most, since ages are counted from when a request left
+NOT_FOUND, CONFLICT = 66, 65
 SYNC_CODES = (0, 69, 75)     # done, no connection, busy
 
 
@@ -46,6 +47,7 @@ class Model:
         self.values = collections.defaultdict(list)     # (account, field) -> [[value, time, state, laptop]]
         self.lines = collections.defaultdict(list)      # account -> [[line, state]]
         self.rows = {}                                  # (entity, title) -> [state, id]; "gone" when deleted
+        self.undone = []                                # (account, value of country)
         self.counts = collections.Counter()
 
 
@@ -149,6 +151,12 @@ class Laptop:
         self.kills.note("client", False)
         return "maybe", None
 
+    def attempt(self, *words):
+        """An edit of what may be gone by now. Whether it was done."""
+        result = self.world.laptop(self.name, *words, "--json", fails=True)
+        check(result.code in (0, NOT_FOUND, CONFLICT), f"{self.name}: {result}")
+        return result.code == 0
+
     # ---------------------------------------------------------------- edits
 
     def show(self, entity, row):
@@ -228,10 +236,41 @@ class Laptop:
         state, _ = self.command("rm", "contact", row)
         self.model.rows["contact", title][0] = "gone" if state == "yes" else "maybe"
 
+    def undo(self, account):
+        """Takes a save back, sent already or not: its value must not stand in the end."""
+        value = self.unique("country")
+        self.command("set", "account", account, f"country={value}", may_kill=False)
+        if self.attempt("undo"):
+            with self.model.lock:
+                self.model.undone.append((account, value))
+
+    def fight(self, account):
+        """Rows that one deletes while others edit them: whatever comes of it, all must show the same."""
+        rows = self.world.laptop(self.name, "list", "opportunity", "name~fight", "--json", "--limit", "20").json()
+        if len(rows) < 4:
+            self.command("add", "opportunity", f"account={account}", f"name={self.unique('fight')}", "stage=prospecting")
+            return
+        row = self.random.choice(rows)["id"]
+        self.attempt(*self.random.choice([["rm", "opportunity", row],
+                                          ["set", "opportunity", row, f"next_step={self.unique('step')}", "stage=engaging"],
+                                          ["set", "opportunity", row, f"competitors+={self.unique('rival')}"]]))
+
+    def import_rows(self, account):
+        """A series of contacts from a file; a killed import may have any part of them, each whole."""
+        number = self.world.accounts.index(account)
+        titles = [self.unique("imported") for _ in range(self.random.randint(2, 30))]
+        path = os.path.join(self.world.dir, f"import-{self.name}.csv")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("account,name,phones\n" + "".join(f"Account {number},{t},{t}@phone\n" for t in titles))
+        state, _ = self.command("import", "contact", path)
+        with self.model.lock:
+            for title in titles:
+                self.model.rows["contact", title] = [state, None]
+
     # ---------------------------------------------------------------- the day
 
     EDITS = [("points", add_points, 5), ("tag", add_tag, 3), ("untag", remove_tag, 2), ("field", set_field, 5),
-             ("group", set_group, 2), ("row", add_row, 4), ("rm", remove_row, 1)]
+             ("group", set_group, 2), ("row", add_row, 4), ("rm", remove_row, 1), ("undo", undo, 1), ("fight", fight, 3), ("import", import_rows, 1)]
 
     def edit(self):
         name, action, _ = self.random.choices(self.EDITS, weights=[w for _, _, w in self.EDITS])[0]
@@ -351,6 +390,11 @@ def check_values(world, model, book):
             check(book[account]["street"] == final + " street", f"account {account}: half of an address")
 
 
+def check_undone(model, book):
+    for account, value in model.undone:
+        check(book[account]["country"] != value, f"account {account}: {value} was undone, and stands")
+
+
 def check_rows(world, model):
     titles = {"contact": "name", "task": "title", "visit": "talking_points", "opportunity": "name"}
     for entity, field in titles.items():
@@ -377,6 +421,7 @@ def check_all(world, model):
     check_tags(world, model, book)
     check_lines(world, model, book)
     check_values(world, model, book)
+    check_undone(model, book)
     check_rows(world, model)
     check_verify(world)
     return len(world.office("conflicts", "--json").json())
@@ -393,7 +438,8 @@ def set_up(world):
     for name in LAPTOPS:
         world.laptop(name, "enroll", world.link(name))
         world.laptop(name, "sync")
-    world.accounts = [row["id"] for row in world.laptop(LAPTOPS[0], "list", "account", "--json").json()]
+    rows = world.laptop(LAPTOPS[0], "list", "account", "--json").json()
+    world.accounts = [row["id"] for row in sorted(rows, key=lambda row: int(row["name"].split()[1]))]
     check(len(world.accounts) == ACCOUNTS, "the accounts did not arrive")
 
 
