@@ -5,7 +5,7 @@
 import crypto from 'node:crypto';
 import zlib from 'node:zlib';
 import {
-  Client, DICTIONARY, DICTIONARY_NAME, KIND, Writer, batchCanonical, chainNext, clocks, hmac, linkRead, messageWrite,
+  Client, DICTIONARY, DICTIONARY_NAME, KIND, TYPE, Writer, batchCanonical, chainNext, clocks, hmac, linkRead, messageWrite,
   nonceNext, post, requestMake, roundReplyRead, roundRequestBody,
 } from './stranger.mjs';
 
@@ -70,6 +70,8 @@ async function proofs() {
     r.fields['Signature-Input'] = r.fields['Signature-Input'].replace(/keyid="\d+"/, 'keyid="999"');
   });
   await say('another type', idle(), (r) => { r.fields['Content-Type'] = 'text/plain'; });
+  const json = await say('as JSON', idle(), (r) => { r.fields.Accept = `${TYPE}+json`; });
+  answers['as JSON'].kind = JSON.parse(json.body).kind;
   const used = client.session.nonce;
   await say('good again', idle());
   client.session.nonce = used;

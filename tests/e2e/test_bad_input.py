@@ -113,6 +113,7 @@ def liar(world):
             ("gap", 422, "INVALID"), ("unsigned", 403, "DENIED"), ("a position of nowhere", 409, "CONFLICT")]:
         got = answers[name]
         check(got["code"] == code and problem in (None, got["problem"]), f"{name}: {got}")
+    check(answers["as JSON"].get("kind") == "round", f"the debugging type: {answers['as JSON']}")
     for name, got in answers.items():
         check(got["code"] < 500, f"{name}: the server broke: {got}")
         if name.startswith("push flip"):
