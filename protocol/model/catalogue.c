@@ -132,7 +132,7 @@ const struct enum_value *enum_by_number(const struct enumeration *values, int64_
 }
 
 static bool is_same_word(const char *word, struct slice text) {
-    return strlen(word) == text.len && text.len > 0 && strncasecmp(word, (const char *)text.data, text.len) == 0;
+    return strlen(word) == text.len && strncasecmp(word, (const char *)text.data, text.len) == 0;
 }
 
 const struct enum_value *enum_by_text(const struct enumeration *values, struct slice text) {

@@ -135,7 +135,7 @@ static const char *wrong_freezing(const struct entity *e) {
     for (size_t i = 0; i < e->field_count; i++) has_frozen |= e->fields[i].rule == RULE_FROZEN;
     if (has_frozen != (e->frozen_by != NULL)) return "frozen fields, and only they, need a state that freezes";
     if (!e->frozen_by) return NULL;
-    if (!state || state->rule != RULE_STATE || !enum_by_number(state->values, e->frozen_from))
+    if (!state || state->rule != RULE_STATE || !state->values || !enum_by_number(state->values, e->frozen_from))
         return "what freezes a row is one of its states";
     return NULL;
 }

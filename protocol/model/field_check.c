@@ -104,7 +104,7 @@ static enum status check_element(const struct field *f, struct slice element, st
         return v && slice_equal(slice_from(v->name), element) ? ST_OK : not_a_member(f->values, err);
     }
     if (f->set_of == FIELD_REF)
-        return text_to_int(element, &id) && id_is_valid(id)
+        return element.data[0] != '0' && text_to_int(element, &id) && id_is_valid(id)   /* 07 would be 7 twice */
                    ? ST_OK : err_set(err, ST_INVALID, "must be ids of rows", "必须是记录编号");
     struct slice trimmed = slice_trim(element);
     if (has_separator(element) || trimmed.len != element.len)
@@ -113,9 +113,8 @@ static enum status check_element(const struct field *f, struct slice element, st
     return ST_OK;
 }
 
-static enum status check_set(const struct field *f, struct value v, struct err *err) {
+static enum status check_set(const struct field *f, struct value v, int64_t max, struct err *err) {
     struct slice rest = v.text, element;
-    int64_t max = field_elements_max(f);
     if (!set_is_canonical(v.text))
         return err_set(err, ST_INVALID, "a set is sorted and holds each element once", "集合须排序且不重复");
     if (set_count(v) > (uint64_t)max)
@@ -126,7 +125,12 @@ static enum status check_set(const struct field *f, struct value v, struct err *
 
 /* ------------------------------------------------------------------ fields */
 
-static enum status check_value(const struct field *f, struct value v, struct err *err) {
+static int64_t size_max(const struct field *f, bool merged) {
+    if (merged && (f->rule == RULE_TEXT || f->rule == RULE_SET)) return INT64_MAX;
+    return f->type == FIELD_SET ? field_elements_max(f) : field_characters_max(f);
+}
+
+static enum status check_value(const struct field *f, struct value v, bool merged, struct err *err) {
     if (v.kind == VALUE_NULL)
         return f->required ? err_set(err, ST_INVALID, "is required", "为必填项") : ST_OK;
     if ((v.kind == VALUE_TEXT) != field_holds_text(f))
@@ -135,9 +139,9 @@ static enum status check_value(const struct field *f, struct value v, struct err
     if (v.kind == VALUE_TEXT && v.text.len == 0)
         return err_set(err, ST_INVALID, "an empty text is spelt as no value", "空文本应表示为无值");
     switch (f->type) {
-    case FIELD_TEXT: return check_characters(v.text, false, field_characters_max(f), err);
-    case FIELD_NOTE: return check_characters(v.text, true, field_characters_max(f), err);
-    case FIELD_SET: return check_set(f, v, err);
+    case FIELD_TEXT: return check_characters(v.text, false, size_max(f, merged), err);
+    case FIELD_NOTE: return check_characters(v.text, true, size_max(f, merged), err);
+    case FIELD_SET: return check_set(f, v, size_max(f, merged), err);
     case FIELD_INT: case FIELD_DECIMAL: case FIELD_MONEY: return check_number(f, v.number, err);
     case FIELD_DATE: return check_day(v.number, err);
     case FIELD_TIME: return check_day(v.number / DAY_MS, err);
@@ -155,7 +159,11 @@ static enum status in_field(const struct field *f, enum status status, struct er
 }
 
 enum status field_check(const struct field *f, struct value v, struct err *err) {
-    return in_field(f, check_value(f, v, err), err);
+    return in_field(f, check_value(f, v, false, err), err);
+}
+
+enum status field_check_merged(const struct field *f, struct value v, struct err *err) {
+    return in_field(f, check_value(f, v, true, err), err);
 }
 
 enum status field_check_element(const struct field *f, struct slice element, struct err *err) {

@@ -24,16 +24,16 @@ static bool is_digit(uint8_t c) {
     return c >= '0' && c <= '9';
 }
 
-/* Takes out the separators of thousands: 1 to 3 digits, then groups of exactly 3, none behind the point.
+/* More characters than the longest number has with all its separators; what is longer has zeros in front. */
+enum { NUMBER_BYTES_MAX = 64 };
+
+/* Copies s without the separators of thousands: 1 to 3 digits, then groups of exactly 3, none behind the point.
  * false when a comma stands elsewhere: 1,23 may be meant as a fraction. */
-static bool drop_thousands(struct slice *s, struct arena *mem) {
-    if (!memchr(s->data, ',', s->len)) return true;
-    uint8_t *kept = arena_alloc(mem, s->len);
+static bool drop_thousands(struct slice s, uint8_t out[NUMBER_BYTES_MAX], size_t *out_count) {
     size_t count = 0, digits = 0;
     bool grouped = false, behind_point = false;
-    if (!kept) return false;
-    for (size_t i = 0; i < s->len; i++) {
-        uint8_t c = s->data[i];
+    for (size_t i = 0; i < s.len; i++) {
+        uint8_t c = s.data[i];
         if (c == ',') {
             if (behind_point || digits == 0 || digits > 3 || (grouped && digits != 3)) return false;
             grouped = true;
@@ -43,28 +43,25 @@ static bool drop_thousands(struct slice *s, struct arena *mem) {
         if (c == '.' && grouped && digits != 3) return false;
         behind_point |= c == '.';
         if (is_digit(c)) digits++;
-        kept[count++] = c;
+        out[count++] = c;
     }
     if (grouped && !behind_point && digits != 3) return false;
-    *s = slice_of(kept, count);
+    *out_count = count;
     return true;
 }
 
-/* -¥1,234.50 and ¥-1,234.50 both: sign, currency, sign, number. */
-static bool read_number(struct slice s, unsigned scale, struct arena *mem, int64_t *out) {
+/* -¥1,234.50 and ¥-1,234.50 both: sign, currency, sign, number. Takes no memory, so that a lack of it cannot
+ * look like a wrong number. The sign stays with its digits, so that the least number fits. */
+static bool read_number(struct slice s, unsigned scale, int64_t *out) {
+    uint8_t plain[1 + NUMBER_BYTES_MAX] = {'-'};
+    size_t count;
     int64_t number;
     bool negative = drop_prefix(&s, SLICE("-"));
     drop_currency(&s);
     if (!negative) negative = drop_prefix(&s, SLICE("-"));
-    if (s.len == 0 || !(is_digit(s.data[0]) || s.data[0] == '.')) return false;
-    if (!drop_thousands(&s, mem)) return false;
-    if (negative) {                                        /* with its sign, so that the least number fits */
-        uint8_t *with_sign = arena_alloc(mem, s.len + 1);
-        if (!with_sign) return false;
-        with_sign[0] = '-';
-        memcpy(with_sign + 1, s.data, s.len);
-        s = slice_of(with_sign, s.len + 1);
-    }
+    if (s.len == 0 || s.len > NUMBER_BYTES_MAX || !is_digit(s.data[0])) return false;
+    if (!drop_thousands(s, plain + 1, &count)) return false;
+    s = negative ? slice_of(plain, count + 1) : slice_of(plain + 1, count);
     if (!(scale == 0 ? text_to_int(s, &number) : text_to_decimal(s, scale, &number))) return false;
     *out = number;
     return true;
@@ -74,7 +71,7 @@ static enum status parse_number(const struct field *f, struct slice text, struct
                                 struct err *err) {
     struct slice narrow;
     TRY(text_fold(text, mem, &narrow, err));
-    if (read_number(slice_trim(narrow), field_scale(f), mem, out)) return ST_OK;
+    if (read_number(slice_trim(narrow), field_scale(f), out)) return ST_OK;
     if (field_scale(f) == 0)
         return err_set(err, ST_INVALID, "must be a whole number, such as 1200", "必须是整数，例如 1200");
     return err_set(err, ST_INVALID, "must be a number with at most %u digits behind the point",
@@ -175,10 +172,10 @@ static enum status parse_set(const struct field *f, struct slice text, struct ar
 
 /* ------------------------------------------------------------------ reading a field */
 
-/* Line ends as one line feed each. */
+/* Line ends as one line feed each; s is not empty. */
 static enum status unify_lines(struct slice s, struct arena *mem, struct slice *out, struct err *err) {
     *out = s;
-    if (s.len == 0 || !memchr(s.data, '\r', s.len)) return ST_OK;
+    if (!memchr(s.data, '\r', s.len)) return ST_OK;
     uint8_t *kept = arena_alloc(mem, s.len);
     size_t count = 0;
     if (!kept) return err_no_memory(err);

@@ -72,11 +72,11 @@ static int64_t number_or_zero(struct value v) {
 
 /* A creation may give a count or a set as a plain value: then it is what is added to nothing. */
 static struct value edit_adds(const struct edit *edit) {
-    return edit->value_count > 0 ? edit->values[0] : value_null();
+    return edit->values[0];
 }
 
 static struct value edit_removes(const struct edit *edit) {
-    return edit->kind == EDIT_ELEMENTS && edit->value_count > 1 ? edit->values[1] : value_null();
+    return edit->kind == EDIT_ELEMENTS ? edit->values[1] : value_null();
 }
 
 static struct slice text_of(struct value v) {

@@ -125,7 +125,7 @@ static enum status run_diff(struct tokens a, struct tokens b, struct arena *mem,
         if (!trace->rows[d]) return err_no_memory(err);
         for (int k = -d; k <= d; k += 2) {
             int32_t x = enter(trace, d, k), y = x - k;
-            while (x < n && y >= 0 && y < m && slice_equal(a.items[x], b.items[y])) x++, y++;
+            while (x < n && y < m && slice_equal(a.items[x], b.items[y])) x++, y++;
             trace->rows[d][k + d] = x;
             if (x >= n && y >= m) {
                 *out = d;
@@ -140,7 +140,7 @@ static enum status run_diff(struct tokens a, struct tokens b, struct arena *mem,
 /* Walks back from the end: the diagonal stretches are the common parts. */
 static void walk_back(struct tokens a, struct tokens b, const struct trace *trace, int edits, int64_t *match) {
     int32_t x = (int32_t)a.count, k = (int32_t)a.count - (int32_t)b.count;
-    for (int d = edits; d >= 0; d--) {
+    for (int d = edits;; d--) {
         int32_t start = enter(trace, d, k);
         for (; x > start; x--) match[x - 1] = x - 1 - k;
         if (d == 0) return;

@@ -203,6 +203,8 @@ enum status field_parse(const struct field *f, struct slice text, int utc_offset
                         struct value *out, struct err *err) NODISCARD;
 /* Limits, enum membership, one line, UTF-8, canonical set. NULL is fine unless required. */
 enum status field_check(const struct field *f, struct value v, struct err *err) NODISCARD;
+/* field_check of what edits combined to: two texts or sets, each within the limit, may be beyond it together. */
+enum status field_check_merged(const struct field *f, struct value v, struct err *err) NODISCARD;
 /* One element of a set, checked and in NFC. */
 enum status field_check_element(const struct field *f, struct slice element, struct err *err) NODISCARD;
 void field_write_text(const struct field *f, struct value v, enum lang lang, int utc_offset_min, struct buf *out);

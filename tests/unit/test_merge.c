@@ -41,6 +41,7 @@ TEST(a_base_covers_what_its_author_was_shown) {
         {"own batch below it", {.seq = 6, .device = ME, .batch = 2}, {5, 3}, ROW, true, true},
         {"own batch above it: two windows", {.seq = 6, .device = ME, .batch = 4}, {5, 3}, ROW, false, true},
         {"own, but the form had no own batch", {.seq = 6, .device = ME, .batch = 4}, {5, 0}, ROW, false, true},
+        {"own device, but no batch: the office", {.seq = 6, .device = ME}, {5, 3}, ROW, false, true},
         {"another's batch of that number", {.seq = 6, .device = OTHER, .batch = 3}, {5, 3}, ROW, false, false},
         {"merged by the server", {.seq = 6}, {5, 3}, ROW, false, false},
         {"merged by the server, seen", {.seq = 5}, {5, 3}, ROW, true, false},
@@ -165,6 +166,8 @@ TEST(each_rule_of_one_winner) {
         {"state: back, but seen", "opportunity", "stage", 3, 2, OTHER, {10, 0}, 1, OUTCOME_APPLIED, 2, LEDGER_NONE},
         {"state: won after lost is illegal", "opportunity", "stage", 5, 6, OTHER, {9, 0}, 999, OUTCOME_LOST, 5, LEDGER_NEW},
         {"state: lost after won is illegal", "opportunity", "stage", 6, 5, OTHER, {9, 0}, 999, OUTCOME_LOST, 6, LEDGER_NEW},
+        {"state: won after negotiation is legal", "opportunity", "stage", 4, 6, OTHER, {9, 0}, 1, OUTCOME_APPLIED, 6, LEDGER_OLD},
+        {"state: a number of a later release after lost", "opportunity", "stage", 5, 77, OTHER, {9, 0}, 1, OUTCOME_APPLIED, 77, LEDGER_OLD},
         {"state: won after lost, but seen", "opportunity", "stage", 5, 6, OTHER, {10, 0}, 1, OUTCOME_APPLIED, 6, LEDGER_NONE},
         {"state: over nothing", "opportunity", "stage", NONE, 1, OTHER, {9, 0}, 1, OUTCOME_APPLIED, 1, LEDGER_OLD},
         {"state: nothing never wins", "opportunity", "stage", 1, NONE, OTHER, {9, 0}, 999, OUTCOME_LOST, 1, LEDGER_NEW},
@@ -186,6 +189,7 @@ TEST(a_counter_adds_and_says_who_had_a_part) {
         {{"concurrent", "account", "points", 10, -3, OTHER, {9, 0}, 1, OUTCOME_MERGED, 7, LEDGER_NONE}, 0},
         {{"two windows", "account", "points", 10, 5, ME, {9, 3}, 1, OUTCOME_MERGED, 15, LEDGER_NONE}, ME},
         {{"onto nothing", "account", "points", NONE, 5, OTHER, {9, 0}, 1, OUTCOME_MERGED, 5, LEDGER_NONE}, 0},
+        {{"does not run under", "account", "points", INT64_MIN, -5, OTHER, {10, 0}, 1, OUTCOME_APPLIED, INT64_MIN, LEDGER_NONE}, ME},
         {{"does not run over", "account", "points", INT64_MAX, 5, OTHER, {10, 0}, 1, OUTCOME_APPLIED, INT64_MAX, LEDGER_NONE}, ME},
     };
     struct arena mem = arena_new(ARENA_CAP_DEFAULT);
@@ -437,6 +441,47 @@ TEST(a_laptop_shows_its_edits_at_once) {
     CHECK_INT(shown[0].number, 5);
     CHECK_STATUS(edit_apply(cell_of(e, "employees"), &elements, &ten, &mem, &shown, &err), ST_INTERNAL);
     CHECK_STATUS(edit_apply(cell_of(e, "last_visit_on"), &value, &ten, &mem, &shown, &err), ST_INTERNAL);
+    arena_clear(&mem);
+}
+
+TEST(an_edit_that_does_not_fit_its_rule_is_refused) {
+    static const struct {
+        const char *name, *field;
+        enum edit_kind kind;
+        size_t value_count;
+        enum status status;
+    } rows[] = {
+        {"a count for a counter", "points", EDIT_COUNT, 1, ST_OK},
+        {"a value for a counter", "points", EDIT_SET, 1, ST_OK},
+        {"elements for a counter", "points", EDIT_ELEMENTS, 1, ST_INTERNAL},
+        {"two counts", "points", EDIT_COUNT, 2, ST_INTERNAL},
+        {"elements for a set", "tags", EDIT_ELEMENTS, 2, ST_OK},
+        {"adds alone", "tags", EDIT_ELEMENTS, 1, ST_INTERNAL},
+        {"a value for a set", "tags", EDIT_SET, 1, ST_OK},
+        {"two values for a set", "tags", EDIT_SET, 2, ST_INTERNAL},
+        {"a count for a set", "tags", EDIT_COUNT, 1, ST_INTERNAL},
+        {"a count for a text", "remarks", EDIT_COUNT, 1, ST_INTERNAL},
+        {"no value", "kind", EDIT_SET, 0, ST_INTERNAL},
+    };
+    struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    struct catalogue cat = release(&mem);
+    const struct entity *e = entity_of(&cat, "account");
+    struct value present = value_null(), values[] = {value_null(), value_null()}, *shown;
+    struct merge_out out;
+    struct err err = {0};
+    for EACH(row, rows) {
+        const struct cell *cell = cell_of(e, row->field);
+        struct edit edit = {.kind = row->kind, .values = values, .value_count = row->value_count};
+        struct merge_in in = {.entity = e, .cell = cell, .row = ROW, .named = ROW, .present = &present,
+                              .edit = &edit, .edit_clock = {.seq = 2, .device = ME, .batch = 1}};
+        CHECK_ROW_INT(row, merge_cell(&in, &mem, &out, &err), row->status);
+        CHECK_ROW_INT(row, edit_apply(cell, &edit, &present, &mem, &shown, &err), row->status);
+    }
+    struct cell later = {.rule = RULE_COUNT, .count = 1};
+    struct edit edit = {.kind = EDIT_SET, .values = values, .value_count = 1};
+    CHECK_STATUS(edit_apply(&later, &edit, &present, &mem, &shown, &err), ST_INTERNAL);
+    later.rule = (enum rule)99;
+    CHECK_STATUS(edit_apply(&later, &edit, &present, &mem, &shown, &err), ST_INTERNAL);
     arena_clear(&mem);
 }
 

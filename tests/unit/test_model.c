@@ -60,6 +60,10 @@ TEST(ids_are_read_as_people_say_them) {
         {"above the greatest", "9007199254740992", 0},
         {"the greatest", "9007199254740991", 9007199254740991},
         {"empty", "", 0},
+        {"I for 1", "3-IZ70", 3 * 4294967296 + 2023},
+        {"a check that is no digit", "3-1Z7U", 0},
+        {"a digit behind z", "3-1{70", 0},
+        {"the id 0", "0-00", 0},
     };
     for EACH(row, rows) {
         int64_t id = 0;
@@ -130,6 +134,7 @@ TEST(values_are_equal_by_content) {
     struct value copy;
     CHECK_INT(value_text(SLICE("")).kind, VALUE_NULL);
     CHECK(value_equal(value_null(), value_text(SLICE(""))));
+    CHECK(value_copy(value_int(7), &mem, &copy) && value_equal(copy, value_int(7)));
     CHECK(!value_equal(value_null(), value_int(0)));
     CHECK(!value_equal(value_int(1), value_text(SLICE("1"))));
     CHECK(value_copy(value_text(SLICE("a")), &mem, &copy) && value_equal(copy, value_text(SLICE("a"))));
@@ -213,143 +218,7 @@ TEST(enumerations_are_read_in_either_language) {
     arena_clear(&mem);
 }
 
-/* ------------------------------------------------------------------ declarations */
-
-static const struct enum_value COLOURS[] = {{1, "red", {"Red", "红"}}, {2, "blue", {"Blue", "蓝"}}};
-static const struct enum_value TWICE[] = {{1, "red", {"Red", "红"}}, {1, "blue", {"Blue", "蓝"}}};
-static const struct enum_value MUTE[] = {{1, "red", {"Red", ""}}};
-static const uint32_t UNKNOWN_STEP[][2] = {{1, 9}};
-static const struct enumeration COLOUR = {"colour", COLOURS, 2, NULL, 0};
-static const struct enumeration COLOUR_TWICE = {"colour", TWICE, 2, NULL, 0};
-static const struct enumeration COLOUR_MUTE = {"colour", MUTE, 1, NULL, 0};
-static const struct enumeration COLOUR_STEP = {"colour", COLOURS, 2, UNKNOWN_STEP, 1};
-
-#define F(tag_, name_, type_, rule_, ...) \
-    {.tag = tag_, .name = name_, .type = FIELD_##type_, .rule = RULE_##rule_, .label = {"x", "某"}, __VA_ARGS__}
-#define PLAIN .group = NULL
-
-/* A thing with a name, and up to three more fields. */
-static enum status build(const struct field *more, struct entity e, struct err *err) {
-    struct arena mem = arena_new(ARENA_CAP_DEFAULT);
-    struct field fields[4] = {F(1, "name", TEXT, LAST, PLAIN)};
-    struct catalogue cat;
-    size_t count = 1;
-    for (; count < 4 && more && more[count - 1].tag != 0; count++) fields[count] = more[count - 1];
-    if (!e.name) e.name = "thing";
-    if (!e.title) e.title = "name";
-    if (!e.label[0]) e.label[0] = "Thing", e.label[1] = "物";
-    if (e.tag == 0) e.tag = 1;
-    if (e.homes[0].kind == HOME_NONE) e.homes[0].kind = HOME_PUBLIC;
-    if (!e.fields) {
-        e.fields = fields;
-        e.field_count = count;
-    }
-    enum status status = catalogue_build(&e, 1, &mem, &cat, err);
-    arena_clear(&mem);
-    return status;
-}
-
-TEST(a_wrong_field_is_refused) {
-    static const struct {
-        const char *name;
-        struct field more[3];
-        enum status status;
-    } rows[] = {
-        {"nothing wrong", {F(2, "colour", ENUM, STATE, .values = &COLOUR), F(4, "n", INT, COUNTER, PLAIN)}, ST_OK},
-        {"nothing wrong, a group", {F(2, "a", MONEY, LAST, .group = "g"), F(3, "b", TEXT, LAST, .group = "g")}, ST_OK},
-        {"the tag again", {F(1, "b", TEXT, LAST, PLAIN)}, ST_INTERNAL},
-        {"tags descend", {F(3, "b", TEXT, LAST, PLAIN), F(2, "c", TEXT, LAST, PLAIN)}, ST_INTERNAL},
-        {"the name again", {F(2, "name", TEXT, LAST, PLAIN)}, ST_INTERNAL},
-        {"a name that SQL would quote", {F(2, "Two words", TEXT, LAST, PLAIN)}, ST_INTERNAL},
-        {"the name id", {F(2, "id", TEXT, LAST, PLAIN)}, ST_INTERNAL},
-        {"one language", {{.tag = 2, .name = "b", .label = {"x", NULL}}}, ST_INTERNAL},
-        {"a torn group", {F(2, "a", TEXT, LAST, .group = "g"), F(3, "b", TEXT, LAST, PLAIN), F(4, "c", TEXT, LAST, .group = "g")}, ST_INTERNAL},
-        {"a group of two rules", {F(2, "a", TEXT, LAST, .group = "g"), F(3, "b", TEXT, OFFICE, .group = "g")}, ST_INTERNAL},
-        {"money without a currency beside it", {F(2, "a", MONEY, LAST, PLAIN)}, ST_INTERNAL},
-        {"an enum without values", {F(2, "a", ENUM, LAST, PLAIN)}, ST_INTERNAL},
-        {"values without an enum", {F(2, "a", TEXT, LAST, .values = &COLOUR)}, ST_INTERNAL},
-        {"a number twice", {F(2, "a", ENUM, LAST, .values = &COLOUR_TWICE)}, ST_INTERNAL},
-        {"a value without a label", {F(2, "a", ENUM, LAST, .values = &COLOUR_MUTE)}, ST_INTERNAL},
-        {"a step to an unknown value", {F(2, "a", ENUM, STATE, .values = &COLOUR_STEP)}, ST_INTERNAL},
-        {"a reference to nothing", {F(2, "a", REF, LAST, PLAIN)}, ST_INTERNAL},
-        {"a reference to no entity", {F(2, "a", REF, LAST, .refers_to = "other")}, ST_INTERNAL},
-        {"a target without reference", {F(2, "a", TEXT, LAST, .refers_to = "thing")}, ST_INTERNAL},
-        {"a set of notes", {F(2, "a", SET, SET, .set_of = FIELD_NOTE)}, ST_INTERNAL},
-        {"the set rule on a text", {F(2, "a", TEXT, SET, PLAIN)}, ST_INTERNAL},
-        {"a counter of texts", {F(2, "a", TEXT, COUNTER, PLAIN)}, ST_INTERNAL},
-        {"a counter in a group", {F(2, "a", INT, COUNTER, .group = "g")}, ST_INTERNAL},
-        {"max of texts", {F(2, "a", TEXT, MAX, PLAIN)}, ST_INTERNAL},
-        {"min of a bool", {F(2, "a", BOOL, MIN, PLAIN)}, ST_INTERNAL},
-        {"a state that is no enum", {F(2, "a", INT, STATE, PLAIN)}, ST_INTERNAL},
-        {"merged text in one line", {F(2, "a", TEXT, TEXT, PLAIN)}, ST_INTERNAL},
-        {"derived without SQL", {F(2, "a", INT, DERIVED, PLAIN)}, ST_INTERNAL},
-        {"SQL without derived", {F(2, "a", INT, LAST, .derive = "1")}, ST_INTERNAL},
-        {"derived and required", {F(2, "a", INT, DERIVED, .derive = "1", .required = true)}, ST_INTERNAL},
-        {"no such rule", {{.tag = 2, .name = "a", .rule = RULE_COUNT, .label = {"x", "某"}}}, ST_INTERNAL},
-        {"limits the wrong way round", {F(2, "a", INT, LAST, .min = 2, .max = 1)}, ST_INTERNAL},
-        {"a scale on a whole number", {F(2, "a", INT, LAST, .scale = 2)}, ST_INTERNAL},
-        {"a scale beyond 9", {F(2, "a", DECIMAL, LAST, .scale = 10)}, ST_INTERNAL},
-        {"a search weight beyond 10", {F(2, "a", TEXT, LAST, .search = 11)}, ST_INTERNAL},
-        {"an owner that may be missing", {F(2, "a", REF, LAST, .refers_to = "thing", .owns = true)}, ST_INTERNAL},
-        {"an owner that is the row's own kind", {F(2, "a", REF, LAST, .refers_to = "thing", .owns = true, .required = true)}, ST_INTERNAL},
-        {"frozen without a state that freezes", {F(2, "a", TEXT, FROZEN, PLAIN)}, ST_INTERNAL},
-    };
-    for EACH(row, rows) {
-        struct err err = {0};
-        CHECK_ROW_INT(row, build(row->more, (struct entity){0}, &err), row->status);
-        CHECK_ROW(row, row->status == ST_OK || (*err.text[LANG_EN] && *err.text[LANG_ZH]));
-    }
-}
-
-TEST(a_wrong_entity_is_refused) {
-    static const struct field STATE_AND_FROZEN[] = {F(1, "name", TEXT, FROZEN, PLAIN), F(2, "state", ENUM, STATE, .values = &COLOUR)};
-    static const struct {
-        const char *name;
-        struct entity e;
-        enum status status;
-    } rows[] = {
-        {"nothing wrong", {.name = "thing"}, ST_OK},
-        {"frozen by its state", {.fields = STATE_AND_FROZEN, .field_count = 2, .frozen_by = "state", .frozen_from = 2}, ST_OK},
-        {"frozen from no state", {.fields = STATE_AND_FROZEN, .field_count = 2, .frozen_by = "state", .frozen_from = 3}, ST_INTERNAL},
-        {"frozen by no state", {.fields = STATE_AND_FROZEN, .field_count = 2, .frozen_by = "name", .frozen_from = 2}, ST_INTERNAL},
-        {"nothing to freeze", {.frozen_by = "name"}, ST_INTERNAL},
-        {"a name with blanks", {.name = "a thing"}, ST_INTERNAL},
-        {"one language", {.label = {"Thing", ""}}, ST_INTERNAL},
-        {"no fields", {.fields = STATE_AND_FROZEN, .field_count = 0}, ST_INTERNAL},
-        {"too many fields", {.fields = STATE_AND_FROZEN, .field_count = 65}, ST_INTERNAL},
-        {"a title that is no field", {.title = "nome"}, ST_INTERNAL},
-        {"a key that is no field", {.key = {"name", "nome"}}, ST_INTERNAL},
-        {"an author that is no field", {.author = "nome"}, ST_INTERNAL},
-        {"an author that is no reference", {.author = "name"}, ST_INTERNAL},
-        {"the row as its author", {.author = "id"}, ST_OK},
-        {"a home that is no reference", {.homes = {{HOME_TEAM, "name"}}}, ST_INTERNAL},
-        {"a public home with a field", {.homes = {{HOME_PUBLIC, "name"}}}, ST_INTERNAL},
-        {"inherits from no owner", {.homes = {{HOME_INHERIT, NULL}}}, ST_INTERNAL},
-    };
-    for EACH(row, rows) {
-        struct err err = {0};
-        CHECK_ROW_INT(row, build(NULL, row->e, &err), row->status);
-    }
-}
-
-TEST(entities_have_ascending_tags_and_different_names) {
-    static const struct field FIELDS[] = {F(1, "name", TEXT, LAST, PLAIN)};
-    struct entity two[2];
-    struct arena mem = arena_new(ARENA_CAP_DEFAULT);
-    struct catalogue cat;
-    struct err err = {0};
-    for (uint32_t i = 0; i < 2; i++)
-        two[i] = (struct entity){.tag = i + 1, .name = i ? "b" : "a", .label = {"x", "某"}, .title = "name",
-                                 .homes = {{HOME_PUBLIC, NULL}}, .fields = FIELDS, .field_count = 1};
-    CHECK_OK(catalogue_build(two, 2, &mem, &cat, &err));
-    two[1].tag = 1;
-    CHECK_STATUS(catalogue_build(two, 2, &mem, &cat, &err), ST_INTERNAL);
-    two[1].tag = 2;
-    two[1].name = "a";
-    CHECK_STATUS(catalogue_build(two, 2, &mem, &cat, &err), ST_INTERNAL);
-    CHECK_STATUS(catalogue_build(two, 0, &mem, &cat, &err), ST_INTERNAL);
-    arena_clear(&mem);
-}
+/* ------------------------------------------------------------------ releases */
 
 static bool version_is(const struct catalogue *a, const struct catalogue *b) {
     return memcmp(&a->version, &b->version, sizeof a->version) == 0;
@@ -433,6 +302,24 @@ TEST(values_are_read_as_people_write_them) {
         {"a debt, the other way", "order", "amount", "$-1.25", -125, NULL},
         {"a sign twice", "order", "amount", "-$-1.25", REFUSED, NULL},
         {"too fine", "opportunity", "amount", "1.234", REFUSED, NULL},
+        {"a comma behind the point", "opportunity", "amount", "1.5,000", REFUSED, NULL},
+        {"two commas", "opportunity", "amount", "1,,234", REFUSED, NULL},
+        {"four digits before a comma", "opportunity", "amount", "1234,567", REFUSED, NULL},
+        {"two digits between commas", "opportunity", "amount", "1,23,456", REFUSED, NULL},
+        {"two digits between comma and point", "opportunity", "amount", "1,23.5", REFUSED, NULL},
+        {"millions", "opportunity", "amount", "1,234,567.5", 123456750, NULL},
+        {"a sign alone", "opportunity", "amount", "¥", REFUSED, NULL},
+        {"no digit before the point", "opportunity", "amount", ".5", REFUSED, NULL},
+        {"a letter", "account", "employees", "~", REFUSED, NULL},
+        {"zeros in front", "account", "employees", "000000000000000000000000000012", 12, NULL},
+        {"more digits than any number", "account", "employees",
+         "00000000000000000000000000000000000000000000000000000000000000012", REFUSED, NULL},
+        {"no time", "visit", "started_at", "morning", REFUSED, NULL},
+        {"a tab in a note", "account", "remarks", "a\tb", 0, "a\tb"},
+        {"a tab in a line", "account", "name", "a\tb", REFUSED, NULL},
+        {"a bell", "account", "remarks", "a\ab", REFUSED, NULL},
+        {"the delete character", "account", "remarks", "a\x7f" "b", REFUSED, NULL},
+        {"a set with carriage returns", "account", "tags", "b\r\na", 0, "a\nb"},
         {"thousands without digits", "opportunity", "amount", ",234", REFUSED, NULL},
         {"decimal", "visit", "lat", "31.2304167", 312304167, NULL},
         {"decimal beyond the pole", "visit", "lat", "90.0000001", REFUSED, NULL},
@@ -479,6 +366,101 @@ TEST(an_error_names_the_field_in_both_languages) {
     CHECK_STATUS(field_parse(field_of(&cat, "account", "settlement"), SLICE("?"), 0, &mem, &v, &err), ST_INVALID);
     CHECK_TEXT(err.text[LANG_EN], "Settlement: must be one of: direct, dealer");
     CHECK(strstr(err.text[LANG_ZH], "结算方式") && strstr(err.text[LANG_ZH], "直供用户、经销商供货"));
+    arena_clear(&mem);
+}
+
+/* ------------------------------------------------------------------ sets of each kind */
+
+static const struct enum_value ROLES[] = {{1, "customer", {"Customer", "客户"}}, {2, "supplier", {"Supplier", "供应商"}}};
+static const struct enumeration ROLE = {"role", ROLES, 2, NULL, 0};
+static const struct field TAGS = {.name = "tags", .type = FIELD_SET, .set_of = FIELD_TEXT, .max = 2, .label = {"Tags", "标签"}};
+static const struct field PARTIES = {.name = "parties", .type = FIELD_SET, .set_of = FIELD_REF, .label = {"Parties", "各方"}};
+static const struct field PARTY_ROLES = {.name = "roles", .type = FIELD_SET, .set_of = FIELD_ENUM, .values = &ROLE, .label = {"Roles", "角色"}};
+
+TEST(an_element_has_one_spelling) {
+    static const struct {
+        const char *name, *element;
+        const struct field *f;
+        enum status status;
+    } rows[] = {
+        {"a text", "a b", &TAGS, ST_OK},
+        {"nothing", "", &TAGS, ST_INVALID},
+        {"a comma", "a,b", &TAGS, ST_INVALID},
+        {"a semicolon", "a;b", &TAGS, ST_INVALID},
+        {"a Chinese enumeration comma", "a、b", &TAGS, ST_INVALID},
+        {"a wide comma", "a，b", &TAGS, ST_INVALID},
+        {"a wide semicolon", "a；b", &TAGS, ST_INVALID},
+        {"a blank before", " a", &TAGS, ST_INVALID},
+        {"two lines", "a\nb", &TAGS, ST_INVALID},
+        {"an id", "7", &PARTIES, ST_OK},
+        {"an id with a zero before", "07", &PARTIES, ST_INVALID},
+        {"zero", "0", &PARTIES, ST_INVALID},
+        {"an id above all", "9007199254740992", &PARTIES, ST_INVALID},
+        {"a name", "Li", &PARTIES, ST_INVALID},
+        {"a value", "customer", &PARTY_ROLES, ST_OK},
+        {"its label", "客户", &PARTY_ROLES, ST_INVALID},
+        {"in capitals", "Customer", &PARTY_ROLES, ST_INVALID},
+        {"no value", "friend", &PARTY_ROLES, ST_INVALID},
+    };
+    for EACH(row, rows) {
+        struct err err = {0};
+        CHECK_ROW_INT(row, field_check_element(row->f, slice_from(row->element), &err), row->status);
+    }
+}
+
+TEST(a_set_is_checked_as_a_whole_and_each_element) {
+    static const struct {
+        const char *name, *set;
+        const struct field *f;
+        enum status status;
+    } rows[] = {
+        {"two of two", "a\nb", &TAGS, ST_OK},
+        {"three of two", "a\nb\nc", &TAGS, ST_INVALID},
+        {"an empty one", "a\n\nb", &TAGS, ST_INVALID},
+        {"an empty one first", "\na", &TAGS, ST_INVALID},
+        {"a separator", "a\nb,c", &TAGS, ST_INVALID},
+        {"ids", "10\n9", &PARTIES, ST_OK},
+        {"a name among ids", "10\nLi", &PARTIES, ST_INVALID},
+    };
+    for EACH(row, rows) {
+        struct err err = {0};
+        CHECK_ROW_INT(row, field_check(row->f, value_text(slice_from(row->set)), &err), row->status);
+    }
+}
+
+TEST(a_set_of_references_is_read_and_written) {
+    struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE), json = buf_new(BUF_MAX_LINE);
+    struct err err = {0};
+    struct value v;
+    CHECK_OK(field_parse(&PARTIES, SLICE("9; 3-1Z70, 9"), 0, &mem, &v, &err));
+    CHECK_SLICE(v.text, "12884903911\n9");
+    field_write_text(&PARTIES, v, LANG_EN, 0, &text);
+    CHECK_TEXT(buf_text(&text), "12884903911, 9");
+    field_write_json(&PARTIES, v, &json);
+    CHECK_TEXT(buf_text(&json), "[12884903911,9]");
+    CHECK_STATUS(field_parse(&PARTIES, SLICE("9, Li"), 0, &mem, &v, &err), ST_INVALID);
+    CHECK_TEXT(err.text[LANG_EN], "Parties: must be ids of rows");
+    arena_clear(&mem);
+}
+
+/* What there is to choose from is named as far as a line of text holds it. */
+TEST(a_long_enumeration_is_named_as_far_as_it_fits) {
+    enum { COUNT = 60 };
+    struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    for (int wide = 0; wide < 2; wide++) {
+        struct enum_value values[COUNT];
+        struct err err = {0};
+        for (uint32_t i = 0; i < COUNT; i++)
+            values[i] = (struct enum_value){i + 1, arena_printf(&mem, wide ? "v%u" : "a_long_name_%u", i),
+                                            {"Label", wide ? "很长的名称" : "名"}};
+        const struct enumeration all = {"all", values, COUNT, NULL, 0};
+        const struct field f = {.name = "a", .type = FIELD_ENUM, .values = &all, .label = {"A", "甲"}};
+        CHECK_STATUS(field_check(&f, value_int(99), &err), ST_INVALID);
+        CHECK(strstr(err.text[LANG_EN], wide ? "v0, v1, v2" : "a_long_name_0, a_long_name_1"));
+        CHECK(strlen(err.text[LANG_EN]) < 340 && strlen(err.text[LANG_ZH]) < 340);
+        CHECK(text_is_utf8(slice_from(err.text[LANG_ZH])));
+    }
     arena_clear(&mem);
 }
 

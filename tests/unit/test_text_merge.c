@@ -1,6 +1,7 @@
 /* Three-way merge of notes. */
 #include "protocol/model/model.h"
 #include "tests/unit/check.h"
+#include "tests/unit/fault.h"
 
 #include <string.h>
 
@@ -176,15 +177,68 @@ TEST(texts_that_differ_everywhere_are_kept_whole) {
     arena_clear(&mem);
 }
 
-TEST(too_little_memory_is_an_error) {
-    struct err err = {0};
-    for (size_t cap = 0; cap < 400; cap += 16) {
-        struct arena mem = arena_new(cap);
-        struct slice out;
+/* A lone separator that all three have between rewritten words holds nothing together; a word does. */
+TEST(what_separates_words_holds_nothing_together) {
+    static const struct {
+        const char *name;
+        bool separates;
+    } rows[] = {
+        {" ", true}, {"/", true}, {":", true}, {"@", true}, {"[", true}, {"`", true}, {"{", true}, {"\t", true},
+        {"—", true}, {"、", true}, {"。", true}, {"，", true}, {"／", true}, {"：", true}, {"＠", true},
+        {"「", true}, {"中", false}, {"ぁ", false}, {"１", false}, {"Ａ", false}, {"⁰", false}, {"€", false}, {"～", false},
+        {"🙂", false},
+    };
+    for EACH(row, rows) {
+        struct arena mem = arena_new(ARENA_CAP_DEFAULT);
         bool overlap;
-        enum status status = text_merge(SLICE("a b\nc"), true, SLICE("a x\nc"), SLICE("a b\nd"), &mem, &out, &overlap, &err);
-        CHECK(status == ST_OK || status == ST_NO_MEMORY);
-        if (status == ST_OK) CHECK_SLICE(out, "a x\nd");
+        const char *base = arena_printf(&mem, "x%sy", row->name), *mine = arena_printf(&mem, "a%sb", row->name),
+                   *theirs = arena_printf(&mem, "c%sd", row->name),
+                   *expected = arena_printf(&mem, row->separates ? "c%sd\na%sb" : "c a%sd b", row->name, row->name);
+        struct slice out = merged(&mem, base, mine, theirs, &overlap);
+        CHECK_ROW_SLICE(row, out, slice_from(expected));
+        CHECK_ROW(row, overlap);
         arena_clear(&mem);
+    }
+}
+
+static const struct row MEMORY_ROWS[] = {
+    {"by word", "a b\nc", "a x\nc", "a b\nd", "a x\nd", false},
+    {"by word, in one line", "the red fox runs", "the blue fox runs", "the red fox sleeps", "the blue fox sleeps", false},
+    {"both rewrote a word", "the red fox runs", "the blue fox runs", "the green fox runs", "the green blue fox runs", true},
+    {"the whole line", "x-y", "a-b", "c-d", "c-d\na-b", true},
+    {"added to a changed line", "x y", "x y\nz", "a y", "a y\nz", false},
+    {"no old version", NULL, "a", "b", "b\na", true},
+};
+
+static enum status merge_row(const struct row *row, struct arena *mem) {
+    struct slice out;
+    bool overlap;
+    struct err err = {0};
+    enum status status = text_merge(slice_from(row->base), row->base != NULL, slice_from(row->mine),
+                                    slice_from(row->theirs), mem, &out, &overlap, &err);
+    if (status != ST_OK) CHECK_ROW_INT(row, status, ST_NO_MEMORY);
+    if (status == ST_OK) CHECK_ROW_SLICE(row, out, slice_from(row->expected));
+    if (status == ST_OK) CHECK_ROW_INT(row, overlap, row->overlap);
+    return status;
+}
+
+TEST(too_little_memory_is_an_error) {
+    for EACH(row, MEMORY_ROWS) {
+        enum status status = ST_NO_MEMORY;
+        for (size_t cap = 0; status != ST_OK; cap += 8) {
+            struct arena mem = arena_new(cap);
+            status = merge_row(row, &mem);
+            arena_clear(&mem);
+        }
+        bool fired = true;
+        for (size_t n = 1; fired; n++) {
+            struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+            fault_arm(n);
+            status = merge_row(row, &mem);
+            fired = fault_fired();
+            fault_disarm();
+            CHECK_ROW(row, status == ST_OK || fired);        /* a first try that failed may have been thrown away */
+            arena_clear(&mem);
+        }
     }
 }
