@@ -122,6 +122,50 @@ TEST(a_long_error_is_cut_between_characters) {
     }
 }
 
+TEST(an_error_is_cut_between_characters_of_any_length) {
+    static const struct {
+        const char *name, *character;
+        size_t bytes;
+    } rows[] = {{"two bytes", "é", 2}, {"four bytes", "🙂", 4}};
+    for EACH(row, rows) {
+        for (size_t shift = 0; shift < row->bytes; shift++) {
+            char text[1024] = {0};
+            struct err err;
+            memset(text, 'x', shift);
+            for (size_t i = shift; i + row->bytes < sizeof text; i += row->bytes) memcpy(text + i, row->character, row->bytes);
+            (void)err_set(&err, ST_INVALID, "%s", "%s", text);
+            CHECK_ROW_INT(row, strlen(err.text[LANG_EN]), shift + (ERR_TEXT_BYTES - 1 - shift) / row->bytes * row->bytes);
+            CHECK_ROW(row, text_is_utf8(slice_from(err.text[LANG_ZH])));
+        }
+    }
+}
+
+/* Bytes that are no characters are cut where the room ends. */
+TEST(an_error_of_rubbish_is_cut_as_well) {
+    char text[1024] = {0};
+    struct err err;
+    memset(text, 0x80, sizeof text - 1);
+    (void)err_set(&err, ST_INVALID, "%s", "%s", text);
+    CHECK_INT(strlen(err.text[LANG_EN]), ERR_TEXT_BYTES - 1);
+}
+
+/* A wide character that the C locale cannot show makes printf fail. */
+TEST(a_text_that_cannot_be_made_is_none) {
+    struct err err;
+    struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    struct buf buf = buf_new(BUF_MAX_LINE);
+    (void)err_set(&err, ST_INVALID, "%ls", "%ls", L"\x5BA2");
+    CHECK_TEXT(err.text[LANG_EN], "");
+    CHECK(arena_printf(&mem, "%ls", L"\x5BA2") == NULL);
+    buf_printf(&buf, "%ls", L"\x5BA2");
+    CHECK_STATUS(buf_status(&buf, &err), ST_NO_MEMORY);
+    (void)err_set(&err, ST_INVALID, "%s", "%s", "");
+    (void)err_wrap(&err, ST_INVALID, "name", "名称");
+    CHECK_TEXT(err.text[LANG_EN], "name: not valid");
+    buf_free(&buf);
+    arena_clear(&mem);
+}
+
 /* ------------------------------------------------------------------ slices */
 
 TEST(slices_compare_bytewise_the_shorter_first) {
@@ -161,7 +205,8 @@ TEST(trimming_takes_blanks_of_both_kinds) {
     static const struct {
         const char *name, *in, *out;
     } rows[] = {{"none", "a b", "a b"},     {"ascii", " \t\r\n\v\fa ", "a"}, {"wide", "　客户　 ", "客户"},
-                {"only blanks", " 　 ", ""}, {"empty", "", ""},              {"inside stays", "客　户", "客　户"}};
+                {"only blanks", " 　 ", ""}, {"empty", "", ""},              {"inside stays", "客　户", "客　户"},
+               {"neighbours of the wide blank", "、あ", "、あ"}, {"a control character stays", "\x01" "a\x0e", "\x01" "a\x0e"}};
     for EACH(row, rows) {
         CHECK_ROW_SLICE(row, slice_trim(slice_from(row->in)), slice_from(row->out));
     }
@@ -269,6 +314,15 @@ TEST(a_buffer_fails_at_its_maximum_and_stays_failed) {
     buf_free(&buf);
     buf_free(NULL);
     CHECK_TEXT(buf_text(&buf), "");
+}
+
+TEST(the_greatest_maximum_leaves_room_for_the_closing_zero) {
+    struct buf buf = buf_new(SIZE_MAX);
+    struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    buf_put_text(&buf, "abc");
+    CHECK_TEXT(buf_text(&buf), "abc");
+    CHECK(arena_string(&mem, slice_of("", SIZE_MAX)) == NULL);
+    buf_free(&buf);
 }
 
 TEST(every_way_of_appending_respects_the_maximum) {

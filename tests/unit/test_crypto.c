@@ -251,3 +251,16 @@ TEST(what_is_not_hex_is_refused_and_leaves_the_buffer_alone) {
         buf_free(&out);
     }
 }
+
+TEST(base64_that_does_not_fit_fails_the_buffer) {
+    struct err err;
+    struct buf out = buf_new(4);
+    CHECK(!base64_decode(SLICE("AAAAAAAA!!!!"), false, &out));
+    CHECK_STATUS(buf_status(&out, &err), ST_TOO_LARGE);
+    buf_free(&out);
+    out = buf_new(64);
+    CHECK(!base64_decode(SLICE("AA{A"), false, &out));
+    CHECK(!base64_decode(SLICE("AA[A"), false, &out));
+    CHECK_INT(out.len, 0);
+    buf_free(&out);
+}

@@ -273,6 +273,7 @@ TEST(decimals_are_read_at_their_scale) {
         {"largest", "92233720368547758.07", 2, true, INT64_MAX},
         {"smallest", "-92233720368547758.08", 2, true, INT64_MIN},
         {"one too large", "92233720368547758.08", 2, false, 0},
+        {"too large by its fraction", "9223372036854775807.1", 1, false, 0},
         {"too large when scaled", "92233720368547759", 2, false, 0},
         {"too many digits", "1.234", 2, false, 0},
         {"too many zeros", "1.200", 2, false, 0},
@@ -314,6 +315,16 @@ TEST(decimals_are_written_with_all_their_digits) {
         CHECK_ROW_INT(row, back, row->scaled);
         buf_free(&buf);
     }
+}
+
+TEST(a_scale_beyond_all_is_the_greatest) {
+    struct buf wide = buf_new(BUF_MAX_LINE), widest = buf_new(BUF_MAX_LINE);
+    buf_put_decimal(&wide, 5, 1000);
+    buf_put_decimal(&widest, 5, 18);
+    CHECK_TEXT(buf_text(&wide), "0.000000000000000005");
+    CHECK_TEXT(buf_text(&widest), "0.000000000000000005");
+    buf_free(&wide);
+    buf_free(&widest);
 }
 
 /* ------------------------------------------------------------------ calendar */
@@ -368,6 +379,10 @@ TEST(dates_are_read_in_the_ways_people_write_them) {
     } rows[] = {
         {"dashes", "2026-03-01", true, 20513},
         {"slashes", "2026/3/1", true, 20513},
+        {"month of three digits", "2026-003-1", false, 0},
+        {"a letter for the month", "2026-x-01", false, 0},
+        {"a letter for the day", "2026-03-x", false, 0},
+        {"no digits for the month", "2026x301", false, 0},
         {"slashes with zeros", "2026/03/01", true, 20513},
         {"digits", "20260301", true, 20513},
         {"instant", "2026-03-01T23:30:00-08:00", true, 20513},
@@ -435,6 +450,16 @@ TEST(instants_are_read_with_their_zone) {
         {"zone minute 60", "2026-03-01T00:00:00+08:60", 0, false, 0},
         {"zone cut", "2026-03-01T00:00:00+08", 0, false, 0},
         {"one digit hour", "2026-03-01T9:30:00Z", 0, false, 0},
+        {"a letter behind the fraction", "1970-01-01T00:00:00.1239xZ", 0, false, 0},
+        {"a colon in the fraction", "1970-01-01T00:00:00.123:Z", 0, false, 0},
+        {"a slash in the fraction", "1970-01-01T00:00:00.123/Z", 0, false, 0},
+        {"no zone behind the fraction", "1970-01-01T00:00:00.1239", 0, true, 123},
+        {"no colon in the clock", "2026-03-01T0930", 0, false, 0},
+        {"one digit of minutes", "2026-03-01T09:3", 0, false, 0},
+        {"one digit of seconds", "2026-03-01T09:30:1", 0, false, 0},
+        {"one digit in the zone", "2026-03-01T09:30+8", 0, false, 0},
+        {"a zone without hours", "2026-03-01T09:30-", 0, false, 0},
+        {"a zone by name", "2026-03-01T09:30 CST", 0, false, 0},
         {"point and nothing", "2026-03-01T00:00:00.Z", 0, false, 0},
         {"rubbish behind", "2026-03-01T00:00:00Zx", 0, false, 0},
         {"zone without time", "2026-03-01+08:00", 0, false, 0},
