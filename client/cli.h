@@ -123,6 +123,10 @@ void cli_table_write(struct cli *cli, const struct api_table *t);
 void cli_progress(const struct cli *cli, const char *en, const char *zh, ...) PRINTF_LIKE(2, 4)
     PRINTF_LIKE(3, 4);
 void cli_progress_end(const struct cli *cli);
+/* What is typed, or piped, as one line, without blanks around it: in buffer[room]. The question is
+ * shown when someone sits there. ST_USAGE when nothing came. */
+enum status cli_ask(const struct cli *cli, const char *en, const char *zh, char *buffer,
+                    size_t room, struct slice *out, struct err *err) NODISCARD;
 /* Asks on the terminal; true without asking when nobody sits there, or with --yes. */
 bool cli_confirm(const struct cli *cli, const char *en, const char *zh, ...) PRINTF_LIKE(2, 4)
     PRINTF_LIKE(3, 4);

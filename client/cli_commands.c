@@ -72,15 +72,21 @@ static const struct command_option form_options[] = {
 
 static const struct command commands[] = {
     {.name = "enroll",
-     .usage = {"LINK", "链接"},
+     .usage = {"[LINK | -]", "[链接 | -]"},
      .run = cli_sync_enroll,
      .flags = CLI_NEEDS_HOME,
-     COMMAND_WORDS(1, 1, NULL),
+     COMMAND_WORDS(0, 1, NULL),
      COMMAND_OPTIONS(enroll_options),
      .summary = {"make this laptop a device of your organisation", "将本机登记为公司的一台设备"},
-     .details = {"Head office gives the link; it works once. The book is fetched at once if the "
-                 "server can be reached.\n",
-                 "登记链接由总部提供，只能使用一次。若能连上服务器，会立即取回账本内容。\n"}},
+     .details =
+         {"Head office gives the link; it works once. Whoever sees it can use it: without LINK you "
+          "are asked for it, and with -\n"
+          "it is read from standard input, so that it does not show in the list of "
+          "processes or the shell's history.\n"
+          "The book is fetched at once if the server can be reached.\n",
+          "登记链接由总部提供，只能使用一次。看到链接的人就能使用它：不写链接时会提示您输入，写 - "
+          "则从标准输入读取，\n"
+          "这样链接不会出现在进程列表和命令历史中。若能连上服务器，会立即取回账本内容。\n"}},
     {.name = "add",
      .usage = {"ENTITY FIELD=VALUE...", "类别 字段=值..."},
      .run = cli_edit_add,

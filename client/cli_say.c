@@ -49,6 +49,18 @@ void cli_progress_end(const struct cli *cli) {
     fflush(stderr);
 }
 
+enum status cli_ask(const struct cli *cli, const char *en, const char *zh, char *buffer,
+                    size_t room, struct slice *out, struct err *err) {
+    if (cli->err_is_terminal && platform_is_terminal(PLATFORM_STDIN))
+        fputs(cli_pick(cli, en, zh), stderr);
+    bool read = fgets(buffer, (int)room, stdin) != NULL;
+    struct slice line = slice_trim(slice_from(read ? buffer : ""));
+    if (line.len == 0)
+        return err_set(err, ST_USAGE, "nothing came on standard input", "标准输入没有内容");
+    *out = line;
+    return ST_OK;
+}
+
 bool cli_confirm(const struct cli *cli, const char *en, const char *zh, ...) {
     if (cli->json || command_has(cli->line, "--yes") || !cli->err_is_terminal ||
         !platform_is_terminal(PLATFORM_STDIN))

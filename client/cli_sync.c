@@ -7,7 +7,8 @@
 enum {
     SYNC_PATH_BYTES = 4096,
     SYNC_LOCK_WAIT_MS = 60 * 1000, /* the daemon's round ends sooner as a rule */
-    SYNC_LOCK_LOOK_MS = 20
+    SYNC_LOCK_LOOK_MS = 20,
+    LINK_BYTES = 4096 /* far more than a link has */
 };
 
 /* ------------------------------------------------------------------ one at a time */
@@ -217,6 +218,26 @@ static void say_enrolled(struct cli *cli, const struct agent_result *first, bool
     if (synced) say_summary(cli, first, took_ms);
 }
 
+/* The link in the command line, or asked for: other users see the list of processes. */
+static enum status read_link(const struct cli *cli, struct session_link *out, struct err *err) {
+    char buffer[LINK_BYTES];
+    const char *typed = cli_word(cli, 0);
+    bool asked = !typed[0] || !strcmp(typed, "-");
+    struct slice text = slice_from(typed);
+    if (!typed[0] && (cli->json || !platform_is_terminal(PLATFORM_STDIN)))
+        return err_set(
+            err, ST_USAGE,
+            "the link is missing: give it as the next word, or - to read it from standard "
+            "input",
+            "缺少登记链接：请写在命令之后，或写 - 从标准输入读取");
+    if (asked)
+        TRY(cli_ask(cli, "Link from head office: ", "总部提供的登记链接：", buffer, sizeof buffer,
+                    &text, err));
+    enum status status = session_link_read(slice_trim(text), out, err);
+    if (asked) bytes_wipe(buffer, sizeof buffer);
+    return status;
+}
+
 enum status cli_sync_enroll(void *program, const struct command_line *line, struct err *err) {
     struct cli *cli = program;
     struct session_link link;
@@ -224,7 +245,7 @@ enum status cli_sync_enroll(void *program, const struct command_line *line, stru
     struct err sync_err = {0};
     char buffer[256] = "";
     bool wanted = !command_has(line, "--no-sync");
-    TRY(session_link_read(slice_trim(slice_from(line->words[0])), &link, err));
+    TRY(read_link(cli, &link, err));
     TRY(transport_start(err));
     enum status status = cli_book_open(cli, false, err);
     if (status == ST_OK) status = enroll_book(cli, &link, device_name(cli, buffer), err);

@@ -93,6 +93,11 @@ class Editing(Book):
         self.add("account", "name=Acme", "city=Paris")
         self.assertIsNone(self.data("set", "account", "Acme", "city=")["city"])
 
+    def test_a_set_is_always_a_list(self):
+        self.add("account", "name=Acme", "tags=a")
+        self.assertEqual(self.data("set", "account", "Acme", "tags=")["tags"], [])
+        self.assertEqual(self.data("list", "account", "--columns", "tags")[0]["tags"], [])
+
     def test_setting_the_same_value_changes_nothing(self):
         self.add("account", "name=Acme")
         self.assertIn("nothing changed", self.out("set", "account", "Acme", "name=Acme"))
@@ -365,6 +370,26 @@ class Mistakes(Book):
         self.assertTrue(os.path.exists(path + ".damaged-1"))
 
 
+def on_terminal(home, *words, typed=""):
+    """What a person sees on a terminal of 60 columns, and the exit code."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execve(ROADBOOK, [ROADBOOK, "--home", home, *words], dict(ENV, COLUMNS="60"))
+    if typed:
+        os.write(fd, typed.encode())
+    seen = b""
+    while select.select([fd], [], [], 30)[0]:
+        try:
+            part = os.read(fd, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        seen += part
+    os.close(fd)
+    return seen.decode(errors="replace"), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
 def subprocess_both(case, *words):
     done = subprocess.run([ROADBOOK, "--home", case.home, *words], env=ENV, capture_output=True, timeout=60)
     return done.stdout.decode(), done.stderr.decode()
@@ -411,7 +436,7 @@ class Completion(Book):
 
 class Screens(Book):
     def screen(self, name, *words):
-        text = "\n".join(line.rstrip() for line in self.out(*words).splitlines()) + "\n"
+        text = self.out(*words)
         path = SCREENS / f"{name}.txt"
         if os.environ.get("UPDATE"):
             path.write_text(text, encoding="utf-8")
@@ -435,23 +460,7 @@ class Screens(Book):
             self.screen(f"get-contact-{lang}", "get", "contact", "王芳", "--lang", lang)
 
     def on_terminal(self, *words, typed=""):
-        """What a person sees on a terminal of 60 columns, and the exit code."""
-        pid, fd = pty.fork()
-        if pid == 0:
-            os.execve(ROADBOOK, [ROADBOOK, "--home", self.home, *words], dict(ENV, COLUMNS="60"))
-        if typed:
-            os.write(fd, typed.encode())
-        seen = b""
-        while select.select([fd], [], [], 30)[0]:
-            try:
-                part = os.read(fd, 65536)
-            except OSError:
-                break
-            if not part:
-                break
-            seen += part
-        os.close(fd)
-        return seen.decode(errors="replace"), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        return on_terminal(self.home, *words, typed=typed)
 
     def test_a_terminal_gets_narrow_tables_and_totals(self):
         self.fill()
@@ -588,6 +597,19 @@ class WithServer(Book):
         self.laptops[3], self.laptops[4] = (os.path.join(self.dir, str(n)) for n in (3, 4))
         self.on(3, "enroll", link)
         self.assertNotIn(self.run_cli("enroll", link, home=self.laptops[4], code=DENIED)[1], "")
+
+    def test_a_link_need_not_stand_in_the_command_line(self):
+        link = json.loads(self.server("link", "li", "--json"))["link"]
+        home = os.path.join(self.dir, "piped")
+        done = subprocess.run([ROADBOOK, "--home", home, "enroll", "-"], env=ENV, input=link.encode() + b"\n",
+                              capture_output=True, timeout=60)
+        self.assertEqual(done.returncode, OK, done.stderr.decode())
+        link = json.loads(self.server("link", "li", "--json"))["link"]
+        seen, code = on_terminal(os.path.join(self.dir, "asked"), "enroll", typed=link + "\n")
+        self.assertEqual(code, OK, seen)
+        self.assertIn("Link from head office:", seen)
+        for words in (("enroll",), ("enroll", "-")):           # nobody there, nothing piped
+            self.assertIn("standard input", self.run_cli(*words, home=os.path.join(self.dir, "none"), code=USAGE)[1])
 
 
 if __name__ == "__main__":
