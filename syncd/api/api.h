@@ -34,7 +34,8 @@ enum status api_field(const struct entity *e, struct slice text, const struct fi
 
 /* ------------------------------------------------------------------ rows for people and programs */
 
-/* {"id":123,"short_id":"3-1Z7K","name":"Acme",...,"seq":7,"pending":true}; fields == NULL: all. Empty fields are null. */
+/* {"id":123,"short_id":"3-1Z7K","name":"Acme",...,"seq":7,"pending":true}; fields == NULL: all. Empty fields are
+ * null, empty sets []. */
 void api_row_json(const struct api_book *book, const struct row *row, const struct field *const *fields, size_t count,
                   struct buf *out);
 /* One "label: value" line a field that is not empty; references by title and short id. */

@@ -11,7 +11,8 @@ static void put_member(struct buf *out, const struct field *f, struct value v) {
     buf_put_byte(out, ',');
     buf_put_json_text(out, f->name);
     buf_put_byte(out, ':');
-    field_write_json(f, v, out);
+    if (f->type == FIELD_SET && v.kind == VALUE_NULL) buf_put_text(out, "[]"); /* always a list */
+    else field_write_json(f, v, out);
 }
 
 void api_row_json(const struct api_book *book, const struct row *row, const struct field *const *fields, size_t count,

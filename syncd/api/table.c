@@ -119,6 +119,12 @@ static void put_cut(struct buf *out, struct slice text, size_t width, size_t *ou
     *out_width = used + 1;
 }
 
+/* A row whose last cells are empty ends with its last letter. */
+static void end_line(struct buf *out) {
+    while (out->len > 0 && out->data[out->len - 1] == ' ') out->len--;
+    buf_put_byte(out, '\n');
+}
+
 static void put_cell(const struct api_table *t, size_t i, size_t width, struct buf *out) {
     size_t column = i % t->columns, own = text_columns(t->cells[i]);
     bool last = column + 1 == t->columns;
@@ -131,8 +137,8 @@ static void put_cell(const struct api_table *t, size_t i, size_t width, struct b
     } else {
         buf_put_slice(out, t->cells[i]);
     }
-    if (last) buf_put_byte(out, '\n');
-    else put_blanks(out, width - own + GAP_COLUMNS);
+    if (!last) put_blanks(out, width - own + GAP_COLUMNS);
+    else end_line(out);
 }
 
 void api_table_write(const struct api_table *t, unsigned terminal_columns, struct buf *out) {

@@ -55,6 +55,10 @@ TEST(control_characters_do_not_reach_the_terminal) {
     check_table(2, CELLS, ARRAY_COUNT(CELLS), 0, "two lines  [31m  \xC2\xA0x\n");
 }
 
+TEST(no_line_ends_with_blanks) {
+    static const char *const CELLS[] = {"name", "city", "note", "Acme", "Paris", "", "B", "", "", "", "", ""};
+    check_table(3, CELLS, ARRAY_COUNT(CELLS), 0, "name  city   note\nAcme  Paris\nB\n\n");
+}
 TEST(a_table_without_cells_is_nothing) {
     check_table(3, NULL, 0, 80, "");
 }
