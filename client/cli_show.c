@@ -267,18 +267,10 @@ enum status cli_show_find(void *program, const struct command_line *line, struct
     int64_t limit;
     TRY(words_joined(cli, &typed, err));
     TRY(command_number(line, "--limit", 1, INT64_MAX, FIND_LIMIT, &limit, err));
-    if (!cli->json)
-        TRY(cli_table_open(cli, columns, ARRAY_COUNT(columns), &table, err));
-    else
-        buf_put_byte(&cli->out, '[');
+    TRY(cli_list_begin(cli, columns, ARRAY_COUNT(columns), &table, err));
     struct finding finding = {.cli = cli, .table = table};
     TRY(store_find(cli->store, typed, limit, find_row, &finding, err));
-    if (cli->json)
-        buf_put_text(&cli->out, "]\n");
-    else if (finding.rows > 0)
-        cli_table_write(cli, table);
-    else
-        cli_note(cli, "nothing found", "没有找到");
+    cli_list_end(cli, table, finding.rows, "nothing found", "没有找到");
     return ST_OK;
 }
 
@@ -308,6 +300,11 @@ static void put_detail(const struct cli *cli, struct slice detail, struct buf *o
     for (enum rule rule = 0; rule < RULE_COUNT; rule++) {
         if (!slice_equal(detail, slice_from(rule_name(rule)))) continue;
         buf_put_text(out, rule_label(rule, cli->lang));
+        return;
+    }
+    for (enum outcome outcome = 0; outcome < OUTCOME_COUNT; outcome++) {
+        if (!slice_equal(detail, slice_from(outcome_name(outcome)))) continue;
+        buf_put_text(out, outcome_label(outcome, cli->lang));
         return;
     }
     buf_put_slice(out, detail);
@@ -368,10 +365,7 @@ enum status cli_show_history(void *program, const struct command_line *line, str
     int64_t id;
     (void)line;
     TRY(cli_row(cli, 0, &t.entity, &id, err));
-    if (!cli->json)
-        TRY(cli_table_open(cli, columns, ARRAY_COUNT(columns), &table, err));
-    else
-        buf_put_byte(&cli->out, '[');
+    TRY(cli_list_begin(cli, columns, ARRAY_COUNT(columns), &table, err));
     t.table = table;
     TRY(store_history(cli->store, t.entity, id, history_row, &t, err));
     if (cli->json)

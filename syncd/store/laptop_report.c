@@ -230,9 +230,55 @@ static enum status tell_line(const struct telling *t, struct history_line *line,
     return t->tell(t->ctx, line, err);
 }
 
-static enum status tell_maker(struct telling *t, struct err *err) {
-    struct history_line line = {.device = id_device(t->row), .what = "create"};
-    return tell_line(t, &line, err);
+/* Own changes that the server answered: the receipts of this row, newest first as they are stepped through. */
+struct answered {
+    int64_t row;
+    struct arena *mem;
+    struct receipt_note *notes;
+    size_t count, room;
+    bool made;                                             /* the row's creation is among them */
+};
+
+static enum status keep_answer(void *ctx, const struct receipt_note *note, struct err *err) {
+    struct answered *a = ctx;
+    if (note->row != a->row) return ST_OK;
+    if (a->count == a->room) {
+        size_t room = a->room ? a->room * 2 : 16;
+        struct receipt_note *notes = ARENA_ARRAY(a->mem, room, struct receipt_note);
+        if (!notes) return err_no_memory(err);
+        if (a->count) memcpy(notes, a->notes, a->count * sizeof *notes);
+        a->notes = notes;
+        a->room = room;
+    }
+    a->notes[a->count++] = *note;
+    a->made |= note->kind == CHANGE_CREATE;
+    return ST_OK;
+}
+
+static const char *kind_word(enum change_kind kind) {
+    switch (kind) {
+    case CHANGE_CREATE: return "create";
+    case CHANGE_EDIT: return "edit";
+    case CHANGE_DELETE: return "delete";
+    }
+    return "edit";
+}
+
+static enum status tell_answered(struct telling *t, struct arena *mem, struct err *err) {
+    struct answered own = {.row = t->row, .mem = mem};
+    TRY(store_receipts(t->store, 0, keep_answer, &own, err));
+    if (!own.made) {
+        struct history_line maker = {.device = id_device(t->row), .what = "create"};
+        TRY(tell_line(t, &maker, err));
+    }
+    for (size_t i = own.count; i > 0; i--) {
+        const struct receipt_note *n = &own.notes[i - 1];
+        struct history_line line = {.seq = n->at, .time_ms = n->time_ms, .device = t->device,
+                                    .what = kind_word(n->kind), .cell_tag = n->cell_tag,
+                                    .detail = slice_from(outcome_name(n->outcome))};
+        TRY(tell_line(t, &line, err));
+    }
+    return ST_OK;
 }
 
 static enum status tell_entry(struct telling *t, const struct ledger_entry *l, struct err *err) {
@@ -271,7 +317,8 @@ enum status store_history(struct store *store, const struct entity *e, int64_t i
     struct laptop *laptop;
     TRY(laptop_get(store, &laptop, err));
     struct telling t = {store, id, e, laptop->device, row, ctx};
-    TRY(tell_maker(&t, err));
+    struct arena answers SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
+    TRY(tell_answered(&t, &answers, err));
     for (struct entry_walk walk = {.row = id};;) {
         struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
         TRY(entry_next(store, &walk, &mem, err));

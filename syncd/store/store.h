@@ -236,7 +236,8 @@ enum status store_status(struct store *store, struct store_status *out, struct e
 enum status store_cursor(struct store *store, int64_t *out_epoch, int64_t *out_seq, struct err *err) NODISCARD;
 enum status store_attempt(struct store *store, const struct err *failure, struct err *err) NODISCARD;  /* NULL: it worked */
 
-/* History of a row as this laptop knows it: who made it, own edits without receipt, ledger entries. */
+/* History of a row as this laptop knows it: who made it, own changes and what became of them, what lost, own edits that
+ * have no receipt yet. The whole history is at the server. */
 struct history_line {
     int64_t seq;                                           /* 0: not yet at the server */
     int64_t time_ms;
