@@ -74,12 +74,24 @@ static enum status wait_answer(struct service_job *job, struct arena *mem, struc
                                  err);
 }
 
+/* Of a copy nothing was merged: what the journal holds under its numbers are another's batches. */
+static enum status round_reply_of(struct service_job *job, struct arena *mem,
+                                  struct round_reply *out, struct err *err) {
+    struct org_reader *handle;
+    if (job->push.kind == REPLY_CLONED) {
+        *out = (struct round_reply){.kind = REPLY_CLONED,
+                                    .last_batch = job->push.last_batch,
+                                    .time_ms = now_ms(job->service)};
+        return ST_OK;
+    }
+    TRY(service_org_reader(job->service, job->org, job->reader, &handle, err));
+    return org_round(handle, job->device, &job->as.round, mem, out, err);
+}
+
 static enum status round_message(struct service_job *job, struct arena *mem, struct slice *out,
                                  struct err *err) {
-    struct org_reader *handle;
     struct round_reply reply;
-    TRY(service_org_reader(job->service, job->org, job->reader, &handle, err));
-    TRY(org_round(handle, job->device, &job->as.round, mem, &reply, err));
+    TRY(round_reply_of(job, mem, &reply, err));
     if (job->retry_ms > reply.retry_ms) reply.retry_ms = job->retry_ms;
     SCOPED(buf_free) struct buf encoded = buf_new(WIRE_REPLY_BYTES_MAX);
     TRY(wire_write_round_reply(&reply, job->device, &job->org->key, SERVICE_DEFLATE_LEVEL, &encoded,

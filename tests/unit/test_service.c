@@ -487,6 +487,30 @@ TEST(a_body_that_is_not_the_digests_is_refused) {
     world_close(&w);
 }
 
+/* ------------------------------------------------------------------ copies */
+
+TEST(the_batch_of_a_copy_gets_no_receipt_of_the_original) {
+    struct world w;
+    struct laptop a;
+    struct round_reply reply;
+    struct err err;
+    world_open(&w);
+    laptop_ready(&a, &w);
+    struct batch ours = batch_of(&a, 1, "Acme"), theirs = batch_of(&a, 1, "Other");
+    struct round_request r = round_of(&a, &ours, 1);
+    CHECK_OK(round_send(&a, &r, &reply, &err));
+    CHECK_INT(reply.receipt_count, 1);
+    CHECK_OK(round_send(&a, &r, &reply, &err)); /* a repeat is none */
+    CHECK_INT(reply.kind, REPLY_ROUND);
+    CHECK_INT(reply.receipt_count, 1);
+    r = round_of(&a, &theirs, 1);
+    CHECK_OK(round_send(&a, &r, &reply, &err));
+    CHECK_INT(reply.kind, REPLY_CLONED);
+    CHECK_INT(reply.last_batch, 1);
+    CHECK_INT(reply.receipt_count, 0);
+    world_close(&w);
+}
+
 /* ------------------------------------------------------------------ groups */
 
 TEST(a_job_that_fails_alone_is_refused_alone) {
