@@ -290,6 +290,16 @@ static enum status plan(struct editing *ed, struct err *err) {
     return ST_OK;
 }
 
+/* What others added may have gone beyond the limit: taking out must go. */
+static uint64_t growing_cells(const struct editing *ed) {
+    uint64_t cells = ed->mask;
+    for (size_t i = 0; i < ed->touch_count; i++) {
+        const struct touch *t = &ed->touches[i];
+        if (t->edit.kind == EDIT_ELEMENTS && t->edit.values[0].kind == VALUE_NULL) cells &= ~cell_bit(t->cell);
+    }
+    return cells;
+}
+
 static bool key_changes(const struct editing *ed) {
     const struct entity *e = ed->local.e;
     for (size_t i = 0; i < ENTITY_KEY_MAX && e->key[i]; i++) {
@@ -303,7 +313,7 @@ static enum status check_plan(struct editing *ed, struct err *err) {
     const struct entity *e = ed->local.e;
     struct edit *edits = ARENA_ARRAY(ed->mem, ed->touch_count, struct edit);
     if (!edits) return err_no_memory(err);
-    TRY(check_values(e, ed->values, ed->mask, err));
+    TRY(check_values(e, ed->values, growing_cells(ed), err));
     TRY(check_refs(ed->store, e, ed->local.id, ed->values, ed->refs, err));
     if (key_changes(ed)) TRY(check_key(ed->store, e, ed->local.id, ed->values, err));
     for (size_t i = 0; i < ed->touch_count; i++) {

@@ -282,6 +282,48 @@ TEST(a_batch_that_was_sent_keeps_its_bytes_and_its_chain) {
     world_stop(&w);
 }
 
+static const char *verified(struct world *w) {
+    struct buf findings SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
+    struct err err;
+    int64_t rows;
+    CHECK_OK(store_verify(w->store, NULL, NULL, &findings, &rows, &err));
+    return arena_printf(&w->f.mem, "%s", buf_text(&findings));
+}
+
+TEST(a_row_deleted_here_is_no_fault_of_the_full_text) {
+    struct world w;
+    world_start(&w);
+    int64_t id = pulled(&w, "remarks", "some words");
+    CHECK_TEXT(verified(&w), "");
+    world_rm(&w, "account", id);
+    CHECK_TEXT(verified(&w), "");
+    world_ask(&w);
+    CHECK_TEXT(verified(&w), "");
+    world_stop(&w);
+}
+
+/* Two laptops may fill a set together beyond what one of them may write. */
+TEST(a_set_that_others_overfilled_is_no_fault_and_can_be_emptied) {
+    struct world w;
+    struct err err;
+    world_start(&w);
+    struct buf sql SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
+    int64_t id = id_make(1, 1);
+    bool changed;
+    world_pull(&w, "task", id, "title", "count");
+    buf_put_text(&sql, "UPDATE r_task SET done_items = '");
+    for (int i = 0; i < 66; i++) buf_printf(&sql, "%s%02d", i ? "\n" : "", i);
+    buf_put_text(&sql, "'");
+    CHECK_OK(db_exec(store_db(w.store), buf_text(&sql), &err));
+    CHECK_TEXT(verified(&w), "");
+    CHECK(world_op(&w, "task", id, "done_items", FIELD_EDIT_REMOVE, "05", NULL) > 0);
+    struct field_edit add = world_edit(&w, "task", "done_items", FIELD_EDIT_ADD, "new");
+    CHECK_OK(store_begin(w.store, &err));
+    CHECK_STATUS(store_edit(w.store, world_entity(&w, "task"), id, &add, 1, NULL, &changed, &err), ST_INVALID);
+    store_rollback(w.store);
+    world_stop(&w);
+}
+
 TEST(a_rollback_leaves_nothing) {
     struct world w;
     struct err err;

@@ -564,12 +564,17 @@ static void check_limits(const struct field *f, struct arena *mem) {
         int64_t max = f->max ? f->max : f->type == FIELD_TEXT ? 200 : 20000;
         CHECK_OK(field_check(f, value_text(repeated("客", max, mem)), &err));
         CHECK_STATUS(field_check(f, value_text(repeated("客", max + 1, mem)), &err), ST_INVALID);
+        CHECK_INT(field_check_merged(f, value_text(repeated("客", max + 1, mem)), &err),
+                  f->rule == RULE_TEXT ? ST_OK : ST_INVALID);
         CHECK_STATUS(field_check(f, value_text(SLICE("a\rb")), &err), ST_INVALID);
         CHECK_STATUS(field_check(f, value_text(SLICE("\xC0\x80")), &err), ST_INVALID);
         CHECK_INT(field_check(f, value_text(SLICE("a\nb")), &err), f->type == FIELD_NOTE ? ST_OK : ST_INVALID);
     } else if (f->type == FIELD_SET) {
         int64_t max = f->max ? f->max : 64;
         CHECK_STATUS(field_check(f, value_text(many_elements(max + 1, mem)), &err), ST_INVALID);
+        if (f->set_of == FIELD_TEXT)
+            CHECK_INT(field_check_merged(f, value_text(many_elements(max + 1, mem)), &err),
+                      f->rule == RULE_SET ? ST_OK : ST_INVALID);
         CHECK_STATUS(field_check(f, value_text(SLICE("customer\ncustomer")), &err), ST_INVALID);
         CHECK_STATUS(field_check(f, value_text(SLICE("b\na")), &err), ST_INVALID);
         CHECK_STATUS(field_check(f, value_text(SLICE("a\n")), &err), ST_INVALID);

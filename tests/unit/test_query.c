@@ -190,6 +190,8 @@ static void book_start(struct book *b, enum store_kind kind) {
     account(b, HIDDEN, "Hidden", "轮胎", 0, 0);
     CHECK_OK(db_exec(store_db(b->store), kind == STORE_LAPTOP ? "UPDATE r_account SET _gone = 1 WHERE id = 104"
                                                             : "UPDATE r_account SET _dead = 1 WHERE id = 104", &err));
+    if (kind == STORE_LAPTOP)
+        CHECK_OK(db_text_remove(store_db(b->store), HIDDEN, SLICE("Hidden"), SLICE("轮胎"), &err));
     CHECK_OK(db_exec(store_db(b->store), "INSERT INTO alias VALUES(150, 101)", &err));
     visit(b, VISIT_A, KUMHO, 20454, "客户抱怨交货太慢。\n下周与王经理讨论新的轮胎价格和付款条件，请准备去年的销售数据。");
     visit(b, VISIT_B, KUMHO, 20460, "Price list sent; 轮胎价格已确认");
