@@ -118,6 +118,13 @@ void cli_table_cell(struct cli *cli, struct api_table *t, const struct entity *e
                     uint32_t cell_tag);
 void cli_table_close(struct api_table **t); /* usable with SCOPED */
 void cli_table_write(struct cli *cli, const struct api_table *t);
+/* A list for either reader: a table, or with --json an array, for which *out stays NULL and the
+ * caller writes objects with commas between them. */
+enum status cli_list_begin(struct cli *cli, const struct cli_column *columns, size_t count,
+                           struct api_table **out, struct err *err) NODISCARD;
+/* Ends the array, or writes the table; of a table without rows the note says what that means. */
+void cli_list_end(struct cli *cli, const struct api_table *table, int64_t rows, const char *en,
+                  const char *zh);
 
 /* Progress: one line of standard error that is written over; nothing unless it is a terminal. */
 void cli_progress(const struct cli *cli, const char *en, const char *zh, ...) PRINTF_LIKE(2, 4)

@@ -130,18 +130,10 @@ enum status cli_conflict_list(void *program, const struct command_line *line, st
                                                 {.label = {"", ""}}};
     struct cli *cli = program;
     SCOPED(cli_table_close) struct api_table *table = NULL;
-    if (!cli->json)
-        TRY(cli_table_open(cli, columns, ARRAY_COUNT(columns), &table, err));
-    else
-        buf_put_byte(&cli->out, '[');
+    TRY(cli_list_begin(cli, columns, ARRAY_COUNT(columns), &table, err));
     struct conflicts c = {.cli = cli, .table = table};
     TRY(store_conflicts(cli->store, command_has(line, "--all"), conflict_row, &c, err));
-    if (cli->json)
-        buf_put_text(&cli->out, "]\n");
-    else if (c.count > 0)
-        cli_table_write(cli, table);
-    else
-        cli_note(cli, "no conflicts", "没有冲突");
+    cli_list_end(cli, table, c.count, "no conflicts", "没有冲突");
     return ST_OK;
 }
 

@@ -41,33 +41,13 @@ struct holding {
     int64_t count;
 };
 
-static const char *state_label(const struct cli *cli, enum held_state state) {
-    switch (state) {
-    case HELD_OPEN: return cli_pick(cli, "open", "待处理");
-    case HELD_RELEASED: return cli_pick(cli, "released", "已放行");
-    case HELD_APPROVED: return cli_pick(cli, "approved", "已批准");
-    case HELD_DECLINED: return cli_pick(cli, "declined", "未批准");
-    }
-    return "";
-}
-
-static const char *state_name(enum held_state state) {
-    switch (state) {
-    case HELD_OPEN: return "open";
-    case HELD_RELEASED: return "released";
-    case HELD_APPROVED: return "approved";
-    case HELD_DECLINED: return "declined";
-    }
-    return "";
-}
-
 static void held_json(struct holding *h, const struct held *held, const char *id) {
     struct cli *cli = h->cli;
     if (h->count > 1) buf_put_text(&cli->out, ",\n");
     cli_json_string(cli, "held", id, true);
     cli_json_string(cli, "outcome", outcome_name(held->outcome), false);
     cli_json_string(cli, "reason", reason_text(held->reason, cli->lang), false);
-    cli_json_string(cli, "state", state_name(held->state), false);
+    cli_json_string(cli, "state", held_state_name(held->state), false);
     cli_json_string(cli, "entity", held->entity ? held->entity->name : "", false);
     cli_json_id(cli, held->row, false);
     cli_json_string(cli, "kind", held->change ? cli_change_name(held->change->kind) : "", false);
@@ -100,7 +80,7 @@ static void held_cells(struct holding *h, const struct held *held, const char *i
     api_table_cell(h->table, buf_slice(&what));
     cli_table_text(h->table, outcome_label(held->outcome, cli->lang));
     cli_table_text(h->table, held->state == HELD_OPEN ? reason_text(held->reason, cli->lang)
-                                                      : state_label(cli, held->state));
+                                                      : held_state_label(held->state, cli->lang));
 }
 
 static enum status held_row(void *ctx, const struct held *held, struct err *err) {
@@ -123,24 +103,17 @@ enum status cli_held_list(void *program, const struct command_line *line, struct
                                                 {.label = {"Reason", "原因"}}};
     struct cli *cli = program;
     SCOPED(cli_table_close) struct api_table *table = NULL;
-    if (!cli->json)
-        TRY(cli_table_open(cli, columns, ARRAY_COUNT(columns), &table, err));
-    else
-        buf_put_byte(&cli->out, '[');
+    TRY(cli_list_begin(cli, columns, ARRAY_COUNT(columns), &table, err));
     struct holding h = {.cli = cli, .table = table};
     TRY(store_held(cli->store, command_has(line, "--all"), held_row, &h, err));
-    if (cli->json)
-        buf_put_text(&cli->out, "]\n");
-    else if (h.count == 0)
-        cli_note(cli, "the server took everything", "所有修改均已被服务器接受");
-    else {
-        cli_table_write(cli, table);
+    cli_list_end(cli, table, h.count, "the server took everything",
+                 "所有修改均已被服务器接受");
+    if (h.count > 0)
         cli_note(
             cli,
             "\nSend one again with: roadbook held retry NO [FIELD=VALUE...]; give it up with: "
             "roadbook held drop NO",
             "\n重新提交：roadbook held retry 编号 [字段=值...]；放弃：roadbook held drop 编号");
-    }
     return ST_OK;
 }
 

@@ -275,17 +275,9 @@ enum status cli_outbox_receipts(void *program, const struct command_line *line, 
     SCOPED(cli_table_close) struct api_table *table = NULL;
     int64_t limit;
     TRY(command_number(line, "--limit", 0, INT64_MAX, RECEIPTS_SHOWN, &limit, err));
-    if (!cli->json)
-        TRY(cli_table_open(cli, columns, ARRAY_COUNT(columns), &table, err));
-    else
-        buf_put_byte(&cli->out, '[');
+    TRY(cli_list_begin(cli, columns, ARRAY_COUNT(columns), &table, err));
     struct receipts r = {.cli = cli, .table = table};
     TRY(store_receipts(cli->store, limit, receipt_row, &r, err));
-    if (cli->json)
-        buf_put_text(&cli->out, "]\n");
-    else if (r.count > 0)
-        cli_table_write(cli, table);
-    else
-        cli_note(cli, "no receipts yet", "还没有回执");
+    cli_list_end(cli, table, r.count, "no receipts yet", "还没有回执");
     return ST_OK;
 }

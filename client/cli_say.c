@@ -341,6 +341,23 @@ void cli_table_write(struct cli *cli, const struct api_table *t) {
     api_table_write(t, cli->book.columns, &cli->out);
 }
 
+enum status cli_list_begin(struct cli *cli, const struct cli_column *columns, size_t count,
+                           struct api_table **out, struct err *err) {
+    if (!cli->json) return cli_table_open(cli, columns, count, out, err);
+    buf_put_byte(&cli->out, '[');
+    return ST_OK;
+}
+
+void cli_list_end(struct cli *cli, const struct api_table *table, int64_t rows, const char *en,
+                  const char *zh) {
+    if (cli->json)
+        buf_put_text(&cli->out, "]\n");
+    else if (rows > 0)
+        cli_table_write(cli, table);
+    else
+        cli_note(cli, "%s", "%s", cli_pick(cli, en, zh));
+}
+
 /* ------------------------------------------------------------------ rows */
 
 enum status cli_show_row(struct cli *cli, const struct entity *e, int64_t id, struct err *err) {

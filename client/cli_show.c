@@ -368,9 +368,6 @@ enum status cli_show_history(void *program, const struct command_line *line, str
     TRY(cli_list_begin(cli, columns, ARRAY_COUNT(columns), &table, err));
     t.table = table;
     TRY(store_history(cli->store, t.entity, id, history_row, &t, err));
-    if (cli->json)
-        buf_put_text(&cli->out, "]\n");
-    else if (t.lines > 0)
-        cli_table_write(cli, table);
+    cli_list_end(cli, table, t.lines, "nothing is known of it here", "本机没有相关记录");
     return ST_OK;
 }

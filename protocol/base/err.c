@@ -47,16 +47,21 @@ static void append_text(char out[ERR_TEXT_BYTES], const char *more) {
     if (kept < bytes) drop_half_character(out);
 }
 
+static void format_texts(struct err *fresh, const char *en, const char *zh, va_list args) {
+    va_list again;
+    va_copy(again, args);
+    format_text(fresh->text[LANG_EN], en, args);
+    format_text(fresh->text[LANG_ZH], zh, again);
+    va_end(again);
+}
+
 /* The texts are formatted beside *err first, since an argument may be a text of *err itself. */
 enum status err_set(struct err *err, enum status status, const char *en, const char *zh, ...) {
     if (!err) return status;
     struct err fresh = {.status = status};
-    va_list args, again;
+    va_list args;
     va_start(args, zh);
-    va_copy(again, args);
-    format_text(fresh.text[LANG_EN], en, args);
-    format_text(fresh.text[LANG_ZH], zh, again);
-    va_end(again);
+    format_texts(&fresh, en, zh, args);
     va_end(args);
     *err = fresh;
     return status;
@@ -66,12 +71,9 @@ enum status err_wrap(struct err *err, enum status status, const char *en, const 
     static const char *const colon[LANG_COUNT] = {": ", "："};
     if (!err) return status;
     struct err fresh = {.status = status};
-    va_list args, again;
+    va_list args;
     va_start(args, zh);
-    va_copy(again, args);
-    format_text(fresh.text[LANG_EN], en, args);
-    format_text(fresh.text[LANG_ZH], zh, again);
-    va_end(again);
+    format_texts(&fresh, en, zh, args);
     va_end(args);
     for (int lang = 0; lang < LANG_COUNT; lang++) {
         bool known = err->status == status && err->text[lang][0] != 0;

@@ -413,6 +413,8 @@ struct ledger_entry {
 
 /* What became of an entry of quarantine, or a change request, after its receipt. */
 enum held_state { HELD_OPEN, HELD_RELEASED, HELD_APPROVED, HELD_DECLINED };
+const char *held_state_name(enum held_state state); /* "open" */
+const char *held_state_label(enum held_state state, enum lang lang);
 struct held_news {
     int64_t seq;
     struct refusal_id id;

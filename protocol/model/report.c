@@ -35,3 +35,25 @@ const char *outcome_label(enum outcome outcome, enum lang lang) {
     if ((unsigned)outcome < OUTCOME_COUNT) return OUTCOMES[outcome].label[lang];
     return lang == LANG_ZH ? "未知" : "unknown";
 }
+
+/* ------------------------------------------------------------------ what became of a held edit */
+
+static const struct state_row {
+    const char *name;
+    const char *label[LANG_COUNT];
+} HELD_STATES[] = {
+    [HELD_OPEN] = {"open", {"open", "待处理"}},
+    [HELD_RELEASED] = {"released", {"sent again", "已重新提交"}},
+    [HELD_APPROVED] = {"approved", {"approved", "已批准"}},
+    [HELD_DECLINED] = {"declined", {"declined", "未批准"}},
+};
+
+const char *held_state_name(enum held_state state) {
+    return (unsigned)state < ARRAY_COUNT(HELD_STATES) ? HELD_STATES[state].name : "unknown";
+}
+
+const char *held_state_label(enum held_state state, enum lang lang) {
+    assert(lang < LANG_COUNT);
+    if ((unsigned)state < ARRAY_COUNT(HELD_STATES)) return HELD_STATES[state].label[lang];
+    return lang == LANG_ZH ? "未知" : "unknown";
+}

@@ -107,3 +107,24 @@ enum status fields_check_digest(const struct session_http *m, struct err *err) {
     return err_set(err, ST_UNAUTHENTIC, "the body is not the one that its digest names",
                    "正文与其摘要不符");
 }
+
+/* ------------------------------------------------------------------ whole messages */
+
+enum status fields_copy_body(const struct buf *encoded, struct arena *mem, struct slice *out,
+                             struct err *err) {
+    struct slice body = arena_copy(mem, buf_slice(encoded));
+    if (!body.data) return err_no_memory(err);
+    *out = body;
+    return ST_OK;
+}
+
+void session_http_write(const struct session_http *m, struct buf *out) {
+    if (m->method)
+        buf_printf(out, "%s %s HTTP/1.1\r\n", m->method, m->path);
+    else
+        buf_printf(out, "HTTP/1.1 %d\r\n", m->code);
+    for (size_t i = 0; i < m->field_count; i++)
+        buf_printf(out, "%s: %s\r\n", m->fields[i].name, m->fields[i].value);
+    buf_put_text(out, "\r\n");
+    buf_put_slice(out, m->body);
+}

@@ -16,6 +16,9 @@ void fields_add(struct session_http *m, const char *name, const char *value);
 bool fields_member(struct slice dictionary, const char *label, struct slice *out);
 /* Adds Content-Digest of the body. */
 enum status fields_add_digest(struct session_http *m, struct arena *mem, struct err *err) NODISCARD;
+/* The body into the arena, out of the buffer where it was encoded. */
+enum status fields_copy_body(const struct buf *encoded, struct arena *mem, struct slice *out,
+                             struct err *err) NODISCARD;
 /* ST_UNAUTHENTIC when Content-Digest is not the SHA-256 of the body. */
 enum status fields_check_digest(const struct session_http *m, struct err *err) NODISCARD;
 

@@ -90,15 +90,6 @@ static enum status request_make(const char *org, const char *what, struct slice 
     return ST_OK;
 }
 
-/* The body into the arena, out of the buffer where it was encoded. */
-static enum status body_copy(const struct buf *encoded, struct arena *mem, struct slice *out,
-                             struct err *err) {
-    struct slice body = arena_copy(mem, buf_slice(encoded));
-    if (!body.data) return err_no_memory(err);
-    *out = body;
-    return ST_OK;
-}
-
 static enum status not_proved(enum status status, struct err *err) {
     if (status != ST_UNAUTHENTIC) return status;
     return err_set(err, ST_UNAUTHENTIC,
@@ -128,7 +119,7 @@ enum status session_enroll_request(const struct session_identity *identity,
     SCOPED(buf_free) struct buf encoded = buf_new(WIRE_REQUEST_BYTES_MAX);
     TRY(wire_write_enroll_request(&message, &encoded, err));
     struct slice body;
-    TRY(body_copy(&encoded, mem, &body, err));
+    TRY(fields_copy_body(&encoded, mem, &body, err));
     struct signature_key key = {.sign = &identity->key};
     return request_make(link->org, "enroll", body, "", &key, mem, NULL, out, err);
 }
@@ -178,7 +169,7 @@ enum status session_hello_request(struct session *s, struct slice release,
     SCOPED(buf_free) struct buf encoded = buf_new(WIRE_REQUEST_BYTES_MAX);
     TRY(wire_write_hello_request(&message, &encoded, err));
     struct slice body;
-    TRY(body_copy(&encoded, mem, &body, err));
+    TRY(fields_copy_body(&encoded, mem, &body, err));
     struct slice params = hello_params(s, env, mem);
     if (!params.data) return err_no_memory(err);
     struct signature_key key = {.sign = &s->identity.key};

@@ -57,14 +57,6 @@ static enum status request_check(const struct session_http *request,
     return fields_check_digest(request, err);
 }
 
-static enum status body_copy(const struct buf *encoded, struct arena *mem, struct slice *out,
-                             struct err *err) {
-    struct slice body = arena_copy(mem, buf_slice(encoded));
-    if (!body.data) return err_no_memory(err);
-    *out = body;
-    return ST_OK;
-}
-
 /* ------------------------------------------------------------------ enrolment */
 
 /* The message is read before it is proved, since the key that proves it stands in it; the code in
@@ -106,7 +98,7 @@ enum status session_server_enroll_answer(const struct session_http *request,
     struct session_http answer = {.code = 200};
     char *input;
     TRY(wire_write_enroll_reply(reply, &encoded, err));
-    TRY(body_copy(&encoded, mem, &answer.body, err));
+    TRY(fields_copy_body(&encoded, mem, &answer.body, err));
     TRY(enroll_input(request, mem, &input, err));
     TRY(fields_add_digest(&answer, mem, err));
     struct signature_key key = {.sign = org_key};
@@ -151,7 +143,7 @@ enum status session_server_hello_answer(const struct session_http *request,
     SCOPED(buf_free) struct buf encoded = buf_new(WIRE_REPLY_BYTES_MAX);
     struct session_http answer = {.code = 200};
     TRY(wire_write_hello_reply(reply, &encoded, err));
-    TRY(body_copy(&encoded, mem, &answer.body, err));
+    TRY(fields_copy_body(&encoded, mem, &answer.body, err));
     TRY(fields_add_digest(&answer, mem, err));
     struct signature_key key = {.sign = org_key};
     TRY(signature_add(&answer, request, SIGNATURE_REPLY, &key, mem, NULL, err));

@@ -31,6 +31,8 @@ struct session_http {
     struct slice body;
 };
 const char *session_http_field(const struct session_http *m, const char *name);    /* any case; NULL: absent */
+/* As it stood on the line, for traces: start line, fields, empty line, body. */
+void session_http_write(const struct session_http *m, struct buf *out);
 
 /* ------------------------------------------------------------------ enrolment link
  *

@@ -351,16 +351,6 @@ static void ledger_entry(struct view *v, const struct ledger_entry *l) {
     close(v, '}');
 }
 
-static const char *held_word(enum held_state state) {
-    switch (state) {
-    case HELD_OPEN: return "open";
-    case HELD_RELEASED: return "released";
-    case HELD_APPROVED: return "approved";
-    case HELD_DECLINED: return "declined";
-    }
-    return "";
-}
-
 static void small_news(struct view *v, const struct round_reply *m) {
     for (size_t i = 0; i < m->people_count; i++) {
         if (i == 0) open(v, "people", '[');
@@ -385,7 +375,7 @@ static void small_news(struct view *v, const struct round_reply *m) {
         open(v, NULL, '{');
         number(v, "seq", m->held[i].seq);
         refusal(v, "id", NULL, m->held[i].id);
-        word(v, "state", held_word(m->held[i].state));
+        word(v, "state", held_state_name(m->held[i].state));
         close(v, '}');
     }
     if (m->held_count > 0) close(v, ']');

@@ -89,8 +89,8 @@ void listing_bool(struct listing *l, bool yes);
 void listing_time(struct listing *l, int64_t unix_ms); /* 0: never */
 void listing_id(struct listing *l, int64_t id); /* a number in JSON, the short form in tables */
 void listing_null(struct listing *l);
-/* Prints, and frees. */
-enum status listing_close(struct listing *l, struct err *err) NODISCARD;
+/* Prints, and frees: *l is NULL then. */
+enum status listing_close(struct listing **l, struct err *err) NODISCARD;
 void listing_release(struct listing **l); /* for SCOPED: frees without printing */
 
 /* A link as a QR code in half blocks, for a terminal. */

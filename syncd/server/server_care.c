@@ -142,7 +142,7 @@ enum status server_cmd_sql(void *program, const struct command_line *line, struc
     TRY(server_reader_open(server, &reader, err));
     enum status status =
         store_sql(centre_store(org_reader_centre(reader)), line->words[0], sql_row, &out, err);
-    if (status == ST_OK && out.listing) return listing_close(out.listing, err);
+    if (status == ST_OK && out.listing) return listing_close(&out.listing, err);
     listing_release(&out.listing);
     return status;
 }

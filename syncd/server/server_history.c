@@ -140,9 +140,7 @@ enum status server_cmd_history(void *program, const struct command_line *line, s
     TRY(listing_open(server, COLUMNS, ARRAY_COUNT(COLUMNS), false, &l, err));
     struct printing p = {.server = server, .c = c, .l = l, .e = e};
     TRY(centre_history(c, id, field ? entity_cell_of(e, field)->tag : 0, history_row, &p, err));
-    struct listing *mine = l;
-    l = NULL;
-    return listing_close(mine, err);
+    return listing_close(&l, err);
 }
 
 /* ------------------------------------------------------------------ ledger */
@@ -185,23 +183,10 @@ enum status server_cmd_conflicts(void *program, const struct command_line *line,
     TRY(listing_open(server, COLUMNS, ARRAY_COUNT(COLUMNS), false, &l, err));
     struct printing p = {.server = server, .c = org_reader_centre(reader), .l = l};
     TRY(centre_ledger(p.c, since, INT64_MAX, 0, &server->mem, ledger_row, &p, err));
-    struct listing *mine = l;
-    l = NULL;
-    return listing_close(mine, err);
+    return listing_close(&l, err);
 }
 
 /* ------------------------------------------------------------------ requests */
-
-static const char *state_name(const struct server *server, enum held_state state) {
-    switch (state) {
-    case HELD_OPEN: return server->json ? "open" : server_say(server, "open", "待处理");
-    case HELD_RELEASED:
-        return server->json ? "released" : server_say(server, "sent again", "已重新提交");
-    case HELD_APPROVED: return server->json ? "approved" : server_say(server, "approved", "已批准");
-    case HELD_DECLINED: return server->json ? "declined" : server_say(server, "declined", "未批准");
-    }
-    return "";
-}
 
 static void put_content(struct printing *p, const struct entity *e,
                         const struct quarantine_entry *q) {
@@ -240,7 +225,8 @@ static enum status request_row(void *ctx, const struct quarantine_entry *q, stru
     listing_string(p->l, p->server->json ? outcome_name(q->outcome)
                                          : outcome_label(q->outcome, p->server->lang));
     listing_string(p->l, reason_text(q->reason, p->server->lang));
-    listing_string(p->l, state_name(p->server, q->state));
+    listing_string(p->l, p->server->json ? held_state_name(q->state)
+                                         : held_state_label(q->state, p->server->lang));
     return ST_OK;
 }
 
@@ -260,9 +246,7 @@ enum status server_cmd_requests(void *program, const struct command_line *line, 
     struct printing p = {.server = server, .c = org_reader_centre(reader), .l = l};
     TRY(centre_quarantine_list(p.c, command_has(line, "--all"), &server->mem, request_row, &p,
                                err));
-    struct listing *mine = l;
-    l = NULL;
-    return listing_close(mine, err);
+    return listing_close(&l, err);
 }
 
 struct wanted {

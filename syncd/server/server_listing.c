@@ -216,8 +216,8 @@ static enum status print(const struct listing *l, struct err *err) {
     return ST_OK;
 }
 
-enum status listing_close(struct listing *l, struct err *err) {
-    enum status status = print(l, err);
-    listing_release(&l);
+enum status listing_close(struct listing **l, struct err *err) {
+    enum status status = print(*l, err);
+    listing_release(l);
     return status;
 }

@@ -81,9 +81,7 @@ static enum status orgs_print(struct server *server, const char *const *names, s
     SCOPED(listing_release) struct listing *l = NULL;
     TRY(listing_open(server, COLUMNS, ARRAY_COUNT(COLUMNS), false, &l, err));
     for (size_t i = 0; i < count; i++) TRY(org_row(server, l, names[i], err));
-    struct listing *mine = l;
-    l = NULL;
-    return listing_close(mine, err);
+    return listing_close(&l, err);
 }
 
 enum status server_cmd_org_list(void *program, const struct command_line *line, struct err *err) {
@@ -207,9 +205,7 @@ enum status server_cmd_user_list(void *program, const struct command_line *line,
     TRY(server_reader_open(server, &reader, err));
     TRY(listing_open(server, COLUMNS, ARRAY_COUNT(COLUMNS), false, &l, err));
     TRY(centre_users(org_reader_centre(reader), user_row, l, err));
-    struct listing *mine = l;
-    l = NULL;
-    return listing_close(mine, err);
+    return listing_close(&l, err);
 }
 
 static enum status user_find(struct org *org, const char *login, struct centre_user *out,
@@ -282,9 +278,7 @@ enum status server_cmd_device_list(void *program, const struct command_line *lin
     TRY(server_reader_open(server, &reader, err));
     TRY(listing_open(server, COLUMNS, ARRAY_COUNT(COLUMNS), false, &l, err));
     TRY(centre_devices(org_reader_centre(reader), device_row, l, err));
-    struct listing *mine = l;
-    l = NULL;
-    return listing_close(mine, err);
+    return listing_close(&l, err);
 }
 
 enum status server_cmd_device_revoke(void *program, const struct command_line *line,

@@ -31,14 +31,7 @@ static void message_write(const struct trace *trace, int64_t number, const char 
                           const struct session_http *m) {
     SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_MESSAGE);
     SCOPED(buf_free) struct buf path = buf_new(BUF_MAX_LINE);
-    if (m->method)
-        buf_printf(&text, "%s %s HTTP/1.1\r\n", m->method, m->path);
-    else
-        buf_printf(&text, "HTTP/1.1 %d\r\n", m->code);
-    for (size_t i = 0; i < m->field_count; i++)
-        buf_printf(&text, "%s: %s\r\n", m->fields[i].name, m->fields[i].value);
-    buf_put_text(&text, "\r\n");
-    buf_put_slice(&text, m->body);
+    session_http_write(m, &text);
     buf_printf(&path, "%s/%06lld-%s.http", trace->dir, (long long)number, kind);
     if (buf_status(&text, NULL) != ST_OK || buf_status(&path, NULL) != ST_OK) return;
     (void)platform_write_file_private(buf_text(&path), buf_slice(&text), NULL);

@@ -46,6 +46,16 @@ void rows_put_table(struct buf *sql, const struct entity *e) {
     buf_put_byte(sql, '"');
 }
 
+void rows_put_columns(struct buf *sql, const struct entity *e) {
+    for (size_t i = 0; i < e->field_count; i++) {
+        if (!rows_is_stored(&e->fields[i])) continue;
+        buf_put_text(sql, ", ");
+        rows_put_name(sql, e->fields[i].name);
+    }
+    buf_put_text(sql, " FROM ");
+    rows_put_table(sql, e);
+}
+
 /* ------------------------------------------------------------------ values */
 
 static bool is_word_byte(char c) {

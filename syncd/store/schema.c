@@ -159,13 +159,7 @@ static enum status index_entity(struct db *db, const struct entity *e, enum rows
     enum status status = ST_OK;
     bool row = true;
     buf_put_text(&sql, "SELECT id");
-    for (size_t i = 0; i < e->field_count; i++) {
-        if (!rows_is_stored(&e->fields[i])) continue;
-        buf_put_text(&sql, ", ");
-        rows_put_name(&sql, e->fields[i].name);
-    }
-    buf_put_text(&sql, " FROM ");
-    rows_put_table(&sql, e);
+    rows_put_columns(&sql, e);
     TRY(buf_status(&sql, err));
     (void)role;
     TRY(db_prepare(db, buf_text(&sql), &s, err));

@@ -63,6 +63,8 @@ unsigned rows_scale(const struct field *f);                /* digits behind the 
 bool rows_is_stored(const struct field *f);                /* has a column */
 void rows_put_name(struct buf *sql, const char *name);     /* quoted */
 void rows_put_table(struct buf *sql, const struct entity *e);               /* "r_visit" */
+/* , "account", "note" FROM "r_visit": the stored columns, behind those that the caller wants first. */
+void rows_put_columns(struct buf *sql, const struct entity *e);
 /* The raw value of a field of the row r: its column, or what derives it from living rows. */
 void rows_put_value(struct buf *sql, const struct catalogue *cat, enum rows_role role, const struct field *f);
 void rows_put_table_ddl(struct buf *sql, const struct entity *e, enum rows_role role);
