@@ -223,20 +223,11 @@ TEST(deflate_begins_anew_where_it_is_told) {
     CHECK_STATUS(deflate_read(buf_slice(&buf), &mem, bytes.len, &back, &err), ST_MALFORMED);
 }
 
-TEST(a_push_that_stays_too_large_is_taken_back) {
-    enum { NOTES = 6 };
+TEST(a_message_that_stays_too_large_is_taken_back) {
     SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
     SCOPED(buf_free) struct buf buf = buf_new(BUF_MAX_MESSAGE);
-    struct value notes[NOTES];
-    struct edit edits[NOTES];
-    for (uint32_t i = 0; i < NOTES; i++) {
-        notes[i] = value_text(noise(WIRE_TEXT_BYTES_MAX, i + 1, &mem));
-        edits[i] = (struct edit){i + 1, EDIT_SET, {1, 0}, {1, 0}, &notes[i], 1};
-    }
-    struct change change = {.kind = CHANGE_EDIT, .entity_tag = 6, .row = 9, .edits = edits, .edit_count = NOTES};
-    struct batch batch = {.number = 4, .changes = &change, .change_count = 1};
-    struct round_request push = a_push(&batch);
+    struct hello_request hello = {.device = 1, .release = noise((size_t)WIRE_REQUEST_BYTES_MAX * 3 / 2, 3, &mem)};
     buf_put_text(&buf, "before");
-    CHECK_STATUS(wire_write_round_request(&push, 1, &buf, &err), ST_TOO_LARGE);
+    CHECK_STATUS(wire_write_hello_request(&hello, &buf, &err), ST_TOO_LARGE);
     CHECK_TEXT(buf_text(&buf), "before");
 }
