@@ -75,6 +75,9 @@ static const struct command_option list_options[] = {
 static const struct command_option import_options[] = {
     COMMAND_IMPORT_OPTIONS,
 };
+static const struct command_option rm_options[] = {
+    COMMAND_FLAG("--yes", "-y", "also the rows that belong to it", "连同其下属记录一并删除"),
+};
 static const struct command_option export_options[] = {
     COMMAND_EXPORT_OPTIONS,
 };
@@ -161,6 +164,25 @@ static const struct command commands[] = {
                  "laptop:\nroadbook enroll\n",
                  "链接只能使用一次。持有者即可取得该用户的账本，请妥善转交。在笔记本上运行：\n"
                  "roadbook enroll\n"}},
+    {.name = "add",
+     .usage = {"ENTITY FIELD=VALUE...", "类别 字段=值..."},
+     HOME(server_cmd_add),
+     COMMAND_WORDS(2, COMMAND_WORDS_MAX, "@entity @assign"),
+     .summary = {"add a row, as head office", "以总部身份新建一条记录"}},
+    {.name = "set",
+     .usage = {"ENTITY ROW FIELD=VALUE...", "类别 记录 字段=值..."},
+     HOME(server_cmd_set),
+     COMMAND_WORDS(3, COMMAND_WORDS_MAX, "@entity - @assign"),
+     .summary = {"edit a row, as head office: tier, owner, targets and all else",
+                 "以总部身份修改一条记录：等级、负责人等所有字段"},
+     .details = {"Also FIELD+=VALUE and FIELD-=VALUE for counters and sets; FIELD= empties it.\n",
+                 "计数与集合可用 字段+=值、字段-=值；字段= 表示清空。\n"}},
+    {.name = "rm",
+     .usage = {"ENTITY ROW", "类别 记录"},
+     HOME(server_cmd_rm),
+     COMMAND_WORDS(2, 2, "@entity -"),
+     COMMAND_OPTIONS(rm_options),
+     .summary = {"delete a row and what belongs to it", "删除一条记录及其下属记录"}},
     {.name = "import",
      .usage = {"ENTITY FILE.csv", "类别 文件.csv"},
      HOME(server_cmd_import),
