@@ -1,5 +1,5 @@
-/* Memory that runs out under the catalogue, values and merges: each operation works or says so, whichever
- * allocation fails and wherever its arena is full. */
+/* Memory that runs out under the catalogue, values and merges: each operation works or says so,
+ * whichever allocation fails and wherever its arena is full. */
 #include "protocol/model/model.h"
 #include "tests/unit/check.h"
 #include "tests/unit/fault.h"
@@ -30,7 +30,8 @@ static const struct field *field_of(const struct book *book, const char *entity,
 
 typedef enum status (*operation)(const struct book *book, struct arena *mem);
 
-/* Every cap up to the one that is enough, in steps of the smallest item; then every allocation once. */
+/* Every cap up to the one that is enough, in steps of the smallest item; then every allocation
+ * once. */
 static void check_operation(const struct book *book, const char *name, operation run) {
     enum status status = ST_NO_MEMORY;
     for (size_t cap = 0; status != ST_OK; cap += 8) {
@@ -69,7 +70,8 @@ TEST(a_catalogue_is_built_whole_or_not_at_all) {
 
 /* ------------------------------------------------------------------ values */
 
-static const struct field PARTIES = {.name = "parties", .type = FIELD_SET, .set_of = FIELD_REF, .label = {"Parties", "各方"}};
+static const struct field PARTIES = {
+    .name = "parties", .type = FIELD_SET, .set_of = FIELD_REF, .label = {"Parties", "各方"}};
 
 static enum status read_values(const struct book *book, struct arena *mem) {
     static const struct {
@@ -89,11 +91,14 @@ static enum status read_values(const struct book *book, struct arena *mem) {
     };
     struct err err = {0};
     struct value v;
-    for EACH(row, rows) {
-        enum status status = field_parse(field_of(book, row->entity, row->field), slice_from(row->text), 480, mem, &v, &err);
-        if (status == ST_INVALID) check_fail(CHECK_HERE, "%s: %s", row->text, err.text[LANG_EN]);
-        if (status != ST_OK) return status;
-    }
+    for
+        EACH (row, rows) {
+            enum status status = field_parse(field_of(book, row->entity, row->field),
+                                             slice_from(row->text), 480, mem, &v, &err);
+            if (status == ST_INVALID)
+                check_fail(CHECK_HERE, "%s: %s", row->text, err.text[LANG_EN]);
+            if (status != ST_OK) return status;
+        }
     return field_parse(&PARTIES, SLICE("9; 3-1Z70"), 0, mem, &v, &err);
 }
 
@@ -120,14 +125,20 @@ TEST(values_are_read_or_want_memory) {
 
 /* ------------------------------------------------------------------ merges */
 
-static enum status meet(const struct book *book, const char *field, struct value present, struct edit *edit,
-                        struct arena *mem, struct value *out) {
+static enum status meet(const struct book *book, const char *field, struct value present,
+                        struct edit *edit, struct arena *mem, struct value *out) {
     const struct entity *e = entity_of(book, "account");
     const struct cell *cell = entity_cell_of(e, field_of(book, "account", field));
-    struct merge_in in = {.entity = e, .cell = cell, .row = 100, .named = 100, .present = &present,
-                          .clock = {.seq = 10, .device = 8, .batch = 1, .time_ms = 500}, .edit = edit,
+    struct merge_in in = {.entity = e,
+                          .cell = cell,
+                          .row = 100,
+                          .named = 100,
+                          .present = &present,
+                          .clock = {.seq = 10, .device = 8, .batch = 1, .time_ms = 500},
+                          .edit = edit,
                           .edit_clock = {.seq = 20, .device = 7, .batch = 1, .time_ms = 600},
-                          .has_base_text = true, .base_text = value_text(SLICE("a b"))};
+                          .has_base_text = true,
+                          .base_text = value_text(SLICE("a b"))};
     struct merge_out merged;
     struct value *shown;
     struct err err = {0};
@@ -138,9 +149,14 @@ static enum status meet(const struct book *book, const char *field, struct value
 }
 
 static enum status merge_all(const struct book *book, struct arena *mem) {
-    struct value parts[] = {value_text(SLICE("a\nd")), value_text(SLICE("b"))}, number = value_int(2), out;
+    struct value parts[] = {value_text(SLICE("a\nd")), value_text(SLICE("b"))},
+                 number = value_int(2), out;
     struct value note = value_text(SLICE("a c"));
-    struct edit set = {.kind = EDIT_ELEMENTS, .base = {10, 0}, .today = {10, 0}, .values = parts, .value_count = 2};
+    struct edit set = {.kind = EDIT_ELEMENTS,
+                       .base = {10, 0},
+                       .today = {10, 0},
+                       .values = parts,
+                       .value_count = 2};
     struct edit count = {.kind = EDIT_COUNT, .values = &number, .value_count = 1};
     struct edit last = {.kind = EDIT_SET, .values = &number, .value_count = 1};
     struct edit text = {.kind = EDIT_SET, .values = &note, .value_count = 1};

@@ -1,5 +1,5 @@
-/* The wire at its limits: what is cut inside a delete, what is one more than allowed, and texts so long that deflate
- * starts anew for them. */
+/* The wire at its limits: what is cut inside a delete, what is one more than allowed, and texts so
+ * long that deflate starts anew for them. */
 #include "tests/unit/check.h"
 #include "tests/unit/fault.h"
 #include "tests/unit/wire_make.h"
@@ -13,13 +13,19 @@ static struct err err;
 
 /* ------------------------------------------------------------------ canonical changes */
 
-/* A delete of a row and an owned one, of which one cell was seen later; it releases what was refused. */
+/* A delete of a row and an owned one, of which one cell was seen later; it releases what was
+ * refused. */
 static struct change a_delete(void) {
     static struct unit_cell cells[] = {{4, {9, 0}}, {5, {9, 2}}};
     static struct unit_row unit[] = {{9, 6, {7, 0}, NULL, 0}, {10, 7, {7, 1}, cells, 2}};
     static struct refusal_id retries[] = {{3, 0, 4}, {3, 1, 0}};
-    return (struct change){.kind = CHANGE_DELETE, .entity_tag = 6, .row = 9, .unit = unit, .unit_count = 2,
-                           .retry_of = retries, .retry_count = 2};
+    return (struct change){.kind = CHANGE_DELETE,
+                           .entity_tag = 6,
+                           .row = 9,
+                           .unit = unit,
+                           .unit_count = 2,
+                           .retry_of = retries,
+                           .retry_count = 2};
 }
 
 TEST(a_delete_comes_back_and_none_that_is_cut) {
@@ -54,11 +60,12 @@ TEST(other_spellings_of_a_change_are_refused) {
         {"a unit that is announced and empty", SLICE("\x06\x06\x09\x00\x00"), ST_MALFORMED},
         {"retries that are announced and none", SLICE("\x09\x06\x09\x00\x00"), ST_MALFORMED},
     };
-    for EACH(row, rows) {
-        SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
-        struct change change;
-        CHECK_ROW_INT(row, change_read(row->bytes, &mem, &change, &err), row->status);
-    }
+    for
+        EACH (row, rows) {
+            SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+            struct change change;
+            CHECK_ROW_INT(row, change_read(row->bytes, &mem, &change, &err), row->status);
+        }
 }
 
 TEST(a_change_that_meets_want_of_memory_is_told) {
@@ -109,8 +116,10 @@ static struct round_request a_push(struct batch *batch) {
 TEST(bases_that_differ_by_their_own_batch_come_back) {
     SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
     struct value parts[] = {value_text(SLICE("a")), value_null()};
-    struct edit edits[] = {{4, EDIT_ELEMENTS, {5, 1}, {5, 2}, parts, 2}, {5, EDIT_ELEMENTS, {5, 3}, {5, 3}, parts, 2}};
-    struct change change = {.kind = CHANGE_EDIT, .entity_tag = 6, .row = 9, .edits = edits, .edit_count = 2};
+    struct edit edits[] = {{4, EDIT_ELEMENTS, {5, 1}, {5, 2}, parts, 2},
+                           {5, EDIT_ELEMENTS, {5, 3}, {5, 3}, parts, 2}};
+    struct change change = {
+        .kind = CHANGE_EDIT, .entity_tag = 6, .row = 9, .edits = edits, .edit_count = 2};
     struct batch batch = {.number = 4, .changes = &change, .change_count = 1}, canonical;
     struct round_request push = a_push(&batch), back;
     SCOPED(buf_free) struct buf buf = buf_new(BUF_MAX_BATCH), view = buf_new(BUF_MAX_BATCH);
@@ -139,8 +148,9 @@ TEST(a_push_of_too_many_changes_is_not_written) {
     CHECK(changes != NULL);
     for (int i = 0; i <= WIRE_CHANGES_MAX; i++)
         changes[i] = (struct change){.kind = CHANGE_EDIT, .entity_tag = 6, .row = i + 1};
-    struct batch batches[] = {{.number = 1, .changes = changes, .change_count = WIRE_CHANGES_MAX / 2},
-                              {.number = 2, .changes = changes, .change_count = WIRE_CHANGES_MAX / 2 + 1}};
+    struct batch batches[] = {
+        {.number = 1, .changes = changes, .change_count = WIRE_CHANGES_MAX / 2},
+        {.number = 2, .changes = changes, .change_count = WIRE_CHANGES_MAX / 2 + 1}};
     struct round_request push = {.batches = batches, .batch_count = 2}, back;
     CHECK_STATUS(wire_write_round_request(&push, 1, &buf, &err), ST_TOO_LARGE);
     batches[1].change_count--;
@@ -158,10 +168,12 @@ TEST(a_page_of_too_many_kinds_of_rows_or_cells_is_not_written) {
     struct value value = value_int(1);
     CHECK(records && cells);
     for (uint32_t i = 0; i <= SHAPES_MAX; i++)
-        records[i] = (struct record){.entity_tag = i + 1, .flags = RECORD_DEAD, .row = i + 1, .seq = i + 1};
+        records[i] =
+            (struct record){.entity_tag = i + 1, .flags = RECORD_DEAD, .row = i + 1, .seq = i + 1};
     struct round_reply page = {.records = records, .record_count = SHAPES_MAX + 1};
     CHECK_STATUS(wire_write_round_reply(&page, 17, NULL, 1, &buf, &err), ST_TOO_LARGE);
-    for (uint32_t i = 0; i <= SHAPE_CELLS_MAX; i++) cells[i] = (struct record_cell){i + 1, &value, 1};
+    for (uint32_t i = 0; i <= SHAPE_CELLS_MAX; i++)
+        cells[i] = (struct record_cell){i + 1, &value, 1};
     struct record wide = {6, RECORD_WHOLE, 1, 1, cells, SHAPE_CELLS_MAX + 1};
     page = (struct round_reply){.records = &wide, .record_count = 1};
     buf_reset(&buf);
@@ -172,12 +184,14 @@ TEST(a_page_of_too_many_kinds_of_rows_or_cells_is_not_written) {
 TEST(the_size_of_a_record_counts_its_texts) {
     struct value values[] = {value_text(SLICE("0123456789")), value_int(1)};
     struct record_cell cells[] = {{1, values, 1}, {2, values, 2}};
-    struct record bare = {6, 0, 1, 1, NULL, 0}, one = {6, 0, 1, 1, cells, 1}, two = {6, 0, 1, 1, cells, 2};
+    struct record bare = {6, 0, 1, 1, NULL, 0}, one = {6, 0, 1, 1, cells, 1},
+                  two = {6, 0, 1, 1, cells, 2};
     CHECK(wire_record_bytes(&one) >= wire_record_bytes(&bare) + 10);
     CHECK(wire_record_bytes(&two) >= wire_record_bytes(&one) + 10);
 }
 
-/* ------------------------------------------------------------------ long texts, with and without repeats */
+/* ------------------------------------------------------------------ long texts, with and without
+ * repeats */
 
 /* bytes letters of which no stretch comes twice, as far as 64 letters can. */
 static struct slice noise(size_t bytes, uint64_t state, struct arena *mem) {
@@ -196,9 +210,12 @@ TEST(a_push_of_long_texts_comes_back) {
     SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
     for (size_t bytes = 20; bytes <= 200000; bytes *= 10) {
         SCOPED(buf_free) struct buf buf = buf_new(BUF_MAX_MESSAGE);
-        struct value notes[] = {value_text(noise(bytes, 5, &mem)), value_text(noise(bytes, 6, &mem))};
-        struct edit edits[] = {{4, EDIT_SET, {1, 0}, {1, 0}, &notes[0], 1}, {5, EDIT_SET, {1, 0}, {1, 0}, &notes[1], 1}};
-        struct change change = {.kind = CHANGE_EDIT, .entity_tag = 6, .row = 9, .edits = edits, .edit_count = 2};
+        struct value notes[] = {value_text(noise(bytes, 5, &mem)),
+                                value_text(noise(bytes, 6, &mem))};
+        struct edit edits[] = {{4, EDIT_SET, {1, 0}, {1, 0}, &notes[0], 1},
+                               {5, EDIT_SET, {1, 0}, {1, 0}, &notes[1], 1}};
+        struct change change = {
+            .kind = CHANGE_EDIT, .entity_tag = 6, .row = 9, .edits = edits, .edit_count = 2};
         struct batch batch = {.number = 4, .changes = &change, .change_count = 1};
         struct round_request push = a_push(&batch), back;
         CHECK_OK(wire_write_round_request(&push, 6, &buf, &err));
@@ -226,7 +243,8 @@ TEST(deflate_begins_anew_where_it_is_told) {
 TEST(a_message_that_stays_too_large_is_taken_back) {
     SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
     SCOPED(buf_free) struct buf buf = buf_new(BUF_MAX_MESSAGE);
-    struct hello_request hello = {.device = 1, .release = noise((size_t)WIRE_REQUEST_BYTES_MAX * 3 / 2, 3, &mem)};
+    struct hello_request hello = {
+        .device = 1, .release = noise((size_t)WIRE_REQUEST_BYTES_MAX * 3 / 2, 3, &mem)};
     buf_put_text(&buf, "before");
     CHECK_STATUS(wire_write_hello_request(&hello, &buf, &err), ST_TOO_LARGE);
     CHECK_TEXT(buf_text(&buf), "before");
