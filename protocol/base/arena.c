@@ -2,7 +2,8 @@
  *
  * Items are cut from blocks that double from 4 KiB to 1 MiB, so that a small operation costs one
  * allocation and a large one few. An item too large for that gets a block of its own, placed behind the
- * current one, whose rest stays in use. Blocks come zeroed from calloc, which is free for fresh pages.
+ * current one, whose rest stays in use. Items are zeroed when they are handed out: most operations use little
+ * of their first block. An item alone comes zeroed from calloc, which is free for fresh pages.
  */
 #include <stdarg.h>
 #include <stdalign.h>
@@ -33,18 +34,12 @@ void arena_clear(struct arena *mem) {
     mem->used = 0;
 }
 
-static struct arena_block *block_new(size_t size) {
-    if (size > SIZE_MAX - sizeof(struct arena_block)) return NULL;
-    struct arena_block *block = calloc(1, sizeof *block + size);
-    if (block) block->size = size;
-    return block;
-}
-
 /* A block that is full from the start. */
 static void *alloc_alone(struct arena *mem, size_t bytes) {
-    struct arena_block *block = block_new(bytes);
+    if (bytes > SIZE_MAX - sizeof(struct arena_block)) return NULL;
+    struct arena_block *block = calloc(1, sizeof *block + bytes);
     if (!block) return NULL;
-    block->used = bytes;
+    block->used = block->size = bytes;
     struct arena_block **place = mem->last ? &mem->last->previous : &mem->last;
     block->previous = *place;
     *place = block;
@@ -58,6 +53,14 @@ static void *alloc_item(struct arena *mem, size_t bytes) {
 }
 
 #else
+
+static struct arena_block *block_new(struct arena *mem, size_t size) {
+    struct arena_block *block = malloc(sizeof *block + size);
+    if (!block) return NULL;
+    *block = (struct arena_block){.previous = mem->last, .size = size};
+    mem->last = block;
+    return block;
+}
 
 static size_t next_block_size(const struct arena *mem) {
     size_t size = mem->last ? mem->last->size : 0;
@@ -74,7 +77,7 @@ static void *take_from_last(struct arena *mem, size_t bytes) {
     if (room < pad || room - pad < bytes) return NULL;
     void *item = block->bytes + block->used + pad;
     block->used += pad + bytes;
-    return item;
+    return memset(item, 0, bytes);
 }
 
 static void *alloc_item(struct arena *mem, size_t bytes) {
@@ -82,11 +85,7 @@ static void *alloc_item(struct arena *mem, size_t bytes) {
     if (item) return item;
     size_t size = next_block_size(mem);
     if (bytes > size / 2) return alloc_alone(mem, bytes);
-    struct arena_block *block = block_new(size);
-    if (!block) return NULL;
-    block->previous = mem->last;
-    mem->last = block;
-    return take_from_last(mem, bytes);
+    return block_new(mem, size) ? take_from_last(mem, bytes) : NULL;
 }
 
 #endif

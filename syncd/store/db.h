@@ -52,6 +52,8 @@ struct slice db_blob(struct db_stmt *s, int column);
 enum status db_begin(struct db *db, bool write, struct err *err) NODISCARD;
 enum status db_commit(struct db *db, struct err *err) NODISCARD;
 void db_rollback(struct db *db);
+/* Between two write transactions of a long piece of work: whoever waits for the lock gets it. Takes 2 ms. */
+void db_let_others(void);
 bool db_in_transaction(const struct db *db);
 int64_t db_changes(const struct db *db);                   /* rows changed by the last statement */
 /* Moves when another handle or process committed. About a microsecond. */

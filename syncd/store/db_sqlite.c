@@ -81,10 +81,25 @@ static enum status find_file(const char *path, int flags, struct err *err) {
     return err_set(err, ST_NOT_FOUND, "there is no book at %s", "%s 处没有数据文件", path);
 }
 
+/* SQLite's own way waits longer and longer between looks, so that a person's save would find the lock taken again by
+ * whoever applies a long reply slice by slice. tries: looks so far for this lock. */
+static int wait_for_lock(void *ctx, int tries) {
+    enum { OFTEN = 500, OFTEN_MS = 1, SELDOM_MS = 10 };    /* a slice holds the lock some 20 ms */
+    int waited_ms = tries <= OFTEN ? tries * OFTEN_MS : OFTEN * OFTEN_MS + (tries - OFTEN) * SELDOM_MS;
+    (void)ctx;
+    if (waited_ms >= DB_BUSY_MS) return 0;
+    (void)sqlite3_sleep(tries < OFTEN ? OFTEN_MS : SELDOM_MS);
+    return 1;
+}
+
+void db_let_others(void) {
+    (void)sqlite3_sleep(2);                                /* longer than the look above */
+}
+
 /* What a read-only handle cannot set it does not need. */
 static enum status configure(struct db *db, struct err *err) {
     sqlite3_extended_result_codes(db->sqlite, 1);
-    sqlite3_busy_timeout(db->sqlite, DB_BUSY_MS);
+    sqlite3_busy_handler(db->sqlite, wait_for_lock, NULL);
     sqlite3_limit(db->sqlite, SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX);
     sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
@@ -400,9 +415,16 @@ enum status db_begin(struct db *db, bool write, struct err *err) {
     return run_text(db, write ? "BEGIN IMMEDIATE" : "BEGIN", err);
 }
 
+/* What is written into a file that was set aside is saved nowhere. */
+static enum status check_in_place(const struct db *db, struct err *err) {
+    if (sqlite3_txn_state(db->sqlite, NULL) != SQLITE_TXN_WRITE || !db_has_moved(db)) return ST_OK;
+    return err_set(err, ST_BUSY, "the book was replaced meanwhile: do it again", "账本文件刚被替换：请重做一次");
+}
+
 /* A commit that failed leaves nothing half done: the transaction is rolled back. */
 enum status db_commit(struct db *db, struct err *err) {
-    enum status status = run_text(db, "COMMIT", err);
+    enum status status = check_in_place(db, err);
+    if (status == ST_OK) status = run_text(db, "COMMIT", err);
     if (status != ST_OK) db_rollback(db);
     return status;
 }

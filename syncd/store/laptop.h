@@ -46,7 +46,7 @@ struct save {
     struct arena mem;
     struct batch batch;
     size_t change_cap;
-    size_t bytes;                                          /* canonical, so far */
+    size_t bytes;                                          /* canonical, so far: at most */
     uint32_t counter;                                      /* the next id's */
 };
 

@@ -191,6 +191,7 @@ static enum status take_items(struct apply *a, struct err *err) {
 
 enum status store_apply_slice(struct apply *a, bool *out_done, struct err *err) {
     struct apply before = *a;
+    if (a->stage != STAGE_START) db_let_others();          /* a person's save does not wait for the whole reply */
     TRY(db_begin(a->store->db, true, err));
     enum status status = take_items(a, err);
     if (status == ST_OK) status = db_commit(a->store->db, err);

@@ -18,8 +18,8 @@ enum status check_values(const struct entity *e, const struct value *values, uin
 static enum status reference_missing(const struct field *f, int64_t id, struct err *err) {
     char text[ID_TEXT_BYTES] = "";
     if (id_is_valid(id)) id_format(id, text);
-    return err_set(err, ST_INVALID, "%s: there is no %s with the id %s here", "%s：这里没有该%s（编号%s）", f->name,
-                   f->refers_to, text);
+    return err_set(err, ST_INVALID, "%s%.0s: there is no %s with the id %s here",
+                   "%.0s%s：这里没有编号为%.0s%s的记录", f->name, f->label[LANG_ZH], f->refers_to, text);
 }
 
 /* Owners of one kind form a chain; it must not come back to the row. */
@@ -42,11 +42,15 @@ static enum status check_ref(struct store *store, const struct entity *e, int64_
     const struct field *f = &e->fields[index];
     const struct entity *target = catalogue_entity(store->cat, slice_from(f->refers_to));
     struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
-    struct local local;
+    bool found;
+    int64_t gone;
     if (!target || !id_is_valid(value->number)) return reference_missing(f, value->number, err);
-    TRY(alias_resolve(store->db, value->number, &value->number, err));
-    TRY(local_read(store, target, value->number, &mem, &local, err));
-    if (!local.found || local.meta.gone != GONE_HERE) return reference_missing(f, value->number, err);
+    TRY(rows_gone(store->db, target, ROWS_LAPTOP, value->number, &found, &gone, err));
+    if (!found || gone != GONE_HERE) {                     /* it may have become another */
+        TRY(alias_resolve(store->db, value->number, &value->number, err));
+        TRY(rows_gone(store->db, target, ROWS_LAPTOP, value->number, &found, &gone, err));
+    }
+    if (!found || gone != GONE_HERE) return reference_missing(f, value->number, err);
     if (!f->owns || target != e) return ST_OK;
     return check_circle(store, e, id, value->number, &mem, err);
 }

@@ -77,10 +77,37 @@ void store_batch_all_or_nothing(struct store *store) {
 
 /* ------------------------------------------------------------------ the batch in memory */
 
+enum { HEAD_BYTES = 128, NUMBERS_BYTES = 64 };             /* number, stamp and counts of the batch itself; of an item */
+
+/* More than the canonical bytes of a change can be. */
+static size_t bytes_at_most(const struct change *change) {
+    size_t bytes = NUMBERS_BYTES * (1 + change->retry_count);
+    for (size_t i = 0; i < change->edit_count; i++) {
+        const struct edit *edit = &change->edits[i];
+        bytes += NUMBERS_BYTES;
+        for (size_t k = 0; k < edit->value_count; k++) bytes += 16 + edit->values[k].text.len;
+    }
+    for (size_t i = 0; i < change->unit_count; i++) bytes += NUMBERS_BYTES * (1 + change->unit[i].cell_count);
+    return bytes;
+}
+
+static enum status count_bytes(struct save *save, struct err *err) {
+    struct buf bytes SCOPED(buf_free) = buf_new(BUF_MAX_BATCH);
+    for (size_t i = 0; i < save->batch.change_count; i++) change_write(&save->batch.changes[i], &bytes);
+    save->bytes = bytes.len;
+    return buf_status(&bytes, err);
+}
+
+/* Most batches are far from full, so that a bound does; what is written is counted when the bound no longer does. */
 enum status save_room(struct store *store, const struct change *probe, struct err *err) {
     struct save *save = save_of(store);
     struct buf bytes SCOPED(buf_free) = buf_new(BUF_MAX_BATCH);
-    enum { HEAD_BYTES = 128 };                             /* number, stamp and counts of the batch itself */
+    size_t most = bytes_at_most(probe);
+    if (save->batch.change_count < BATCH_ROWS_MAX && save->bytes + most <= BATCH_BYTES_MAX - HEAD_BYTES) {
+        save->bytes += most;
+        return ST_OK;
+    }
+    TRY(count_bytes(save, err));
     change_write(probe, &bytes);
     bool full = save->batch.change_count >= BATCH_ROWS_MAX || bytes.too_large ||
                 save->bytes + bytes.len > BATCH_BYTES_MAX - HEAD_BYTES;
@@ -309,8 +336,8 @@ enum status save_create(struct store *store, const struct entity *e, int64_t id,
     uint64_t given;
     bool fresh = id == 0;
     if (e->office_only)
-        return err_set(err, ST_DENIED, "only head office creates and deletes these: %s", "仅总部可新建或删除：%s",
-                       e->name);
+        return err_set(err, ST_DENIED, "only head office creates and deletes these: %s%.0s",
+                       "仅总部可新建或删除：%.0s%s", e->name, e->label[LANG_ZH]);
     TRY(creation_values(store, e, edits, count, &mem, &values, &given, err));
     if (fresh) TRY(new_id(store, &id, err));
     TRY(check_values(e, values, UINT64_MAX, err));
@@ -362,10 +389,11 @@ static enum status hide_unit(struct store *store, const struct change *change, s
 
 static enum status check_may_delete(const struct entity *e, struct err *err) {
     if (e->office_only)
-        return err_set(err, ST_DENIED, "only head office creates and deletes these: %s", "仅总部可新建或删除：%s",
-                       e->name);
+        return err_set(err, ST_DENIED, "only head office creates and deletes these: %s%.0s",
+                       "仅总部可新建或删除：%.0s%s", e->name, e->label[LANG_ZH]);
     if (e->append_only)
-        return err_set(err, ST_DENIED, "these are never deleted: %s", "此类记录不可删除：%s", e->name);
+        return err_set(err, ST_DENIED, "these are never deleted: %s%.0s", "此类记录不可删除：%.0s%s", e->name,
+                       e->label[LANG_ZH]);
     return ST_OK;
 }
 

@@ -8,7 +8,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum what { WHAT_READ, WHAT_INSERT, WHAT_UPDATE, WHAT_DELETE, WHAT_KEY, WHAT_OWNED, WHAT_COUNT };
+enum what { WHAT_READ, WHAT_GONE, WHAT_INSERT, WHAT_UPDATE, WHAT_DELETE, WHAT_KEY, WHAT_OWNED, WHAT_COUNT };
 enum { LAPTOP_HIDDEN = 3, SERVER_HIDDEN = 5, ROW_TEXT_CAP = 64 * 1024 * 1024 };
 
 /* A wide row's statement is some 2 KB. Statements of roles are told apart: tests open both in one process. */
@@ -47,6 +47,26 @@ static void write_read(struct buf *sql, const struct entity *e, enum rows_role r
     buf_put_text(sql, " FROM ");
     rows_put_table(sql, e);
     buf_put_text(sql, " WHERE id = ?");
+}
+
+static void write_gone(struct buf *sql, const struct entity *e, enum rows_role role, uint64_t mask) {
+    (void)mask;
+    buf_put_text(sql, role == ROWS_LAPTOP ? "SELECT _gone FROM " : "SELECT _dead FROM ");
+    rows_put_table(sql, e);
+    buf_put_text(sql, " WHERE id = ?");
+}
+
+enum status rows_gone(struct db *db, const struct entity *e, enum rows_role role, int64_t id, bool *out_found,
+                      int64_t *out_gone, struct err *err) {
+    struct db_stmt *s = NULL;
+    bool row;
+    TRY(prepare(db, e, role, WHAT_GONE, 0, write_gone, &s, err));
+    db_bind_int(s, 1, id);
+    TRY(db_step(s, &row, err));
+    *out_found = row;
+    *out_gone = row ? db_int(s, 0) : 0;
+    db_reset(s);
+    return ST_OK;
 }
 
 enum status rows_take_values(const struct entity *e, struct db_stmt *s, int first, bool all, struct arena *mem,

@@ -35,6 +35,9 @@ struct row_meta {
 /* values: one per field of the entity (NULL for derived). Found: *out_found. Texts are copied to mem. */
 enum status rows_read(struct db *db, const struct entity *e, enum rows_role role, int64_t id, struct arena *mem,
                       struct value **out_values, struct row_meta *out_meta, bool *out_found, struct err *err) NODISCARD;
+/* Only whether the row is there, and its _gone or _dead. */
+enum status rows_gone(struct db *db, const struct entity *e, enum rows_role role, int64_t id, bool *out_found,
+                      int64_t *out_gone, struct err *err) NODISCARD;
 /* New row; full text too when search is set (laptops). */
 enum status rows_insert(struct db *db, const struct entity *e, enum rows_role role, int64_t id,
                         const struct value *values, const struct row_meta *meta, bool search, struct err *err) NODISCARD;
