@@ -1,8 +1,8 @@
 /* Calls that must not be made in this program do not compile (the idea is from git's banned.h).
  *
- * The string calls write past their target or read rubbish as zero; the time calls keep static state
- * and ask the machine for its zone; rand is neither random nor repeatable. What to use instead: slices,
- * buffers and arena_printf; text_to_int; calendar functions; env->random.
+ * The string calls write past their target or read rubbish as zero; the time calls keep static
+ * state and ask the machine for its zone; rand is neither random nor repeatable. What to use
+ * instead: slices, buffers and arena_printf; text_to_int; calendar functions; env->random.
  *
  * The system headers that declare these calls come first, so that it does not matter where in the
  * order of includes this file stands.

@@ -1,5 +1,5 @@
-/* The ground that all of Roadbook stands on: results and errors, arenas, buffers, readers, text, the
- * doors to the outside world, and the cryptographic primitives.
+/* The ground that all of Roadbook stands on: results and errors, arenas, buffers, readers, text,
+ * the doors to the outside world, and the cryptographic primitives.
  *
  * Nothing here opens a file or a socket, reads a clock, starts a thread or logs. What the program
  * needs of the world it gets through struct env, so that a test can be the world.
@@ -25,9 +25,10 @@
  *
  * A status says what the caller can do; struct err says what happened, for the person who reads it.
  *
- * ROW(name, number, retry, http, exit, English, Chinese). Numbers are stable: they travel on the wire
- * and stand in scripts. retry: the same call may succeed later without anyone doing anything.
+ * ROW(name, number, retry, http, exit, English, Chinese). Numbers are stable: they travel on the
+ * wire and stand in scripts. retry: the same call may succeed later without anyone doing anything.
  */
+/* clang-format off */
 #define STATUS_ROWS(ROW)                                                                             \
     ROW(OK, 0, false, 200, 0, "done", "完成")                                                        \
     ROW(INVALID, 1, false, 422, 65, "not valid", "内容无效")                                         \
@@ -56,6 +57,7 @@ enum status {
     STATUS_ROWS(STATUS_ENUM)
 #undef STATUS_ENUM
 };
+/* clang-format on */
 
 enum lang { LANG_EN, LANG_ZH, LANG_COUNT };
 
@@ -69,25 +71,26 @@ struct err {
 
 /* Sets *err (which may be NULL) and returns status, so that callers can write
  *     return err_set(err, ST_INVALID, "no such field: %s", "没有此字段：%s", name);
- * Both texts take the same arguments in the same order. A text that is too long is cut at a character. */
+ * Both texts take the same arguments in the same order. A text that is too long is cut at a
+ * character. */
 enum status err_set(struct err *err, enum status status, const char *en, const char *zh, ...)
     PRINTF_LIKE(3, 5) PRINTF_LIKE(4, 5);
 /* Puts context before the text ("context: text"); keeps and returns the status. */
 enum status err_wrap(struct err *err, enum status status, const char *en, const char *zh, ...)
     PRINTF_LIKE(3, 5) PRINTF_LIKE(4, 5);
 enum status err_no_memory(struct err *err);
-const char *status_name(enum status status);             /* "NOT_FOUND" */
+const char *status_name(enum status status); /* "NOT_FOUND" */
 const char *status_text(enum status status, enum lang lang);
 bool status_is_retryable(enum status status);
 int status_http(enum status status);
-int status_exit(enum status status);                     /* exit code of a program, after sysexits.h */
-enum status status_from_number(int64_t number);          /* unknown numbers are ST_INTERNAL */
+int status_exit(enum status status);            /* exit code of a program, after sysexits.h */
+enum status status_from_number(int64_t number); /* unknown numbers are ST_INTERNAL */
 
 /* Returns early when expr fails. The only control flow hidden in a macro in this program. */
-#define TRY(expr)                                                                                    \
-    do {                                                                                             \
-        enum status try_status_ = (expr);                                                            \
-        if (try_status_ != ST_OK) return try_status_;                                                \
+#define TRY(expr)                                                                                  \
+    do {                                                                                           \
+        enum status try_status_ = (expr);                                                          \
+        if (try_status_ != ST_OK) return try_status_;                                              \
     } while (0)
 
 /* ------------------------------------------------------------------ bytes */
@@ -99,34 +102,35 @@ struct slice {
 };
 
 #define SLICE(literal) ((struct slice){(const uint8_t *)(literal), sizeof(literal) - 1})
-struct slice slice_from(const char *zero_terminated);    /* NULL gives an empty slice */
+struct slice slice_from(const char *zero_terminated); /* NULL gives an empty slice */
 struct slice slice_of(const void *data, size_t len);
 bool slice_equal(struct slice a, struct slice b);
-int slice_compare(struct slice a, struct slice b);       /* bytewise, the shorter first */
+int slice_compare(struct slice a, struct slice b); /* bytewise, the shorter first */
 bool slice_starts(struct slice s, struct slice prefix);
 /* Cuts the part before the first separator off *rest and returns it; false when *rest was empty. */
 bool slice_cut(struct slice *rest, char separator, struct slice *out_part);
-struct slice slice_trim(struct slice s);                 /* without ASCII and full-width blanks at the ends */
+struct slice slice_trim(struct slice s); /* without ASCII and full-width blanks at the ends */
 
 /* ------------------------------------------------------------------ arenas
  *
  * The memory of one operation: everything in it goes at once. An arena has a cap, so that no input
- * can make an operation take more. With ARENA_DEBUG each item is a heap block of its own, so that the
- * sanitizers see every overrun.
+ * can make an operation take more. With ARENA_DEBUG each item is a heap block of its own, so that
+ * the sanitizers see every overrun.
  */
 struct arena_block;
 struct arena {
     struct arena_block *last;
-    size_t used, cap;                                    /* bytes handed out; at most cap */
+    size_t used, cap; /* bytes handed out; at most cap */
 };
 
 enum { ARENA_CAP_DEFAULT = 256 * 1024 * 1024 };
 
-struct arena arena_new(size_t cap);                      /* no allocation yet */
-void arena_clear(struct arena *mem);                     /* frees everything; usable again */
+struct arena arena_new(size_t cap);  /* no allocation yet */
+void arena_clear(struct arena *mem); /* frees everything; usable again */
 /* Zeroed memory, aligned for any type; NULL when the cap or the machine's memory is exhausted. */
 void *arena_alloc(struct arena *mem, size_t bytes) NODISCARD;
-void *arena_array(struct arena *mem, size_t count, size_t item_bytes) NODISCARD;  /* overflow-checked */
+void *arena_array(struct arena *mem, size_t count,
+                  size_t item_bytes) NODISCARD; /* overflow-checked */
 /* A copy with a zero behind it, which len does not count. data NULL when memory is exhausted. */
 struct slice arena_copy(struct arena *mem, struct slice s) NODISCARD;
 char *arena_string(struct arena *mem, struct slice s) NODISCARD;
@@ -143,32 +147,33 @@ struct buf {
     uint8_t *data;
     size_t len, cap, max;
     bool failed;
-    bool too_large;                       /* failed at the maximum, not for want of memory */
+    bool too_large; /* failed at the maximum, not for want of memory */
 };
 
 /* The maxima of all buffers stand here, each with its reason. */
 enum {
-    BUF_MAX_LINE = 64 * 1024,             /* one line of output, a URL, a header */
-    BUF_MAX_BATCH = 1024 * 1024,          /* four times the largest batch, while it is being built */
-    BUF_MAX_MESSAGE = 64 * 1024 * 1024,   /* an inflated message; more is an attack or a fault */
-    BUF_MAX_FILE = 1024 * 1024 * 1024     /* an exported or imported file held whole */
+    BUF_MAX_LINE = 64 * 1024,           /* one line of output, a URL, a header */
+    BUF_MAX_BATCH = 1024 * 1024,        /* four times the largest batch, while it is being built */
+    BUF_MAX_MESSAGE = 64 * 1024 * 1024, /* an inflated message; more is an attack or a fault */
+    BUF_MAX_FILE = 1024 * 1024 * 1024   /* an exported or imported file held whole */
 };
 
 struct buf buf_new(size_t max);
-void buf_free(struct buf *buf);                          /* NULL and freed buffers are fine */
-void buf_reset(struct buf *buf);                         /* empty again, keeps its memory, clears failed */
+void buf_free(struct buf *buf);  /* NULL and freed buffers are fine */
+void buf_reset(struct buf *buf); /* empty again, keeps its memory, clears failed */
 void buf_put(struct buf *buf, const void *data, size_t len);
 void buf_put_slice(struct buf *buf, struct slice s);
 void buf_put_byte(struct buf *buf, uint8_t byte);
 void buf_put_text(struct buf *buf, const char *zero_terminated);
 void buf_printf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
-void buf_put_varint(struct buf *buf, uint64_t value);    /* LEB128, at most 10 bytes */
-void buf_put_signed(struct buf *buf, int64_t value);     /* zigzag, then varint */
-void buf_put_bytes(struct buf *buf, struct slice s);     /* varint length, then the bytes */
-void buf_put_json_string(struct buf *buf, struct slice s);  /* quoted and escaped; broken UTF-8 as U+FFFD */
+void buf_put_varint(struct buf *buf, uint64_t value); /* LEB128, at most 10 bytes */
+void buf_put_signed(struct buf *buf, int64_t value);  /* zigzag, then varint */
+void buf_put_bytes(struct buf *buf, struct slice s);  /* varint length, then the bytes */
+void buf_put_json_string(struct buf *buf,
+                         struct slice s); /* quoted and escaped; broken UTF-8 as U+FFFD */
 void buf_put_json_text(struct buf *buf, const char *zero_terminated);
-struct slice buf_slice(const struct buf *buf);           /* borrowed until the next append */
-const char *buf_text(struct buf *buf);                   /* zero-terminated, borrowed; "" when failed */
+struct slice buf_slice(const struct buf *buf); /* borrowed until the next append */
+const char *buf_text(struct buf *buf);         /* zero-terminated, borrowed; "" when failed */
 enum status buf_status(const struct buf *buf, struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ reading
@@ -182,42 +187,47 @@ struct reader {
 
 struct reader reader_of(struct slice s);
 uint8_t reader_byte(struct reader *r);
-uint64_t reader_varint(struct reader *r);                /* fails on more than 10 bytes or overflow */
-uint64_t reader_varint_max(struct reader *r, uint64_t max);  /* fails when greater */
+uint64_t reader_varint(struct reader *r); /* fails on more than 10 bytes or overflow */
+uint64_t reader_varint_max(struct reader *r, uint64_t max); /* fails when greater */
 int64_t reader_signed(struct reader *r);
-struct slice reader_take(struct reader *r, size_t len);  /* borrowed from the input */
-struct slice reader_bytes(struct reader *r, size_t len_max);  /* varint length, then the bytes */
+struct slice reader_take(struct reader *r, size_t len);      /* borrowed from the input */
+struct slice reader_bytes(struct reader *r, size_t len_max); /* varint length, then the bytes */
 size_t reader_left(const struct reader *r);
-bool reader_done(const struct reader *r);                /* all read, nothing failed */
+bool reader_done(const struct reader *r); /* all read, nothing failed */
 
 /* ------------------------------------------------------------------ text */
 
-bool text_is_utf8(struct slice s);                       /* well-formed, no NUL inside */
+bool text_is_utf8(struct slice s); /* well-formed, no NUL inside */
 /* The longest prefix of at most bytes_max that does not cut a character. */
 struct slice text_prefix(struct slice s, size_t bytes_max);
-size_t text_length(struct slice s);                      /* code points */
+size_t text_length(struct slice s); /* code points */
 /* One code point from *s, which moves on; U+FFFD for a broken byte; -1 at the end. */
 int32_t text_next(struct slice *s);
 void buf_put_code_point(struct buf *buf, int32_t code_point);
 /* Unicode normal form C. s must be UTF-8. Borrowed when s is normal already, else placed in mem. */
-enum status text_nfc(struct slice s, struct arena *mem, struct slice *out, struct err *err) NODISCARD;
+enum status text_nfc(struct slice s, struct arena *mem, struct slice *out,
+                     struct err *err) NODISCARD;
 /* For comparing and searching: NFKC with case folded, full-width forms narrowed. */
-enum status text_fold(struct slice s, struct arena *mem, struct slice *out, struct err *err) NODISCARD;
-size_t text_columns(struct slice s);                     /* width in a terminal: a Chinese character is 2 */
+enum status text_fold(struct slice s, struct arena *mem, struct slice *out,
+                      struct err *err) NODISCARD;
+size_t text_columns(struct slice s); /* width in a terminal: a Chinese character is 2 */
 /* The whole of s as a decimal number: digits, a minus before them if need be; no plus, no blanks.
  * false when it is not one or does not fit. */
 bool text_to_int(struct slice s, int64_t *out);
-/* "12.345" with scale 3 is 12345. At most scale digits behind the point, at least one on each side. */
+/* "12.345" with scale 3 is 12345. At most scale digits behind the point, at least one on each side.
+ */
 bool text_to_decimal(struct slice s, unsigned scale, int64_t *out);
-void buf_put_decimal(struct buf *buf, int64_t scaled, unsigned scale);   /* all scale digits: 12.500 */
+void buf_put_decimal(struct buf *buf, int64_t scaled,
+                     unsigned scale); /* all scale digits: 12.500 */
 
-/* ------------------------------------------------------------------ calendar (proleptic Gregorian) */
+/* ------------------------------------------------------------------ calendar (proleptic Gregorian)
+ */
 
-int64_t days_from_civil(int year, unsigned month, unsigned day);     /* days since 1970-01-01 */
+int64_t days_from_civil(int year, unsigned month, unsigned day); /* days since 1970-01-01 */
 void civil_from_days(int64_t days, int *out_year, unsigned *out_month, unsigned *out_day);
 /* Accepts 2026-03-01, 2026/3/1, 20260301, and instants, of which it takes the date as written. */
 bool date_parse(struct slice s, int64_t *out_days);
-void buf_put_date(struct buf *buf, int64_t days);        /* 2026-03-01 */
+void buf_put_date(struct buf *buf, int64_t days); /* 2026-03-01 */
 /* RFC 3339 with or without zone (none means offset_minutes), date alone means midnight. UTC ms. */
 bool time_parse(struct slice s, int offset_minutes, int64_t *out_unix_ms);
 /* 2026-03-01T09:30:00+08:00, or Z for offset 0. Whole seconds, rounded down. */
@@ -231,9 +241,9 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
 struct env {
     void *ctx;
-    int64_t (*wall_ms)(void *ctx);        /* Unix time; may jump in either direction */
-    int64_t (*boot_ms)(void *ctx);        /* since the machine was started; never steps, counts sleep */
-    uint64_t (*boot_id)(void *ctx);       /* names this run of the machine; another after a restart */
+    int64_t (*wall_ms)(void *ctx);  /* Unix time; may jump in either direction */
+    int64_t (*boot_ms)(void *ctx);  /* since the machine was started; never steps, counts sleep */
+    uint64_t (*boot_id)(void *ctx); /* names this run of the machine; another after a restart */
     void (*random)(void *ctx, void *out, size_t bytes);
     void (*log)(void *ctx, enum log_level level, const char *line);
 };
@@ -244,15 +254,15 @@ struct env {
  * picks implementations; it draws no random numbers that matter here).
  */
 enum {
-    HASH_BYTES = 32,                      /* SHA-256: chains, digests */
-    MAC_BYTES = 32,                       /* HMAC-SHA-256 */
-    SIGN_BYTES = 64,                      /* Ed25519 */
+    HASH_BYTES = 32, /* SHA-256: chains, digests */
+    MAC_BYTES = 32,  /* HMAC-SHA-256 */
+    SIGN_BYTES = 64, /* Ed25519 */
     SIGN_PUBLIC_BYTES = 32,
     SIGN_SECRET_BYTES = 64,
     SIGN_SEED_BYTES = 32,
-    BOX_PUBLIC_BYTES = 32,                /* X25519 */
+    BOX_PUBLIC_BYTES = 32, /* X25519 */
     BOX_SECRET_BYTES = 32,
-    CHAIN_BYTES = 16                      /* a chain value: the first half of a SHA-256 */
+    CHAIN_BYTES = 16 /* a chain value: the first half of a SHA-256 */
 };
 
 struct hash {
@@ -261,15 +271,15 @@ struct hash {
 struct chain {
     uint8_t bytes[CHAIN_BYTES];
 };
-struct sign_key {                         /* secret holds seed and public key, as libsodium has it */
+struct sign_key { /* secret holds seed and public key, as libsodium has it */
     uint8_t secret[SIGN_SECRET_BYTES];
 };
 
 enum status crypto_start(struct err *err) NODISCARD;
 struct hash hash_sha256(struct slice s);
-struct hash hash_sha256_two(struct slice a, struct slice b);         /* of a followed by b */
+struct hash hash_sha256_two(struct slice a, struct slice b); /* of a followed by b */
 void mac_sha256(struct slice key, struct slice message, uint8_t out[MAC_BYTES]);
-bool bytes_equal_secret(const void *a, const void *b, size_t bytes);  /* in constant time */
+bool bytes_equal_secret(const void *a, const void *b, size_t bytes); /* in constant time */
 void bytes_wipe(void *data, size_t bytes);
 struct sign_key sign_key_from_seed(const uint8_t seed[SIGN_SEED_BYTES]);
 void sign_public(const struct sign_key *key, uint8_t out[SIGN_PUBLIC_BYTES]);
@@ -282,8 +292,8 @@ bool box_shared(const uint8_t secret[BOX_SECRET_BYTES], const uint8_t public_key
                 uint8_t out[HASH_BYTES]);
 /* chain' = first 16 bytes of SHA-256(chain || bytes) */
 struct chain chain_next(const struct chain *chain, struct slice bytes);
-/* Base64: standard alphabet with padding, or URL-safe without. decode: false when it is not that, then
- * nothing was appended; whether the buffer could hold it is for buf_status. */
+/* Base64: standard alphabet with padding, or URL-safe without. decode: false when it is not that,
+ * then nothing was appended; whether the buffer could hold it is for buf_status. */
 void buf_put_base64(struct buf *buf, struct slice s, bool url_safe);
 bool base64_decode(struct slice text, bool url_safe, struct buf *out);
 void buf_put_hex(struct buf *buf, struct slice s);
@@ -295,11 +305,11 @@ bool hex_decode(struct slice text, struct buf *out);
  */
 struct json;
 enum status json_parse(struct slice text, struct json **out, struct err *err) NODISCARD;
-void json_free(struct json **root);                      /* usable with SCOPED */
-const struct json *json_member(const struct json *object, const char *name);  /* NULL when absent */
-const struct json *json_item(const struct json *array, size_t index);         /* NULL past the end */
-size_t json_count(const struct json *value);             /* members or items, 0 for others */
-bool json_text(const struct json *value, struct slice *out);                   /* borrowed */
+void json_free(struct json **root); /* usable with SCOPED */
+const struct json *json_member(const struct json *object, const char *name); /* NULL when absent */
+const struct json *json_item(const struct json *array, size_t index);        /* NULL past the end */
+size_t json_count(const struct json *value);                 /* members or items, 0 for others */
+bool json_text(const struct json *value, struct slice *out); /* borrowed */
 bool json_int(const struct json *value, int64_t *out);
 
 #include "protocol/base/banned.h"

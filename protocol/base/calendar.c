@@ -1,14 +1,15 @@
 /* Dates and instants, without asking the machine for its zone.
  *
- * Source: days from civil and back after Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms";
- * instants after RFC 3339, with the freedoms that people take: a blank for the T, no seconds, no zone.
+ * Source: days from civil and back after Howard Hinnant, "chrono-Compatible Low-Level Date
+ * Algorithms"; instants after RFC 3339, with the freedoms that people take: a blank for the T, no
+ * seconds, no zone.
  */
 #include "protocol/base/base.h"
 
 enum {
-    DAYS_PER_ERA = 146097,                /* 400 years */
-    DAYS_TO_EPOCH = 719468,               /* from 0000-03-01 to 1970-01-01 */
-    DAYS_MAX = 365000000                  /* about a million years, so that every year fits */
+    DAYS_PER_ERA = 146097,  /* 400 years */
+    DAYS_TO_EPOCH = 719468, /* from 0000-03-01 to 1970-01-01 */
+    DAYS_MAX = 365000000    /* about a million years, so that every year fits */
 };
 
 static const int64_t MS_PER_DAY = 86400000;
@@ -23,7 +24,8 @@ int64_t days_from_civil(int year, unsigned month, unsigned day) {
     return era * DAYS_PER_ERA + day_of_era - DAYS_TO_EPOCH;
 }
 
-/* Days further than a million years away become that far: a damaged number must not break a page. */
+/* Days further than a million years away become that far: a damaged number must not break a page.
+ */
 static int64_t clamp_days(int64_t days) {
     if (days > DAYS_MAX) return DAYS_MAX;
     return days < -DAYS_MAX ? -DAYS_MAX : days;
@@ -104,7 +106,8 @@ static bool cut_fraction(struct slice *s, unsigned *out_ms) {
     unsigned value;
     if (!cut_digits(s, 1, 3, &value)) return false;
     for (size_t digits = before - s->len; digits < 3; digits++) value *= 10;
-    while (s->len > 0 && s->data[0] >= '0' && s->data[0] <= '9') (void)cut_char(s, (char)s->data[0]);
+    while (s->len > 0 && s->data[0] >= '0' && s->data[0] <= '9')
+        (void)cut_char(s, (char)s->data[0]);
     *out_ms = value;
     return true;
 }

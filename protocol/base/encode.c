@@ -1,7 +1,7 @@
 /* Base64 (RFC 4648) and hex.
  *
- * Decoding is strict: no blanks, exactly the padding that belongs there, and no stray bits in the last
- * character, so that one value has one text. Content is not secret here; keys travel as bytes.
+ * Decoding is strict: no blanks, exactly the padding that belongs there, and no stray bits in the
+ * last character, so that one value has one text. Content is not secret here; keys travel as bytes.
  */
 #include <string.h>
 

@@ -78,7 +78,8 @@ enum status err_wrap(struct err *err, enum status status, const char *en, const 
     for (int lang = 0; lang < LANG_COUNT; lang++) {
         bool known = err->status == status && err->text[lang][0] != 0;
         append_text(fresh.text[lang], colon[lang]);
-        append_text(fresh.text[lang], known ? err->text[lang] : status_text(status, (enum lang)lang));
+        append_text(fresh.text[lang],
+                    known ? err->text[lang] : status_text(status, (enum lang)lang));
     }
     *err = fresh;
     return status;
@@ -90,7 +91,7 @@ enum status err_no_memory(struct err *err) {
 
 const char *status_name(enum status status) {
     switch (status) {
-#define STATUS_NAME(name, ...)                                                                       \
+#define STATUS_NAME(name, ...)                                                                     \
     case ST_##name: return #name;
         STATUS_ROWS(STATUS_NAME)
 #undef STATUS_NAME
@@ -100,7 +101,7 @@ const char *status_name(enum status status) {
 
 const char *status_text(enum status status, enum lang lang) {
     switch (status) {
-#define STATUS_TEXT(name, number, retry, http, exit, en, zh)                                         \
+#define STATUS_TEXT(name, number, retry, http, exit, en, zh)                                       \
     case ST_##name: return lang == LANG_ZH ? (zh) : (en);
         STATUS_ROWS(STATUS_TEXT)
 #undef STATUS_TEXT
@@ -110,7 +111,7 @@ const char *status_text(enum status status, enum lang lang) {
 
 bool status_is_retryable(enum status status) {
     switch (status) {
-#define STATUS_RETRY(name, number, retry, ...)                                                       \
+#define STATUS_RETRY(name, number, retry, ...)                                                     \
     case ST_##name: return retry;
         STATUS_ROWS(STATUS_RETRY)
 #undef STATUS_RETRY
@@ -120,7 +121,7 @@ bool status_is_retryable(enum status status) {
 
 int status_http(enum status status) {
     switch (status) {
-#define STATUS_HTTP(name, number, retry, http, ...)                                                  \
+#define STATUS_HTTP(name, number, retry, http, ...)                                                \
     case ST_##name: return http;
         STATUS_ROWS(STATUS_HTTP)
 #undef STATUS_HTTP
@@ -130,7 +131,7 @@ int status_http(enum status status) {
 
 int status_exit(enum status status) {
     switch (status) {
-#define STATUS_EXIT(name, number, retry, http, exit, ...)                                            \
+#define STATUS_EXIT(name, number, retry, http, exit, ...)                                          \
     case ST_##name: return exit;
         STATUS_ROWS(STATUS_EXIT)
 #undef STATUS_EXIT
@@ -140,7 +141,7 @@ int status_exit(enum status status) {
 
 enum status status_from_number(int64_t number) {
     switch (number) {
-#define STATUS_NUMBER(name, value, ...)                                                              \
+#define STATUS_NUMBER(name, value, ...)                                                            \
     case value: return ST_##name;
         STATUS_ROWS(STATUS_NUMBER)
 #undef STATUS_NUMBER

@@ -1,8 +1,8 @@
 /* Reading JSON, by jansson, which only this file includes. A struct json is a json_t.
  *
  * Strict: no member twice, nothing behind the value, no NUL in strings, well-formed UTF-8, and the
- * nesting that jansson allows (2048). jansson seeds its hash tables itself, against tables made to collide;
- * the seed shows in no result.
+ * nesting that jansson allows (2048). jansson seeds its hash tables itself, against tables made to
+ * collide; the seed shows in no result.
  */
 #include <jansson.h>
 

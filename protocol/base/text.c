@@ -1,7 +1,7 @@
 /* Text: UTF-8, Unicode normal forms, widths, and numbers as people write them.
  *
- * The decoder is our own, since it must be strict (no surrogates, no overlong forms) and must go on after
- * a broken byte. The tables of Unicode come from utf8proc, which only this file includes.
+ * The decoder is our own, since it must be strict (no surrogates, no overlong forms) and must go on
+ * after a broken byte. The tables of Unicode come from utf8proc, which only this file includes.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -65,7 +65,7 @@ struct slice text_prefix(struct slice s, size_t bytes_max) {
         if (is_continuation(s.data[bytes_max - back])) continue;
         return (struct slice){s.data, bytes_max - back};
     }
-    return (struct slice){s.data, bytes_max};   /* not UTF-8: there is no character to keep whole */
+    return (struct slice){s.data, bytes_max}; /* not UTF-8: there is no character to keep whole */
 }
 
 int32_t text_next(struct slice *s) {
@@ -134,8 +134,8 @@ static enum status map_failure(utf8proc_ssize_t code, struct err *err) {
 static enum status map_text(struct slice s, int options, bool same_ok, struct arena *mem,
                             struct slice *out, struct err *err) {
     utf8proc_uint8_t *mapped = NULL;
-    utf8proc_ssize_t len = utf8proc_map(s.data, (utf8proc_ssize_t)s.len, &mapped,
-                                        (utf8proc_option_t)options);
+    utf8proc_ssize_t len =
+        utf8proc_map(s.data, (utf8proc_ssize_t)s.len, &mapped, (utf8proc_option_t)options);
     if (len < 0) return map_failure(len, err);
     struct slice result = {mapped, (size_t)len};
     struct slice kept = same_ok && slice_equal(result, s) ? s : arena_copy(mem, result);
@@ -153,7 +153,8 @@ enum status text_nfc(struct slice s, struct arena *mem, struct slice *out, struc
     return map_text(s, UTF8PROC_STABLE | UTF8PROC_COMPOSE, true, mem, out, err);
 }
 
-static enum status fold_ascii(struct slice s, struct arena *mem, struct slice *out, struct err *err) {
+static enum status fold_ascii(struct slice s, struct arena *mem, struct slice *out,
+                              struct err *err) {
     char *lower = arena_string(mem, s);
     if (!lower) return err_no_memory(err);
     for (size_t i = 0; i < s.len; i++) {

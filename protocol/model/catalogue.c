@@ -1,5 +1,5 @@
-/* The catalogue: working out cells, and looking things up in it. What a declaration must fulfil stands in
- * declaration.c; the declarations of this release in entities.c.
+/* The catalogue: working out cells, and looking things up in it. What a declaration must fulfil
+ * stands in declaration.c; the declarations of this release in entities.c.
  */
 #include "protocol/model/catalogue.h"
 
@@ -14,11 +14,13 @@ static enum status work_out_cells(struct entity *e, struct arena *mem, struct er
     if (!cells) return err_no_memory(err);
     for (size_t i = 0; i < e->field_count; i++) {
         const struct field *f = &e->fields[i];
-        if (f->group && i > 0 && e->fields[i - 1].group && strcmp(f->group, e->fields[i - 1].group) == 0) {
+        if (f->group && i > 0 && e->fields[i - 1].group &&
+            strcmp(f->group, e->fields[i - 1].group) == 0) {
             cells[count - 1].count++;
             continue;
         }
-        cells[count] = (struct cell){.tag = f->tag, .rule = f->rule, .first = i, .count = 1, .index = count};
+        cells[count] =
+            (struct cell){.tag = f->tag, .rule = f->rule, .first = i, .count = 1, .index = count};
         count++;
     }
     e->cells = cells;
@@ -54,8 +56,9 @@ enum status catalogue_release(struct arena *mem, struct catalogue *out, struct e
     return catalogue_build(entities, count, mem, out, err);
 }
 
-enum status catalogue_without(const struct catalogue *cat, uint32_t entity_tag, uint32_t first_tag_left_out,
-                              struct arena *mem, struct catalogue *out, struct err *err) {
+enum status catalogue_without(const struct catalogue *cat, uint32_t entity_tag,
+                              uint32_t first_tag_left_out, struct arena *mem, struct catalogue *out,
+                              struct err *err) {
     struct entity *older = ARENA_ARRAY(mem, cat->count + 1, struct entity);
     bool found = false;
     if (!older) return err_no_memory(err);
@@ -63,10 +66,13 @@ enum status catalogue_without(const struct catalogue *cat, uint32_t entity_tag, 
         older[i] = cat->entities[i];
         if (older[i].tag != entity_tag) continue;
         found = true;
-        while (older[i].field_count > 0 && older[i].fields[older[i].field_count - 1].tag >= first_tag_left_out)
+        while (older[i].field_count > 0 &&
+               older[i].fields[older[i].field_count - 1].tag >= first_tag_left_out)
             older[i].field_count--;
     }
-    if (!found) return err_set(err, ST_NOT_FOUND, "no entity with tag %u", "没有标号为 %u 的实体", entity_tag);
+    if (!found)
+        return err_set(err, ST_NOT_FOUND, "no entity with tag %u", "没有标号为 %u 的实体",
+                       entity_tag);
     return catalogue_build(older, cat->count, mem, out, err);
 }
 
@@ -83,7 +89,8 @@ const struct entity *catalogue_entity(const struct catalogue *cat, struct slice 
 }
 
 const struct entity *catalogue_entity_by_tag(const struct catalogue *cat, uint32_t tag) {
-    if (tag >= 1 && tag <= cat->count && cat->entities[tag - 1].tag == tag) return &cat->entities[tag - 1];
+    if (tag >= 1 && tag <= cat->count && cat->entities[tag - 1].tag == tag)
+        return &cat->entities[tag - 1];
     for (size_t i = 0; i < cat->count; i++)
         if (cat->entities[i].tag == tag) return &cat->entities[i];
     return NULL;
@@ -97,7 +104,8 @@ const struct field *entity_field(const struct entity *e, struct slice name) {
 
 /* Tags mostly run 1, 2, 3 ..., so that the first guess is right. */
 const struct field *entity_field_by_tag(const struct entity *e, uint32_t tag) {
-    if (tag >= 1 && tag <= e->field_count && e->fields[tag - 1].tag == tag) return &e->fields[tag - 1];
+    if (tag >= 1 && tag <= e->field_count && e->fields[tag - 1].tag == tag)
+        return &e->fields[tag - 1];
     for (size_t i = 0; i < e->field_count; i++)
         if (e->fields[i].tag == tag) return &e->fields[i];
     return NULL;

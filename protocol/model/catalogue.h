@@ -5,11 +5,11 @@
 #include "protocol/model/model.h"
 
 enum {
-    LINE_CHARACTERS_MAX = 200,                             /* a line that still fits a form and a report column */
-    NOTE_CHARACTERS_MAX = 20000,                           /* ten printed pages */
+    LINE_CHARACTERS_MAX = 200,   /* a line that still fits a form and a report column */
+    NOTE_CHARACTERS_MAX = 20000, /* ten printed pages */
     SET_ELEMENTS_MAX = 64,
-    ELEMENT_CHARACTERS_MAX = 200,                          /* an element is a line */
-    MONEY_SCALE = 2,                                       /* minor units of all currencies are hundredths */
+    ELEMENT_CHARACTERS_MAX = 200, /* an element is a line */
+    MONEY_SCALE = 2,              /* minor units of all currencies are hundredths */
     FIELD_SCALE_MAX = 9,
     SEARCH_WEIGHT_MAX = 10
 };
@@ -18,15 +18,17 @@ enum {
 const struct entity *entities_declared(size_t *out_count);
 
 /* Checks all declarations; catalogue_build then only works out cells. */
-enum status declaration_check(const struct entity *entities, size_t count, struct err *err) NODISCARD;
+enum status declaration_check(const struct entity *entities, size_t count,
+                              struct err *err) NODISCARD;
 
 /* A chain value over every declaration in a form in which no two catalogues look the same. */
-enum status catalogue_digest(const struct catalogue *cat, struct chain *out, struct err *err) NODISCARD;
+enum status catalogue_digest(const struct catalogue *cat, struct chain *out,
+                             struct err *err) NODISCARD;
 
-unsigned field_scale(const struct field *f);               /* digits behind the point when people write it */
-bool field_holds_text(const struct field *f);              /* values are VALUE_TEXT */
-int64_t field_characters_max(const struct field *f);       /* of TEXT and NOTE */
-int64_t field_elements_max(const struct field *f);         /* of SET */
+unsigned field_scale(const struct field *f);  /* digits behind the point when people write it */
+bool field_holds_text(const struct field *f); /* values are VALUE_TEXT */
+int64_t field_characters_max(const struct field *f); /* of TEXT and NOTE */
+int64_t field_elements_max(const struct field *f);   /* of SET */
 
 /* Walks a set in canonical form: false at its end. */
 bool set_next(struct slice *rest, struct slice *out_element);

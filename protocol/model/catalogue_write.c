@@ -30,8 +30,8 @@ static void put_enumeration(struct buf *out, const struct enumeration *values) {
 }
 
 static void put_field(struct buf *out, const struct field *f) {
-    const uint64_t numbers[] = {f->tag, f->type, f->rule, f->scale, f->required, f->owns, f->personal, f->search,
-                                f->set_of};
+    const uint64_t numbers[] = {f->tag,  f->type,     f->rule,   f->scale, f->required,
+                                f->owns, f->personal, f->search, f->set_of};
     const char *const strings[] = {f->name, f->group, f->refers_to, f->unit, f->derive, f->also};
     for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) buf_put_varint(out, numbers[i]);
     buf_put_signed(out, f->min);
@@ -43,7 +43,8 @@ static void put_field(struct buf *out, const struct field *f) {
 }
 
 static void put_entity(struct buf *out, const struct entity *e) {
-    const uint64_t numbers[] = {e->tag, e->frozen_from, e->office_only, e->append_only, e->field_count};
+    const uint64_t numbers[] = {e->tag, e->frozen_from, e->office_only, e->append_only,
+                                e->field_count};
     const char *const strings[] = {e->name, e->title, e->author, e->frozen_by};
     for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) buf_put_varint(out, numbers[i]);
     put_strings(out, strings, ARRAY_COUNT(strings));
@@ -114,7 +115,8 @@ static void json_flag(struct buf *out, const char *name, bool value) {
 static void json_limits(const struct field *f, struct buf *out) {
     bool is_text = f->type == FIELD_TEXT || f->type == FIELD_NOTE;
     if (is_text || f->type == FIELD_SET) {
-        buf_printf(out, ",\"max\":%lld", (long long)(is_text ? field_characters_max(f) : field_elements_max(f)));
+        buf_printf(out, ",\"max\":%lld",
+                   (long long)(is_text ? field_characters_max(f) : field_elements_max(f)));
         return;
     }
     if (f->min == 0 && f->max == 0) return;
@@ -190,7 +192,8 @@ static void put_homes(const struct entity *e, struct buf *out) {
 }
 
 static void put_key(const struct entity *e, struct buf *out) {
-    for (size_t i = 0; i < ENTITY_KEY_MAX && e->key[i]; i++) buf_printf(out, "%s%s", i ? ", " : "", e->key[i]);
+    for (size_t i = 0; i < ENTITY_KEY_MAX && e->key[i]; i++)
+        buf_printf(out, "%s%s", i ? ", " : "", e->key[i]);
 }
 
 static void put_type(const struct field *f, struct buf *out) {
@@ -264,8 +267,11 @@ static void put_foot(enum catalogue_form form, struct buf *out) {
 
 void catalogue_write_entities(const struct catalogue *cat, enum catalogue_form form, enum lang lang,
                               struct buf *out) {
-    put_head(form, lang == LANG_ZH ? "| 标号 | 实体 | 名称 | 自然键 | 归属 |\n|---|---|---|---|---|\n"
-                                   : "| tag | entity | label | natural key | homes |\n|---|---|---|---|---|\n", out);
+    put_head(form,
+             lang == LANG_ZH
+                 ? "| 标号 | 实体 | 名称 | 自然键 | 归属 |\n|---|---|---|---|---|\n"
+                 : "| tag | entity | label | natural key | homes |\n|---|---|---|---|---|\n",
+             out);
     for (size_t i = 0; i < cat->count; i++) {
         switch (form) {
         case CATALOGUE_TEXT: text_entity(&cat->entities[i], lang, out); break;
@@ -279,10 +285,15 @@ void catalogue_write_entities(const struct catalogue *cat, enum catalogue_form f
     put_foot(form, out);
 }
 
-void catalogue_write_fields(const struct entity *e, enum catalogue_form form, enum lang lang, struct buf *out) {
-    put_head(form, lang == LANG_ZH
-                       ? "| 标号 | 字段 | 名称 | 类型 | 规则 | 组 | 限制 |\n|---|---|---|---|---|---|---|\n"
-                       : "| tag | field | label | type | rule | group | limits |\n|---|---|---|---|---|---|---|\n", out);
+void catalogue_write_fields(const struct entity *e, enum catalogue_form form, enum lang lang,
+                            struct buf *out) {
+    put_head(
+        form,
+        lang == LANG_ZH
+            ? "| 标号 | 字段 | 名称 | 类型 | 规则 | 组 | 限制 |\n|---|---|---|---|---|---|---|\n"
+            : "| tag | field | label | type | rule | group | limits "
+              "|\n|---|---|---|---|---|---|---|\n",
+        out);
     for (size_t i = 0; i < e->field_count; i++) {
         switch (form) {
         case CATALOGUE_TEXT: text_field(&e->fields[i], lang, out); break;

@@ -1,13 +1,15 @@
-/* What a declaration must fulfil. A wrong one is a fault of the program, found when it starts and by every
- * test, with its place: never later, in somebody's book.
+/* What a declaration must fulfil. A wrong one is a fault of the program, found when it starts and
+ * by every test, with its place: never later, in somebody's book.
  */
 #include "protocol/model/catalogue.h"
 
 #include <string.h>
 
-static enum status wrong(struct err *err, const struct entity *e, const struct field *f, const char *what) {
+static enum status wrong(struct err *err, const struct entity *e, const struct field *f,
+                         const char *what) {
     return err_set(err, ST_INTERNAL, "declaration of %s%s%s: %s", "声明 %s%s%s 有误：%s",
-                   e->name ? e->name : "(no name)", f ? "." : "", f ? (f->name ? f->name : "(no name)") : "", what);
+                   e->name ? e->name : "(no name)", f ? "." : "",
+                   f ? (f->name ? f->name : "(no name)") : "", what);
 }
 
 static bool is_name(const char *s) {
@@ -27,7 +29,8 @@ static bool is_same(const char *a, const char *b) {
     return a && b && strcmp(a, b) == 0;
 }
 
-static const struct entity *find_entity(const struct entity *entities, size_t count, const char *name) {
+static const struct entity *find_entity(const struct entity *entities, size_t count,
+                                        const char *name) {
     for (size_t i = 0; i < count; i++)
         if (is_same(entities[i].name, name)) return &entities[i];
     return NULL;
@@ -44,17 +47,20 @@ static bool is_number(enum field_type type) {
 /* ------------------------------------------------------------------ enumerations */
 
 static const char *wrong_enumeration(const struct enumeration *values) {
-    if (!is_name(values->name) || values->count == 0) return "the enumeration has no name or no values";
+    if (!is_name(values->name) || values->count == 0)
+        return "the enumeration has no name or no values";
     for (size_t i = 0; i < values->count; i++) {
         const struct enum_value *v = &values->values[i];
-        if (v->number == 0 || !is_name(v->name)) return "an enumeration value has no number or no name";
+        if (v->number == 0 || !is_name(v->name))
+            return "an enumeration value has no number or no name";
         if (!has_labels(v->label)) return "an enumeration value lacks a label in one language";
         for (size_t k = 0; k < i; k++)
             if (values->values[k].number == v->number || is_same(values->values[k].name, v->name))
                 return "two enumeration values share number or name";
     }
     for (size_t i = 0; i < values->illegal_count; i++)
-        if (!enum_by_number(values, values->illegal[i][0]) || !enum_by_number(values, values->illegal[i][1]))
+        if (!enum_by_number(values, values->illegal[i][0]) ||
+            !enum_by_number(values, values->illegal[i][1]))
             return "an illegal step names an unknown value";
     return NULL;
 }
@@ -72,7 +78,8 @@ static const char *wrong_type(const struct field *f) {
         return "a scale belongs to decimals and is at most 9";
     if (f->type == FIELD_MONEY && !f->group) return "money stands in a group with its currency";
     if (f->min > f->max) return "the least value is above the greatest";
-    if (f->owns && (f->type != FIELD_REF || !f->required)) return "an owner is a required reference";
+    if (f->owns && (f->type != FIELD_REF || !f->required))
+        return "an owner is a required reference";
     if (f->search > SEARCH_WEIGHT_MAX) return "the search weight is above 10";
     return is_enum ? wrong_enumeration(f->values) : NULL;
 }
@@ -80,18 +87,28 @@ static const char *wrong_type(const struct field *f) {
 /* first: the field opens its cell; the others of a group follow its fate. */
 static const char *wrong_rule(const struct field *f, bool first) {
     bool ordered = is_number(f->type) || f->type == FIELD_DATE || f->type == FIELD_TIME;
-    if ((f->rule == RULE_DERIVED) != (f->derive != NULL)) return "derived fields, and only they, have SQL";
+    if ((f->rule == RULE_DERIVED) != (f->derive != NULL))
+        return "derived fields, and only they, have SQL";
     switch (f->rule) {
-    case RULE_LAST: case RULE_OWNER: case RULE_OFFICE: case RULE_FROZEN: case RULE_APPEND: return NULL;
-    case RULE_MAX: case RULE_MIN:
-        return !first || ordered ? NULL : "max and min need numbers, dates or times";
+    case RULE_LAST:
+    case RULE_OWNER:
+    case RULE_OFFICE:
+    case RULE_FROZEN:
+    case RULE_APPEND: return NULL;
+    case RULE_MAX:
+    case RULE_MIN: return !first || ordered ? NULL : "max and min need numbers, dates or times";
     case RULE_STATE: return !first || f->type == FIELD_ENUM ? NULL : "a state is an enum";
     case RULE_COUNTER:
         return is_number(f->type) && !f->group ? NULL : "a counter is a number that stands alone";
-    case RULE_SET: return f->type == FIELD_SET && !f->group ? NULL : "the set rule is for sets that stand alone";
+    case RULE_SET:
+        return f->type == FIELD_SET && !f->group ? NULL
+                                                 : "the set rule is for sets that stand alone";
     case RULE_TEXT:
-        return f->type == FIELD_NOTE && !f->group ? NULL : "the text rule is for notes that stand alone";
-    case RULE_DERIVED: return !f->required && !f->group ? NULL : "a derived field stands alone and is never required";
+        return f->type == FIELD_NOTE && !f->group ? NULL
+                                                  : "the text rule is for notes that stand alone";
+    case RULE_DERIVED:
+        return !f->required && !f->group ? NULL
+                                         : "a derived field stands alone and is never required";
     case RULE_COUNT: break;
     }
     return "there is no such rule";
@@ -107,7 +124,8 @@ static const char *wrong_place(const struct entity *e, size_t index) {
     for (size_t i = 0; i < index; i++) {
         if (is_same(e->fields[i].name, f->name)) return "two fields share a name";
         if (f->owns && e->fields[i].owns) return "a row has one owner";
-        if (!joins && is_same(e->fields[i].group, f->group)) return "the fields of a group are neighbours";
+        if (!joins && is_same(e->fields[i].group, f->group))
+            return "the fields of a group are neighbours";
     }
     return NULL;
 }
@@ -117,10 +135,14 @@ static enum status check_field(const struct entity *e, size_t index, const struc
     const struct field *f = &e->fields[index];
     bool first = index == 0 || !is_same(e->fields[index - 1].group, f->group);
     const char *what = NULL;
-    if (!is_name(f->name) || is_same(f->name, "id")) what = "a name is a-z, 0-9 and _, and not id";
-    else if (f->group && !is_name(f->group)) what = "a group's name is a-z, 0-9 and _";
-    else if (!has_labels(f->label)) what = "a label lacks one language";
-    else if (f->refers_to && !find_entity(entities, count, f->refers_to)) what = "it refers to no entity";
+    if (!is_name(f->name) || is_same(f->name, "id"))
+        what = "a name is a-z, 0-9 and _, and not id";
+    else if (f->group && !is_name(f->group))
+        what = "a group's name is a-z, 0-9 and _";
+    else if (!has_labels(f->label))
+        what = "a label lacks one language";
+    else if (f->refers_to && !find_entity(entities, count, f->refers_to))
+        what = "it refers to no entity";
     if (!what) what = wrong_type(f);
     if (!what) what = wrong_rule(f, first);
     if (!what) what = wrong_place(e, index);
@@ -133,9 +155,11 @@ static const char *wrong_freezing(const struct entity *e) {
     const struct field *state = find_field(e, e->frozen_by);
     bool has_frozen = false;
     for (size_t i = 0; i < e->field_count; i++) has_frozen |= e->fields[i].rule == RULE_FROZEN;
-    if (has_frozen != (e->frozen_by != NULL)) return "frozen fields, and only they, need a state that freezes";
+    if (has_frozen != (e->frozen_by != NULL))
+        return "frozen fields, and only they, need a state that freezes";
     if (!e->frozen_by) return NULL;
-    if (!state || state->rule != RULE_STATE || !state->values || !enum_by_number(state->values, e->frozen_from))
+    if (!state || state->rule != RULE_STATE || !state->values ||
+        !enum_by_number(state->values, e->frozen_from))
         return "what freezes a row is one of its states";
     return NULL;
 }
@@ -156,10 +180,14 @@ static const char *wrong_home(const struct entity *e, const struct home_rule *ho
     const struct field *f = find_field(e, home->field);
     switch (home->kind) {
     case HOME_NONE: return home->field ? "no home has no field" : NULL;
-    case HOME_PUBLIC: case HOME_OFFICE: return home->field ? "this home has no field" : NULL;
+    case HOME_PUBLIC:
+    case HOME_OFFICE: return home->field ? "this home has no field" : NULL;
     case HOME_INHERIT: return home->field || !owned ? "only an owned row inherits its homes" : NULL;
-    case HOME_TERRITORY: case HOME_TEAM: case HOME_OWN:
-        return home->field && (!f || f->type != FIELD_REF) ? "a home is named by a reference" : NULL;
+    case HOME_TERRITORY:
+    case HOME_TEAM:
+    case HOME_OWN:
+        return home->field && (!f || f->type != FIELD_REF) ? "a home is named by a reference"
+                                                           : NULL;
     }
     return "there is no such home";
 }
@@ -191,16 +219,18 @@ static const char *wrong_entity(const struct entity *entities, size_t index) {
     const struct entity *e = &entities[index];
     if (!is_name(e->name)) return "a name is a-z, 0-9 and _";
     if (!has_labels(e->label)) return "a label lacks one language";
-    if (e->tag == 0 || (index > 0 && e->tag <= entities[index - 1].tag)) return "tags ascend from 1";
+    if (e->tag == 0 || (index > 0 && e->tag <= entities[index - 1].tag))
+        return "tags ascend from 1";
     if (find_entity(entities, index, e->name)) return "two entities share a name";
-    if (e->field_count == 0 || e->field_count > ENTITY_FIELDS_MAX) return "an entity has 1 to 64 fields";
+    if (e->field_count == 0 || e->field_count > ENTITY_FIELDS_MAX)
+        return "an entity has 1 to 64 fields";
     return NULL;
 }
 
 enum status declaration_check(const struct entity *entities, size_t count, struct err *err) {
     if (count == 0 || count > ENTITY_COUNT_MAX)
-        return err_set(err, ST_INTERNAL, "a catalogue has 1 to %d entities", "目录须有 1 至 %d 个实体",
-                       (int)ENTITY_COUNT_MAX);
+        return err_set(err, ST_INTERNAL, "a catalogue has 1 to %d entities",
+                       "目录须有 1 至 %d 个实体", (int)ENTITY_COUNT_MAX);
     for (size_t i = 0; i < count; i++) {
         const char *what = wrong_entity(entities, i);
         if (what) return wrong(err, &entities[i], NULL, what);

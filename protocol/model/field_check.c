@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const int64_t DATE_MIN = -719162, DATE_MAX = 2932896;               /* 0001-01-01, 9999-12-31 */
+static const int64_t DATE_MIN = -719162, DATE_MAX = 2932896; /* 0001-01-01, 9999-12-31 */
 static const int64_t DAY_MS = 86400000;
 
 unsigned field_scale(const struct field *f) {
@@ -27,7 +27,8 @@ int64_t field_elements_max(const struct field *f) {
 
 /* ------------------------------------------------------------------ text */
 
-/* Control characters have no meaning in a book and break terminals and exports; a note may have lines and tabs. */
+/* Control characters have no meaning in a book and break terminals and exports; a note may have
+ * lines and tabs. */
 static bool has_control(struct slice s, bool lines) {
     for (size_t i = 0; i < s.len; i++) {
         uint8_t c = s.data[i];
@@ -38,23 +39,28 @@ static bool has_control(struct slice s, bool lines) {
 }
 
 static enum status check_characters(struct slice s, bool lines, int64_t max, struct err *err) {
-    if (!text_is_utf8(s)) return err_set(err, ST_INVALID, "must be UTF-8 text", "必须是 UTF-8 文本");
+    if (!text_is_utf8(s))
+        return err_set(err, ST_INVALID, "must be UTF-8 text", "必须是 UTF-8 文本");
     if (has_control(s, lines))
         return lines ? err_set(err, ST_INVALID, "must hold no control characters", "不得含控制字符")
                      : err_set(err, ST_INVALID, "must be one line", "必须是单行文字");
     if (text_length(s) > (uint64_t)max)
-        return err_set(err, ST_INVALID, "must be at most %lld characters", "不得超过 %lld 个字符", (long long)max);
+        return err_set(err, ST_INVALID, "must be at most %lld characters", "不得超过 %lld 个字符",
+                       (long long)max);
     return ST_OK;
 }
 
 /* ------------------------------------------------------------------ numbers */
 
-static enum status check_range(const struct field *f, int64_t number, int64_t min, int64_t max, struct err *err) {
+static enum status check_range(const struct field *f, int64_t number, int64_t min, int64_t max,
+                               struct err *err) {
     if (number >= min && number <= max) return ST_OK;
-    struct buf low SCOPED(buf_free) = buf_new(BUF_MAX_LINE), high SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
+    struct buf low SCOPED(buf_free) = buf_new(BUF_MAX_LINE),
+                   high SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
     buf_put_decimal(&low, min, field_scale(f));
     buf_put_decimal(&high, max, field_scale(f));
-    return err_set(err, ST_INVALID, "must be from %s to %s", "必须在 %s 至 %s 之间", buf_text(&low), buf_text(&high));
+    return err_set(err, ST_INVALID, "must be from %s to %s", "必须在 %s 至 %s 之间", buf_text(&low),
+                   buf_text(&high));
 }
 
 static enum status check_number(const struct field *f, int64_t number, struct err *err) {
@@ -77,7 +83,8 @@ static enum status not_a_member(const struct enumeration *values, struct err *er
         size_t en_need = strlen(v->name) + 2, zh_need = strlen(v->label[LANG_ZH]) + 4;
         if (en_len + en_need >= sizeof en || zh_len + zh_need >= sizeof zh) break;
         en_len += (size_t)snprintf(en + en_len, sizeof en - en_len, "%s%s", i ? ", " : "", v->name);
-        zh_len += (size_t)snprintf(zh + zh_len, sizeof zh - zh_len, "%s%s", i ? "、" : "", v->label[LANG_ZH]);
+        zh_len += (size_t)snprintf(zh + zh_len, sizeof zh - zh_len, "%s%s", i ? "、" : "",
+                                   v->label[LANG_ZH]);
     }
     return err_set(err, ST_INVALID, "must be one of: %s%.0s", "必须是以下之一：%.0s%s", en, zh);
 }
@@ -88,7 +95,8 @@ static enum status check_member(const struct field *f, int64_t number, struct er
 
 /* ------------------------------------------------------------------ sets */
 
-/* What separates elements where people type them cannot stand in one: a set that was written can be read. */
+/* What separates elements where people type them cannot stand in one: a set that was written can be
+ * read. */
 static bool has_separator(struct slice s) {
     for (int32_t c = text_next(&s); c >= 0; c = text_next(&s))
         if (c == ',' || c == ';' || c == 0x3001 || c == 0xFF0C || c == 0xFF1B) return true;
@@ -101,11 +109,14 @@ static enum status check_element(const struct field *f, struct slice element, st
     TRY(check_characters(element, false, ELEMENT_CHARACTERS_MAX, err));
     if (f->set_of == FIELD_ENUM) {
         const struct enum_value *v = enum_by_text(f->values, element);
-        return v && slice_equal(slice_from(v->name), element) ? ST_OK : not_a_member(f->values, err);
+        return v && slice_equal(slice_from(v->name), element) ? ST_OK
+                                                              : not_a_member(f->values, err);
     }
     if (f->set_of == FIELD_REF)
-        return element.data[0] != '0' && text_to_int(element, &id) && id_is_valid(id)   /* 07 would be 7 twice */
-                   ? ST_OK : err_set(err, ST_INVALID, "must be ids of rows", "必须是记录编号");
+        return element.data[0] != '0' && text_to_int(element, &id) &&
+                       id_is_valid(id) /* 07 would be 7 twice */
+                   ? ST_OK
+                   : err_set(err, ST_INVALID, "must be ids of rows", "必须是记录编号");
     struct slice trimmed = slice_trim(element);
     if (has_separator(element) || trimmed.len != element.len)
         return err_set(err, ST_INVALID, "an element holds no comma, semicolon or blank at its ends",
@@ -116,9 +127,11 @@ static enum status check_element(const struct field *f, struct slice element, st
 static enum status check_set(const struct field *f, struct value v, int64_t max, struct err *err) {
     struct slice rest = v.text, element;
     if (!set_is_canonical(v.text))
-        return err_set(err, ST_INVALID, "a set is sorted and holds each element once", "集合须排序且不重复");
+        return err_set(err, ST_INVALID, "a set is sorted and holds each element once",
+                       "集合须排序且不重复");
     if (set_count(v) > (uint64_t)max)
-        return err_set(err, ST_INVALID, "must be at most %lld elements", "不得超过 %lld 项", (long long)max);
+        return err_set(err, ST_INVALID, "must be at most %lld elements", "不得超过 %lld 项",
+                       (long long)max);
     while (set_next(&rest, &element)) TRY(check_element(f, element, err));
     return ST_OK;
 }
@@ -130,7 +143,8 @@ static int64_t size_max(const struct field *f, bool merged) {
     return f->type == FIELD_SET ? field_elements_max(f) : field_characters_max(f);
 }
 
-static enum status check_value(const struct field *f, struct value v, bool merged, struct err *err) {
+static enum status check_value(const struct field *f, struct value v, bool merged,
+                               struct err *err) {
     if (v.kind == VALUE_NULL)
         return f->required ? err_set(err, ST_INVALID, "is required", "为必填项") : ST_OK;
     if ((v.kind == VALUE_TEXT) != field_holds_text(f))
@@ -142,13 +156,17 @@ static enum status check_value(const struct field *f, struct value v, bool merge
     case FIELD_TEXT: return check_characters(v.text, false, size_max(f, merged), err);
     case FIELD_NOTE: return check_characters(v.text, true, size_max(f, merged), err);
     case FIELD_SET: return check_set(f, v, size_max(f, merged), err);
-    case FIELD_INT: case FIELD_DECIMAL: case FIELD_MONEY: return check_number(f, v.number, err);
+    case FIELD_INT:
+    case FIELD_DECIMAL:
+    case FIELD_MONEY: return check_number(f, v.number, err);
     case FIELD_DATE: return check_day(v.number, err);
     case FIELD_TIME: return check_day(v.number / DAY_MS, err);
     case FIELD_BOOL: return check_range(f, v.number, 0, 1, err);
     case FIELD_ENUM: return check_member(f, v.number, err);
     case FIELD_REF:
-        return id_is_valid(v.number) ? ST_OK : err_set(err, ST_INVALID, "must be the id of a row", "必须是记录编号");
+        return id_is_valid(v.number)
+                   ? ST_OK
+                   : err_set(err, ST_INVALID, "must be the id of a row", "必须是记录编号");
     }
     return ST_OK;
 }

@@ -24,11 +24,12 @@ static bool is_digit(uint8_t c) {
     return c >= '0' && c <= '9';
 }
 
-/* More characters than the longest number has with all its separators; what is longer has zeros in front. */
+/* More characters than the longest number has with all its separators; what is longer has zeros in
+ * front. */
 enum { NUMBER_BYTES_MAX = 64 };
 
-/* Copies s without the separators of thousands: 1 to 3 digits, then groups of exactly 3, none behind the point.
- * false when a comma stands elsewhere: 1,23 may be meant as a fraction. */
+/* Copies s without the separators of thousands: 1 to 3 digits, then groups of exactly 3, none
+ * behind the point. false when a comma stands elsewhere: 1,23 may be meant as a fraction. */
 static bool drop_thousands(struct slice s, uint8_t out[NUMBER_BYTES_MAX], size_t *out_count) {
     size_t count = 0, digits = 0;
     bool grouped = false, behind_point = false;
@@ -50,8 +51,9 @@ static bool drop_thousands(struct slice s, uint8_t out[NUMBER_BYTES_MAX], size_t
     return true;
 }
 
-/* -¥1,234.50 and ¥-1,234.50 both: sign, currency, sign, number. Takes no memory, so that a lack of it cannot
- * look like a wrong number. The sign stays with its digits, so that the least number fits. */
+/* -¥1,234.50 and ¥-1,234.50 both: sign, currency, sign, number. Takes no memory, so that a lack of
+ * it cannot look like a wrong number. The sign stays with its digits, so that the least number
+ * fits. */
 static bool read_number(struct slice s, unsigned scale, int64_t *out) {
     uint8_t plain[1 + NUMBER_BYTES_MAX] = {'-'};
     size_t count;
@@ -67,13 +69,14 @@ static bool read_number(struct slice s, unsigned scale, int64_t *out) {
     return true;
 }
 
-static enum status parse_number(const struct field *f, struct slice text, struct arena *mem, int64_t *out,
-                                struct err *err) {
+static enum status parse_number(const struct field *f, struct slice text, struct arena *mem,
+                                int64_t *out, struct err *err) {
     struct slice narrow;
     TRY(text_fold(text, mem, &narrow, err));
     if (read_number(slice_trim(narrow), field_scale(f), out)) return ST_OK;
     if (field_scale(f) == 0)
-        return err_set(err, ST_INVALID, "must be a whole number, such as 1200", "必须是整数，例如 1200");
+        return err_set(err, ST_INVALID, "must be a whole number, such as 1200",
+                       "必须是整数，例如 1200");
     return err_set(err, ST_INVALID, "must be a number with at most %u digits behind the point",
                    "必须是数字，小数最多 %u 位", field_scale(f));
 }
@@ -98,19 +101,22 @@ static enum status parse_bool(struct slice text, struct arena *mem, int64_t *out
     return ST_OK;
 }
 
-static enum status parse_enum(const struct field *f, struct slice text, int64_t *out, struct err *err) {
+static enum status parse_enum(const struct field *f, struct slice text, int64_t *out,
+                              struct err *err) {
     const struct enum_value *v = enum_by_text(f->values, text);
-    if (!v) return field_check(f, value_int(INT64_MIN), err);       /* says which there are */
+    if (!v) return field_check(f, value_int(INT64_MIN), err); /* says which there are */
     *out = v->number;
     return ST_OK;
 }
 
 static enum status parse_date(struct slice text, int64_t *out, struct err *err) {
     if (date_parse(text, out)) return ST_OK;
-    return err_set(err, ST_INVALID, "must be a date, such as 2026-03-01", "必须是日期，例如 2026-03-01");
+    return err_set(err, ST_INVALID, "must be a date, such as 2026-03-01",
+                   "必须是日期，例如 2026-03-01");
 }
 
-static enum status parse_time(struct slice text, int utc_offset_min, int64_t *out, struct err *err) {
+static enum status parse_time(struct slice text, int utc_offset_min, int64_t *out,
+                              struct err *err) {
     if (time_parse(text, utc_offset_min, out)) return ST_OK;
     return err_set(err, ST_INVALID, "must be a date and time, such as 2026-03-01T09:30",
                    "必须是日期和时间，例如 2026-03-01T09:30");
@@ -118,13 +124,15 @@ static enum status parse_time(struct slice text, int utc_offset_min, int64_t *ou
 
 static enum status parse_id(struct slice text, int64_t *out, struct err *err) {
     if (id_parse(text, out)) return ST_OK;
-    return err_set(err, ST_INVALID, "must be the id of a row, such as 3-1Z7K", "必须是记录编号，例如 3-1Z7K");
+    return err_set(err, ST_INVALID, "must be the id of a row, such as 3-1Z7K",
+                   "必须是记录编号，例如 3-1Z7K");
 }
 
 /* ------------------------------------------------------------------ reading sets */
 
 static bool is_separator(int32_t c) {
-    return c == ',' || c == ';' || c == '\n' || c == '\r' || c == 0x3001 || c == 0xFF0C || c == 0xFF1B;
+    return c == ',' || c == ';' || c == '\n' || c == '\r' || c == 0x3001 || c == 0xFF0C ||
+           c == 0xFF1B;
 }
 
 /* Cuts the next element off; false at the end. */
@@ -158,8 +166,8 @@ static enum status spell_element(const struct field *f, struct slice text, struc
     return field_check_element(f, *out, err);
 }
 
-static enum status parse_set(const struct field *f, struct slice text, struct arena *mem, struct value *out,
-                             struct err *err) {
+static enum status parse_set(const struct field *f, struct slice text, struct arena *mem,
+                             struct value *out, struct err *err) {
     struct slice rest = text, part;
     size_t most = 0, count = 0;
     while (cut_element(&rest, &part)) most++;
@@ -173,29 +181,33 @@ static enum status parse_set(const struct field *f, struct slice text, struct ar
 /* ------------------------------------------------------------------ reading a field */
 
 /* Line ends as one line feed each; s is not empty. */
-static enum status unify_lines(struct slice s, struct arena *mem, struct slice *out, struct err *err) {
+static enum status unify_lines(struct slice s, struct arena *mem, struct slice *out,
+                               struct err *err) {
     *out = s;
     if (!memchr(s.data, '\r', s.len)) return ST_OK;
     uint8_t *kept = arena_alloc(mem, s.len);
     size_t count = 0;
     if (!kept) return err_no_memory(err);
     for (size_t i = 0; i < s.len; i++) {
-        if (s.data[i] != '\r') kept[count++] = s.data[i];
-        else if (i + 1 == s.len || s.data[i + 1] != '\n') kept[count++] = '\n';
+        if (s.data[i] != '\r')
+            kept[count++] = s.data[i];
+        else if (i + 1 == s.len || s.data[i + 1] != '\n')
+            kept[count++] = '\n';
     }
     *out = slice_of(kept, count);
     return ST_OK;
 }
 
-static enum status parse_text(struct slice text, struct arena *mem, struct value *out, struct err *err) {
-    struct slice copy = arena_copy(mem, text);             /* the caller's input may go before the value does */
+static enum status parse_text(struct slice text, struct arena *mem, struct value *out,
+                              struct err *err) {
+    struct slice copy = arena_copy(mem, text); /* the caller's input may go before the value does */
     if (!copy.data) return err_no_memory(err);
     *out = value_text(copy);
     return ST_OK;
 }
 
-static enum status parse_as(const struct field *f, struct slice text, int utc_offset_min, struct arena *mem,
-                            struct value *out, struct err *err) {
+static enum status parse_as(const struct field *f, struct slice text, int utc_offset_min,
+                            struct arena *mem, struct value *out, struct err *err) {
     int64_t number = 0;
     switch (f->type) {
     case FIELD_TEXT: return parse_text(text, mem, out, err);
@@ -203,9 +215,9 @@ static enum status parse_as(const struct field *f, struct slice text, int utc_of
         TRY(unify_lines(text, mem, &text, err));
         return parse_text(text, mem, out, err);
     case FIELD_SET: return parse_set(f, text, mem, out, err);
-    case FIELD_INT: case FIELD_DECIMAL: case FIELD_MONEY:
-        TRY(parse_number(f, text, mem, &number, err));
-        break;
+    case FIELD_INT:
+    case FIELD_DECIMAL:
+    case FIELD_MONEY: TRY(parse_number(f, text, mem, &number, err)); break;
     case FIELD_DATE: TRY(parse_date(text, &number, err)); break;
     case FIELD_TIME: TRY(parse_time(text, utc_offset_min, &number, err)); break;
     case FIELD_BOOL: TRY(parse_bool(text, mem, &number, err)); break;
@@ -220,8 +232,8 @@ static bool wraps_itself(const struct field *f) {
     return f->type == FIELD_SET || f->type == FIELD_ENUM;
 }
 
-enum status field_parse(const struct field *f, struct slice text, int utc_offset_min, struct arena *mem,
-                        struct value *out, struct err *err) {
+enum status field_parse(const struct field *f, struct slice text, int utc_offset_min,
+                        struct arena *mem, struct value *out, struct err *err) {
     struct value v = value_null();
     struct slice normal;
     text = slice_trim(text);
@@ -233,7 +245,8 @@ enum status field_parse(const struct field *f, struct slice text, int utc_offset
         enum status status = parse_as(f, normal, utc_offset_min, mem, &v, err);
         if (status != ST_OK)
             return wraps_itself(f) ? status
-                                   : err_wrap(err, status, "%s%.0s", "%.0s%s", f->label[LANG_EN], f->label[LANG_ZH]);
+                                   : err_wrap(err, status, "%s%.0s", "%.0s%s", f->label[LANG_EN],
+                                              f->label[LANG_ZH]);
     }
     TRY(field_check(f, v, err));
     *out = v;
@@ -248,14 +261,18 @@ static void write_number(struct buf *out, int64_t number) {
 
 static void write_enum(const struct field *f, int64_t number, enum lang lang, struct buf *out) {
     const struct enum_value *v = enum_by_number(f->values, number);
-    if (v) buf_put_text(out, v->label[lang]);
-    else write_number(out, number);                        /* of a later release */
+    if (v)
+        buf_put_text(out, v->label[lang]);
+    else
+        write_number(out, number); /* of a later release */
 }
 
-static void write_set_text(const struct field *f, struct slice set, enum lang lang, struct buf *out) {
+static void write_set_text(const struct field *f, struct slice set, enum lang lang,
+                           struct buf *out) {
     struct slice element;
     for (bool first = true; set_next(&set, &element); first = false) {
-        const struct enum_value *v = f->set_of == FIELD_ENUM ? enum_by_text(f->values, element) : NULL;
+        const struct enum_value *v =
+            f->set_of == FIELD_ENUM ? enum_by_text(f->values, element) : NULL;
         if (!first) buf_put_text(out, ", ");
         buf_put_slice(out, v ? slice_from(v->label[lang]) : element);
     }
@@ -267,13 +284,16 @@ static void write_id(struct buf *out, int64_t id) {
     buf_put_text(out, text);
 }
 
-void field_write_text(const struct field *f, struct value v, enum lang lang, int utc_offset_min, struct buf *out) {
+void field_write_text(const struct field *f, struct value v, enum lang lang, int utc_offset_min,
+                      struct buf *out) {
     if (v.kind == VALUE_NULL) return;
     switch (f->type) {
-    case FIELD_TEXT: case FIELD_NOTE: buf_put_slice(out, v.text); return;
+    case FIELD_TEXT:
+    case FIELD_NOTE: buf_put_slice(out, v.text); return;
     case FIELD_SET: write_set_text(f, v.text, lang, out); return;
     case FIELD_INT: write_number(out, v.number); return;
-    case FIELD_DECIMAL: case FIELD_MONEY: buf_put_decimal(out, v.number, field_scale(f)); return;
+    case FIELD_DECIMAL:
+    case FIELD_MONEY: buf_put_decimal(out, v.number, field_scale(f)); return;
     case FIELD_DATE: buf_put_date(out, v.number); return;
     case FIELD_TIME: buf_put_time(out, v.number, utc_offset_min); return;
     case FIELD_BOOL:
@@ -289,16 +309,20 @@ static void write_set_json(const struct field *f, struct slice set, struct buf *
     buf_put_byte(out, '[');
     for (bool first = true; set_next(&set, &element); first = false) {
         if (!first) buf_put_byte(out, ',');
-        if (f->set_of == FIELD_REF) buf_put_slice(out, element);
-        else buf_put_json_string(out, element);
+        if (f->set_of == FIELD_REF)
+            buf_put_slice(out, element);
+        else
+            buf_put_json_string(out, element);
     }
     buf_put_byte(out, ']');
 }
 
 static void write_enum_json(const struct field *f, int64_t number, struct buf *out) {
     const struct enum_value *v = enum_by_number(f->values, number);
-    if (v) buf_put_json_text(out, v->name);
-    else write_number(out, number);
+    if (v)
+        buf_put_json_text(out, v->name);
+    else
+        write_number(out, number);
 }
 
 void field_write_json(const struct field *f, struct value v, struct buf *out) {
@@ -307,13 +331,17 @@ void field_write_json(const struct field *f, struct value v, struct buf *out) {
         return;
     }
     switch (f->type) {
-    case FIELD_TEXT: case FIELD_NOTE: buf_put_json_string(out, v.text); return;
+    case FIELD_TEXT:
+    case FIELD_NOTE: buf_put_json_string(out, v.text); return;
     case FIELD_SET: write_set_json(f, v.text, out); return;
-    case FIELD_INT: case FIELD_REF: write_number(out, v.number); return;
-    case FIELD_DECIMAL: case FIELD_MONEY: buf_put_decimal(out, v.number, field_scale(f)); return;
+    case FIELD_INT:
+    case FIELD_REF: write_number(out, v.number); return;
+    case FIELD_DECIMAL:
+    case FIELD_MONEY: buf_put_decimal(out, v.number, field_scale(f)); return;
     case FIELD_BOOL: buf_put_text(out, v.number ? "true" : "false"); return;
     case FIELD_ENUM: write_enum_json(f, v.number, out); return;
-    case FIELD_DATE: case FIELD_TIME:
+    case FIELD_DATE:
+    case FIELD_TIME:
         buf_put_byte(out, '"');
         field_write_text(f, v, LANG_EN, 0, out);
         buf_put_byte(out, '"');

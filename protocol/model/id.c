@@ -1,15 +1,15 @@
 /* Row ids and the short form in which people read them to each other.
  *
- * The short form is Crockford base32 (no I, L, O, U), device and counter with a hyphen between them, and a
- * check character. The check is a polynomial over GF(32): unlike a sum it finds every wrong character and
- * every swap of two neighbours, the two mistakes that people make.
+ * The short form is Crockford base32 (no I, L, O, U), device and counter with a hyphen between
+ * them, and a check character. The check is a polynomial over GF(32): unlike a sum it finds every
+ * wrong character and every swap of two neighbours, the two mistakes that people make.
  */
 #include "protocol/model/model.h"
 
 #include <assert.h>
 
 static const char ALPHABET[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-enum { DIGIT_BITS = 5, DIGIT_COUNT = 32, GF32_POLYNOMIAL = 0x25 };   /* x^5 + x^2 + 1, primitive */
+enum { DIGIT_BITS = 5, DIGIT_COUNT = 32, GF32_POLYNOMIAL = 0x25 }; /* x^5 + x^2 + 1, primitive */
 
 int64_t id_make(uint32_t device, uint32_t counter) {
     assert(device <= ID_DEVICE_MAX);
@@ -34,7 +34,8 @@ static unsigned check_step(unsigned check, unsigned digit) {
     return check ^ digit;
 }
 
-/* Writes number without leading zeros (0 is "0"), puts its digits into the check; returns the end. */
+/* Writes number without leading zeros (0 is "0"), puts its digits into the check; returns the end.
+ */
 static char *put_digits(char *at, uint32_t number, unsigned *check) {
     unsigned shift = 0;
     while (shift + DIGIT_BITS < 32 && number >> (shift + DIGIT_BITS)) shift += DIGIT_BITS;
@@ -97,7 +98,8 @@ bool id_parse(struct slice text, int64_t *out) {
     text = slice_trim(text);
     for (size_t i = 0; i < text.len; i++)
         if (text.data[i] == '-')
-            return parse_short(slice_of(text.data, i), slice_of(text.data + i + 1, text.len - i - 1), out);
+            return parse_short(slice_of(text.data, i),
+                               slice_of(text.data + i + 1, text.len - i - 1), out);
     int64_t id;
     if (!text_to_int(text, &id) || !id_is_valid(id)) return false;
     *out = id;

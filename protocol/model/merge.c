@@ -1,9 +1,10 @@
 /* One edit meets one cell: which of them had seen the other, and what becomes of both.
  *
- * Relies on nothing but its arguments: the server, the laptop and the tests get the same answer from the
- * same facts. The rules and their reasons are in PROTOCOL.md, "Merging".
+ * Relies on nothing but its arguments: the server, the laptop and the tests get the same answer
+ * from the same facts. The rules and their reasons are in PROTOCOL.md, "Merging".
  *
- * Texts in results are borrowed from the present values and from the edit where nothing had to be made anew.
+ * Texts in results are borrowed from the present values and from the edit where nothing had to be
+ * made anew.
  */
 #include "protocol/model/catalogue.h"
 
@@ -16,7 +17,8 @@ static int64_t clock_named(const struct clock *clock, int64_t row) {
     return clock->via ? clock->via : row;
 }
 
-bool clock_is_covered(const struct clock *clock, struct base base, uint32_t device, int64_t named, int64_t row) {
+bool clock_is_covered(const struct clock *clock, struct base base, uint32_t device, int64_t named,
+                      int64_t row) {
     if (clock->device == device && clock->batch > 0 && clock->batch <= base.own &&
         clock_named(clock, row) == named)
         return true;
@@ -42,8 +44,8 @@ static int64_t saturate_subtract(int64_t a, int64_t b) {
     return b < 0 ? INT64_MAX : INT64_MIN;
 }
 
-static bool wall_is_trusted(const struct stamp *made, const struct envelope *envelope, int64_t now_ms,
-                            int64_t offset_slack_ms) {
+static bool wall_is_trusted(const struct stamp *made, const struct envelope *envelope,
+                            int64_t now_ms, int64_t offset_slack_ms) {
     int64_t offset = saturate_subtract(envelope->now.wall_ms, now_ms);
     int64_t off_by = saturate_subtract(offset, envelope->expected_offset_ms);
     return made->boot_number > envelope->suspect_boot && off_by <= offset_slack_ms &&
@@ -52,7 +54,7 @@ static bool wall_is_trusted(const struct stamp *made, const struct envelope *env
 
 int64_t edit_time(const struct stamp *made, const struct envelope *envelope, int64_t now_ms,
                   int64_t base_time_ms, int64_t offset_slack_ms) {
-    int64_t age = 0;                                       /* clocks that cannot be trusted: counts as arrival */
+    int64_t age = 0; /* clocks that cannot be trusted: counts as arrival */
     if (made->boot_number == envelope->now.boot_number) {
         age = saturate_subtract(envelope->now.boot_ms, made->boot_ms);
     } else if (wall_is_trusted(made, envelope, now_ms, offset_slack_ms)) {
@@ -84,7 +86,8 @@ static struct slice text_of(struct value v) {
 }
 
 static enum status wrong_edit(struct err *err) {
-    return err_set(err, ST_INTERNAL, "an edit does not fit the rule of its cell", "修改与字段的合并规则不符");
+    return err_set(err, ST_INTERNAL, "an edit does not fit the rule of its cell",
+                   "修改与字段的合并规则不符");
 }
 
 static bool edit_fits(const struct cell *cell, const struct edit *edit) {
@@ -93,10 +96,17 @@ static bool edit_fits(const struct cell *cell, const struct edit *edit) {
     case RULE_SET:
         return edit->kind == EDIT_ELEMENTS ? edit->value_count == 2
                                            : edit->kind == EDIT_SET && edit->value_count == 1;
-    case RULE_LAST: case RULE_MAX: case RULE_MIN: case RULE_TEXT: case RULE_STATE: case RULE_OWNER:
-    case RULE_OFFICE: case RULE_FROZEN: case RULE_APPEND:
-        return edit->kind == EDIT_SET && edit->value_count == cell->count;
-    case RULE_DERIVED: case RULE_COUNT: break;
+    case RULE_LAST:
+    case RULE_MAX:
+    case RULE_MIN:
+    case RULE_TEXT:
+    case RULE_STATE:
+    case RULE_OWNER:
+    case RULE_OFFICE:
+    case RULE_FROZEN:
+    case RULE_APPEND: return edit->kind == EDIT_SET && edit->value_count == cell->count;
+    case RULE_DERIVED:
+    case RULE_COUNT: break;
     }
     return false;
 }
@@ -111,13 +121,15 @@ static enum status apply_elements(const struct edit *edit, struct value present,
     return ST_OK;
 }
 
-enum status edit_apply(const struct cell *cell, const struct edit *edit, const struct value *present,
-                       struct arena *mem, struct value **out_values, struct err *err) {
+enum status edit_apply(const struct cell *cell, const struct edit *edit,
+                       const struct value *present, struct arena *mem, struct value **out_values,
+                       struct err *err) {
     if (!edit_fits(cell, edit)) return wrong_edit(err);
     struct value *values = ARENA_ARRAY(mem, cell->count, struct value);
     if (!values) return err_no_memory(err);
     if (cell->rule == RULE_COUNTER)
-        values[0] = value_int(saturate_add(number_or_zero(present[0]), number_or_zero(edit->values[0])));
+        values[0] =
+            value_int(saturate_add(number_or_zero(present[0]), number_or_zero(edit->values[0])));
     else if (cell->rule == RULE_SET)
         TRY(apply_elements(edit, present[0], mem, &values[0], err));
     else
@@ -126,13 +138,14 @@ enum status edit_apply(const struct cell *cell, const struct edit *edit, const s
     return ST_OK;
 }
 
-/* ------------------------------------------------------------------ one function per kind of cell */
+/* ------------------------------------------------------------------ one function per kind of cell
+ */
 
 /* What all rules ask first. mine: the edit's clock with the name that it used. */
 struct meeting {
     struct clock mine;
-    bool seen;                                             /* the author had seen the last change */
-    bool own;                                              /* the last change is the author's, or seen */
+    bool seen; /* the author had seen the last change */
+    bool own;  /* the last change is the author's, or seen */
 };
 
 static struct meeting meet(const struct merge_in *in) {
@@ -143,7 +156,8 @@ static struct meeting meet(const struct merge_in *in) {
     return m;
 }
 
-/* A value that others had a part in is the server's, so that the author's next edit is no sequel of it. */
+/* A value that others had a part in is the server's, so that the author's next edit is no sequel of
+ * it. */
 static struct clock server_clock(struct clock clock) {
     clock.device = 0;
     clock.batch = 0;
@@ -169,25 +183,29 @@ static int64_t precedence(const struct enumeration *values, struct value v) {
 static bool state_wins(const struct enumeration *values, struct value step, struct value was) {
     if (precedence(values, step) <= precedence(values, was)) return false;
     for (size_t i = 0; i < values->illegal_count; i++)
-        if (values->illegal[i][0] == was.number && values->illegal[i][1] == step.number) return false;
+        if (values->illegal[i][0] == was.number && values->illegal[i][1] == step.number)
+            return false;
     return true;
 }
 
 static bool concurrent_wins(const struct merge_in *in, const struct meeting *m) {
     enum rule rule = in->cell->rule;
-    if (m->own) return m->mine.batch >= in->clock.batch;   /* two windows: whatever the clocks say */
-    if (rule == RULE_MAX || rule == RULE_MIN) return is_further(rule, in->edit->values[0], in->present[0]);
+    if (m->own) return m->mine.batch >= in->clock.batch; /* two windows: whatever the clocks say */
+    if (rule == RULE_MAX || rule == RULE_MIN)
+        return is_further(rule, in->edit->values[0], in->present[0]);
     if (rule == RULE_STATE)
-        return state_wins(in->entity->fields[in->cell->first].values, in->edit->values[0], in->present[0]);
-    return m->mine.time_ms > in->clock.time_ms;            /* ties go to what was there */
+        return state_wins(in->entity->fields[in->cell->first].values, in->edit->values[0],
+                          in->present[0]);
+    return m->mine.time_ms > in->clock.time_ms; /* ties go to what was there */
 }
 
-/* Also max, min, state and the rules of who may write: they differ only in who wins between concurrent
- * values. The loser leaves the clock alone: were it moved by a value that changed nothing, an edit that saw
- * the winner would look concurrent. */
+/* Also max, min, state and the rules of who may write: they differ only in who wins between
+ * concurrent values. The loser leaves the clock alone: were it moved by a value that changed
+ * nothing, an edit that saw the winner would look concurrent. */
 static void merge_last(const struct merge_in *in, const struct meeting *m, struct merge_out *out) {
     bool wins = m->seen || concurrent_wins(in, m);
-    memcpy(out->values, wins ? in->edit->values : in->present, in->cell->count * sizeof *out->values);
+    memcpy(out->values, wins ? in->edit->values : in->present,
+           in->cell->count * sizeof *out->values);
     out->outcome = wins ? OUTCOME_APPLIED : OUTCOME_LOST;
     out->clock = wins ? m->mine : in->clock;
     out->loser = m->seen ? LEDGER_NONE : wins ? LEDGER_OLD : LEDGER_NEW;
@@ -198,9 +216,10 @@ static void merge_combined(const struct meeting *m, struct merge_out *out) {
     out->clock = m->own ? m->mine : server_clock(m->mine);
 }
 
-static void merge_counter(const struct merge_in *in, const struct meeting *m, struct merge_out *out) {
-    out->values[0] =
-        value_int(saturate_add(number_or_zero(in->present[0]), number_or_zero(in->edit->values[0])));
+static void merge_counter(const struct merge_in *in, const struct meeting *m,
+                          struct merge_out *out) {
+    out->values[0] = value_int(
+        saturate_add(number_or_zero(in->present[0]), number_or_zero(in->edit->values[0])));
     merge_combined(m, out);
 }
 
@@ -208,9 +227,10 @@ static bool dot_is_seen(const struct merge_in *in, const struct dot *dot) {
     return clock_is_covered(&dot->clock, in->edit->base, in->edit_clock.device, in->named, in->row);
 }
 
-/* Keeps those adds that the author had not seen: a remove takes only what it saw, and an add that hid a
- * stranger's would give that to the next remove. */
-static size_t keep_dots(const struct merge_in *in, struct value adds, struct value removes, struct dot *dots) {
+/* Keeps those adds that the author had not seen: a remove takes only what it saw, and an add that
+ * hid a stranger's would give that to the next remove. */
+static size_t keep_dots(const struct merge_in *in, struct value adds, struct value removes,
+                        struct dot *dots) {
     size_t count = 0;
     for (size_t i = 0; i < in->dot_count; i++) {
         const struct dot *dot = &in->dots[i];
@@ -252,8 +272,8 @@ static enum status merge_note(const struct merge_in *in, const struct meeting *m
     out->values[0] = in->edit->values[0];
     out->outcome = OUTCOME_APPLIED;
     if (m->seen) return ST_OK;
-    TRY(text_merge(text_of(in->base_text), in->has_base_text, mine, text_of(in->present[0]), mem, &text,
-                   &overlap, err));
+    TRY(text_merge(text_of(in->base_text), in->has_base_text, mine, text_of(in->present[0]), mem,
+                   &text, &overlap, err));
     out->outcome = OUTCOME_MERGED;
     out->values[0] = value_text(text);
     if (!slice_equal(text, mine)) out->clock = server_clock(m->mine);
@@ -261,18 +281,26 @@ static enum status merge_note(const struct merge_in *in, const struct meeting *m
     return ST_OK;
 }
 
-enum status merge_cell(const struct merge_in *in, struct arena *mem, struct merge_out *out, struct err *err) {
+enum status merge_cell(const struct merge_in *in, struct arena *mem, struct merge_out *out,
+                       struct err *err) {
     if (!edit_fits(in->cell, in->edit)) return wrong_edit(err);
     struct meeting m = meet(in);
     struct merge_out result = {.values = ARENA_ARRAY(mem, in->cell->count, struct value)};
     if (!result.values) return err_no_memory(err);
     switch (in->cell->rule) {
-    case RULE_LAST: case RULE_MAX: case RULE_MIN: case RULE_STATE: case RULE_OWNER: case RULE_OFFICE:
-    case RULE_FROZEN: case RULE_APPEND: merge_last(in, &m, &result); break;
+    case RULE_LAST:
+    case RULE_MAX:
+    case RULE_MIN:
+    case RULE_STATE:
+    case RULE_OWNER:
+    case RULE_OFFICE:
+    case RULE_FROZEN:
+    case RULE_APPEND: merge_last(in, &m, &result); break;
     case RULE_COUNTER: merge_counter(in, &m, &result); break;
     case RULE_SET: TRY(merge_set(in, &m, mem, &result, err)); break;
     case RULE_TEXT: TRY(merge_note(in, &m, mem, &result, err)); break;
-    case RULE_DERIVED: case RULE_COUNT: return wrong_edit(err);
+    case RULE_DERIVED:
+    case RULE_COUNT: return wrong_edit(err);
     }
     *out = result;
     return ST_OK;

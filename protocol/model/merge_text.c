@@ -1,17 +1,18 @@
 /* Three-way merge of notes: by line, then by word inside lines that both sides touched.
  *
- * Passages between common anchors (what stands in the old version and in both new ones) are looked at one by
- * one: what one side left alone takes the other's form; what both changed keeps both, theirs first. Common
- * parts come from Myers' O(ND) algorithm (Algorithmica 1, 1986), with a cap on its work: two texts that
- * differ in more places than that have no use for a merge by word, and count as overlapping.
+ * Passages between common anchors (what stands in the old version and in both new ones) are looked
+ * at one by one: what one side left alone takes the other's form; what both changed keeps both,
+ * theirs first. Common parts come from Myers' O(ND) algorithm (Algorithmica 1, 1986), with a cap on
+ * its work: two texts that differ in more places than that have no use for a merge by word, and
+ * count as overlapping.
  */
 #include "protocol/model/catalogue.h"
 
 #include <string.h>
 
 enum {
-    DIFF_EDITS_MAX = 1000,                                 /* its trace takes about 4 MB, a few ms */
-    DIFF_SCRATCH_BYTES = 16 * 1024 * 1024,                 /* room for that trace; freed after each comparison */
+    DIFF_EDITS_MAX = 1000,                 /* its trace takes about 4 MB, a few ms */
+    DIFF_SCRATCH_BYTES = 16 * 1024 * 1024, /* room for that trace; freed after each comparison */
     NOT_MATCHED = -1,
     TOO_FAR = -1
 };
@@ -32,16 +33,19 @@ static bool tokens_equal(struct tokens a, struct tokens b) {
     return true;
 }
 
-/* ------------------------------------------------------------------ cutting into lines and words */
+/* ------------------------------------------------------------------ cutting into lines and words
+ */
 
 /* Without their line feeds; a text that is empty has no lines. */
-static enum status cut_lines(struct slice text, struct arena *mem, struct tokens *out, struct err *err) {
+static enum status cut_lines(struct slice text, struct arena *mem, struct tokens *out,
+                             struct err *err) {
     size_t most = 1, count = 0;
     for (size_t i = 0; i < text.len; i++) most += text.data[i] == '\n';
     struct slice *items = ARENA_ARRAY(mem, most, struct slice);
     if (!items) return err_no_memory(err);
     for (size_t start = 0; text.len > 0 && start <= text.len;) {
-        const uint8_t *feed = start < text.len ? memchr(text.data + start, '\n', text.len - start) : NULL;
+        const uint8_t *feed =
+            start < text.len ? memchr(text.data + start, '\n', text.len - start) : NULL;
         size_t end = feed ? (size_t)(feed - text.data) : text.len;
         items[count++] = slice_of(text.data + start, end - start);
         start = end + 1;
@@ -50,7 +54,8 @@ static enum status cut_lines(struct slice text, struct arena *mem, struct tokens
     return ST_OK;
 }
 
-/* Letters and digits of scripts that write words apart; anything from the CJK blocks up is a word by itself. */
+/* Letters and digits of scripts that write words apart; anything from the CJK blocks up is a word
+ * by itself. */
 static bool joins_words(int32_t c) {
     if (c < 0x80) return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     return c >= 0xC0 && c < 0x2000;
@@ -72,7 +77,8 @@ static struct slice next_word(struct slice *rest) {
 }
 
 /* A passage of lines as words; between two lines stands a line feed. */
-static enum status cut_words(struct tokens lines, struct arena *mem, struct tokens *out, struct err *err) {
+static enum status cut_words(struct tokens lines, struct arena *mem, struct tokens *out,
+                             struct err *err) {
     size_t most = lines.count, count = 0;
     for (size_t i = 0; i < lines.count; i++) most += lines.items[i].len;
     struct slice *items = ARENA_ARRAY(mem, most + 1, struct slice);
@@ -90,8 +96,8 @@ static enum status cut_words(struct tokens lines, struct arena *mem, struct toke
 static bool is_separator(struct slice word) {
     int32_t c = text_next(&word);
     if (c < 0x80) return !joins_words(c);
-    return (c >= 0x2000 && c < 0x2070) || (c >= 0x3000 && c < 0x3040) || (c >= 0xFF00 && c < 0xFF10) ||
-           (c >= 0xFF1A && c < 0xFF21);
+    return (c >= 0x2000 && c < 0x2070) || (c >= 0x3000 && c < 0x3040) ||
+           (c >= 0xFF00 && c < 0xFF10) || (c >= 0xFF1A && c < 0xFF21);
 }
 
 /* ------------------------------------------------------------------ common parts of two lists */
@@ -112,13 +118,14 @@ static bool enters_down(const struct trace *trace, int d, int k) {
 
 static int32_t enter(const struct trace *trace, int d, int k) {
     if (d == 0) return 0;
-    return enters_down(trace, d, k) ? furthest(trace, d - 1, k + 1) : furthest(trace, d - 1, k - 1) + 1;
+    return enters_down(trace, d, k) ? furthest(trace, d - 1, k + 1)
+                                    : furthest(trace, d - 1, k - 1) + 1;
 }
 
-/* The number of edits between a and b, or TOO_FAR. Running out of memory is an error and never a result: the
- * same texts must merge alike on every machine. */
-static enum status run_diff(struct tokens a, struct tokens b, struct arena *mem, struct trace *trace, int *out,
-                            struct err *err) {
+/* The number of edits between a and b, or TOO_FAR. Running out of memory is an error and never a
+ * result: the same texts must merge alike on every machine. */
+static enum status run_diff(struct tokens a, struct tokens b, struct arena *mem,
+                            struct trace *trace, int *out, struct err *err) {
     int32_t n = (int32_t)a.count, m = (int32_t)b.count;
     for (int d = 0; d <= DIFF_EDITS_MAX; d++) {
         trace->rows[d] = ARENA_ARRAY(mem, 2 * (size_t)d + 1, int32_t);
@@ -138,7 +145,8 @@ static enum status run_diff(struct tokens a, struct tokens b, struct arena *mem,
 }
 
 /* Walks back from the end: the diagonal stretches are the common parts. */
-static void walk_back(struct tokens a, struct tokens b, const struct trace *trace, int edits, int64_t *match) {
+static void walk_back(struct tokens a, struct tokens b, const struct trace *trace, int edits,
+                      int64_t *match) {
     int32_t x = (int32_t)a.count, k = (int32_t)a.count - (int32_t)b.count;
     for (int d = edits;; d--) {
         int32_t start = enter(trace, d, k);
@@ -150,7 +158,8 @@ static void walk_back(struct tokens a, struct tokens b, const struct trace *trac
     }
 }
 
-/* match[i] is the place in b of a's i-th item, or NOT_MATCHED. *out_close false: too far apart to say. */
+/* match[i] is the place in b of a's i-th item, or NOT_MATCHED. *out_close false: too far apart to
+ * say. */
 static enum status match_lists(struct tokens a, struct tokens b, struct arena *mem, int64_t **out,
                                bool *out_close, struct err *err) {
     size_t head = 0, tail = 0, least = a.count < b.count ? a.count : b.count;
@@ -160,7 +169,9 @@ static enum status match_lists(struct tokens a, struct tokens b, struct arena *m
     int edits = TOO_FAR;
     if (!match || !trace) return err_no_memory(err);
     while (head < least && slice_equal(a.items[head], b.items[head])) head++;
-    while (tail < least - head && slice_equal(a.items[a.count - 1 - tail], b.items[b.count - 1 - tail])) tail++;
+    while (tail < least - head &&
+           slice_equal(a.items[a.count - 1 - tail], b.items[b.count - 1 - tail]))
+        tail++;
     for (size_t i = 0; i < a.count; i++) match[i] = i < head ? (int64_t)i : NOT_MATCHED;
     for (size_t i = 0; i < tail; i++) match[a.count - 1 - i] = (int64_t)(b.count - 1 - i);
     struct tokens am = part_of(a, head, a.count - tail), bm = part_of(b, head, b.count - tail);
@@ -180,15 +191,15 @@ struct versions {
 };
 
 struct anchors {
-    int64_t *mine, *theirs;                                /* places of base items, NOT_MATCHED: no anchor */
+    int64_t *mine, *theirs; /* places of base items, NOT_MATCHED: no anchor */
 };
 
 static bool is_anchor(const struct anchors *at, size_t b) {
     return at->mine[b] != NOT_MATCHED && at->theirs[b] != NOT_MATCHED;
 }
 
-static enum status find_anchors(const struct versions *v, struct arena *mem, struct anchors *out, bool *out_close,
-                                struct err *err) {
+static enum status find_anchors(const struct versions *v, struct arena *mem, struct anchors *out,
+                                bool *out_close, struct err *err) {
     bool mine_close, theirs_close;
     TRY(match_lists(v->base, v->mine, mem, &out->mine, &mine_close, err));
     TRY(match_lists(v->base, v->theirs, mem, &out->theirs, &theirs_close, err));
@@ -198,8 +209,8 @@ static enum status find_anchors(const struct versions *v, struct arena *mem, str
 
 struct passage {
     struct versions part;
-    bool at_start, at_end;                                 /* touches an end of the lists */
-    struct slice anchor;                                   /* what follows it, data NULL at the end */
+    bool at_start, at_end; /* touches an end of the lists */
+    struct slice anchor;   /* what follows it, data NULL at the end */
 };
 
 struct walk {
@@ -208,12 +219,14 @@ struct walk {
 };
 
 /* The next passage up to its anchor; false after the last. */
-static bool next_passage(const struct versions *v, const struct anchors *at, struct walk *w, struct passage *out) {
+static bool next_passage(const struct versions *v, const struct anchors *at, struct walk *w,
+                         struct passage *out) {
     size_t b = w->base;
     if (w->done) return false;
     while (b < v->base.count && !is_anchor(at, b)) b++;
     bool end = b == v->base.count;
-    size_t m = end ? v->mine.count : (size_t)at->mine[b], t = end ? v->theirs.count : (size_t)at->theirs[b];
+    size_t m = end ? v->mine.count : (size_t)at->mine[b],
+           t = end ? v->theirs.count : (size_t)at->theirs[b];
     out->part = (struct versions){part_of(v->base, w->base, b), part_of(v->mine, w->mine, m),
                                   part_of(v->theirs, w->theirs, t)};
     out->at_start = w->base == 0;
@@ -227,8 +240,10 @@ enum choice { TAKE_MINE, TAKE_THEIRS, TAKE_BOTH };
 
 static enum choice choose(const struct versions *part) {
     if (tokens_equal(part->mine, part->base)) return TAKE_THEIRS;
-    if (tokens_equal(part->theirs, part->base) || tokens_equal(part->theirs, part->mine)) return TAKE_MINE;
-    if (part->mine.count == 0) return TAKE_THEIRS;         /* one cut it away, the other wrote anew: nothing is lost */
+    if (tokens_equal(part->theirs, part->base) || tokens_equal(part->theirs, part->mine))
+        return TAKE_MINE;
+    if (part->mine.count == 0)
+        return TAKE_THEIRS; /* one cut it away, the other wrote anew: nothing is lost */
     if (part->theirs.count == 0) return TAKE_MINE;
     return TAKE_BOTH;
 }
@@ -243,7 +258,8 @@ static bool is_line_feed(struct slice word) {
     return word.len == 1 && word.data[0] == '\n';
 }
 
-/* What keeps two passages apart that follow each other: whole lines stay lines, words stay words. */
+/* What keeps two passages apart that follow each other: whole lines stay lines, words stay words.
+ */
 static void put_gap(struct buf *out, bool whole_lines, struct slice next) {
     if (out->len == 0) return;
     if (whole_lines) {
@@ -251,7 +267,8 @@ static void put_gap(struct buf *out, bool whole_lines, struct slice next) {
         return;
     }
     uint8_t last = out->data[out->len - 1];
-    if (last != ' ' && last != '\n' && joins_words(text_next(&next)) && (last >= 0x80 || joins_words(last)))
+    if (last != ' ' && last != '\n' && joins_words(text_next(&next)) &&
+        (last >= 0x80 || joins_words(last)))
         buf_put_byte(out, ' ');
 }
 
@@ -280,11 +297,13 @@ static bool runs_on(const struct anchors *at, size_t b, size_t neighbour) {
            at->theirs[neighbour] == at->theirs[b] + step;
 }
 
-/* A lone blank between two rewritten words holds nothing together: without it the passages stay readable. */
+/* A lone blank between two rewritten words holds nothing together: without it the passages stay
+ * readable. */
 static void drop_weak_anchors(const struct versions *v, struct anchors *at) {
     size_t count = v->base.count;
     for (size_t b = 0; b < count; b++) {
-        if (!is_anchor(at, b) || !is_separator(v->base.items[b]) || is_line_feed(v->base.items[b])) continue;
+        if (!is_anchor(at, b) || !is_separator(v->base.items[b]) || is_line_feed(v->base.items[b]))
+            continue;
         bool held = (b > 0 && runs_on(at, b, b - 1)) || (b + 1 < count && runs_on(at, b, b + 1));
         if (!held) at->mine[b] = NOT_MATCHED;
     }
@@ -303,13 +322,14 @@ static bool starts_with(struct tokens t, struct tokens prefix) {
 }
 
 static bool ends_with(struct tokens t, struct tokens suffix) {
-    return t.count >= suffix.count && tokens_equal(part_of(t, t.count - suffix.count, t.count), suffix);
+    return t.count >= suffix.count &&
+           tokens_equal(part_of(t, t.count - suffix.count, t.count), suffix);
 }
 
-/* One only added lines above or below lines that the other changed: no overlap. Not so by word, where an
- * added character makes another word of its neighbour. */
-static bool put_added_lines(struct buf *out, struct tokens base, struct tokens added, struct tokens changed,
-                            bool *first) {
+/* One only added lines above or below lines that the other changed: no overlap. Not so by word,
+ * where an added character makes another word of its neighbour. */
+static bool put_added_lines(struct buf *out, struct tokens base, struct tokens added,
+                            struct tokens changed, bool *first) {
     if (base.count == 0) return false;
     if (starts_with(added, base)) {
         put_lines(out, changed, first);
@@ -322,9 +342,10 @@ static bool put_added_lines(struct buf *out, struct tokens base, struct tokens a
     return true;
 }
 
-/* Lines that both changed. Lines that both added, or that differ in too much, stay whole, one after the other. */
-static enum status refine(const struct versions *lines, struct arena *mem, struct buf *out, bool *first,
-                          bool *overlap, struct err *err) {
+/* Lines that both changed. Lines that both added, or that differ in too much, stay whole, one after
+ * the other. */
+static enum status refine(const struct versions *lines, struct arena *mem, struct buf *out,
+                          bool *first, bool *overlap, struct err *err) {
     struct versions words;
     struct anchors at;
     bool close = false;
@@ -355,8 +376,8 @@ static enum status refine(const struct versions *lines, struct arena *mem, struc
 
 /* ------------------------------------------------------------------ by line */
 
-static enum status merge_lines(const struct versions *v, const struct anchors *at, struct arena *mem,
-                               struct buf *out, bool *overlap, struct err *err) {
+static enum status merge_lines(const struct versions *v, const struct anchors *at,
+                               struct arena *mem, struct buf *out, bool *overlap, struct err *err) {
     struct walk walk = {0};
     struct passage p;
     bool first = true;
@@ -377,8 +398,8 @@ static void keep_both(const struct versions *v, struct buf *out) {
     put_lines(out, v->mine, &first);
 }
 
-enum status text_merge(struct slice base, bool has_base, struct slice mine, struct slice theirs, struct arena *mem,
-                       struct slice *out, bool *out_overlap, struct err *err) {
+enum status text_merge(struct slice base, bool has_base, struct slice mine, struct slice theirs,
+                       struct arena *mem, struct slice *out, bool *out_overlap, struct err *err) {
     struct versions v = {0};
     struct anchors at;
     bool overlap = false, close = false;

@@ -63,8 +63,8 @@ static bool element_is_sound(struct slice element) {
 }
 
 /* Elements are sorted and each stands once. */
-static enum status join(const struct slice *elements, size_t count, struct arena *mem, struct value *out,
-                        struct err *err) {
+static enum status join(const struct slice *elements, size_t count, struct arena *mem,
+                        struct value *out, struct err *err) {
     size_t bytes = count;
     for (size_t i = 0; i < count; i++) bytes += elements[i].len;
     uint8_t *text = arena_alloc(mem, bytes + 1), *at = text;
@@ -78,8 +78,8 @@ static enum status join(const struct slice *elements, size_t count, struct arena
     return ST_OK;
 }
 
-enum status set_make(const struct slice *elements, size_t count, struct arena *mem, struct value *out,
-                     struct err *err) {
+enum status set_make(const struct slice *elements, size_t count, struct arena *mem,
+                     struct value *out, struct err *err) {
     struct slice *sorted = ARENA_ARRAY(mem, count + 1, struct slice);
     size_t kept = 0;
     if (!sorted) return err_no_memory(err);

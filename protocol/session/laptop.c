@@ -1,8 +1,8 @@
 /* The laptop's end of the conversation: enrolment, hello, rounds and waits.
  *
  * A struct session changes only through move(), by the table of transitions below, and satisfies
- * assert_sound() before and after. A reply that proves nothing changes nothing but the state: keys and
- * the book stay, and the caller asks again.
+ * assert_sound() before and after. A reply that proves nothing changes nothing but the state: keys
+ * and the book stay, and the caller asks again.
  */
 #include <assert.h>
 #include <inttypes.h>

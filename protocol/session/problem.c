@@ -83,13 +83,16 @@ static bool status_from_name(struct slice name, enum status *out) {
     return false;
 }
 
-/* A stranger's text must not move the cursor of a terminal: neither by the control characters of ASCII nor by
- * U+0080 to U+009F, two bytes in UTF-8, of which one begins a command as ESC [ does. */
+/* A stranger's text must not move the cursor of a terminal: neither by the control characters of
+ * ASCII nor by U+0080 to U+009F, two bytes in UTF-8, of which one begins a command as ESC [ does.
+ */
 static void tidy(char *text) {
     for (; *text; text++) {
         uint8_t byte = (uint8_t)text[0], next = (uint8_t)text[1];
-        if (byte == 0xC2 && next >= 0x80 && next <= 0x9F) text[0] = text[1] = ' ';
-        else if (byte < ' ' || byte == 0x7F) text[0] = ' ';
+        if (byte == 0xC2 && next >= 0x80 && next <= 0x9F)
+            text[0] = text[1] = ' ';
+        else if (byte < ' ' || byte == 0x7F)
+            text[0] = ' ';
     }
 }
 

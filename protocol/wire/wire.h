@@ -1,9 +1,9 @@
-/* How the book travels: canonical batches (what is hashed, signed and kept), columnar messages (what is
- * sent), deflate with a preset dictionary, and the debugging view of it all as JSON.
+/* How the book travels: canonical batches (what is hashed, signed and kept), columnar messages
+ * (what is sent), deflate with a preset dictionary, and the debugging view of it all as JSON.
  *
  * A decoder needs no catalogue: tags and shapes are in the bytes, so that releases of different age
- * understand each other and pass on what they do not know. Decoders take any bytes at all: they return
- * ST_MALFORMED, ST_TOO_LARGE or ST_VERSION, never crash, and place everything in the arena.
+ * understand each other and pass on what they do not know. Decoders take any bytes at all: they
+ * return ST_MALFORMED, ST_TOO_LARGE or ST_VERSION, never crash, and place everything in the arena.
  * PROTOCOL.md ("Messages") describes the bytes.
  */
 #ifndef ROADBOOK_WIRE_H
@@ -13,66 +13,70 @@
 
 enum {
     WIRE_VERSION = 1,
-    WIRE_REQUEST_BYTES_MAX = 4 * 1024 * 1024,              /* a request as it travels */
+    WIRE_REQUEST_BYTES_MAX = 4 * 1024 * 1024, /* a request as it travels */
     WIRE_REPLY_BYTES_MAX = 8 * 1024 * 1024,
-    WIRE_INFLATED_BYTES_MAX = 32 * 1024 * 1024,            /* a message inflated; the cap of inflating */
-    WIRE_BATCHES_MAX = 4096,                               /* batches of one push */
-    WIRE_CHANGES_MAX = 20000,                              /* changes of one push */
-    WIRE_PUSH_BYTES = 1024 * 1024,                         /* canonical bytes a laptop puts into one push */
-    WIRE_PAGE_BYTES = 1024 * 1024,                         /* what a laptop asks of a page, before deflate */
-    WIRE_TEXT_BYTES_MAX = 1024 * 1024                      /* one value */
+    WIRE_INFLATED_BYTES_MAX = 32 * 1024 * 1024, /* a message inflated; the cap of inflating */
+    WIRE_BATCHES_MAX = 4096,                    /* batches of one push */
+    WIRE_CHANGES_MAX = 20000,                   /* changes of one push */
+    WIRE_PUSH_BYTES = 1024 * 1024,              /* canonical bytes a laptop puts into one push */
+    WIRE_PAGE_BYTES = 1024 * 1024,              /* what a laptop asks of a page, before deflate */
+    WIRE_TEXT_BYTES_MAX = 1024 * 1024           /* one value */
 };
 #define WIRE_MEDIA_TYPE "application/roadbook"
-#define WIRE_MEDIA_TYPE_JSON "application/roadbook+json"   /* Accept of a request: the reply as JSON */
+#define WIRE_MEDIA_TYPE_JSON                                                                       \
+    "application/roadbook+json" /* Accept of a request: the reply as JSON */
 
 /* ------------------------------------------------------------------ canonical batches
  *
- * One spelling for one batch: integers in the shortest varint, edits by tag, absent for NULL. The outbox and
- * the journal hold these bytes; the device's chain and signature are over them.
+ * One spelling for one batch: integers in the shortest varint, edits by tag, absent for NULL. The
+ * outbox and the journal hold these bytes; the device's chain and signature are over them.
  */
 void batch_write(const struct batch *batch, struct buf *out);
-/* ST_MALFORMED also when the bytes are not the canonical spelling. Everything placed in mem; texts borrowed
- * from bytes. */
-enum status batch_read(struct slice bytes, struct arena *mem, struct batch *out, struct err *err) NODISCARD;
-void change_write(const struct change *change, struct buf *out);   /* as in a batch: for quarantine */
-enum status change_read(struct slice bytes, struct arena *mem, struct change *out, struct err *err) NODISCARD;
-/* A list of values alone, as stores keep them in hidden columns: count, then kind and content each. */
-void values_write(const struct value *values, size_t count, struct buf *out);
-enum status values_read(struct slice bytes, struct arena *mem, struct value **out, size_t *out_count,
+/* ST_MALFORMED also when the bytes are not the canonical spelling. Everything placed in mem; texts
+ * borrowed from bytes. */
+enum status batch_read(struct slice bytes, struct arena *mem, struct batch *out,
+                       struct err *err) NODISCARD;
+void change_write(const struct change *change, struct buf *out); /* as in a batch: for quarantine */
+enum status change_read(struct slice bytes, struct arena *mem, struct change *out,
                         struct err *err) NODISCARD;
+/* A list of values alone, as stores keep them in hidden columns: count, then kind and content each.
+ */
+void values_write(const struct value *values, size_t count, struct buf *out);
+enum status values_read(struct slice bytes, struct arena *mem, struct value **out,
+                        size_t *out_count, struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ messages */
 
-struct position {                                          /* in the org's log */
+struct position { /* in the org's log */
     int64_t seq;
     struct chain chain;
 };
 
 struct hello_request {
     uint32_t device;
-    uint8_t box_public[BOX_PUBLIC_BYTES];                  /* fresh */
-    struct slice release;                                  /* "0.1.0" */
+    uint8_t box_public[BOX_PUBLIC_BYTES]; /* fresh */
+    struct slice release;                 /* "0.1.0" */
     struct chain catalogue;
     int64_t wall_ms;
 };
 struct hello_reply {
     uint8_t box_public[BOX_PUBLIC_BYTES];
-    int64_t time_ms;                                       /* the server's */
-    int64_t key_ms;                                        /* the key agreed lives that long */
-    struct slice nonce;                                    /* for the first round */
+    int64_t time_ms;    /* the server's */
+    int64_t key_ms;     /* the key agreed lives that long */
+    struct slice nonce; /* for the first round */
     struct slice release;
     struct slice minimum_release;
 };
 
 struct enroll_request {
-    struct slice code;                                     /* the secret of the link */
+    struct slice code; /* the secret of the link */
     uint8_t device_public[SIGN_PUBLIC_BYTES];
-    struct slice device_name;                              /* what the laptop calls itself */
+    struct slice device_name; /* what the laptop calls itself */
     struct slice release;
 };
 struct enroll_reply {
     uint32_t device;
-    int64_t employee;                                      /* row id of the user's employee row, 0: none */
+    int64_t employee; /* row id of the user's employee row, 0: none */
     struct slice user;
     struct slice org_label;
     int64_t epoch;
@@ -82,42 +86,43 @@ struct enroll_reply {
 struct round_request {
     int64_t epoch;
     struct position cursor;
-    struct position top;                                   /* the greatest that this laptop was ever told */
-    int64_t since;                                         /* seq at which a round last said "no more" */
-    int64_t news_version;                                  /* of the catalogue news that it has */
-    uint32_t last_batch;                                   /* last own batch with a receipt, and the chain there: */
-    struct chain last_chain;                               /* the batches below continue it */
+    struct position top;     /* the greatest that this laptop was ever told */
+    int64_t since;           /* seq at which a round last said "no more" */
+    int64_t news_version;    /* of the catalogue news that it has */
+    uint32_t last_batch;     /* last own batch with a receipt, and the chain there: */
+    struct chain last_chain; /* the batches below continue it */
     struct envelope envelope;
-    uint32_t page_bytes;                                   /* how much it wants at most, before deflate */
-    struct batch *batches;                                 /* last_batch + 1, + 2, ... */
+    uint32_t page_bytes;   /* how much it wants at most, before deflate */
+    struct batch *batches; /* last_batch + 1, + 2, ... */
     size_t batch_count;
-    uint8_t signature[SIGN_BYTES];                         /* of the chain after the last batch; only with batches */
+    uint8_t signature[SIGN_BYTES]; /* of the chain after the last batch; only with batches */
 };
 
 enum reply_kind { REPLY_ROUND, REPLY_EPOCH, REPLY_CLONED };
 
 struct round_reply {
-    enum reply_kind kind;                                  /* REPLY_EPOCH: holds epoch and cursor (where the logs part),
-                                                              nothing else. REPLY_CLONED: last_batch, nothing else */
+    enum reply_kind kind; /* REPLY_EPOCH: holds epoch and cursor (where the logs part),
+                             nothing else. REPLY_CLONED: last_batch, nothing else */
     int64_t epoch;
     int64_t time_ms;
     struct position head;
-    struct position cursor;                                /* where the log stands for this laptop after this page */
+    struct position cursor; /* where the log stands for this laptop after this page */
     int64_t since;
     bool more;
-    uint32_t retry_ms;                                     /* 0: come when you have something */
-    uint32_t last_batch;                                   /* highest batch of this device that the server has */
+    uint32_t retry_ms;   /* 0: come when you have something */
+    uint32_t last_batch; /* highest batch of this device that the server has */
     bool has_news;
     int64_t news_version;
     struct person *people;
     size_t people_count;
     struct receipt *receipts;
     size_t receipt_count;
-    uint8_t receipts_signature[SIGN_BYTES];                /* by the org's key, over receipts_bytes; with receipts only */
-    struct slice receipts_bytes;                           /* device number and the receipts section as it travelled */
-    struct alias_news *aliases;                            /* all before records, whatever their seq */
+    uint8_t receipts_signature[SIGN_BYTES]; /* by the org's key, over receipts_bytes; with receipts
+                                               only */
+    struct slice receipts_bytes; /* device number and the receipts section as it travelled */
+    struct alias_news *aliases;  /* all before records, whatever their seq */
     size_t alias_count;
-    struct record *records;                                /* by seq */
+    struct record *records; /* by seq */
     size_t record_count;
     struct ledger_entry *ledger;
     size_t ledger_count;
@@ -125,37 +130,52 @@ struct round_reply {
     size_t held_count;
 };
 
-struct wait_request {                                      /* long poll: answer when the head passes seq */
+struct wait_request { /* long poll: answer when the head passes seq */
     int64_t epoch;
     int64_t seq;
 };
 
 /* Encoders append a whole message: header, payload deflated where that is shorter. level 1..9. */
-enum status wire_write_hello_request(const struct hello_request *m, struct buf *out, struct err *err) NODISCARD;
-enum status wire_write_hello_reply(const struct hello_reply *m, struct buf *out, struct err *err) NODISCARD;
-enum status wire_write_enroll_request(const struct enroll_request *m, struct buf *out, struct err *err) NODISCARD;
-enum status wire_write_enroll_reply(const struct enroll_reply *m, struct buf *out, struct err *err) NODISCARD;
-enum status wire_write_round_request(const struct round_request *m, int level, struct buf *out, struct err *err) NODISCARD;
+enum status wire_write_hello_request(const struct hello_request *m, struct buf *out,
+                                     struct err *err) NODISCARD;
+enum status wire_write_hello_reply(const struct hello_reply *m, struct buf *out,
+                                   struct err *err) NODISCARD;
+enum status wire_write_enroll_request(const struct enroll_request *m, struct buf *out,
+                                      struct err *err) NODISCARD;
+enum status wire_write_enroll_reply(const struct enroll_reply *m, struct buf *out,
+                                    struct err *err) NODISCARD;
+enum status wire_write_round_request(const struct round_request *m, int level, struct buf *out,
+                                     struct err *err) NODISCARD;
 /* key: the org's, signs the receipts (with device before them) when there are any. */
-enum status wire_write_round_reply(const struct round_reply *m, uint32_t device, const struct sign_key *key,
-                                   int level, struct buf *out, struct err *err) NODISCARD;
-enum status wire_write_wait_request(const struct wait_request *m, struct buf *out, struct err *err) NODISCARD;
+enum status wire_write_round_reply(const struct round_reply *m, uint32_t device,
+                                   const struct sign_key *key, int level, struct buf *out,
+                                   struct err *err) NODISCARD;
+enum status wire_write_wait_request(const struct wait_request *m, struct buf *out,
+                                    struct err *err) NODISCARD;
 
-enum status wire_read_hello_request(struct slice bytes, struct arena *mem, struct hello_request *out, struct err *err) NODISCARD;
-enum status wire_read_hello_reply(struct slice bytes, struct arena *mem, struct hello_reply *out, struct err *err) NODISCARD;
-enum status wire_read_enroll_request(struct slice bytes, struct arena *mem, struct enroll_request *out, struct err *err) NODISCARD;
-enum status wire_read_enroll_reply(struct slice bytes, struct arena *mem, struct enroll_reply *out, struct err *err) NODISCARD;
-enum status wire_read_round_request(struct slice bytes, struct arena *mem, struct round_request *out, struct err *err) NODISCARD;
-enum status wire_read_round_reply(struct slice bytes, uint32_t device, struct arena *mem, struct round_reply *out,
+enum status wire_read_hello_request(struct slice bytes, struct arena *mem,
+                                    struct hello_request *out, struct err *err) NODISCARD;
+enum status wire_read_hello_reply(struct slice bytes, struct arena *mem, struct hello_reply *out,
                                   struct err *err) NODISCARD;
-enum status wire_read_wait_request(struct slice bytes, struct arena *mem, struct wait_request *out, struct err *err) NODISCARD;
+enum status wire_read_enroll_request(struct slice bytes, struct arena *mem,
+                                     struct enroll_request *out, struct err *err) NODISCARD;
+enum status wire_read_enroll_reply(struct slice bytes, struct arena *mem, struct enroll_reply *out,
+                                   struct err *err) NODISCARD;
+enum status wire_read_round_request(struct slice bytes, struct arena *mem,
+                                    struct round_request *out, struct err *err) NODISCARD;
+enum status wire_read_round_reply(struct slice bytes, uint32_t device, struct arena *mem,
+                                  struct round_reply *out, struct err *err) NODISCARD;
+enum status wire_read_wait_request(struct slice bytes, struct arena *mem, struct wait_request *out,
+                                   struct err *err) NODISCARD;
 
 /* Rough size of a record in a page before deflate, for cutting pages. */
 size_t wire_record_bytes(const struct record *record);
 
 /* The preset dictionary and its name: the first 4 bytes of its SHA-256. */
 struct slice wire_dictionary(void);
-/* Any message as JSON for people (debugging media type, inspection). cat may be NULL: tags instead of names. */
-enum status wire_write_json(struct slice message, const struct catalogue *cat, struct buf *out, struct err *err) NODISCARD;
+/* Any message as JSON for people (debugging media type, inspection). cat may be NULL: tags instead
+ * of names. */
+enum status wire_write_json(struct slice message, const struct catalogue *cat, struct buf *out,
+                            struct err *err) NODISCARD;
 
 #endif

@@ -1,8 +1,9 @@
-/* The laptop's side of the exchange: enrolment, rounds, and the daemon's loop. Program roadbook-syncd is a
- * thin main over it; `roadbook sync` uses the same rounds.
+/* The laptop's side of the exchange: enrolment, rounds, and the daemon's loop. Program
+ * roadbook-syncd is a thin main over it; `roadbook sync` uses the same rounds.
  *
- * The agent owns no data: everything durable is in the store. It reaches the network through a transport
- * (transport.h), the clock and random numbers through env, so that tests and the simulator can be both.
+ * The agent owns no data: everything durable is in the store. It reaches the network through a
+ * transport (transport.h), the clock and random numbers through env, so that tests and the
+ * simulator can be both.
  */
 #ifndef ROADBOOK_AGENT_H
 #define ROADBOOK_AGENT_H
@@ -13,56 +14,64 @@
 
 /* Where things are below a laptop's home folder (0700). */
 #define AGENT_STORE_FILE "book.db"
-#define AGENT_LOCK_FILE "sync.lock"                        /* held while a round runs: at most one syncs at a time */
-#define AGENT_WAKE_DIR "wake"                              /* a file in it is touched by whoever saved: the daemon
-                                                              watches the folder */
+#define AGENT_LOCK_FILE "sync.lock" /* held while a round runs: at most one syncs at a time */
+#define AGENT_WAKE_DIR                                                                             \
+    "wake" /* a file in it is touched by whoever saved: the daemon                                 \
+              watches the folder */
 
 struct agent_config {
     struct store *store;
     const struct catalogue *catalogue;
     const struct env *env;
-    const struct transport_door *transport;                /* borrowed */
-    const char *trace_dir;                                 /* NULL: none; else each message into a numbered file */
+    const struct transport_door *transport; /* borrowed */
+    const char *trace_dir;                  /* NULL: none; else each message into a numbered file */
 };
 struct agent;
-enum status agent_open(const struct agent_config *config, struct agent **out, struct err *err) NODISCARD;
+enum status agent_open(const struct agent_config *config, struct agent **out,
+                       struct err *err) NODISCARD;
 void agent_close(struct agent *agent);
 
-/* Enrols: makes the key (kept in the store before the first byte leaves, so that a lost reply can be asked for again),
- * exchanges the link's code for a device number. ST_DENIED: used, expired or wrong code, each with its own text.
- * ST_CONFLICT: this book is enrolled already. */
-enum status agent_enroll(struct agent *agent, const struct session_link *link, struct slice device_name, struct err *err) NODISCARD;
+/* Enrols: makes the key (kept in the store before the first byte leaves, so that a lost reply can
+ * be asked for again), exchanges the link's code for a device number. ST_DENIED: used, expired or
+ * wrong code, each with its own text. ST_CONFLICT: this book is enrolled already. */
+enum status agent_enroll(struct agent *agent, const struct session_link *link,
+                         struct slice device_name, struct err *err) NODISCARD;
 
-struct agent_progress {                                    /* what a person is shown during a round */
+struct agent_progress { /* what a person is shown during a round */
     uint32_t rounds;
     int64_t batches_sent, rows_received;
-    int64_t bytes_up, bytes_down;                          /* HTTP bodies */
+    int64_t bytes_up, bytes_down; /* HTTP bodies */
     int64_t cursor, head;
 };
-typedef bool agent_progress_call(void *ctx, const struct agent_progress *progress);   /* false: stop after this slice */
+typedef bool
+agent_progress_call(void *ctx,
+                    const struct agent_progress *progress); /* false: stop after this slice */
 
 struct agent_result {
     struct agent_progress progress;
     struct apply_counts counts;
-    uint32_t retry_ms;                                     /* the server's slot; 0: none */
+    uint32_t retry_ms; /* the server's slot; 0: none */
 };
-/* Rounds until there is nothing more to send or to fetch: hello when needed, push, pull, apply. Records the attempt in
- * the store. Retries a nonce that was refused at most 3 times, everything else is the caller's. ST_CLONED: this store
- * is a copy or was set back; the text says what to do. */
-enum status agent_sync(struct agent *agent, agent_progress_call *call, void *ctx, struct agent_result *out,
-                       struct err *err) NODISCARD;
+/* Rounds until there is nothing more to send or to fetch: hello when needed, push, pull, apply.
+ * Records the attempt in the store. Retries a nonce that was refused at most 3 times, everything
+ * else is the caller's. ST_CLONED: this store is a copy or was set back; the text says what to do.
+ */
+enum status agent_sync(struct agent *agent, agent_progress_call *call, void *ctx,
+                       struct agent_result *out, struct err *err) NODISCARD;
 
 /* Tells a running daemon of this home that something was saved. */
 enum status agent_wake(const char *home, struct err *err) NODISCARD;
 
-/* A long poll on a transport of its own, beside rounds: ST_OK when the server has news or the time is over (*out_news
- * says which). Uses a copy of the session, so that it may run in another thread while the agent works; make the copy
- * with agent_session between rounds. ST_TRY_AGAIN: sync first, then wait with a new copy. */
+/* A long poll on a transport of its own, beside rounds: ST_OK when the server has news or the time
+ * is over (*out_news says which). Uses a copy of the session, so that it may run in another thread
+ * while the agent works; make the copy with agent_session between rounds. ST_TRY_AGAIN: sync first,
+ * then wait with a new copy. */
 void agent_session(struct agent *agent, struct session *out);
-enum status agent_wait(struct session *copy, const struct transport_door *transport, int64_t epoch, int64_t seq,
-                       bool *out_news, struct err *err) NODISCARD;
+enum status agent_wait(struct session *copy, const struct transport_door *transport, int64_t epoch,
+                       int64_t seq, bool *out_news, struct err *err) NODISCARD;
 
-/* When to try again after failures in a row: grows from 2 s to 15 min, with jitter; the server's slot wins. */
+/* When to try again after failures in a row: grows from 2 s to 15 min, with jitter; the server's
+ * slot wins. */
 int64_t agent_backoff_ms(uint32_t failures, uint32_t server_retry_ms, uint64_t random);
 
 #endif

@@ -6,7 +6,8 @@
 
 enum { BOOK_PATH_BYTES = 4096, BOOK_DAMAGED_MAX = 1000 };
 
-static enum status path_in(const char *home, const char *name, char out[BOOK_PATH_BYTES], struct err *err) {
+static enum status path_in(const char *home, const char *name, char out[BOOK_PATH_BYTES],
+                           struct err *err) {
     int n = snprintf(out, BOOK_PATH_BYTES, "%s/%s", home, name);
     if (n > 0 && n < BOOK_PATH_BYTES) return ST_OK;
     return err_set(err, ST_INVALID, "the path is too long: %s", "路径过长：%s", home);
@@ -27,15 +28,17 @@ static enum status set_aside(const char *path, char out[BOOK_PATH_BYTES], struct
         }
         return platform_rename(path, out, err);
     }
-    return err_set(err, ST_DISK, "too many damaged books beside %s: remove the old ones", "%s 旁的损坏文件过多：请清理旧文件",
-                   path);
+    return err_set(err, ST_DISK, "too many damaged books beside %s: remove the old ones",
+                   "%s 旁的损坏文件过多：请清理旧文件", path);
 }
 
 static enum status beyond_rescue(const char *aside, struct err *err) {
     return err_set(err, ST_DAMAGED,
-                   "the book was damaged so much that nothing can be read of it: it is kept as %s. What the server has comes "
+                   "the book was damaged so much that nothing can be read of it: it is kept as %s. "
+                   "What the server has comes "
                    "back: ask head office for a new link and run: roadbook enroll LINK",
-                   "账本文件损坏严重，无法读取任何内容，已另存为 %s。服务器上的内容可以取回：请向总部索取新链接，然后运行 roadbook enroll 链接",
+                   "账本文件损坏严重，无法读取任何内容，已另存为 "
+                   "%s。服务器上的内容可以取回：请向总部索取新链接，然后运行 roadbook enroll 链接",
                    aside);
 }
 
@@ -47,46 +50,54 @@ static enum status rescue(const char *home, const char *path, const struct catal
     TRY(platform_lock_try(lock_path, &lock, err));
     int64_t batches = 0, unreadable = 0;
     enum status status = set_aside(path, aside, err);
-    if (status == ST_OK) status = store_rescue(aside, path, catalogue, env, &batches, &unreadable, err);
+    if (status == ST_OK)
+        status = store_rescue(aside, path, catalogue, env, &batches, &unreadable, err);
     platform_unlock(&lock);
     struct err ignored;
-    (void)agent_wake(home, &ignored);                      /* the daemon has the old file open */
+    (void)agent_wake(home, &ignored); /* the daemon has the old file open */
     if (status == ST_DAMAGED) return beyond_rescue(aside, err);
     if (status != ST_OK) return status;
     (void)err_set(out_note, ST_DAMAGED,
-                  "the book was damaged: it was set aside as %s, and %lld unsent batches were rescued (%lld could not be "
+                  "the book was damaged: it was set aside as %s, and %lld unsent batches were "
+                  "rescued (%lld could not be "
                   "read); the rest comes back from the server with the next sync",
-                  "账本文件已损坏：已另存为 %s，救回 %lld 批未发送的修改（%lld 批无法读取）；其余内容将在下次同步时从服务器取回", aside,
-                  (long long)batches, (long long)unreadable);
+                  "账本文件已损坏：已另存为 %s，救回 %lld 批未发送的修改（%lld "
+                  "批无法读取）；其余内容将在下次同步时从服务器取回",
+                  aside, (long long)batches, (long long)unreadable);
     return ST_OK;
 }
 
 /* Nothing works without the identity: whether it can be read shows at once. */
-static enum status open_readable(const struct store_config *config, struct store **out, struct err *err) {
+static enum status open_readable(const struct store_config *config, struct store **out,
+                                 struct err *err) {
     struct store_identity identity;
     struct store *store;
     TRY(store_open(config, &store, err));
     enum status status = store_identity(store, &identity, err);
     bytes_wipe(&identity, sizeof(identity));
-    if (status == ST_OK) *out = store;
-    else store_close(store);
+    if (status == ST_OK)
+        *out = store;
+    else
+        store_close(store);
     return status;
 }
 
-enum status book_open(const char *home, const struct catalogue *catalogue, const struct env *env, struct store **out,
-                      struct err *out_note, struct err *err) {
+enum status book_open(const char *home, const struct catalogue *catalogue, const struct env *env,
+                      struct store **out, struct err *out_note, struct err *err) {
     char path[BOOK_PATH_BYTES];
     *out_note = (struct err){0};
     TRY(platform_make_dir(home, err));
     TRY(path_in(home, AGENT_STORE_FILE, path, err));
-    struct store_config config = {.path = path, .kind = STORE_LAPTOP, .create = true, .catalogue = catalogue, .env = env};
+    struct store_config config = {
+        .path = path, .kind = STORE_LAPTOP, .create = true, .catalogue = catalogue, .env = env};
     enum status status = open_readable(&config, out, err);
     if (status != ST_DAMAGED) return status;
     TRY(rescue(home, path, catalogue, env, out_note, err));
     return store_open(&config, out, err);
 }
 
-/* The engine's word alone is not enough: the server may have said that something of its own is damaged. */
+/* The engine's word alone is not enough: the server may have said that something of its own is
+ * damaged. */
 static bool is_damaged(struct store *store) {
     struct buf findings SCOPED(buf_free) = buf_new(BUF_MAX_MESSAGE);
     struct err err;
@@ -95,8 +106,8 @@ static bool is_damaged(struct store *store) {
     return status == ST_DAMAGED || (status == ST_OK && findings.len > 0);
 }
 
-enum status book_mend(struct store **store, const char *home, const struct catalogue *catalogue, const struct env *env,
-                      struct err *out_note, struct err *err) {
+enum status book_mend(struct store **store, const char *home, const struct catalogue *catalogue,
+                      const struct env *env, struct err *out_note, struct err *err) {
     char path[BOOK_PATH_BYTES];
     *out_note = (struct err){0};
     if (!is_damaged(*store)) return ST_OK;
@@ -110,8 +121,9 @@ enum status book_transport(struct store *store, struct transport **out, struct e
     struct store_identity identity;
     TRY(store_identity(store, &identity, err));
     if (!identity.base_url[0])
-        return err_set(err, ST_DENIED, "this laptop is not enrolled: ask the administrator for a link, then run: "
-                                       "roadbook enroll LINK",
+        return err_set(err, ST_DENIED,
+                       "this laptop is not enrolled: ask the administrator for a link, then run: "
+                       "roadbook enroll LINK",
                        "本机尚未登记：请向管理员索取登记链接，然后运行 roadbook enroll 链接");
     struct transport_config config = {.base_url = identity.base_url,
                                       .tls_pin = identity.has_tls_pin ? identity.tls_pin : NULL};

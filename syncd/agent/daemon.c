@@ -5,8 +5,9 @@
  *    ^                                             |
  *    |______________ retry over __________ BACKOFF <-- failed
  *
- * One thread runs this loop and all rounds; a second one holds the long poll, on a connection and a session copy
- * of its own, and rings a bell. Nothing wakes the loop but signals, the wake folder, the bell and one timer.
+ * One thread runs this loop and all rounds; a second one holds the long poll, on a connection and a
+ * session copy of its own, and rings a bell. Nothing wakes the loop but signals, the wake folder,
+ * the bell and one timer.
  */
 #include "syncd/agent/daemon.h"
 
@@ -19,7 +20,14 @@ enum { DAEMON_PATH_BYTES = 4096, DAEMON_LINE_BYTES = 1024, DAEMON_BUSY_RETRY_MS 
 
 /* ------------------------------------------------------------------ the long poll */
 
-enum waiter_state { WAITER_OFF, WAITER_ASKED, WAITER_NEWS, WAITER_OVER, WAITER_FAILED, WAITER_STOP };
+enum waiter_state {
+    WAITER_OFF,
+    WAITER_ASKED,
+    WAITER_NEWS,
+    WAITER_OVER,
+    WAITER_FAILED,
+    WAITER_STOP
+};
 
 struct waiter {
     struct platform_mutex *mutex;
@@ -111,11 +119,11 @@ struct daemon {
     struct transport_door door;
     struct waiter waiter;
     struct platform_watch *wake;
-    struct platform_lock alone;                            /* one daemon a home */
+    struct platform_lock alone; /* one daemon a home */
     int signal_fd;
     char sync_lock[DAEMON_PATH_BYTES];
     uint32_t failures;
-    int64_t due_ms;                                        /* next round, by the monotonic clock */
+    int64_t due_ms; /* next round, by the monotonic clock */
     int64_t last_round_ms;
     int64_t clock_due_ms;
 };
@@ -127,21 +135,24 @@ static void log_line(const struct daemon *d, enum log_level level, const char *l
 
 static void log_failure(const struct daemon *d, const struct err *err, int64_t again_ms) {
     char line[DAEMON_LINE_BYTES];
-    snprintf(line, sizeof(line), "event=sync result=%s again_s=%lld text=\"%.700s\"", status_name(err->status),
-             (long long)(again_ms / 1000), err->text[d->config->lang]);
+    snprintf(line, sizeof(line), "event=sync result=%s again_s=%lld text=\"%.700s\"",
+             status_name(err->status), (long long)(again_ms / 1000), err->text[d->config->lang]);
     log_line(d, err->status == ST_OFFLINE ? LOG_INFO : LOG_WARNING, line);
 }
 
 static void log_success(const struct daemon *d, const struct agent_result *r, int64_t took_ms) {
-    if (!r->progress.batches_sent && !r->progress.rows_received) return;     /* idle rounds say nothing */
+    if (!r->progress.batches_sent && !r->progress.rows_received)
+        return; /* idle rounds say nothing */
     char line[DAEMON_LINE_BYTES];
     snprintf(line, sizeof(line),
-             "event=sync result=OK batches=%lld applied=%lld merged=%lld lost=%lld waiting=%lld refused=%lld rows=%lld "
+             "event=sync result=OK batches=%lld applied=%lld merged=%lld lost=%lld waiting=%lld "
+             "refused=%lld rows=%lld "
              "up=%lld down=%lld head=%lld ms=%lld",
-             (long long)r->progress.batches_sent, (long long)r->counts.applied, (long long)r->counts.merged,
-             (long long)r->counts.lost, (long long)r->counts.waiting, (long long)r->counts.refused,
-             (long long)r->progress.rows_received, (long long)r->progress.bytes_up,
-             (long long)r->progress.bytes_down, (long long)r->progress.head, (long long)took_ms);
+             (long long)r->progress.batches_sent, (long long)r->counts.applied,
+             (long long)r->counts.merged, (long long)r->counts.lost, (long long)r->counts.waiting,
+             (long long)r->counts.refused, (long long)r->progress.rows_received,
+             (long long)r->progress.bytes_up, (long long)r->progress.bytes_down,
+             (long long)r->progress.head, (long long)took_ms);
     log_line(d, LOG_INFO, line);
 }
 
@@ -155,7 +166,8 @@ static enum status locked_sync(struct daemon *d, struct agent_result *result, st
 }
 
 static int64_t after_failure(struct daemon *d, const struct err *err, uint32_t retry_ms) {
-    if (err->status == ST_BUSY && !retry_ms) return DAEMON_BUSY_RETRY_MS;    /* `roadbook sync` has the lock */
+    if (err->status == ST_BUSY && !retry_ms)
+        return DAEMON_BUSY_RETRY_MS; /* `roadbook sync` has the lock */
     d->failures++;
     uint64_t random;
     d->config->env->random(d->config->env->ctx, &random, sizeof(random));
@@ -183,7 +195,8 @@ static enum status sync_now(struct daemon *d, struct err *err) {
     return ST_OK;
 }
 
-/* Soon, but not sooner than the gathering time after the last round, and never against a backoff. */
+/* Soon, but not sooner than the gathering time after the last round, and never against a backoff.
+ */
 static void saved(struct daemon *d) {
     if (d->failures > 3) return;
     int64_t soon = d->last_round_ms + DAEMON_GATHER_MS, now = platform_mono_ms();
@@ -195,7 +208,7 @@ static void heard(struct daemon *d) {
     switch (waiter_take(&d->waiter)) {
     case WAITER_NEWS:
     case WAITER_OVER:
-        d->due_ms = platform_mono_ms();                    /* a round also asks the next wait */
+        d->due_ms = platform_mono_ms(); /* a round also asks the next wait */
         break;
     case WAITER_FAILED:
         if (!d->failures) {
@@ -233,12 +246,13 @@ static enum status wait_for_something(struct daemon *d, bool *out_stop, struct e
 /* ST_DAMAGED: another book stands there now, and has to be opened. */
 static enum status sync_or_mend(struct daemon *d, struct err *err) {
     struct err failure, note = {0};
-    if (store_has_moved(d->store)) return err_set(err, ST_DAMAGED, "the book was replaced", "账本文件已被替换");
+    if (store_has_moved(d->store))
+        return err_set(err, ST_DAMAGED, "the book was replaced", "账本文件已被替换");
     if (sync_now(d, &failure) != ST_DAMAGED) return ST_OK;
     const struct daemon_config *c = d->config;
     enum status status = book_mend(&d->store, c->home, c->catalogue, c->env, &note, err);
-    if (d->store) return ST_OK;                            /* it was sound: the fault is the server's */
-    if (status == ST_DAMAGED) return ST_DENIED;            /* beyond rescue: a person has to enrol again */
+    if (d->store) return ST_OK;                 /* it was sound: the fault is the server's */
+    if (status == ST_DAMAGED) return ST_DENIED; /* beyond rescue: a person has to enrol again */
     if (status == ST_OK) *err = note;
     return status == ST_OK ? ST_DAMAGED : status;
 }
@@ -260,12 +274,14 @@ static enum status take_locks(struct daemon *d, struct err *err) {
     char path[DAEMON_PATH_BYTES];
     const char *home = d->config->home;
     if (snprintf(path, sizeof(path), "%s/daemon.lock", home) >= (int)sizeof(path) ||
-        snprintf(d->sync_lock, sizeof(d->sync_lock), "%s/" AGENT_LOCK_FILE, home) >= (int)sizeof(d->sync_lock))
+        snprintf(d->sync_lock, sizeof(d->sync_lock), "%s/" AGENT_LOCK_FILE, home) >=
+            (int)sizeof(d->sync_lock))
         return err_set(err, ST_INVALID, "the path is too long: %s", "路径过长：%s", home);
     if (d->config->once) return ST_OK;
     enum status status = platform_lock_try(path, &d->alone, err);
     if (status == ST_BUSY)
-        return err_set(err, ST_BUSY, "roadbook-syncd runs already for %s", "roadbook-syncd 已在为 %s 运行", home);
+        return err_set(err, ST_BUSY, "roadbook-syncd runs already for %s",
+                       "roadbook-syncd 已在为 %s 运行", home);
     return status;
 }
 
@@ -284,7 +300,10 @@ static enum status open_all(struct daemon *d, struct err *err) {
     TRY(take_locks(d, err));
     TRY(book_transport(d->store, &d->transport, err));
     d->door = transport_door(d->transport);
-    struct agent_config agent = {.store = d->store, .catalogue = c->catalogue, .env = c->env, .transport = &d->door,
+    struct agent_config agent = {.store = d->store,
+                                 .catalogue = c->catalogue,
+                                 .env = c->env,
+                                 .transport = &d->door,
                                  .trace_dir = c->trace_dir};
     TRY(agent_open(&agent, &d->agent, err));
     if (c->once) return ST_OK;
@@ -312,7 +331,8 @@ static enum status run_once(struct daemon *d, struct err *err) {
 }
 
 static enum status run_life(const struct daemon_config *config, bool *out_again, struct err *err) {
-    struct daemon d = {.config = config, .signal_fd = -1, .alone = {-1}, .waiter = {.bell = {-1, -1}}};
+    struct daemon d = {
+        .config = config, .signal_fd = -1, .alone = {-1}, .waiter = {.bell = {-1, -1}}};
     enum status status = open_all(&d, err);
     *out_again = false;
     if (status == ST_OK) {

@@ -1,4 +1,5 @@
-/* roadbook-syncd: the laptop's daemon. Owns the process: arguments, language, exit code, the one log. */
+/* roadbook-syncd: the laptop's daemon. Owns the process: arguments, language, exit code, the one
+ * log. */
 #include <stdio.h>
 #include <string.h>
 
@@ -40,13 +41,21 @@ struct options {
 static enum status read_options(int argc, char **argv, struct options *out, struct err *err) {
     for (int i = 1; i < argc; i++) {
         const char *a = argv[i], *next = i + 1 < argc ? argv[i + 1] : NULL;
-        if (!strcmp(a, "--once")) out->once = true;
-        else if (!strcmp(a, "--help") || !strcmp(a, "-h")) out->help = true;
-        else if (!strcmp(a, "--version")) out->version = true;
-        else if (!strcmp(a, "--home") && next) out->home = argv[++i];
-        else if (!strcmp(a, "--trace") && next) out->trace = argv[++i];
-        else if (!strcmp(a, "--lang") && next) out->lang = strcmp(argv[++i], "zh") ? LANG_EN : LANG_ZH;
-        else return err_set(err, ST_USAGE, "unknown or incomplete option: %s (see --help)", "未知或不完整的选项：%s（见 --help）", a);
+        if (!strcmp(a, "--once"))
+            out->once = true;
+        else if (!strcmp(a, "--help") || !strcmp(a, "-h"))
+            out->help = true;
+        else if (!strcmp(a, "--version"))
+            out->version = true;
+        else if (!strcmp(a, "--home") && next)
+            out->home = argv[++i];
+        else if (!strcmp(a, "--trace") && next)
+            out->trace = argv[++i];
+        else if (!strcmp(a, "--lang") && next)
+            out->lang = strcmp(argv[++i], "zh") ? LANG_EN : LANG_ZH;
+        else
+            return err_set(err, ST_USAGE, "unknown or incomplete option: %s (see --help)",
+                           "未知或不完整的选项：%s（见 --help）", a);
     }
     return ST_OK;
 }
@@ -61,8 +70,12 @@ static enum status run(const struct options *o, struct arena *mem, struct err *e
     const char *home = o->home;
     if (!home) TRY(platform_data_dir(mem, &home, err));
     if (o->trace) TRY(platform_make_dir(o->trace, err));
-    struct daemon_config config = {.home = home, .catalogue = &catalogue, .env = &env, .trace_dir = o->trace,
-                                   .once = o->once, .lang = o->lang};
+    struct daemon_config config = {.home = home,
+                                   .catalogue = &catalogue,
+                                   .env = &env,
+                                   .trace_dir = o->trace,
+                                   .once = o->once,
+                                   .lang = o->lang};
     enum status status = daemon_run(&config, err);
     transport_end();
     return status;

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { NAME_BYTES_MAX = 512 };                            /* no name of ours is nearly as long */
+enum { NAME_BYTES_MAX = 512 }; /* no name of ours is nearly as long */
 
 /* ------------------------------------------------------------------ names */
 
@@ -12,17 +12,18 @@ enum { NAME_BYTES_MAX = 512 };                            /* no name of ours is 
 static struct slice fold_name(struct slice text, struct arena *mem) {
     struct slice folded;
     text = slice_trim(text);
-    if (text.len > NAME_BYTES_MAX || !text_is_utf8(text) || text_fold(text, mem, &folded, NULL) != ST_OK)
+    if (text.len > NAME_BYTES_MAX || !text_is_utf8(text) ||
+        text_fold(text, mem, &folded, NULL) != ST_OK)
         return (struct slice){0};
     folded = arena_copy(mem, folded);
-    uint8_t *own = (uint8_t *)(uintptr_t)folded.data;      /* the copy above */
+    uint8_t *own = (uint8_t *)(uintptr_t)folded.data; /* the copy above */
     for (size_t i = 0; own && i < folded.len; i++)
         if (own[i] == '_') own[i] = ' ';
     return folded.data ? folded : (struct slice){0};
 }
 
-static bool is_called(struct slice typed, const char *name, const char *const label[LANG_COUNT], bool by_label,
-                      struct arena *mem) {
+static bool is_called(struct slice typed, const char *name, const char *const label[LANG_COUNT],
+                      bool by_label, struct arena *mem) {
     if (!by_label) return slice_equal(typed, fold_name(slice_from(name), mem));
     for (int lang = 0; lang < LANG_COUNT; lang++)
         if (slice_equal(typed, fold_name(slice_from(label[lang]), mem))) return true;
@@ -37,17 +38,21 @@ static const char *shown(struct slice text, char out[NAME_BYTES_MAX + 1]) {
 }
 
 static enum status no_entity(const struct catalogue *cat, struct slice text, struct err *err) {
-    struct buf en SCOPED(buf_free) = buf_new(BUF_MAX_LINE), zh SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
+    struct buf en SCOPED(buf_free) = buf_new(BUF_MAX_LINE),
+                  zh SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
     char typed[NAME_BYTES_MAX + 1];
     for (size_t i = 0; i < cat->count; i++) {
         buf_printf(&en, "%s%s", i > 0 ? ", " : "", cat->entities[i].name);
-        buf_printf(&zh, "%s%s（%s）", i > 0 ? "、" : "", cat->entities[i].name, cat->entities[i].label[LANG_ZH]);
+        buf_printf(&zh, "%s%s（%s）", i > 0 ? "、" : "", cat->entities[i].name,
+                   cat->entities[i].label[LANG_ZH]);
     }
-    return err_set(err, ST_USAGE, "there is no entity \"%s\": there are %s%.0s", "没有“%s”这种记录，可用的有：%.0s%s",
-                   shown(text, typed), buf_text(&en), buf_text(&zh));
+    return err_set(err, ST_USAGE, "there is no entity \"%s\": there are %s%.0s",
+                   "没有“%s”这种记录，可用的有：%.0s%s", shown(text, typed), buf_text(&en),
+                   buf_text(&zh));
 }
 
-enum status api_entity(const struct catalogue *cat, struct slice text, const struct entity **out, struct err *err) {
+enum status api_entity(const struct catalogue *cat, struct slice text, const struct entity **out,
+                       struct err *err) {
     struct arena mem SCOPED(arena_clear) = arena_new(BUF_MAX_BATCH);
     struct slice typed = fold_name(text, &mem);
     for (int by_label = 0; typed.len > 0 && by_label < 2; by_label++)
@@ -63,12 +68,14 @@ enum status api_entity(const struct catalogue *cat, struct slice text, const str
 static enum status no_field(const struct entity *e, struct slice text, struct err *err) {
     struct buf names SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
     char typed[NAME_BYTES_MAX + 1];
-    for (size_t i = 0; i < e->field_count; i++) buf_printf(&names, "%s%s", i > 0 ? ", " : "", e->fields[i].name);
-    return err_set(err, ST_USAGE, "%s has no field \"%s\": it has %s", "%s 没有字段“%s”，可用的有：%s", e->name,
-                   shown(text, typed), buf_text(&names));
+    for (size_t i = 0; i < e->field_count; i++)
+        buf_printf(&names, "%s%s", i > 0 ? ", " : "", e->fields[i].name);
+    return err_set(err, ST_USAGE, "%s has no field \"%s\": it has %s",
+                   "%s 没有字段“%s”，可用的有：%s", e->name, shown(text, typed), buf_text(&names));
 }
 
-enum status api_field(const struct entity *e, struct slice text, const struct field **out, struct err *err) {
+enum status api_field(const struct entity *e, struct slice text, const struct field **out,
+                      struct err *err) {
     struct arena mem SCOPED(arena_clear) = arena_new(BUF_MAX_BATCH);
     struct slice typed = fold_name(text, &mem);
     for (int by_label = 0; typed.len > 0 && by_label < 2; by_label++)
@@ -97,8 +104,8 @@ static enum status count_row(void *ctx, const struct row *row, struct err *err) 
 }
 
 /* A number of another system goes before a bare number as id: people read it off their papers. */
-static enum status find_by_external(const struct api_book *book, const struct entity *e, struct slice text,
-                                    struct first_two *out, struct err *err) {
+static enum status find_by_external(const struct api_book *book, const struct entity *e,
+                                    struct slice text, struct first_two *out, struct err *err) {
     const struct field *f = directory_external(e);
     *out = (struct first_two){0, 0};
     if (!f || text.len == 0 || !text_is_utf8(text)) return ST_OK;
@@ -107,9 +114,10 @@ static enum status find_by_external(const struct api_book *book, const struct en
     return store_list(book->store, &q, count_row, out, err);
 }
 
-static enum status find_reference(const struct api_book *book, const struct field *f, struct slice text,
-                                  int64_t *out, struct err *err) {
-    const struct entity *e = catalogue_entity(store_catalogue(book->store), slice_from(f->refers_to));
+static enum status find_reference(const struct api_book *book, const struct field *f,
+                                  struct slice text, int64_t *out, struct err *err) {
+    const struct entity *e =
+        catalogue_entity(store_catalogue(book->store), slice_from(f->refers_to));
     struct first_two found;
     if (!e) return err_set(err, ST_INTERNAL, "%s refers to nothing", "%s 没有引用对象", f->name);
     text = slice_trim(text);
@@ -123,8 +131,9 @@ static enum status find_reference(const struct api_book *book, const struct fiel
     return err_wrap(err, status, "%s%.0s", "%.0s%s", f->label[LANG_EN], f->label[LANG_ZH]);
 }
 
-static enum status reference_set(const struct api_book *book, const struct field *f, struct slice text,
-                                 struct arena *mem, struct value *out, struct err *err) {
+static enum status reference_set(const struct api_book *book, const struct field *f,
+                                 struct slice text, struct arena *mem, struct value *out,
+                                 struct err *err) {
     struct slice part, *elements = ARENA_ARRAY(mem, text.len + 1, struct slice);
     size_t count = 0;
     if (!elements) return err_no_memory(err);
@@ -139,12 +148,14 @@ static enum status reference_set(const struct api_book *book, const struct field
     return set_make(elements, count, mem, out, err);
 }
 
-enum status api_value(const struct api_book *book, const struct field *f, struct slice text, struct arena *mem,
-                      struct value *out, struct err *err) {
+enum status api_value(const struct api_book *book, const struct field *f, struct slice text,
+                      struct arena *mem, struct value *out, struct err *err) {
     int64_t id;
     bool empty = slice_trim(text).len == 0;
-    if (f->type == FIELD_SET && f->set_of == FIELD_REF && !empty) return reference_set(book, f, text, mem, out, err);
-    if (f->type != FIELD_REF || empty) return field_parse(f, text, book->utc_offset_min, mem, out, err);
+    if (f->type == FIELD_SET && f->set_of == FIELD_REF && !empty)
+        return reference_set(book, f, text, mem, out, err);
+    if (f->type != FIELD_REF || empty)
+        return field_parse(f, text, book->utc_offset_min, mem, out, err);
     TRY(find_reference(book, f, text, &id, err));
     *out = value_int(id);
     return ST_OK;
@@ -162,11 +173,13 @@ static struct field without_limits(const struct field *f) {
 
 static enum status not_an_edit(struct slice word, struct err *err) {
     char typed[NAME_BYTES_MAX + 1];
-    return err_set(err, ST_USAGE, "\"%s\" is not FIELD=VALUE", "“%s”不是 字段=内容 的形式", shown(word, typed));
+    return err_set(err, ST_USAGE, "\"%s\" is not FIELD=VALUE", "“%s”不是 字段=内容 的形式",
+                   shown(word, typed));
 }
 
-static enum status step_edit(const struct api_book *book, const struct field *f, bool plus, struct slice text,
-                             struct arena *mem, struct field_edit *out, struct err *err) {
+static enum status step_edit(const struct api_book *book, const struct field *f, bool plus,
+                             struct slice text, struct arena *mem, struct field_edit *out,
+                             struct err *err) {
     struct field loose = without_limits(f);
     struct field_edit edit = {.field = f, .kind = FIELD_EDIT_COUNT};
     if (f->rule != RULE_COUNTER && f->rule != RULE_SET)
@@ -174,16 +187,18 @@ static enum status step_edit(const struct api_book *book, const struct field *f,
                        "+= 和 -= 只用于集合和计数字段，%s 不是", f->name);
     TRY(api_value(book, f->rule == RULE_SET ? f : &loose, text, mem, &edit.value, err));
     if (edit.value.kind == VALUE_NULL)
-        return err_set(err, ST_USAGE, "%s: nothing stands behind the sign", "%s：符号后没有内容", f->name);
-    if (f->rule == RULE_SET) edit.kind = plus ? FIELD_EDIT_ADD : FIELD_EDIT_REMOVE;
+        return err_set(err, ST_USAGE, "%s: nothing stands behind the sign", "%s：符号后没有内容",
+                       f->name);
+    if (f->rule == RULE_SET)
+        edit.kind = plus ? FIELD_EDIT_ADD : FIELD_EDIT_REMOVE;
     else if (!plus && __builtin_sub_overflow((int64_t)0, edit.value.number, &edit.value.number))
         return err_set(err, ST_INVALID, "%s: the number is too large", "%s：数值过大", f->name);
     *out = edit;
     return ST_OK;
 }
 
-enum status api_edit(const struct api_book *book, const struct entity *e, struct slice word, struct arena *mem,
-                     struct field_edit *out, struct err *err) {
+enum status api_edit(const struct api_book *book, const struct entity *e, struct slice word,
+                     struct arena *mem, struct field_edit *out, struct err *err) {
     const uint8_t *equals = word.len > 0 ? memchr(word.data, '=', word.len) : NULL;
     const struct field *f;
     if (!equals || equals == word.data) return not_an_edit(word, err);
@@ -192,7 +207,8 @@ enum status api_edit(const struct api_book *book, const struct entity *e, struct
     uint8_t sign = word.data[at - 1] == '+' || word.data[at - 1] == '-' ? word.data[at - 1] : 0;
     TRY(api_field(e, slice_of(word.data, sign ? at - 1 : at), &f, err));
     if (f->rule == RULE_DERIVED)
-        return err_set(err, ST_INVALID, "%s is computed and cannot be given", "%s由系统计算，不能填写", f->name);
+        return err_set(err, ST_INVALID, "%s is computed and cannot be given",
+                       "%s由系统计算，不能填写", f->name);
     if (sign) return step_edit(book, f, sign == '+', text, mem, out, err);
     struct field_edit edit = {.field = f, .kind = FIELD_EDIT_SET};
     TRY(api_value(book, f, text, mem, &edit.value, err));
@@ -205,14 +221,16 @@ enum status api_edit(const struct api_book *book, const struct entity *e, struct
 static const struct {
     struct slice sign;
     enum compare compare;
-} SIGNS[] = {                                              /* the longer ones first */
-    {{(const uint8_t *)"!=", 2}, COMPARE_NE}, {{(const uint8_t *)">=", 2}, COMPARE_GE},
-    {{(const uint8_t *)"<=", 2}, COMPARE_LE}, {{(const uint8_t *)"=", 1}, COMPARE_EQ},
+} SIGNS[] = {
+    /* the longer ones first */
+    {{(const uint8_t *)"!=", 2}, COMPARE_NE},      {{(const uint8_t *)">=", 2}, COMPARE_GE},
+    {{(const uint8_t *)"<=", 2}, COMPARE_LE},      {{(const uint8_t *)"=", 1}, COMPARE_EQ},
     {{(const uint8_t *)"~", 1}, COMPARE_CONTAINS}, {{(const uint8_t *)">", 1}, COMPARE_GT},
     {{(const uint8_t *)"<", 1}, COMPARE_LT},
 };
 
-static bool split_condition(struct slice word, struct slice *out_name, enum compare *out_compare, struct slice *out_text) {
+static bool split_condition(struct slice word, struct slice *out_name, enum compare *out_compare,
+                            struct slice *out_text) {
     for (size_t at = 1; at < word.len; at++) {
         struct slice rest = slice_of(word.data + at, word.len - at);
         for (size_t i = 0; i < ARRAY_COUNT(SIGNS); i++) {
@@ -226,14 +244,16 @@ static bool split_condition(struct slice word, struct slice *out_name, enum comp
     return false;
 }
 
-static enum status condition_value(const struct api_book *book, const struct field *f, enum compare compare,
-                                   struct slice text, struct arena *mem, struct value *out, struct err *err) {
+static enum status condition_value(const struct api_book *book, const struct field *f,
+                                   enum compare compare, struct slice text, struct arena *mem,
+                                   struct value *out, struct err *err) {
     struct field loose = without_limits(f);
     struct slice normal;
     if (compare != COMPARE_CONTAINS) {
         TRY(api_value(book, &loose, text, mem, out, err));
         if (f->type != FIELD_SET || set_count(*out) <= 1) return ST_OK;
-        return err_set(err, ST_USAGE, "%s: compare with one element at a time", "%s：每个条件只能比较一项", f->name);
+        return err_set(err, ST_USAGE, "%s: compare with one element at a time",
+                       "%s：每个条件只能比较一项", f->name);
     }
     if (!text_is_utf8(text)) return err_set(err, ST_INVALID, "not UTF-8 text", "不是 UTF-8 文字");
     TRY(text_nfc(text, mem, &normal, err));
@@ -243,13 +263,14 @@ static enum status condition_value(const struct api_book *book, const struct fie
     return ST_OK;
 }
 
-enum status api_condition(const struct api_book *book, const struct entity *e, struct slice word, struct arena *mem,
-                          struct condition *out, struct err *err) {
+enum status api_condition(const struct api_book *book, const struct entity *e, struct slice word,
+                          struct arena *mem, struct condition *out, struct err *err) {
     struct condition c;
     struct slice name, text;
     char typed[NAME_BYTES_MAX + 1];
     if (!split_condition(word, &name, &c.compare, &text))
-        return err_set(err, ST_USAGE, "\"%s\" is not a condition: FIELD=VALUE, or with != ~ > >= < <=",
+        return err_set(err, ST_USAGE,
+                       "\"%s\" is not a condition: FIELD=VALUE, or with != ~ > >= < <=",
                        "“%s”不是条件：应为 字段=内容，或用 != ~ > >= < <=", shown(word, typed));
     TRY(api_field(e, name, &c.field, err));
     TRY(condition_value(book, c.field, c.compare, text, mem, &c.value, err));

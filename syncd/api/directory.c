@@ -8,17 +8,17 @@
 
 enum { WAY_KEY, WAY_EXTERNAL, WAY_TITLE, WAY_COUNT };
 enum {
-    SEVERAL = 0,                                           /* in a table: more than one row is known by the text */
-    DIRECTORY_BYTES_MAX = 768 * 1024 * 1024                /* about five million accounts */
+    SEVERAL = 0,                            /* in a table: more than one row is known by the text */
+    DIRECTORY_BYTES_MAX = 768 * 1024 * 1024 /* about five million accounts */
 };
 
 struct directory {
     struct store *store;
     const struct entity *entity;
     struct arena mem;
-    const struct field *fields[WAY_COUNT];                 /* NULL: the entity has no such way */
+    const struct field *fields[WAY_COUNT]; /* NULL: the entity has no such way */
     struct lookup ways[WAY_COUNT];
-    struct lookup folded;                                  /* titles, folded */
+    struct lookup folded; /* titles, folded */
 };
 
 const struct field *directory_external(const struct entity *e) {
@@ -35,19 +35,23 @@ static enum status note(struct lookup *l, struct slice text, int64_t id, struct 
     size_t before = l->count;
     struct lookup_entry *entry = lookup_put(l, text);
     if (!entry) return err_no_memory(err);
-    if (l->count > before) entry->number = id;
-    else if (entry->number != id) entry->number = SEVERAL;
+    if (l->count > before)
+        entry->number = id;
+    else if (entry->number != id)
+        entry->number = SEVERAL;
     return ST_OK;
 }
 
-static enum status note_folded(struct directory *d, struct slice text, int64_t id, struct err *err) {
+static enum status note_folded(struct directory *d, struct slice text, int64_t id,
+                               struct err *err) {
     struct arena mem SCOPED(arena_clear) = arena_new(BUF_MAX_BATCH);
     struct slice folded;
     TRY(text_fold(text, &mem, &folded, err));
     return note(&d->folded, folded, id, err);
 }
 
-enum status directory_add(struct directory *d, int64_t id, const struct value *values, struct err *err) {
+enum status directory_add(struct directory *d, int64_t id, const struct value *values,
+                          struct err *err) {
     for (int way = 0; way < WAY_COUNT; way++) {
         if (!d->fields[way]) continue;
         struct value v = values[entity_field_index(d->entity, d->fields[way])];
@@ -62,7 +66,8 @@ static enum status add_row(void *ctx, const struct row *row, struct err *err) {
     return directory_add(ctx, row->id, row->values, err);
 }
 
-enum status directory_open(struct store *store, const struct entity *e, struct directory **out, struct err *err) {
+enum status directory_open(struct store *store, const struct entity *e, struct directory **out,
+                           struct err *err) {
     struct directory *d = calloc(1, sizeof *d);
     if (!d) return err_no_memory(err);
     d->store = store;
@@ -76,8 +81,10 @@ enum status directory_open(struct store *store, const struct entity *e, struct d
     bool is_named = d->fields[WAY_KEY] || d->fields[WAY_EXTERNAL] || d->fields[WAY_TITLE];
     struct query all = {.entity = e};
     enum status status = is_named ? store_list(store, &all, add_row, d, err) : ST_OK;
-    if (status == ST_OK) *out = d;
-    else directory_close(d);
+    if (status == ST_OK)
+        *out = d;
+    else
+        directory_close(d);
     return status;
 }
 
@@ -95,24 +102,29 @@ const struct entity *directory_entity(const struct directory *d) {
 
 static enum status several(const struct directory *d, struct slice text, struct err *err) {
     struct slice shown = text_prefix(text, 120);
-    return err_set(err, ST_CONFLICT, "\"%.*s\" could be several rows%.0s: name it by a number that only one has",
-                   "“%.*s”对应多条%s记录：请用唯一的编号指明", (int)shown.len, (const char *)shown.data,
-                   d->entity->label[LANG_ZH]);
+    return err_set(err, ST_CONFLICT,
+                   "\"%.*s\" could be several rows%.0s: name it by a number that only one has",
+                   "“%.*s”对应多条%s记录：请用唯一的编号指明", (int)shown.len,
+                   (const char *)shown.data, d->entity->label[LANG_ZH]);
 }
 
-/* Only the form with its check character: a bare number in a file is hardly ever one of ours. *out_id 0: no. */
-static enum status find_short_id(const struct directory *d, struct slice text, int64_t *out_id, struct err *err) {
+/* Only the form with its check character: a bare number in a file is hardly ever one of ours.
+ * *out_id 0: no. */
+static enum status find_short_id(const struct directory *d, struct slice text, int64_t *out_id,
+                                 struct err *err) {
     const struct entity *of = NULL;
     int64_t id;
     *out_id = 0;
-    if (text.len == 0 || text.len >= ID_TEXT_BYTES || !memchr(text.data, '-', text.len) || !id_parse(text, &id)) return ST_OK;
+    if (text.len == 0 || text.len >= ID_TEXT_BYTES || !memchr(text.data, '-', text.len) ||
+        !id_parse(text, &id))
+        return ST_OK;
     TRY(store_locate(d->store, id, &of, &id, err));
     if (of == d->entity) *out_id = id;
     return ST_OK;
 }
 
-enum status directory_find(const struct directory *d, struct slice text, struct arena *mem, int64_t *out_id,
-                           struct err *err) {
+enum status directory_find(const struct directory *d, struct slice text, struct arena *mem,
+                           int64_t *out_id, struct err *err) {
     struct slice folded, shown = text_prefix(text, 120);
     const struct lookup_entry *entry = NULL;
     int64_t id = 0;
@@ -123,8 +135,9 @@ enum status directory_find(const struct directory *d, struct slice text, struct 
     }
     if (!entry) TRY(find_short_id(d, text, &id, err));
     if (!entry && id == 0)
-        return err_set(err, ST_NOT_FOUND, "there is no %s%.0s called \"%.*s\"", "%.0s%s中没有“%.*s”",
-                       d->entity->name, d->entity->label[LANG_ZH], (int)shown.len, (const char *)shown.data);
+        return err_set(err, ST_NOT_FOUND, "there is no %s%.0s called \"%.*s\"",
+                       "%.0s%s中没有“%.*s”", d->entity->name, d->entity->label[LANG_ZH],
+                       (int)shown.len, (const char *)shown.data);
     if (entry && entry->number == SEVERAL) return several(d, text, err);
     *out_id = entry ? entry->number : id;
     return ST_OK;
@@ -139,8 +152,8 @@ static enum status short_name(int64_t id, struct arena *mem, struct slice *out, 
     return out->data ? ST_OK : err_no_memory(err);
 }
 
-enum status directory_name(const struct directory *d, int64_t id, struct arena *mem, struct slice *out,
-                           struct err *err) {
+enum status directory_name(const struct directory *d, int64_t id, struct arena *mem,
+                           struct slice *out, struct err *err) {
     struct row row;
     enum status status = store_get(d->store, d->entity, id, mem, &row, err);
     if (status == ST_NOT_FOUND) return short_name(id, mem, out, err);

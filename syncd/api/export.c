@@ -1,5 +1,5 @@
-/* Rows as a file that import takes back. References stand by the name that a person would use and that only one row has;
- * names are looked up once per row that is referred to.
+/* Rows as a file that import takes back. References stand by the name that a person would use and
+ * that only one row has; names are looked up once per row that is referred to.
  */
 #include "syncd/api/api.h"
 #include "syncd/api/directory.h"
@@ -9,7 +9,7 @@
 
 enum {
     PIECE_BYTES = 64 * 1024,
-    NAMES_BYTES_MAX = 512 * 1024 * 1024,                   /* names of some five million rows */
+    NAMES_BYTES_MAX = 512 * 1024 * 1024, /* names of some five million rows */
     EXPORT_SCRATCH_CAP = 64 * 1024 * 1024
 };
 
@@ -19,9 +19,10 @@ struct exporter {
     enum export_form form;
     export_write *write;
     void *ctx;
-    struct directory *directories[ENTITY_FIELDS_MAX];      /* of each field that refers; several may be the same */
+    struct directory
+        *directories[ENTITY_FIELDS_MAX]; /* of each field that refers; several may be the same */
     struct arena names_mem;
-    struct lookup names;                                   /* id -> struct slice */
+    struct lookup names; /* id -> struct slice */
     struct buf out;
     int64_t rows;
 };
@@ -40,8 +41,8 @@ static enum status send(struct exporter *x, size_t at_least, struct err *err) {
 
 /* ------------------------------------------------------------------ values */
 
-static enum status name_of(struct exporter *x, size_t field, int64_t id, struct arena *mem, struct slice *out,
-                           struct err *err) {
+static enum status name_of(struct exporter *x, size_t field, int64_t id, struct arena *mem,
+                           struct slice *out, struct err *err) {
     struct lookup_entry *entry = lookup_find(&x->names, slice_of(&id, sizeof id));
     struct slice name, *kept;
     if (!entry) {
@@ -56,21 +57,22 @@ static enum status name_of(struct exporter *x, size_t field, int64_t id, struct 
     return ST_OK;
 }
 
-static enum status put_set(struct exporter *x, size_t field, struct slice set, struct arena *mem, struct buf *out,
-                           struct err *err) {
+static enum status put_set(struct exporter *x, size_t field, struct slice set, struct arena *mem,
+                           struct buf *out, struct err *err) {
     const struct field *f = &x->entity->fields[field];
     struct slice rest = set, element;
     for (bool first = true; slice_cut(&rest, '\n', &element); first = false) {
         int64_t id;
         if (!first) buf_put_text(out, "; ");
-        if (f->set_of == FIELD_REF && text_to_int(element, &id)) TRY(name_of(x, field, id, mem, &element, err));
+        if (f->set_of == FIELD_REF && text_to_int(element, &id))
+            TRY(name_of(x, field, id, mem, &element, err));
         buf_put_slice(out, element);
     }
     return ST_OK;
 }
 
-static enum status put_value(struct exporter *x, size_t field, struct value v, struct arena *mem, struct buf *out,
-                             struct err *err) {
+static enum status put_value(struct exporter *x, size_t field, struct value v, struct arena *mem,
+                             struct buf *out, struct err *err) {
     const struct field *f = &x->entity->fields[field];
     struct slice name;
     if (v.kind == VALUE_NULL) return ST_OK;
@@ -80,9 +82,12 @@ static enum status put_value(struct exporter *x, size_t field, struct value v, s
         buf_put_slice(out, name);
         return ST_OK;
     }
-    const struct enum_value *word = f->type == FIELD_ENUM ? enum_by_number(f->values, v.number) : NULL;
-    if (word) buf_put_text(out, word->name);
-    else field_write_text(f, v, LANG_EN, x->book->utc_offset_min, out);
+    const struct enum_value *word =
+        f->type == FIELD_ENUM ? enum_by_number(f->values, v.number) : NULL;
+    if (word)
+        buf_put_text(out, word->name);
+    else
+        field_write_text(f, v, LANG_EN, x->book->utc_offset_min, out);
     return ST_OK;
 }
 
@@ -137,8 +142,10 @@ static enum status open_directories(struct exporter *x, struct err *err) {
     for (size_t i = 0; i < x->entity->field_count; i++) {
         const struct field *f = &x->entity->fields[i];
         if (!f->refers_to || !is_exported(f)) continue;
-        const struct entity *e = catalogue_entity(store_catalogue(x->book->store), slice_from(f->refers_to));
-        if (!e) return err_set(err, ST_INTERNAL, "%s refers to nothing", "%s 没有引用对象", f->name);
+        const struct entity *e =
+            catalogue_entity(store_catalogue(x->book->store), slice_from(f->refers_to));
+        if (!e)
+            return err_set(err, ST_INTERNAL, "%s refers to nothing", "%s 没有引用对象", f->name);
         x->directories[i] = opened(x, e);
         if (!x->directories[i]) TRY(directory_open(x->book->store, e, &x->directories[i], err));
     }
@@ -164,10 +171,16 @@ static enum status run(struct exporter *x, const struct query *query, bool bom, 
     return send(x, 0, err);
 }
 
-enum status export_run(const struct api_book *book, const struct query *query, enum export_form form, bool bom,
-                       export_write *write, void *ctx, int64_t *out_rows, struct err *err) {
-    struct exporter x = {.book = book, .entity = query->entity, .form = form, .write = write, .ctx = ctx,
-                         .names_mem = arena_new(NAMES_BYTES_MAX), .out = buf_new(BUF_MAX_MESSAGE)};
+enum status export_run(const struct api_book *book, const struct query *query,
+                       enum export_form form, bool bom, export_write *write, void *ctx,
+                       int64_t *out_rows, struct err *err) {
+    struct exporter x = {.book = book,
+                         .entity = query->entity,
+                         .form = form,
+                         .write = write,
+                         .ctx = ctx,
+                         .names_mem = arena_new(NAMES_BYTES_MAX),
+                         .out = buf_new(BUF_MAX_MESSAGE)};
     x.names = lookup_new(&x.names_mem);
     enum status status = run(&x, query, bom, err);
     if (status == ST_OK) *out_rows = x.rows;

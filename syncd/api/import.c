@@ -1,18 +1,20 @@
 /* An import: a file becomes rows, in as many batches as it takes.
  *
- * Reports are held back until their batch is committed, so that nothing is reported that a full disk then undoes.
- * Texts of references and keys of rows are read into hash tables once; a row costs no query but for the one it updates.
+ * Reports are held back until their batch is committed, so that nothing is reported that a full
+ * disk then undoes. Texts of references and keys of rows are read into hash tables once; a row
+ * costs no query but for the one it updates.
  */
 #include "syncd/api/import.h"
 
 #include <string.h>
 
 enum {
-    KNOWN_BYTES_MAX = 768 * 1024 * 1024,                   /* keys of some five million rows */
+    KNOWN_BYTES_MAX = 768 * 1024 * 1024, /* keys of some five million rows */
     BATCH_MEMORY_MAX = 256 * 1024 * 1024,
-    BATCH_MEMORY_FULL = 32 * 1024 * 1024,                  /* of reports and values: time to commit */
-    ROW_MEMORY_MAX = 64 * 1024 * 1024,                     /* 500 fields of a megabyte do not fit: such a row is refused */
-    PROGRESS_ROWS = 64                                     /* often enough for a bar that moves */
+    BATCH_MEMORY_FULL = 32 * 1024 * 1024, /* of reports and values: time to commit */
+    ROW_MEMORY_MAX =
+        64 * 1024 * 1024, /* 500 fields of a megabyte do not fit: such a row is refused */
+    PROGRESS_ROWS = 64    /* often enough for a bar that moves */
 };
 
 struct import_note {
@@ -37,8 +39,10 @@ static enum status note(struct import *im, const struct import_row *row, struct 
     struct import_note *n = ARENA_NEW(&im->batch_mem, struct import_note);
     if (!n) return err_no_memory(err);
     n->row = *row;
-    if (im->last) im->last->next = n;
-    else im->first = n;
+    if (im->last)
+        im->last->next = n;
+    else
+        im->first = n;
     im->last = n;
     return ST_OK;
 }
@@ -73,7 +77,8 @@ enum status import_flush(struct import *im, struct err *err) {
 
 struct directory *import_directory(const struct import *im, const char *entity) {
     for (size_t i = 0; i < ENTITY_COUNT_MAX && im->directories[i]; i++)
-        if (strcmp(directory_entity(im->directories[i])->name, entity) == 0) return im->directories[i];
+        if (strcmp(directory_entity(im->directories[i])->name, entity) == 0)
+            return im->directories[i];
     return NULL;
 }
 
@@ -82,8 +87,10 @@ static enum status open_directories(struct import *im, struct err *err) {
     for (size_t i = 0; i < im->mapping.count; i++) {
         const struct field *f = im->mapping.fields[i];
         if (!f || !f->refers_to || import_directory(im, f->refers_to)) continue;
-        const struct entity *e = catalogue_entity(store_catalogue(im->book->store), slice_from(f->refers_to));
-        if (!e) return err_set(err, ST_INTERNAL, "%s refers to nothing", "%s 没有引用对象", f->name);
+        const struct entity *e =
+            catalogue_entity(store_catalogue(im->book->store), slice_from(f->refers_to));
+        if (!e)
+            return err_set(err, ST_INTERNAL, "%s refers to nothing", "%s 没有引用对象", f->name);
         TRY(directory_open(im->book->store, e, &im->directories[count], err));
         count++;
     }
@@ -108,13 +115,14 @@ static enum status add_known(void *ctx, const struct row *row, struct err *err) 
     return ST_OK;
 }
 
-/* The natural key finds rows if nothing else is said; without a column for each of its fields nothing is looked for,
- * and the store says what is missing. */
+/* The natural key finds rows if nothing else is said; without a column for each of its fields
+ * nothing is looked for, and the store says what is missing. */
 static enum status choose_match(struct import *im, struct err *err) {
     const struct import_options *o = im->options;
     if (o->match) {
         if (!has_column(im, o->match))
-            return err_set(err, ST_USAGE, "no column of the file is %s, by which rows are to be found",
+            return err_set(err, ST_USAGE,
+                           "no column of the file is %s, by which rows are to be found",
                            "文件中没有用于匹配的列 %s", o->match->name);
         im->match[im->match_count++] = o->match;
     }
@@ -125,7 +133,8 @@ static enum status choose_match(struct import *im, struct err *err) {
     }
     if (!o->match && !any) im->match_count = 0;
     if (im->match_count == 0 && o->mode == IMPORT_UPDATE_ONLY)
-        return err_set(err, ST_USAGE, "say by which field rows are found: --match", "请用 --match 指定匹配字段");
+        return err_set(err, ST_USAGE, "say by which field rows are found: --match",
+                       "请用 --match 指定匹配字段");
     return ST_OK;
 }
 
@@ -142,12 +151,13 @@ static enum status read_head(struct import *im, struct arena *mem, struct err *e
     size_t count;
     int64_t line;
     TRY(csv_open(im->options->bytes, im->options->encoding, &im->csv, err));
-    im->totals.encoding = strcmp(csv_encoding(im->csv), "utf-8") == 0      ? "utf-8"
+    im->totals.encoding = strcmp(csv_encoding(im->csv), "utf-8") == 0     ? "utf-8"
                           : strcmp(csv_encoding(im->csv), "gb18030") == 0 ? "gb18030"
                                                                           : "utf-16";
     TRY(csv_next(im->csv, &head, &count, &line, err));
     if (count == 0) return err_set(err, ST_INVALID, "the file is empty", "文件是空的");
-    return mapping_make(im->options, im->book->lang, head, count, mem, &im->mapping, &im->totals.mapping, err);
+    return mapping_make(im->options, im->book->lang, head, count, mem, &im->mapping,
+                        &im->totals.mapping, err);
 }
 
 static bool go_on(struct import *im) {
@@ -156,7 +166,8 @@ static bool go_on(struct import *im) {
 }
 
 /* *out_done: the file is at its end. */
-static enum status take_next(struct import *im, struct arena *mem, bool *out_done, struct err *err) {
+static enum status take_next(struct import *im, struct arena *mem, bool *out_done,
+                             struct err *err) {
     const struct slice *cells;
     struct import_row row = {.line = 0};
     size_t count;
@@ -195,20 +206,28 @@ static void close_all(struct import *im) {
     csv_close(im->csv);
 }
 
-enum status import_run(const struct api_book *book, const struct api_writer *writer, const struct import_options *options,
-                       import_report *report, import_progress *progress, void *ctx, struct arena *mem,
+enum status import_run(const struct api_book *book, const struct api_writer *writer,
+                       const struct import_options *options, import_report *report,
+                       import_progress *progress, void *ctx, struct arena *mem,
                        struct import_totals *out, struct err *err) {
     struct import *im = ARENA_NEW(mem, struct import);
     bool stopped = false;
     if (!im) return err_no_memory(err);
-    *im = (struct import){.book = book, .writer = writer, .options = options, .report = report, .progress = progress,
-                          .ctx = ctx, .known_mem = arena_new(KNOWN_BYTES_MAX), .batch_mem = arena_new(BATCH_MEMORY_MAX)};
+    *im = (struct import){.book = book,
+                          .writer = writer,
+                          .options = options,
+                          .report = report,
+                          .progress = progress,
+                          .ctx = ctx,
+                          .known_mem = arena_new(KNOWN_BYTES_MAX),
+                          .batch_mem = arena_new(BATCH_MEMORY_MAX)};
     im->known = lookup_new(&im->known_mem);
     im->touched = lookup_new(&im->batch_mem);
     enum status status = run(im, mem, &stopped, err);
     if (status == ST_OK) *out = im->totals;
     close_all(im);
     if (status == ST_OK && stopped)
-        return err_set(err, ST_CANCELLED, "stopped; the rows reported so far are in", "已停止；已报告的行均已导入");
+        return err_set(err, ST_CANCELLED, "stopped; the rows reported so far are in",
+                       "已停止；已报告的行均已导入");
     return status;
 }

@@ -1,5 +1,6 @@
-/* Which column of a file is which field: by name, label or one of the names that other systems use, in both
- * languages, whatever the case and width, with or without a unit in brackets. What the person says goes first.
+/* Which column of a file is which field: by name, label or one of the names that other systems use,
+ * in both languages, whatever the case and width, with or without a unit in brackets. What the
+ * person says goes first.
  */
 #include "syncd/api/import.h"
 
@@ -9,15 +10,15 @@
 enum level { LEVEL_NAME, LEVEL_LABEL, LEVEL_ALSO, LEVEL_COUNT };
 
 struct heading {
-    struct slice shown;                                    /* as it stands in the file */
+    struct slice shown; /* as it stands in the file */
     struct slice folded;
-    struct slice bare;                                     /* without what stands in brackets behind it */
-    bool decided;                                          /* by the person */
-    const struct field *meant;                             /* known, though the column is left out */
+    struct slice bare;         /* without what stands in brackets behind it */
+    bool decided;              /* by the person */
+    const struct field *meant; /* known, though the column is left out */
 };
 
 struct word {
-    struct slice folded;                                   /* never empty */
+    struct slice folded; /* never empty */
     enum level level;
     const struct field *field;
 };
@@ -36,12 +37,13 @@ struct mapper {
 /* ------------------------------------------------------------------ words */
 
 /* Folded, with blanks for underlines, so that annual_revenue and "Annual Revenue" are one. */
-static enum status fold_word(struct slice text, struct arena *mem, struct slice *out, struct err *err) {
+static enum status fold_word(struct slice text, struct arena *mem, struct slice *out,
+                             struct err *err) {
     struct slice folded;
     TRY(text_fold(slice_trim(text), mem, &folded, err));
     folded = arena_copy(mem, slice_trim(folded));
     if (!folded.data) return err_no_memory(err);
-    uint8_t *own = (uint8_t *)(uintptr_t)folded.data;      /* the copy above, of this function alone */
+    uint8_t *own = (uint8_t *)(uintptr_t)folded.data; /* the copy above, of this function alone */
     for (size_t i = 0; i < folded.len; i++)
         if (own[i] == '_') own[i] = ' ';
     *out = folded;
@@ -67,8 +69,8 @@ static struct slice without_brackets(struct slice s) {
     return s;
 }
 
-static enum status add_word(struct mapper *m, struct slice text, enum level level, const struct field *f,
-                            struct err *err) {
+static enum status add_word(struct mapper *m, struct slice text, enum level level,
+                            const struct field *f, struct err *err) {
     struct word *w = &m->words[m->word_count];
     TRY(fold_word(text, m->mem, &w->folded, err));
     w->level = level;
@@ -78,7 +80,7 @@ static enum status add_word(struct mapper *m, struct slice text, enum level leve
 }
 
 static size_t count_words(const struct field *f) {
-    size_t count = 1 + LANG_COUNT + 1;                     /* name, labels, the first of also */
+    size_t count = 1 + LANG_COUNT + 1; /* name, labels, the first of also */
     for (const char *c = f->also; c && *c; c++) count += *c == ',';
     return count;
 }
@@ -86,7 +88,8 @@ static size_t count_words(const struct field *f) {
 static enum status add_words(struct mapper *m, const struct field *f, struct err *err) {
     struct slice rest = slice_from(f->also), also;
     TRY(add_word(m, slice_from(f->name), LEVEL_NAME, f, err));
-    for (int lang = 0; lang < LANG_COUNT; lang++) TRY(add_word(m, slice_from(f->label[lang]), LEVEL_LABEL, f, err));
+    for (int lang = 0; lang < LANG_COUNT; lang++)
+        TRY(add_word(m, slice_from(f->label[lang]), LEVEL_LABEL, f, err));
     while (slice_cut(&rest, ',', &also)) TRY(add_word(m, also, LEVEL_ALSO, f, err));
     return ST_OK;
 }
@@ -97,13 +100,16 @@ static enum status read_words(struct mapper *m, struct err *err) {
     for (size_t i = 0; i < m->entity->field_count; i++) most += count_words(&m->entity->fields[i]);
     m->words = ARENA_ARRAY(m->mem, most + 1, struct word);
     if (!m->words) return err_no_memory(err);
-    for (size_t i = 0; i < m->entity->field_count; i++) TRY(add_words(m, &m->entity->fields[i], err));
+    for (size_t i = 0; i < m->entity->field_count; i++)
+        TRY(add_words(m, &m->entity->fields[i], err));
     return ST_OK;
 }
 
-static const struct field *find_field(const struct mapper *m, struct slice folded, enum level level) {
+static const struct field *find_field(const struct mapper *m, struct slice folded,
+                                      enum level level) {
     for (size_t i = 0; i < m->word_count; i++)
-        if (m->words[i].level == level && slice_equal(m->words[i].folded, folded)) return m->words[i].field;
+        if (m->words[i].level == level && slice_equal(m->words[i].folded, folded))
+            return m->words[i].field;
     return NULL;
 }
 
@@ -141,13 +147,16 @@ static void map_level(struct mapper *m, enum level level, bool bare) {
 
 /* ------------------------------------------------------------------ what the person says */
 
-static enum status map_target(struct mapper *m, struct slice name, const struct field **out, struct err *err) {
+static enum status map_target(struct mapper *m, struct slice name, const struct field **out,
+                              struct err *err) {
     const struct field *f;
     TRY(api_field(m->entity, name, &f, err));
     if (f->rule == RULE_DERIVED)
-        return err_set(err, ST_USAGE, "%s is computed and cannot be imported", "%s由系统计算，不能导入", f->name);
+        return err_set(err, ST_USAGE, "%s is computed and cannot be imported",
+                       "%s由系统计算，不能导入", f->name);
     if (is_taken(m, f))
-        return err_set(err, ST_USAGE, "--map gives two columns for %s", "--map 为 %s 指定了两列", f->name);
+        return err_set(err, ST_USAGE, "--map gives two columns for %s", "--map 为 %s 指定了两列",
+                       f->name);
     *out = f;
     return ST_OK;
 }
@@ -155,10 +164,12 @@ static enum status map_target(struct mapper *m, struct slice name, const struct 
 static enum status map_pair(struct mapper *m, struct slice pair, struct err *err) {
     struct slice name = {0}, column, folded;
     size_t at = pair.len;
-    while (at > 0 && pair.data[at - 1] != '=') at--;       /* the last one: columns may have = in their names */
+    while (at > 0 && pair.data[at - 1] != '=')
+        at--; /* the last one: columns may have = in their names */
     if (at == 0)
-        return err_set(err, ST_USAGE, "--map wants COLUMN=field, not \"%.*s\"", "--map 应为 列名=字段，而不是“%.*s”",
-                       (int)pair.len, (const char *)pair.data);
+        return err_set(err, ST_USAGE, "--map wants COLUMN=field, not \"%.*s\"",
+                       "--map 应为 列名=字段，而不是“%.*s”", (int)pair.len,
+                       (const char *)pair.data);
     column = slice_trim(slice_of(pair.data, at - 1));
     name = slice_trim(slice_of(pair.data + at, pair.len - at));
     TRY(fold_word(column, m->mem, &folded, err));
@@ -169,8 +180,8 @@ static enum status map_pair(struct mapper *m, struct slice pair, struct err *err
         if (slice_equal(name, SLICE("-"))) return ST_OK;
         return map_target(m, name, &m->mapping->fields[i], err);
     }
-    return err_set(err, ST_USAGE, "--map: the file has no column \"%.*s\"", "--map：文件中没有列“%.*s”", (int)column.len,
-                   (const char *)column.data);
+    return err_set(err, ST_USAGE, "--map: the file has no column \"%.*s\"",
+                   "--map：文件中没有列“%.*s”", (int)column.len, (const char *)column.data);
 }
 
 static enum status map_given(struct mapper *m, struct slice map, struct err *err) {
@@ -184,10 +195,14 @@ static enum status map_given(struct mapper *m, struct slice map, struct err *err
 
 static void put_reason(const struct mapper *m, const struct heading *h, struct buf *out) {
     bool zh = m->lang == LANG_ZH;
-    if (h->decided) buf_put_text(out, zh ? "（按 --map 略去）" : " (left out by --map)");
-    else if (!h->meant) buf_put_text(out, zh ? "（没有这样的字段）" : " (no such field)");
-    else if (h->meant->rule == RULE_DERIVED) buf_printf(out, zh ? "（%s 由系统计算）" : " (%s is computed)", h->meant->name);
-    else buf_printf(out, zh ? "（%s 已有一列）" : " (%s has a column already)", h->meant->name);
+    if (h->decided)
+        buf_put_text(out, zh ? "（按 --map 略去）" : " (left out by --map)");
+    else if (!h->meant)
+        buf_put_text(out, zh ? "（没有这样的字段）" : " (no such field)");
+    else if (h->meant->rule == RULE_DERIVED)
+        buf_printf(out, zh ? "（%s 由系统计算）" : " (%s is computed)", h->meant->name);
+    else
+        buf_printf(out, zh ? "（%s 已有一列）" : " (%s has a column already)", h->meant->name);
 }
 
 static enum status tell(const struct mapper *m, struct slice *out_text, struct err *err) {
@@ -207,7 +222,8 @@ static enum status tell(const struct mapper *m, struct slice *out_text, struct e
 }
 
 static enum status nothing_known(const struct mapper *m, struct err *err) {
-    struct buf columns SCOPED(buf_free) = buf_new(BUF_MAX_LINE), fields SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
+    struct buf columns SCOPED(buf_free) = buf_new(BUF_MAX_LINE),
+                       fields SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
     for (size_t i = 0; i < m->count; i++) {
         if (i > 0) buf_put_text(&columns, ", ");
         buf_put_slice(&columns, text_prefix(m->headings[i].shown, 40));
@@ -215,21 +231,26 @@ static enum status nothing_known(const struct mapper *m, struct err *err) {
     for (size_t i = 0; i < m->entity->field_count; i++)
         if (m->entity->fields[i].rule != RULE_DERIVED)
             buf_printf(&fields, "%s%s", fields.len > 0 ? ", " : "", m->entity->fields[i].name);
-    return err_set(err, ST_INVALID, "no column of the file is a field: it has %.300s; the fields are %s",
-                   "文件中没有可识别的列：列名为 %.300s；可用字段为 %s", buf_text(&columns), buf_text(&fields));
+    return err_set(err, ST_INVALID,
+                   "no column of the file is a field: it has %.300s; the fields are %s",
+                   "文件中没有可识别的列：列名为 %.300s；可用字段为 %s", buf_text(&columns),
+                   buf_text(&fields));
 }
 
-enum status mapping_make(const struct import_options *options, enum lang lang, const struct slice *head, size_t count,
-                         struct arena *mem, struct mapping *out, struct slice *out_text, struct err *err) {
+enum status mapping_make(const struct import_options *options, enum lang lang,
+                         const struct slice *head, size_t count, struct arena *mem,
+                         struct mapping *out, struct slice *out_text, struct err *err) {
     struct mapping mapping = {.count = count};
-    struct mapper m = {.entity = options->entity, .lang = lang, .mem = mem, .count = count, .mapping = &mapping};
+    struct mapper m = {
+        .entity = options->entity, .lang = lang, .mem = mem, .count = count, .mapping = &mapping};
     struct slice text;
     bool any = false;
     TRY(read_words(&m, err));
     TRY(read_headings(&m, head, err));
     TRY(map_given(&m, options->map, err));
     for (int bare = 0; bare < 2; bare++)
-        for (int level = 0; level < LEVEL_COUNT; level++) map_level(&m, (enum level)level, bare == 1);
+        for (int level = 0; level < LEVEL_COUNT; level++)
+            map_level(&m, (enum level)level, bare == 1);
     for (size_t i = 0; i < count; i++) any |= mapping.fields[i] != NULL;
     if (!any) return nothing_known(&m, err);
     TRY(tell(&m, &text, err));

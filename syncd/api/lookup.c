@@ -1,11 +1,11 @@
-/* A hash table with open addressing. It only grows, within the cap of its arena: an import asks for the same few
- * texts ten thousand times, and each must not cost a query.
+/* A hash table with open addressing. It only grows, within the cap of its arena: an import asks for
+ * the same few texts ten thousand times, and each must not cost a query.
  */
 #include "syncd/api/lookup.h"
 
 enum { LOOKUP_FIRST_CAP = 64 };
 
-static uint64_t hash_of(struct slice key) {                /* FNV-1a, 64 bits */
+static uint64_t hash_of(struct slice key) { /* FNV-1a, 64 bits */
     uint64_t hash = UINT64_C(14695981039346656037);
     for (size_t i = 0; i < key.len; i++) hash = (hash ^ key.data[i]) * UINT64_C(1099511628211);
     return hash ^ hash >> 32;
@@ -16,7 +16,8 @@ struct lookup lookup_new(struct arena *mem) {
 }
 
 /* The entry of the key, or the free one where it would stand. There always is a free one. */
-static struct lookup_entry *place_of(struct lookup_entry *entries, size_t cap, uint64_t hash, struct slice key) {
+static struct lookup_entry *place_of(struct lookup_entry *entries, size_t cap, uint64_t hash,
+                                     struct slice key) {
     for (size_t at = (size_t)hash & (cap - 1);; at = (at + 1) & (cap - 1)) {
         struct lookup_entry *entry = &entries[at];
         if (!entry->used || (entry->hash == hash && slice_equal(entry->key, key))) return entry;
@@ -34,7 +35,8 @@ static bool grow(struct lookup *l) {
     struct lookup_entry *entries = ARENA_ARRAY(l->mem, cap, struct lookup_entry);
     if (!entries) return false;
     for (size_t i = 0; i < l->cap; i++)
-        if (l->entries[i].used) *place_of(entries, cap, l->entries[i].hash, l->entries[i].key) = l->entries[i];
+        if (l->entries[i].used)
+            *place_of(entries, cap, l->entries[i].hash, l->entries[i].key) = l->entries[i];
     l->entries = entries;
     l->cap = cap;
     return true;

@@ -1,4 +1,5 @@
-/* Private to syncd/api: a hash table from bytes to an id or an item, in an arena. Entries are never taken out. */
+/* Private to syncd/api: a hash table from bytes to an id or an item, in an arena. Entries are never
+ * taken out. */
 #ifndef ROADBOOK_API_LOOKUP_H
 #define ROADBOOK_API_LOOKUP_H
 
@@ -8,17 +9,17 @@ struct lookup_entry {
     bool used;
     uint64_t hash;
     struct slice key;
-    int64_t number;                                        /* the user's; 0 when new */
-    void *item;                                            /* likewise, NULL */
+    int64_t number; /* the user's; 0 when new */
+    void *item;     /* likewise, NULL */
 };
 
 struct lookup {
-    struct arena *mem;                                     /* owner: whoever made the table */
+    struct arena *mem; /* owner: whoever made the table */
     struct lookup_entry *entries;
-    size_t cap, count;                                     /* cap is 0 or a power of two, at least twice count */
+    size_t cap, count; /* cap is 0 or a power of two, at least twice count */
 };
 
-struct lookup lookup_new(struct arena *mem);               /* no allocation yet */
+struct lookup lookup_new(struct arena *mem); /* no allocation yet */
 /* NULL: not there. Valid until the next lookup_put. */
 struct lookup_entry *lookup_find(const struct lookup *l, struct slice key);
 /* Finds or adds; the key is copied. NULL: no memory. Valid until the next lookup_put. */

@@ -11,29 +11,34 @@ static void put_member(struct buf *out, const struct field *f, struct value v) {
     buf_put_byte(out, ',');
     buf_put_json_text(out, f->name);
     buf_put_byte(out, ':');
-    if (f->type == FIELD_SET && v.kind == VALUE_NULL) buf_put_text(out, "[]"); /* always a list */
-    else field_write_json(f, v, out);
+    if (f->type == FIELD_SET && v.kind == VALUE_NULL)
+        buf_put_text(out, "[]"); /* always a list */
+    else
+        field_write_json(f, v, out);
 }
 
-void api_row_json(const struct api_book *book, const struct row *row, const struct field *const *fields, size_t count,
-                  struct buf *out) {
+void api_row_json(const struct api_book *book, const struct row *row,
+                  const struct field *const *fields, size_t count, struct buf *out) {
     char id[ID_TEXT_BYTES] = "?";
-    (void)book;                                            /* programs read the same in every language */
+    (void)book; /* programs read the same in every language */
     if (id_is_valid(row->id)) id_format(row->id, id);
     buf_printf(out, "{\"id\":%lld,\"short_id\":\"%s\"", (long long)row->id, id);
-    for (size_t i = 0; !fields && i < row->entity->field_count; i++) put_member(out, &row->entity->fields[i], row->values[i]);
+    for (size_t i = 0; !fields && i < row->entity->field_count; i++)
+        put_member(out, &row->entity->fields[i], row->values[i]);
     for (size_t i = 0; fields && i < count; i++)
         put_member(out, fields[i], row->values[entity_field_index(row->entity, fields[i])]);
-    buf_printf(out, ",\"seq\":%lld,\"pending\":%s", (long long)row->seq, row->pending ? "true" : "false");
+    buf_printf(out, ",\"seq\":%lld,\"pending\":%s", (long long)row->seq,
+               row->pending ? "true" : "false");
     if (row->gone) buf_put_text(out, ",\"gone\":true");
     buf_put_byte(out, '}');
 }
 
 /* ------------------------------------------------------------------ values */
 
-static enum status put_title(const struct api_book *book, const struct field *f, int64_t id, struct arena *mem,
-                             struct buf *out, struct err *err) {
-    const struct entity *e = catalogue_entity(store_catalogue(book->store), slice_from(f->refers_to));
+static enum status put_title(const struct api_book *book, const struct field *f, int64_t id,
+                             struct arena *mem, struct buf *out, struct err *err) {
+    const struct entity *e =
+        catalogue_entity(store_catalogue(book->store), slice_from(f->refers_to));
     struct slice title;
     if (!e) return err_set(err, ST_INTERNAL, "%s refers to nothing", "%s 没有引用对象", f->name);
     TRY(store_title(book->store, e, id, mem, &title, err));
@@ -41,8 +46,8 @@ static enum status put_title(const struct api_book *book, const struct field *f,
     return ST_OK;
 }
 
-static enum status put_titles(const struct api_book *book, const struct field *f, struct slice set, struct arena *mem,
-                              struct buf *out, struct err *err) {
+static enum status put_titles(const struct api_book *book, const struct field *f, struct slice set,
+                              struct arena *mem, struct buf *out, struct err *err) {
     struct slice element;
     for (bool first = true; slice_cut(&set, '\n', &element); first = false) {
         int64_t id;
@@ -52,17 +57,18 @@ static enum status put_titles(const struct api_book *book, const struct field *f
     return ST_OK;
 }
 
-static enum status put_value(const struct api_book *book, const struct field *f, struct value v, struct arena *mem,
-                             struct buf *out, struct err *err) {
+static enum status put_value(const struct api_book *book, const struct field *f, struct value v,
+                             struct arena *mem, struct buf *out, struct err *err) {
     if (v.kind == VALUE_NULL) return ST_OK;
     if (f->type == FIELD_REF) return put_title(book, f, v.number, mem, out, err);
-    if (f->type == FIELD_SET && f->set_of == FIELD_REF) return put_titles(book, f, v.text, mem, out, err);
+    if (f->type == FIELD_SET && f->set_of == FIELD_REF)
+        return put_titles(book, f, v.text, mem, out, err);
     field_write_text(f, v, book->lang, book->utc_offset_min, out);
     return ST_OK;
 }
 
-enum status api_value_text(const struct api_book *book, const struct field *f, struct value v, struct arena *mem,
-                           struct slice *out, struct err *err) {
+enum status api_value_text(const struct api_book *book, const struct field *f, struct value v,
+                           struct arena *mem, struct slice *out, struct err *err) {
     struct buf text SCOPED(buf_free) = buf_new(BUF_MAX_BATCH);
     TRY(put_value(book, f, v, mem, &text, err));
     TRY(buf_status(&text, err));
@@ -82,8 +88,8 @@ static void put_indented(struct buf *out, struct slice text) {
     }
 }
 
-static enum status put_line(const struct api_book *book, const struct field *f, struct value v, struct arena *mem,
-                            struct buf *out, struct err *err) {
+static enum status put_line(const struct api_book *book, const struct field *f, struct value v,
+                            struct arena *mem, struct buf *out, struct err *err) {
     struct slice text;
     if (v.kind == VALUE_NULL) return ST_OK;
     TRY(api_value_text(book, f, v, mem, &text, err));
@@ -98,7 +104,8 @@ static enum status put_line(const struct api_book *book, const struct field *f, 
     return ST_OK;
 }
 
-enum status api_row_text(const struct api_book *book, const struct row *row, struct buf *out, struct err *err) {
+enum status api_row_text(const struct api_book *book, const struct row *row, struct buf *out,
+                         struct err *err) {
     struct arena mem SCOPED(arena_clear) = arena_new(ROW_SCRATCH_CAP);
     for (size_t i = 0; i < row->entity->field_count; i++)
         TRY(put_line(book, &row->entity->fields[i], row->values[i], &mem, out, err));

@@ -1,4 +1,5 @@
-/* A table for terminals: columns as wide as they need, the widest ones cut when the terminal is too narrow.
+/* A table for terminals: columns as wide as they need, the widest ones cut when the terminal is too
+ * narrow.
  *
  * Width is counted in columns of the terminal, of which a Chinese character takes two.
  */
@@ -7,16 +8,16 @@
 #include <stdlib.h>
 
 enum {
-    TABLE_BYTES_MAX = 512 * 1024 * 1024,                   /* a terminal would scroll for hours */
+    TABLE_BYTES_MAX = 512 * 1024 * 1024, /* a terminal would scroll for hours */
     GAP_COLUMNS = 2,
-    CUT_COLUMNS_MIN = 6                                    /* narrower says nothing; then lines rather wrap */
+    CUT_COLUMNS_MIN = 6 /* narrower says nothing; then lines rather wrap */
 };
 
 struct api_table {
     size_t columns;
     struct arena mem;
     bool *right;
-    struct slice *cells;                                   /* row by row */
+    struct slice *cells; /* row by row */
     size_t count, cap;
     bool failed;
 };
@@ -49,10 +50,11 @@ void api_table_right(struct api_table *t, size_t column) {
 /* Line feeds and other control characters would tear the table, or do worse to the terminal. */
 static struct slice on_one_line(struct api_table *t, struct slice text) {
     struct slice copy = arena_copy(&t->mem, text);
-    uint8_t *own = (uint8_t *)(uintptr_t)copy.data;        /* the copy above */
+    uint8_t *own = (uint8_t *)(uintptr_t)copy.data; /* the copy above */
     for (size_t i = 0; own && i < copy.len; i++) {
         if (own[i] < 0x20 || own[i] == 0x7F) own[i] = ' ';
-        if (i > 0 && own[i - 1] == 0xC2 && own[i] < 0xA0) own[i] = 0xA0;       /* C1 controls become a blank */
+        if (i > 0 && own[i - 1] == 0xC2 && own[i] < 0xA0)
+            own[i] = 0xA0; /* C1 controls become a blank */
     }
     return copy;
 }
@@ -61,13 +63,17 @@ void api_table_cell(struct api_table *t, struct slice text) {
     if (t->count == t->cap && !t->failed) {
         size_t cap = t->cap == 0 ? 64 : t->cap * 2;
         struct slice *cells = realloc(t->cells, cap * sizeof *cells);
-        if (!cells) t->failed = true;
-        else t->cells = cells, t->cap = cap;
+        if (!cells)
+            t->failed = true;
+        else
+            t->cells = cells, t->cap = cap;
     }
     if (t->failed) return;
     struct slice copy = on_one_line(t, text);
-    if (!copy.data) t->failed = true;
-    else t->cells[t->count++] = copy;
+    if (!copy.data)
+        t->failed = true;
+    else
+        t->cells[t->count++] = copy;
 }
 
 /* ------------------------------------------------------------------ widths */
@@ -137,8 +143,10 @@ static void put_cell(const struct api_table *t, size_t i, size_t width, struct b
     } else {
         buf_put_slice(out, t->cells[i]);
     }
-    if (!last) put_blanks(out, width - own + GAP_COLUMNS);
-    else end_line(out);
+    if (!last)
+        put_blanks(out, width - own + GAP_COLUMNS);
+    else
+        end_line(out);
 }
 
 void api_table_write(const struct api_table *t, unsigned terminal_columns, struct buf *out) {

@@ -32,8 +32,8 @@ enum status platform_read_file(const char *path, size_t bytes_max, struct arena 
  * content. Only this user may read it (mode 0600). */
 enum status platform_write_file_private(const char *path, struct slice content,
                                         struct err *err) NODISCARD;
-/* Makes an empty file that only this user may read (0600). One that is there already is fine, or ST_CONFLICT with
- * exclusive. */
+/* Makes an empty file that only this user may read (0600). One that is there already is fine, or
+ * ST_CONFLICT with exclusive. */
 enum status platform_make_file(const char *path, bool exclusive, struct err *err) NODISCARD;
 /* Makes the folder and its parents, for this user alone (0700). An existing folder is fine. */
 enum status platform_make_dir(const char *path, struct err *err) NODISCARD;
@@ -45,8 +45,9 @@ enum status platform_remove(const char *path, struct err *err) NODISCARD;
 /* Removes a folder with all that is in it, without following links. */
 enum status platform_remove_tree(const char *path, struct err *err) NODISCARD;
 bool platform_is_dir(const char *path);
-/* The names in a folder that do not begin with a dot, in the order of their bytes: out_names[*out_count]
- * in mem. At most names_max of them, else ST_TOO_LARGE. ST_NOT_FOUND when there is no such folder. */
+/* The names in a folder that do not begin with a dot, in the order of their bytes:
+ * out_names[*out_count] in mem. At most names_max of them, else ST_TOO_LARGE. ST_NOT_FOUND when
+ * there is no such folder. */
 enum status platform_list_dir(const char *path, size_t names_max, struct arena *mem,
                               const char *const **out_names, size_t *out_count,
                               struct err *err) NODISCARD;

@@ -113,7 +113,8 @@ enum status platform_write_file_private(const char *path, struct slice content, 
 
 enum status platform_make_file(const char *path, bool exclusive, struct err *err) {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | (exclusive ? O_EXCL : 0), 0600);
-    if (fd < 0 && errno == EEXIST) return err_set(err, ST_CONFLICT, "%s is there already", "%s 已存在", path);
+    if (fd < 0 && errno == EEXIST)
+        return err_set(err, ST_CONFLICT, "%s is there already", "%s 已存在", path);
     if (fd < 0) return platform_errno(errno, path, err);
     close(fd);
     return ST_OK;
@@ -154,8 +155,8 @@ static enum status names_read(DIR *dir, const char *path, size_t names_max, stru
         if (entry == NULL) return errno == 0 ? ST_OK : platform_errno(errno, path, err);
         if (entry->d_name[0] == '.') continue;
         if (*count == names_max)
-            return err_set(err, ST_TOO_LARGE, "%s holds more than %zu files", "%s 中的文件超过 %zu 个",
-                           path, names_max);
+            return err_set(err, ST_TOO_LARGE, "%s holds more than %zu files",
+                           "%s 中的文件超过 %zu 个", path, names_max);
         names[*count] = arena_string(mem, slice_from(entry->d_name));
         if (names[*count] == NULL) return err_no_memory(err);
         (*count)++;

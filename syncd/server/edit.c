@@ -3,10 +3,11 @@
 
 #include <string.h>
 
-/* ------------------------------------------------------------------ edits as they will be merged */
+/* ------------------------------------------------------------------ edits as they will be merged
+ */
 
-static enum status resolve_references(struct merge *m, const struct entity *e, struct merge_edit *me,
-                                      struct err *err) {
+static enum status resolve_references(struct merge *m, const struct entity *e,
+                                      struct merge_edit *me, struct err *err) {
     if (!me->cell || me->edit.kind != EDIT_SET || centre_alias_count(m->c) == 0) return ST_OK;
     for (size_t i = 0; i < me->cell->count && i < me->edit.value_count; i++) {
         const struct value *v = &me->edit.values[i];
@@ -23,7 +24,8 @@ static enum status resolve_references(struct merge *m, const struct entity *e, s
     return ST_OK;
 }
 
-static enum status prepare(struct merge *m, const struct entity *e, struct merge_edit **out, struct err *err) {
+static enum status prepare(struct merge *m, const struct entity *e, struct merge_edit **out,
+                           struct err *err) {
     size_t count = m->change->edit_count;
     struct merge_edit *edits = ARENA_ARRAY(m->mem, count + 1, struct merge_edit);
     if (!edits) return err_no_memory(err);
@@ -39,7 +41,8 @@ static enum status prepare(struct merge *m, const struct entity *e, struct merge
 /* ------------------------------------------------------------------ texts */
 
 /* The text as the author's own batch sent it, under the name that he used. */
-static bool sent_text(const struct batch *batch, int64_t named, uint32_t cell_tag, struct value *out) {
+static bool sent_text(const struct batch *batch, int64_t named, uint32_t cell_tag,
+                      struct value *out) {
     bool found = false;
     for (size_t i = 0; i < batch->change_count; i++) {
         const struct change *change = &batch->changes[i];
@@ -54,8 +57,8 @@ static bool sent_text(const struct batch *batch, int64_t named, uint32_t cell_ta
     return found;
 }
 
-static enum status own_text(struct merge *m, uint32_t own, int64_t named, uint32_t cell_tag, struct value *out,
-                            bool *out_found, struct err *err) {
+static enum status own_text(struct merge *m, uint32_t own, int64_t named, uint32_t cell_tag,
+                            struct value *out, bool *out_found, struct err *err) {
     struct journal_entry entry;
     struct batch batch;
     *out_found = false;
@@ -78,10 +81,12 @@ static enum status base_text(struct merge *m, struct merge_in *in, struct err *e
     if (in->cell->rule != RULE_TEXT ||
         clock_is_covered(&in->clock, in->edit->today, m->author.number, in->named, in->row))
         return ST_OK;
-    if (base.own > 0) return own_text(m, base.own, in->named, tag, &in->base_text, &in->has_base_text, err);
+    if (base.own > 0)
+        return own_text(m, base.own, in->named, tag, &in->base_text, &in->has_base_text, err);
     if (in->named != in->row) return ST_OK;
     if (in->clock.seq > base.seq)
-        return centre_text_at(m->c, in->row, tag, base.seq, m->mem, &in->base_text, &in->has_base_text, err);
+        return centre_text_at(m->c, in->row, tag, base.seq, m->mem, &in->base_text,
+                              &in->has_base_text, err);
     in->base_text = in->present[0];
     in->has_base_text = true;
     return ST_OK;
@@ -89,13 +94,18 @@ static enum status base_text(struct merge *m, struct merge_in *in, struct err *e
 
 /* ------------------------------------------------------------------ ledger */
 
-/* Of overlapping texts both passages stand; the ledger shows what the author sent beside what it became. */
-static enum status note_loser(struct merge *m, const struct merge_in *in, const struct merge_out *out,
-                              struct err *err) {
+/* Of overlapping texts both passages stand; the ledger shows what the author sent beside what it
+ * became. */
+static enum status note_loser(struct merge *m, const struct merge_in *in,
+                              const struct merge_out *out, struct err *err) {
     bool old = out->loser == LEDGER_OLD;
-    struct ledger_entry entry = {
-        .seq = centre_next_seq(m->c), .entity_tag = in->entity->tag, .row = in->row, .cell_tag = in->cell->tag,
-        .rule = in->cell->rule, .base_seq = in->edit->base.seq, .value_count = in->cell->count};
+    struct ledger_entry entry = {.seq = centre_next_seq(m->c),
+                                 .entity_tag = in->entity->tag,
+                                 .row = in->row,
+                                 .cell_tag = in->cell->tag,
+                                 .rule = in->cell->rule,
+                                 .base_seq = in->edit->base.seq,
+                                 .value_count = in->cell->count};
     if (out->loser == LEDGER_NONE) return ST_OK;
     entry.loser_device = old ? in->clock.device : in->edit_clock.device;
     entry.loser_batch = old ? in->clock.batch : in->edit_clock.batch;
@@ -110,35 +120,39 @@ static enum status note_loser(struct merge *m, const struct merge_in *in, const 
 
 /* ------------------------------------------------------------------ one edit meets one cell */
 
-/* A cell that this release does not know: the last writer stands, whatever its rule is elsewhere. */
-static enum status unknown_present(struct merge *m, const struct centre_row *row, const struct edit *edit,
-                                   struct value **out, struct err *err) {
+/* A cell that this release does not know: the last writer stands, whatever its rule is elsewhere.
+ */
+static enum status unknown_present(struct merge *m, const struct centre_row *row,
+                                   const struct edit *edit, struct value **out, struct err *err) {
     struct record_cell *cells;
     size_t count;
     struct value *values = ARENA_ARRAY(m->mem, edit->value_count, struct value);
     if (!values) return err_no_memory(err);
     TRY(centre_more_read(row->more, m->mem, &cells, &count, err));
     for (size_t i = 0; i < count; i++)
-        for (size_t k = 0; cells[i].cell_tag == edit->cell_tag && k < cells[i].value_count && k < edit->value_count; k++)
+        for (size_t k = 0; cells[i].cell_tag == edit->cell_tag && k < cells[i].value_count &&
+                           k < edit->value_count;
+             k++)
             values[k] = cells[i].values[k];
     *out = values;
     return ST_OK;
 }
 
-static enum status write_cell(struct merge *m, struct centre_row *row, const struct merge_in *in, bool known,
-                              const struct merge_out *out, struct err *err) {
+static enum status write_cell(struct merge *m, struct centre_row *row, const struct merge_in *in,
+                              bool known, const struct merge_out *out, struct err *err) {
     bool is_set = in->cell->rule == RULE_SET;
     struct record_cell unknown = {in->cell->tag, out->values, in->cell->count};
     if (in->cell->rule == RULE_TEXT)
         TRY(centre_text_keep(m->c, row->id, in->cell->tag, in->clock.seq, in->present[0], err));
-    TRY(row_clock_put(&row->clock, in->cell->tag, &out->clock, is_set ? out->dots : NULL, out->dot_count, m->mem, err));
+    TRY(row_clock_put(&row->clock, in->cell->tag, &out->clock, is_set ? out->dots : NULL,
+                      out->dot_count, m->mem, err));
     if (!known) return centre_more_put(row->more, &unknown, m->mem, &row->more, err);
     memcpy(row->values + in->cell->first, out->values, in->cell->count * sizeof *row->values);
     return ST_OK;
 }
 
-static enum status fill_in(struct merge *m, struct centre_row *row, struct merge_edit *me, struct cell *unknown,
-                           struct merge_in *in, struct err *err) {
+static enum status fill_in(struct merge *m, struct centre_row *row, struct merge_edit *me,
+                           struct cell *unknown, struct merge_in *in, struct err *err) {
     struct value *present = NULL;
     in->edit = &me->edit;
     in->row = row->id;
@@ -146,8 +160,8 @@ static enum status fill_in(struct merge *m, struct centre_row *row, struct merge
     in->entity = row->entity;
     in->cell = me->cell ? me->cell : unknown;
     in->clock = *row_clock_of(&row->clock, in->cell->tag);
-    in->edit_clock = (struct clock){.seq = centre_next_seq(m->c), .device = m->author.number,
-                                    .batch = m->batch->number};
+    in->edit_clock = (struct clock){
+        .seq = centre_next_seq(m->c), .device = m->author.number, .batch = m->batch->number};
     TRY(merge_time(m, me->edit.base.seq, &in->edit_clock.time_ms, err));
     if (!me->cell) {
         TRY(unknown_present(m, row, &me->edit, &present, err));
@@ -157,16 +171,18 @@ static enum status fill_in(struct merge *m, struct centre_row *row, struct merge
     in->present = row->values + me->cell->first;
     if (me->cell->rule == RULE_SET) {
         struct dot *dots;
-        TRY(row_clock_dots(&row->clock, me->cell->tag, in->present[0], m->mem, &dots, &in->dot_count, err));
+        TRY(row_clock_dots(&row->clock, me->cell->tag, in->present[0], m->mem, &dots,
+                           &in->dot_count, err));
         in->dots = dots;
     }
     return ST_OK;
 }
 
 /* *moved becomes true, and *mask gets the cell, when the row changed. */
-static enum status meet(struct merge *m, struct centre_row *row, struct merge_edit *me, uint64_t *mask, bool *moved,
-                        struct err *err) {
-    struct cell unknown = {.tag = me->edit.cell_tag, .rule = RULE_LAST, .count = me->edit.value_count};
+static enum status meet(struct merge *m, struct centre_row *row, struct merge_edit *me,
+                        uint64_t *mask, bool *moved, struct err *err) {
+    struct cell unknown = {
+        .tag = me->edit.cell_tag, .rule = RULE_LAST, .count = me->edit.value_count};
     struct merge_in in = {0};
     struct merge_out out;
     TRY(fill_in(m, row, me, &unknown, &in, err));
@@ -218,8 +234,8 @@ static enum status bring_back(struct merge *m, struct centre_row *row, struct er
     return merge_revive_owner(m, row->entity, row->values, err);
 }
 
-static enum status revive_targets(struct merge *m, const struct entity *e, const struct merge_edit *edits,
-                                  struct err *err) {
+static enum status revive_targets(struct merge *m, const struct entity *e,
+                                  const struct merge_edit *edits, struct err *err) {
     for (size_t i = 0; i < m->change->edit_count; i++)
         if (edits[i].cell && edits[i].verdict.outcome == OUTCOME_APPLIED)
             TRY(merge_revive_targets(m, e, edits[i].cell, edits[i].edit.values, err));
@@ -248,14 +264,16 @@ static enum status merge_taken(struct merge *m, struct centre_row *row, struct m
     return revive_targets(m, row->entity, edits, err);
 }
 
-enum status merge_edits(struct merge *m, const struct entity *e, struct outcome_change *out, struct err *err) {
+enum status merge_edits(struct merge *m, const struct entity *e, struct outcome_change *out,
+                        struct err *err) {
     struct centre_row row;
     struct merge_edit *edits;
     bool found;
     TRY(centre_alias_resolve(m->c, m->change->row, &out->row, err));
     TRY(centre_row_read(m->c, e, out->row, m->mem, &row, &found, err));
     if (!found)
-        return merge_refuse(m, e, out->row, (struct outcome_edit){OUTCOME_REFUSED, REASON_UNKNOWN_ROW}, out, err);
+        return merge_refuse(m, e, out->row,
+                            (struct outcome_edit){OUTCOME_REFUSED, REASON_UNKNOWN_ROW}, out, err);
     TRY(prepare(m, e, &edits, err));
     for (size_t i = 0; i < m->change->edit_count; i++) TRY(judge_edit(m, e, &row, &edits[i], err));
     if (any_is_taken(edits, m->change->edit_count)) return merge_taken(m, &row, edits, out, err);
@@ -279,22 +297,25 @@ static enum status put_created(struct merge *m, struct centre_row *row, const st
 }
 
 /* The row with the same natural key, if there is one. */
-static enum status find_twin(struct merge *m, struct centre_row *row, bool *out_found, struct err *err) {
+static enum status find_twin(struct merge *m, struct centre_row *row, bool *out_found,
+                             struct err *err) {
     int64_t id;
     TRY(centre_row_by_key(m->c, row->entity, row->values, &id, err));
     *out_found = id != 0;
     return id ? centre_row_read(m->c, row->entity, id, m->mem, row, out_found, err) : ST_OK;
 }
 
-/* The key is the same on both sides. It counts as edited, else a delete that had not seen this row would take it. */
-static enum status meet_key(struct merge *m, struct centre_row *twin, struct merge_edit *me, struct err *err) {
+/* The key is the same on both sides. It counts as edited, else a delete that had not seen this row
+ * would take it. */
+static enum status meet_key(struct merge *m, struct centre_row *twin, struct merge_edit *me,
+                            struct err *err) {
     struct clock clock = {.seq = centre_next_seq(m->c), .time_ms = m->when_ms};
     me->verdict.outcome = OUTCOME_MERGED;
     return row_clock_put(&twin->clock, me->cell->tag, &clock, NULL, 0, m->mem, err);
 }
 
-static enum status meet_twin(struct merge *m, struct centre_row *twin, struct merge_edit *me, uint64_t *mask,
-                             struct err *err) {
+static enum status meet_twin(struct merge *m, struct centre_row *twin, struct merge_edit *me,
+                             uint64_t *mask, struct err *err) {
     bool moved;
     me->edit.base = me->edit.today = (struct base){0, 0};
     if (!is_taken(me->verdict.outcome)) return ST_OK;
@@ -303,14 +324,16 @@ static enum status meet_twin(struct merge *m, struct centre_row *twin, struct me
     return is_taken(me->verdict.outcome) ? meet(m, twin, me, mask, &moved, err) : ST_OK;
 }
 
-/* The second creation of one natural key makes no row: it becomes an alias, and its cells are concurrent edits. */
+/* The second creation of one natural key makes no row: it becomes an alias, and its cells are
+ * concurrent edits. */
 static enum status merge_twin(struct merge *m, struct centre_row *twin, struct merge_edit *edits,
                               struct outcome_change *out, struct err *err) {
     uint64_t mask = 0;
     out->row = twin->id;
     TRY(bring_back(m, twin, err));
     TRY(centre_alias_add(m->c, centre_next_seq(m->c), m->change->row, twin->id, err));
-    for (size_t i = 0; i < m->change->edit_count; i++) TRY(meet_twin(m, twin, &edits[i], &mask, err));
+    for (size_t i = 0; i < m->change->edit_count; i++)
+        TRY(meet_twin(m, twin, &edits[i], &mask, err));
     TRY(hold_refused(m, edits, err));
     TRY(merge_release(m, err));
     twin->seq = centre_next_seq(m->c);
@@ -320,12 +343,15 @@ static enum status merge_twin(struct merge *m, struct centre_row *twin, struct m
     return revive_targets(m, twin->entity, edits, err);
 }
 
-static enum status insert_created(struct merge *m, struct centre_row *row, const struct merge_edit *edits,
-                                  struct outcome_change *out, struct err *err) {
+static enum status insert_created(struct merge *m, struct centre_row *row,
+                                  const struct merge_edit *edits, struct outcome_change *out,
+                                  struct err *err) {
     int64_t seq = centre_next_seq(m->c);
     row->id = m->change->row;
     row->seq = row->whole = out->seq = seq;
-    row->clock = (struct row_clock){.row = {.seq = seq, .device = m->author.number, .batch = m->batch->number,
+    row->clock = (struct row_clock){.row = {.seq = seq,
+                                            .device = m->author.number,
+                                            .batch = m->batch->number,
                                             .time_ms = m->when_ms}};
     TRY(centre_row_insert(m->c, row, err));
     TRY(hold_refused(m, edits, err));
@@ -335,7 +361,8 @@ static enum status insert_created(struct merge *m, struct centre_row *row, const
     return revive_targets(m, row->entity, edits, err);
 }
 
-enum status merge_create(struct merge *m, const struct entity *e, struct outcome_change *out, struct err *err) {
+enum status merge_create(struct merge *m, const struct entity *e, struct outcome_change *out,
+                         struct err *err) {
     struct merge_edit *edits;
     struct outcome_edit verdict;
     struct centre_row row = {.entity = e}, twin = {.entity = e};

@@ -1,5 +1,5 @@
-/* May a change come in? In this order: is what it names there; does it build on what was refused; does it keep the
- * limits; may its author write it. The first no decides.
+/* May a change come in? In this order: is what it names there; does it build on what was refused;
+ * does it keep the limits; may its author write it. The first no decides.
  */
 #include "syncd/server/merge.h"
 
@@ -27,7 +27,8 @@ static bool fits(const struct merge_edit *me, bool creating) {
     if (me->cell->tag != edit->cell_tag || me->cell->rule == RULE_DERIVED) return false;
     switch (edit->kind) {
     case EDIT_SET:
-        if (me->cell->rule == RULE_COUNTER || me->cell->rule == RULE_SET) return creating && edit->value_count == 1;
+        if (me->cell->rule == RULE_COUNTER || me->cell->rule == RULE_SET)
+            return creating && edit->value_count == 1;
         return edit->value_count == me->cell->count;
     case EDIT_COUNT: return me->cell->rule == RULE_COUNTER && edit->value_count == 1;
     case EDIT_ELEMENTS: return me->cell->rule == RULE_SET && edit->value_count == 2;
@@ -46,8 +47,8 @@ static enum status target_exists(struct merge *m, const struct field *f, struct 
     return ST_OK;
 }
 
-static enum status targets_exist(struct merge *m, const struct entity *e, const struct merge_edit *me, bool *out,
-                                 struct err *err) {
+static enum status targets_exist(struct merge *m, const struct entity *e,
+                                 const struct merge_edit *me, bool *out, struct err *err) {
     *out = true;
     if (!me->cell) return ST_OK;
     for (size_t i = 0; i < me->cell->count && *out; i++)
@@ -57,7 +58,8 @@ static enum status targets_exist(struct merge *m, const struct entity *e, const 
 }
 
 static struct outcome_edit elements_within_limits(const struct field *f, const struct edit *edit) {
-    struct slice element, rest = edit->values[0].kind == VALUE_TEXT ? edit->values[0].text : (struct slice){0};
+    struct slice element,
+        rest = edit->values[0].kind == VALUE_TEXT ? edit->values[0].text : (struct slice){0};
     for (int i = 0; i < 2; i++)
         if (edit->values[i].kind == VALUE_INT) return refused(REASON_LIMIT);
     while (slice_cut(&rest, '\n', &element))
@@ -70,7 +72,8 @@ static struct outcome_edit within_limits(const struct entity *e, const struct me
     if (!me->cell) return TAKEN;
     const struct field *first = &e->fields[me->cell->first];
     if (edit->kind == EDIT_ELEMENTS) return elements_within_limits(first, edit);
-    if (edit->kind == EDIT_COUNT) return edit->values[0].kind == VALUE_INT ? TAKEN : refused(REASON_LIMIT);
+    if (edit->kind == EDIT_COUNT)
+        return edit->values[0].kind == VALUE_INT ? TAKEN : refused(REASON_LIMIT);
     for (size_t i = 0; i < me->cell->count; i++) {
         if (field_check(&first[i], edit->values[i], NULL) == ST_OK) continue;
         bool missing = first[i].required && edit->values[i].kind == VALUE_NULL;
@@ -80,8 +83,8 @@ static struct outcome_edit within_limits(const struct entity *e, const struct me
 }
 
 /* Two rows with one natural key cannot be: the edit that would make them stays out. */
-static enum status key_is_free(struct merge *m, const struct centre_row *row, const struct merge_edit *me, bool *out,
-                               struct err *err) {
+static enum status key_is_free(struct merge *m, const struct centre_row *row,
+                               const struct merge_edit *me, bool *out, struct err *err) {
     const struct entity *e = row->entity;
     int64_t other = 0;
     *out = true;
@@ -96,9 +99,9 @@ static enum status key_is_free(struct merge *m, const struct centre_row *row, co
 }
 
 /* A row that would come to own itself through its new owner. */
-static enum status closes_a_cycle(struct merge *m, const struct centre_row *row, const struct merge_edit *me,
-                                  bool *out, struct err *err) {
-    enum { OWNERS_MAX = 64 };                              /* no book is that deep */
+static enum status closes_a_cycle(struct merge *m, const struct centre_row *row,
+                                  const struct merge_edit *me, bool *out, struct err *err) {
+    enum { OWNERS_MAX = 64 }; /* no book is that deep */
     const struct entity *e = row->entity;
     *out = false;
     if (e->owner_field < 0 || !me->cell || (size_t)e->owner_field < me->cell->first ||
@@ -119,12 +122,13 @@ static enum status closes_a_cycle(struct merge *m, const struct centre_row *row,
 }
 
 /* A text made on top of a refused text holds the refused words. */
-static enum status holds_refused_text(struct merge *m, const struct merge_edit *me, bool *out, struct err *err) {
+static enum status holds_refused_text(struct merge *m, const struct merge_edit *me, bool *out,
+                                      struct err *err) {
     struct base base;
     *out = false;
     if (!me->cell || me->cell->rule != RULE_TEXT || me->edit.base.own == 0) return ST_OK;
-    return centre_quarantine_find(m->c, m->author.number, me->edit.base.own, m->change->row, me->edit.cell_tag, &base,
-                                  out, err);
+    return centre_quarantine_find(m->c, m->author.number, me->edit.base.own, m->change->row,
+                                  me->edit.cell_tag, &base, out, err);
 }
 
 /* ------------------------------------------------------------------ who may write */
@@ -147,7 +151,8 @@ static enum status is_of_same_user(struct merge *m, uint32_t device, bool *out, 
     return status;
 }
 
-enum status judge_is_author(struct merge *m, const struct centre_row *row, bool *out, struct err *err) {
+enum status judge_is_author(struct merge *m, const struct centre_row *row, bool *out,
+                            struct err *err) {
     const struct entity *e = row->entity;
     *out = true;
     if (m->approved || m->author.number == 0) return ST_OK;
@@ -186,7 +191,8 @@ static bool is_frozen(const struct merge *m, const struct centre_row *row) {
 }
 
 /* A submitted row does not become a draft again. */
-static bool would_thaw(const struct merge *m, const struct centre_row *row, const struct merge_edit *me) {
+static bool would_thaw(const struct merge *m, const struct centre_row *row,
+                       const struct merge_edit *me) {
     const struct field *f = freezing_field(row->entity);
     if (!f || !is_frozen(m, row) || entity_cell_of(row->entity, f) != me->cell) return false;
     struct value v = me->edit.values[entity_field_index(row->entity, f) - me->cell->first];
@@ -198,19 +204,25 @@ enum status judge_rule(struct merge *m, const struct centre_row *row, const stru
     bool author = true;
     enum rule rule = me->cell ? me->cell->rule : RULE_LAST;
     *out = TAKEN;
-    if (rule == RULE_APPEND) *out = refused(REASON_APPEND);
-    else if (rule == RULE_OFFICE && !is_at_head_office(m)) *out = waits(REASON_OFFICE);
-    else if (rule == RULE_FROZEN && is_frozen(m, row)) *out = refused(REASON_FROZEN);
-    else if (me->cell && would_thaw(m, row, me)) *out = refused(REASON_FROZEN);
-    else if (rule == RULE_OWNER || rule == RULE_FROZEN) TRY(judge_is_author(m, row, &author, err));
+    if (rule == RULE_APPEND)
+        *out = refused(REASON_APPEND);
+    else if (rule == RULE_OFFICE && !is_at_head_office(m))
+        *out = waits(REASON_OFFICE);
+    else if (rule == RULE_FROZEN && is_frozen(m, row))
+        *out = refused(REASON_FROZEN);
+    else if (me->cell && would_thaw(m, row, me))
+        *out = refused(REASON_FROZEN);
+    else if (rule == RULE_OWNER || rule == RULE_FROZEN)
+        TRY(judge_is_author(m, row, &author, err));
     if (!author) *out = waits(REASON_OWNER);
     return ST_OK;
 }
 
-/* ------------------------------------------------------------------ one edit, creations, deletes */
+/* ------------------------------------------------------------------ one edit, creations, deletes
+ */
 
-enum status judge_edit(struct merge *m, const struct entity *e, const struct centre_row *row, struct merge_edit *me,
-                       struct err *err) {
+enum status judge_edit(struct merge *m, const struct entity *e, const struct centre_row *row,
+                       struct merge_edit *me, struct err *err) {
     bool there, depends, free_key = true, cycle = false;
     me->verdict = TAKEN;
     if (!fits(me, row == NULL)) {
@@ -234,7 +246,8 @@ enum status judge_edit(struct merge *m, const struct entity *e, const struct cen
     return judge_rule(m, row, me, &me->verdict, err);
 }
 
-static bool is_given(const struct merge_edit *edits, size_t count, const struct entity *e, size_t field) {
+static bool is_given(const struct merge_edit *edits, size_t count, const struct entity *e,
+                     size_t field) {
     for (size_t i = 0; i < count; i++) {
         const struct cell *cell = edits[i].cell;
         if (cell && field >= cell->first && field < cell->first + cell->count &&
@@ -245,7 +258,8 @@ static bool is_given(const struct merge_edit *edits, size_t count, const struct 
 }
 
 /* A laptop of another release may not know what has become required since. */
-static bool lacks_required(struct merge *m, const struct entity *e, const struct merge_edit *edits, size_t count) {
+static bool lacks_required(struct merge *m, const struct entity *e, const struct merge_edit *edits,
+                           size_t count) {
     bool same = memcmp(m->author.catalogue.bytes, m->cat->version.bytes, CHAIN_BYTES) == 0;
     if (m->author.number > 0 && !same) return false;
     for (size_t f = 0; f < e->field_count; f++)
@@ -265,7 +279,8 @@ static enum status id_is_free(struct merge *m, const struct entity *e, bool *out
     return ST_OK;
 }
 
-/* A creation is refused as a whole; but what only head office writes waits, and the rest comes in. */
+/* A creation is refused as a whole; but what only head office writes waits, and the rest comes in.
+ */
 enum status judge_create(struct merge *m, const struct entity *e, struct merge_edit *edits,
                          struct outcome_edit *out, struct err *err) {
     struct outcome_edit verdict = TAKEN;
@@ -275,14 +290,18 @@ enum status judge_create(struct merge *m, const struct entity *e, struct merge_e
     for (size_t i = 0; i < m->change->edit_count; i++) {
         struct merge_edit *me = &edits[i];
         TRY(judge_edit(m, e, NULL, me, err));
-        bool sooner = me->verdict.reason == REASON_UNKNOWN_REFERENCE && verdict.reason != REASON_DENIED;
-        if (!is_taken(me->verdict.outcome) && (is_taken(verdict.outcome) || sooner)) verdict = me->verdict;
-        if (is_taken(me->verdict.outcome) && me->cell && me->cell->rule == RULE_OFFICE && !is_at_head_office(m))
+        bool sooner =
+            me->verdict.reason == REASON_UNKNOWN_REFERENCE && verdict.reason != REASON_DENIED;
+        if (!is_taken(me->verdict.outcome) && (is_taken(verdict.outcome) || sooner))
+            verdict = me->verdict;
+        if (is_taken(me->verdict.outcome) && me->cell && me->cell->rule == RULE_OFFICE &&
+            !is_at_head_office(m))
             me->verdict = waits(REASON_OFFICE);
     }
     if (is_taken(verdict.outcome) && lacks_required(m, e, edits, m->change->edit_count))
         verdict = refused(REASON_REQUIRED);
-    if (is_taken(verdict.outcome) && e->office_only && !is_at_head_office(m)) verdict = waits(REASON_OFFICE);
+    if (is_taken(verdict.outcome) && e->office_only && !is_at_head_office(m))
+        verdict = waits(REASON_OFFICE);
     *out = verdict;
     return ST_OK;
 }
@@ -292,10 +311,14 @@ enum status judge_delete(struct merge *m, const struct centre_row *row, struct o
     const struct entity *e = row->entity;
     bool author = true;
     *out = TAKEN;
-    if (e->append_only && !is_at_head_office(m)) *out = refused(REASON_APPEND);
-    else if (e->office_only && !is_at_head_office(m)) *out = waits(REASON_OFFICE);
-    else if (is_submitted(row) && is_frozen(m, row)) *out = refused(REASON_FROZEN);
-    else if (judge_is_draft(row)) TRY(judge_is_author(m, row, &author, err));
+    if (e->append_only && !is_at_head_office(m))
+        *out = refused(REASON_APPEND);
+    else if (e->office_only && !is_at_head_office(m))
+        *out = waits(REASON_OFFICE);
+    else if (is_submitted(row) && is_frozen(m, row))
+        *out = refused(REASON_FROZEN);
+    else if (judge_is_draft(row))
+        TRY(judge_is_author(m, row, &author, err));
     if (!author) *out = waits(REASON_OWNER);
     return ST_OK;
 }

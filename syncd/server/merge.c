@@ -1,5 +1,5 @@
-/* One batch, change by change. Each change takes one seq for its outcome, also when it lost or did not come in, so
- * that cursors, chain and copies of the log say that it is there.
+/* One batch, change by change. Each change takes one seq for its outcome, also when it lost or did
+ * not come in, so that cursors, chain and copies of the log say that it is there.
  */
 #include "syncd/server/merge.h"
 
@@ -20,9 +20,14 @@ enum status merge_time(struct merge *m, int64_t base_seq, int64_t *out_ms, struc
 
 enum status merge_log(struct merge *m, enum log_kind kind, const struct entity *e, int64_t row,
                       enum outcome outcome, struct err *err) {
-    struct log_entry entry = {.seq = centre_next_seq(m->c), .time_ms = m->now_ms, .kind = kind,
-                              .entity_tag = e ? e->tag : m->change->entity_tag, .row = row,
-                              .device = m->author.number, .batch = m->batch->number, .change = m->change_at,
+    struct log_entry entry = {.seq = centre_next_seq(m->c),
+                              .time_ms = m->now_ms,
+                              .kind = kind,
+                              .entity_tag = e ? e->tag : m->change->entity_tag,
+                              .row = row,
+                              .device = m->author.number,
+                              .batch = m->batch->number,
+                              .change = m->change_at,
                               .outcome = outcome};
     return centre_log_add(m->c, &entry, err);
 }
@@ -35,9 +40,14 @@ enum status merge_hold(struct merge *m, const struct merge_edit *me, struct outc
     struct edit sent;
     SCOPED(buf_free) struct buf content = buf_new(BUF_MAX_MESSAGE);
     struct quarantine_entry entry = {
-        .device = m->author.number, .id = {m->batch->number, m->change_at, me ? me->edit.cell_tag : 0},
-        .seq = centre_next_seq(m->c), .time_ms = m->now_ms, .entity_tag = m->change->entity_tag,
-        .row = m->change->row, .outcome = verdict.outcome, .reason = verdict.reason};
+        .device = m->author.number,
+        .id = {m->batch->number, m->change_at, me ? me->edit.cell_tag : 0},
+        .seq = centre_next_seq(m->c),
+        .time_ms = m->now_ms,
+        .entity_tag = m->change->entity_tag,
+        .row = m->change->row,
+        .outcome = verdict.outcome,
+        .reason = verdict.reason};
     if (me) {
         sent = me->edit;
         entry.base = me->edit.base;
@@ -59,8 +69,8 @@ static enum log_kind kind_of(const struct change *change) {
     return LOG_EDIT;
 }
 
-enum status merge_refuse(struct merge *m, const struct entity *e, int64_t row, struct outcome_edit verdict,
-                         struct outcome_change *out, struct err *err) {
+enum status merge_refuse(struct merge *m, const struct entity *e, int64_t row,
+                         struct outcome_edit verdict, struct outcome_change *out, struct err *err) {
     out->outcome = verdict.outcome;
     out->reason = verdict.reason;
     out->row = row;
@@ -70,7 +80,8 @@ enum status merge_refuse(struct merge *m, const struct entity *e, int64_t row, s
         out->edits[i] = verdict;
         if (m->change->kind == CHANGE_EDIT) TRY(merge_hold(m, &me, verdict, err));
     }
-    if (m->change->kind != CHANGE_EDIT || m->change->edit_count == 0) TRY(merge_hold(m, NULL, verdict, err));
+    if (m->change->kind != CHANGE_EDIT || m->change->edit_count == 0)
+        TRY(merge_hold(m, NULL, verdict, err));
     return merge_log(m, kind_of(m->change), e, row, verdict.outcome, err);
 }
 
@@ -88,8 +99,9 @@ enum status merge_stands_on(struct merge *m, int64_t named, uint32_t cell_tag, s
     bool found = base->own > 0;
     while (found) {
         uint32_t own = base->own;
-        TRY(centre_quarantine_find(m->c, m->author.number, own, named, cell_tag, base, &found, err));
-        if (base->own >= own) found = false;               /* bases go back in time, or it would not end */
+        TRY(centre_quarantine_find(m->c, m->author.number, own, named, cell_tag, base, &found,
+                                   err));
+        if (base->own >= own) found = false; /* bases go back in time, or it would not end */
         if (base->own == 0) found = false;
     }
     return ST_OK;
@@ -123,12 +135,14 @@ static enum status merge_all(struct merge *m, struct outcome_change *outcomes, s
     return ST_OK;
 }
 
-/* Of an all-or-nothing batch of which something did not come in: nothing does. What was refused keeps its reason. */
+/* Of an all-or-nothing batch of which something did not come in: nothing does. What was refused
+ * keeps its reason. */
 static enum status refuse_all(struct merge *m, struct outcome_change *outcomes, struct err *err) {
     for (size_t i = 0; i < m->batch->change_count; i++) {
         struct outcome_change *o = &outcomes[i];
         int64_t row;
-        enum reason reason = is_taken(o->outcome) || o->reason == REASON_NONE ? REASON_BATCH : o->reason;
+        enum reason reason =
+            is_taken(o->outcome) || o->reason == REASON_NONE ? REASON_BATCH : o->reason;
         m->change = &m->batch->changes[i];
         m->change_at = (uint32_t)i;
         TRY(centre_alias_resolve(m->c, m->change->row, &row, err));

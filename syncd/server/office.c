@@ -1,5 +1,5 @@
-/* Head office's own edits: batches of device 0, through the same merge as everyone's; and what it decides about
- * edits that wait.
+/* Head office's own edits: batches of device 0, through the same merge as everyone's; and what it
+ * decides about edits that wait.
  */
 #include "syncd/server/org_private.h"
 
@@ -18,7 +18,8 @@ static void set_base(struct base *base, const struct base *now) {
     if (base->seq == 0) *base = *now;
 }
 
-static enum status copy_edits(struct change *change, const struct base *now, struct arena *mem, struct err *err) {
+static enum status copy_edits(struct change *change, const struct base *now, struct arena *mem,
+                              struct err *err) {
     struct edit *edits = ARENA_ARRAY(mem, change->edit_count + 1, struct edit);
     if (!edits) return err_no_memory(err);
     for (size_t i = 0; i < change->edit_count; i++) {
@@ -33,7 +34,8 @@ static enum status copy_edits(struct change *change, const struct base *now, str
 }
 
 /* A delete without a unit takes what is there. */
-static enum status copy_unit(struct merge *m, struct change *change, const struct base *now, struct err *err) {
+static enum status copy_unit(struct merge *m, struct change *change, const struct base *now,
+                             struct err *err) {
     const struct entity *e = catalogue_entity_by_tag(m->cat, change->entity_tag);
     struct centre_ref *tree = NULL;
     size_t count = change->unit_count;
@@ -42,8 +44,10 @@ static enum status copy_unit(struct merge *m, struct change *change, const struc
     struct unit_row *unit = ARENA_ARRAY(m->mem, count + 1, struct unit_row);
     if (!unit) return err_no_memory(err);
     for (size_t i = 0; i < count; i++) {
-        if (tree) unit[i] = (struct unit_row){.row = tree[i].row, .entity_tag = tree[i].entity->tag};
-        else unit[i] = change->unit[i];
+        if (tree)
+            unit[i] = (struct unit_row){.row = tree[i].row, .entity_tag = tree[i].entity->tag};
+        else
+            unit[i] = change->unit[i];
         set_base(&unit[i].base, now);
     }
     change->unit = unit;
@@ -51,8 +55,8 @@ static enum status copy_unit(struct merge *m, struct change *change, const struc
     return ST_OK;
 }
 
-static enum status copy_changes(struct merge *m, const struct change *changes, size_t count, const struct base *now,
-                                struct change **out, struct err *err) {
+static enum status copy_changes(struct merge *m, const struct change *changes, size_t count,
+                                const struct base *now, struct change **out, struct err *err) {
     struct change *copy = ARENA_ARRAY(m->mem, count + 1, struct change);
     if (!copy) return err_no_memory(err);
     for (size_t i = 0; i < count; i++) {
@@ -77,8 +81,8 @@ struct office_save {
     struct journal_entry entry;
 };
 
-static enum status write_journal(struct centre *c, const struct centre_device *device, struct office_save *s,
-                                 struct err *err) {
+static enum status write_journal(struct centre *c, const struct centre_device *device,
+                                 struct office_save *s, struct err *err) {
     SCOPED(buf_free) struct buf bytes = buf_new(BUF_MAX_MESSAGE);
     batch_write(&s->batch, &bytes);
     TRY(buf_status(&bytes, err));
@@ -89,23 +93,36 @@ static enum status write_journal(struct centre *c, const struct centre_device *d
     return ST_OK;
 }
 
-static enum status save(struct centre *c, struct office_save *s, struct arena *mem, struct err *err) {
+static enum status save(struct centre *c, struct office_save *s, struct arena *mem,
+                        struct err *err) {
     struct centre_head head;
     struct centre_device device;
     struct outcome_change *outcomes;
     TRY(centre_head(c, &head, err));
     TRY(centre_device(c, 0, &device, err));
-    s->batch = (struct batch){.number = device.last_batch + 1, .flags = s->flags, .cursor = head.position.seq,
-                              .import_id = s->import_id, .change_count = s->count};
-    struct merge m = {.c = c, .cat = centre_catalogue(c), .mem = mem, .author = device, .batch = &s->batch,
-                      .now_ms = centre_now(c), .approved = s->approved};
+    s->batch = (struct batch){.number = device.last_batch + 1,
+                              .flags = s->flags,
+                              .cursor = head.position.seq,
+                              .import_id = s->import_id,
+                              .change_count = s->count};
+    struct merge m = {.c = c,
+                      .cat = centre_catalogue(c),
+                      .mem = mem,
+                      .author = device,
+                      .batch = &s->batch,
+                      .now_ms = centre_now(c),
+                      .approved = s->approved};
     struct base now = {head.position.seq, s->batch.number};
     s->batch.stamp.wall_ms = m.now_ms;
     TRY(copy_changes(&m, s->changes, s->count, &now, &s->batch.changes, err));
     TRY(merge_batch(&m, &outcomes, err));
-    s->entry = (struct journal_entry){.batch = s->batch.number, .first_seq = head.position.seq + 1,
-                                      .last_seq = centre_next_seq(c) - 1, .received_ms = m.now_ms,
-                                      .person = s->person, .outcomes = outcomes, .outcome_count = s->count};
+    s->entry = (struct journal_entry){.batch = s->batch.number,
+                                      .first_seq = head.position.seq + 1,
+                                      .last_seq = centre_next_seq(c) - 1,
+                                      .received_ms = m.now_ms,
+                                      .person = s->person,
+                                      .outcomes = outcomes,
+                                      .outcome_count = s->count};
     return write_journal(c, &device, s, err);
 }
 
@@ -113,14 +130,18 @@ enum status org_office_id(struct org *org, int64_t *out_id, struct err *err) {
     return centre_office_id(org->c, out_id, err);
 }
 
-enum status org_office_save(struct org *org, const struct change *changes, size_t count, uint32_t flags,
-                            int64_t import_id, struct slice person, struct arena *mem, struct receipt *out_receipt,
-                            struct err *err) {
-    struct office_save s = {.changes = changes, .count = count, .flags = flags, .import_id = import_id,
+enum status org_office_save(struct org *org, const struct change *changes, size_t count,
+                            uint32_t flags, int64_t import_id, struct slice person,
+                            struct arena *mem, struct receipt *out_receipt, struct err *err) {
+    struct office_save s = {.changes = changes,
+                            .count = count,
+                            .flags = flags,
+                            .import_id = import_id,
                             .person = person};
     struct receipt receipt;
     if (count == 0 || count > BATCH_ROWS_MAX)
-        return err_set(err, ST_TOO_LARGE, "a save has 1 to %d changes", "每次保存 1 至 %d 项修改", BATCH_ROWS_MAX);
+        return err_set(err, ST_TOO_LARGE, "a save has 1 to %d changes", "每次保存 1 至 %d 项修改",
+                       BATCH_ROWS_MAX);
     TRY(centre_begin(org->c, true, err));
     enum status status = save(org->c, &s, mem, err);
     if (status == ST_OK) status = reply_receipt(org->c, &s.batch, &s.entry, mem, &receipt, err);
@@ -139,8 +160,9 @@ static enum status cannot_approve(const struct outcome_change *o, struct err *er
     enum reason reason = o->reason;
     for (size_t i = 0; i < o->edit_count; i++)
         if (!is_taken(o->edits[i].outcome)) reason = o->edits[i].reason;
-    return err_set(err, ST_CONFLICT, "it cannot be written as things are: %s%.0s", "现在无法写入：%.0s%s",
-                   reason_text(reason, LANG_EN), reason_text(reason, LANG_ZH));
+    return err_set(err, ST_CONFLICT, "it cannot be written as things are: %s%.0s",
+                   "现在无法写入：%.0s%s", reason_text(reason, LANG_EN),
+                   reason_text(reason, LANG_ZH));
 }
 
 static enum status check_living(struct centre *c, const struct change *change, struct err *err) {
@@ -155,8 +177,9 @@ static enum status check_living(struct centre *c, const struct change *change, s
 }
 
 /* Written with head office's eyes: it looked at the row as it is now. */
-static enum status approve_entry(struct centre *c, const struct quarantine_entry *entry, struct slice person,
-                                 struct arena *mem, uint32_t *out_batch, struct err *err) {
+static enum status approve_entry(struct centre *c, const struct quarantine_entry *entry,
+                                 struct slice person, struct arena *mem, uint32_t *out_batch,
+                                 struct err *err) {
     struct change change;
     TRY(change_read(entry->content, mem, &change, err));
     for (size_t i = 0; i < change.edit_count; i++)
@@ -174,8 +197,8 @@ static enum status approve_entry(struct centre *c, const struct quarantine_entry
     return is_taken(o->outcome) ? ST_OK : cannot_approve(o, err);
 }
 
-static enum status decide(struct centre *c, uint32_t device, const struct refusal_id *id, bool approve,
-                          struct slice person, struct arena *mem, struct err *err) {
+static enum status decide(struct centre *c, uint32_t device, const struct refusal_id *id,
+                          bool approve, struct slice person, struct arena *mem, struct err *err) {
     struct quarantine_entry entry;
     uint32_t batch = 0;
     bool closed;
@@ -184,9 +207,14 @@ static enum status decide(struct centre *c, uint32_t device, const struct refusa
         return err_set(err, ST_CONFLICT, "this entry was closed already", "此项已处理");
     if (approve) TRY(approve_entry(c, &entry, person, mem, &batch, err));
     int64_t seq = centre_next_seq(c);
-    TRY(centre_quarantine_close(c, device, id, approve ? HELD_APPROVED : HELD_DECLINED, seq, &closed, err));
-    struct log_entry log = {.seq = seq, .time_ms = centre_now(c), .kind = LOG_DECIDED, .entity_tag = entry.entity_tag,
-                            .row = entry.row, .batch = batch,
+    TRY(centre_quarantine_close(c, device, id, approve ? HELD_APPROVED : HELD_DECLINED, seq,
+                                &closed, err));
+    struct log_entry log = {.seq = seq,
+                            .time_ms = centre_now(c),
+                            .kind = LOG_DECIDED,
+                            .entity_tag = entry.entity_tag,
+                            .row = entry.row,
+                            .batch = batch,
                             .outcome = approve ? OUTCOME_APPLIED : OUTCOME_REFUSED};
     return centre_log_add(c, &log, err);
 }
@@ -197,8 +225,10 @@ enum status org_decide(struct org *org, uint32_t device, const struct refusal_id
     enum status status = centre_begin(org->c, true, err);
     if (status == ST_OK) {
         status = decide(org->c, device, id, approve, person, &mem, err);
-        if (status == ST_OK) status = centre_commit(org->c, err);
-        else centre_rollback(org->c);
+        if (status == ST_OK)
+            status = centre_commit(org->c, err);
+        else
+            centre_rollback(org->c);
     }
     arena_clear(&mem);
     return status;

@@ -4,10 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum status open_centre(const struct org_config *config, bool create, bool read_only, struct centre **out,
-                               struct err *err) {
-    struct centre_config cc = {.path = config->path, .create = create, .read_only = read_only,
-                               .catalogue = config->catalogue, .env = config->env};
+static enum status open_centre(const struct org_config *config, bool create, bool read_only,
+                               struct centre **out, struct err *err) {
+    struct centre_config cc = {.path = config->path,
+                               .create = create,
+                               .read_only = read_only,
+                               .catalogue = config->catalogue,
+                               .env = config->env};
     return centre_open(&cc, out, err);
 }
 
@@ -52,7 +55,8 @@ enum status org_key(struct org *org, struct sign_key *out, struct err *err) {
     return ST_OK;
 }
 
-enum status org_reader_open(const struct org_config *config, struct org_reader **out, struct err *err) {
+enum status org_reader_open(const struct org_config *config, struct org_reader **out,
+                            struct err *err) {
     struct org_reader *r = calloc(1, sizeof *r);
     if (!r) return err_no_memory(err);
     enum status status = open_centre(config, false, true, &r->c, err);
@@ -78,7 +82,8 @@ enum status org_head(struct org_reader *reader, struct centre_head *out, struct 
     return centre_head(reader->c, out, err);
 }
 
-enum status org_device(struct org_reader *reader, uint32_t number, struct centre_device *out, struct err *err) {
+enum status org_device(struct org_reader *reader, uint32_t number, struct centre_device *out,
+                       struct err *err) {
     return centre_device(reader->c, number, out, err);
 }
 
@@ -89,20 +94,24 @@ static enum status check_one(struct centre *c, const struct position *at, struct
     enum status status = centre_log_chain(c, at->seq, &chain, err);
     if (status == ST_OK && memcmp(chain.bytes, at->chain.bytes, CHAIN_BYTES) == 0) return ST_OK;
     if (status != ST_OK && status != ST_NOT_FOUND) return status;
-    return err_set(err, ST_CONFLICT,
-                   "the server's log went back behind what this laptop was told (seq %lld): tell head office",
-                   "服务器日志已回退到本机已知位置（序号 %lld）之前：请告知总部", (long long)at->seq);
+    return err_set(
+        err, ST_CONFLICT,
+        "the server's log went back behind what this laptop was told (seq %lld): tell head office",
+        "服务器日志已回退到本机已知位置（序号 %lld）之前：请告知总部", (long long)at->seq);
 }
 
-enum status org_check_position(struct centre *c, const struct centre_head *head, const struct centre_device *device,
+enum status org_check_position(struct centre *c, const struct centre_head *head,
+                               const struct centre_device *device,
                                const struct round_request *request, struct err *err) {
     if (device->revoked)
-        return err_set(err, ST_DENIED, "this laptop was revoked by head office", "此电脑已被总部吊销");
+        return err_set(err, ST_DENIED, "this laptop was revoked by head office",
+                       "此电脑已被总部吊销");
     if (!device->user_active)
         return err_set(err, ST_DENIED, "the user of this laptop is inactive", "此电脑的用户已停用");
     if (request->epoch != head->epoch)
         return err_set(err, ST_CONFLICT, "this laptop is in epoch %lld, the server in %lld",
-                       "本机处于纪元 %lld，服务器处于纪元 %lld", (long long)request->epoch, (long long)head->epoch);
+                       "本机处于纪元 %lld，服务器处于纪元 %lld", (long long)request->epoch,
+                       (long long)head->epoch);
     TRY(check_one(c, &request->cursor, err));
     return check_one(c, &request->top, err);
 }

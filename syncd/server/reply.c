@@ -1,24 +1,24 @@
-/* The reply of a round: receipts as things stand now, the log after the laptop's cursor, what else is new. Made in
- * one read transaction, so that all of it is of one moment.
+/* The reply of a round: receipts as things stand now, the log after the laptop's cursor, what else
+ * is new. Made in one read transaction, so that all of it is of one moment.
  *
- * A row stands at its latest seq and brings the cells changed since a round last said "no more", not since the last
- * page: a cell changed at 11 would be missed when page one ends at 13 and the row, changed again at 14, comes with
- * page two.
+ * A row stands at its latest seq and brings the cells changed since a round last said "no more",
+ * not since the last page: a cell changed at 11 would be missed when page one ends at 13 and the
+ * row, changed again at 14, comes with page two.
  */
 #include "syncd/server/org_private.h"
 
 #include <string.h>
 
 enum {
-    PAGE_BYTES_MIN = 4096,                                 /* a page that is smaller than most rows gets nowhere */
-    LEDGER_BYTES = 64,                                     /* of an entry beside its values */
-    CLOCK_EACH = 32                                        /* rows between two looks at the clock */
+    PAGE_BYTES_MIN = 4096, /* a page that is smaller than most rows gets nowhere */
+    LEDGER_BYTES = 64,     /* of an entry beside its values */
+    CLOCK_EACH = 32        /* rows between two looks at the clock */
 };
 
 /* ------------------------------------------------------------------ receipts */
 
-static enum status find_unknown(const struct centre_row *row, uint32_t tag, struct arena *mem, struct value **out,
-                                size_t *out_count, struct err *err) {
+static enum status find_unknown(const struct centre_row *row, uint32_t tag, struct arena *mem,
+                                struct value **out, size_t *out_count, struct err *err) {
     struct record_cell *cells;
     size_t count;
     TRY(centre_more_read(row->more, mem, &cells, &count, err));
@@ -32,7 +32,8 @@ static enum status find_unknown(const struct centre_row *row, uint32_t tag, stru
     return ST_OK;
 }
 
-/* Counts and elements say what was done, not what is there: only a creation can be compared with the value. */
+/* Counts and elements say what was done, not what is there: only a creation can be compared with
+ * the value. */
 static enum status differs(struct centre *c, const struct change *change, const struct edit *edit,
                            const struct value *present, size_t count, bool *out, struct err *err) {
     *out = true;
@@ -49,8 +50,9 @@ static enum status differs(struct centre *c, const struct change *change, const 
     return ST_OK;
 }
 
-static enum status tell_edit(struct centre *c, const struct centre_row *row, const struct change *change,
-                             const struct edit *edit, struct arena *mem, struct receipt_edit *out, struct err *err) {
+static enum status tell_edit(struct centre *c, const struct centre_row *row,
+                             const struct change *change, const struct edit *edit,
+                             struct arena *mem, struct receipt_edit *out, struct err *err) {
     const struct cell *cell = entity_cell(row->entity, edit->cell_tag);
     struct value *values = cell ? row->values + cell->first : NULL;
     size_t count = cell ? cell->count : 0;
@@ -82,20 +84,22 @@ static enum status tell_unit(struct centre *c, const struct change *change, stru
     line->unit = ARENA_ARRAY(mem, change->unit_count + 1, struct unit_state);
     if (!line->unit) return err_no_memory(err);
     for (size_t i = 0; i < change->unit_count; i++) {
-        const struct entity *e = catalogue_entity_by_tag(centre_catalogue(c), change->unit[i].entity_tag);
+        const struct entity *e =
+            catalogue_entity_by_tag(centre_catalogue(c), change->unit[i].entity_tag);
         int64_t row;
         bool found, dead;
         if (!e) continue;
         TRY(centre_alias_resolve(c, change->unit[i].row, &row, err));
         TRY(centre_row_probe(c, e, row, &found, &dead, err));
-        if (found && !dead) line->unit[line->unit_count++] = (struct unit_state){change->unit[i].row, ROW_HERE};
+        if (found && !dead)
+            line->unit[line->unit_count++] = (struct unit_state){change->unit[i].row, ROW_HERE};
     }
     return ST_OK;
 }
 
 static enum status tell_edits(struct centre *c, const struct entity *e, const struct change *change,
-                              const struct outcome_change *o, struct arena *mem, struct receipt_line *line,
-                              struct err *err) {
+                              const struct outcome_change *o, struct arena *mem,
+                              struct receipt_line *line, struct err *err) {
     struct centre_row row;
     bool as_sent, found;
     TRY(is_as_sent(c, e, change, o, &as_sent, err));
@@ -111,17 +115,23 @@ static enum status tell_edits(struct centre *c, const struct entity *e, const st
     return ST_OK;
 }
 
-static enum status tell_change(struct centre *c, const struct change *change, const struct outcome_change *o,
-                               struct arena *mem, struct receipt_line *line, struct err *err) {
+static enum status tell_change(struct centre *c, const struct change *change,
+                               const struct outcome_change *o, struct arena *mem,
+                               struct receipt_line *line, struct err *err) {
     const struct entity *e = catalogue_entity_by_tag(centre_catalogue(c), change->entity_tag);
-    *line = (struct receipt_line){.outcome = o->outcome, .reason = o->reason, .state = ROW_GONE, .prev = o->prev,
-                                  .seq = o->seq, .edit_count = change->edit_count};
+    *line = (struct receipt_line){.outcome = o->outcome,
+                                  .reason = o->reason,
+                                  .state = ROW_GONE,
+                                  .prev = o->prev,
+                                  .seq = o->seq,
+                                  .edit_count = change->edit_count};
     TRY(centre_alias_resolve(c, o->row, &line->row, err));
     line->edits = ARENA_ARRAY(mem, line->edit_count + 1, struct receipt_edit);
     if (!line->edits) return err_no_memory(err);
     for (size_t i = 0; i < line->edit_count; i++)
         line->edits[i] = (struct receipt_edit){.cell_tag = change->edits[i].cell_tag,
-                                               .outcome = o->edits[i].outcome, .reason = o->edits[i].reason};
+                                               .outcome = o->edits[i].outcome,
+                                               .reason = o->edits[i].reason};
     if (e) TRY(tell_edits(c, e, change, o, mem, line, err));
     return tell_unit(c, change, mem, line, err);
 }
@@ -133,13 +143,16 @@ static bool matches(const struct batch *batch, const struct journal_entry *entry
     return true;
 }
 
-enum status reply_receipt(struct centre *c, const struct batch *batch, const struct journal_entry *entry,
-                          struct arena *mem, struct receipt *out, struct err *err) {
-    struct receipt receipt = {.batch = batch->number, .at = entry->last_seq, .time_ms = entry->received_ms,
+enum status reply_receipt(struct centre *c, const struct batch *batch,
+                          const struct journal_entry *entry, struct arena *mem, struct receipt *out,
+                          struct err *err) {
+    struct receipt receipt = {.batch = batch->number,
+                              .at = entry->last_seq,
+                              .time_ms = entry->received_ms,
                               .line_count = batch->change_count};
     if (!matches(batch, entry))
-        return err_set(err, ST_CONFLICT, "batch %u is another one in the journal", "第 %u 批与日志簿不符",
-                       (unsigned)batch->number);
+        return err_set(err, ST_CONFLICT, "batch %u is another one in the journal",
+                       "第 %u 批与日志簿不符", (unsigned)batch->number);
     receipt.lines = ARENA_ARRAY(mem, receipt.line_count + 1, struct receipt_line);
     if (!receipt.lines) return err_no_memory(err);
     for (size_t i = 0; i < receipt.line_count; i++)
@@ -148,8 +161,9 @@ enum status reply_receipt(struct centre *c, const struct batch *batch, const str
     return ST_OK;
 }
 
-static enum status put_receipts(struct centre *c, uint32_t device, const struct round_request *request,
-                                struct arena *mem, struct round_reply *out, struct err *err) {
+static enum status put_receipts(struct centre *c, uint32_t device,
+                                const struct round_request *request, struct arena *mem,
+                                struct round_reply *out, struct err *err) {
     if (request->batch_count == 0) return ST_OK;
     out->receipts = ARENA_ARRAY(mem, request->batch_count, struct receipt);
     if (!out->receipts) return err_no_memory(err);
@@ -172,12 +186,13 @@ static bool all_null(const struct value *values, size_t count) {
 
 static void put_cell(struct record *record, uint32_t tag, struct value *values, size_t count) {
     size_t at = record->cell_count++;
-    for (; at > 0 && record->cells[at - 1].cell_tag > tag; at--) record->cells[at] = record->cells[at - 1];
+    for (; at > 0 && record->cells[at - 1].cell_tag > tag; at--)
+        record->cells[at] = record->cells[at - 1];
     record->cells[at] = (struct record_cell){tag, values, count};
 }
 
-static enum status put_cells(const struct centre_row *row, int64_t since, struct arena *mem, struct record *record,
-                             struct err *err) {
+static enum status put_cells(const struct centre_row *row, int64_t since, struct arena *mem,
+                             struct record *record, struct err *err) {
     const struct entity *e = row->entity;
     bool whole = record->flags & RECORD_WHOLE;
     struct record_cell *unknown;
@@ -189,7 +204,9 @@ static enum status put_cells(const struct centre_row *row, int64_t since, struct
         const struct cell *cell = &e->cells[i];
         struct value *values = row->values + cell->first;
         if (cell->rule == RULE_DERIVED) continue;
-        if (whole ? all_null(values, cell->count) : row_clock_of(&row->clock, cell->tag)->seq <= since) continue;
+        if (whole ? all_null(values, cell->count)
+                  : row_clock_of(&row->clock, cell->tag)->seq <= since)
+            continue;
         put_cell(record, cell->tag, values, cell->count);
     }
     for (size_t i = 0; i < count; i++)
@@ -200,7 +217,9 @@ static enum status put_cells(const struct centre_row *row, int64_t since, struct
 
 static enum status make_record(const struct centre_row *row, int64_t since, struct arena *mem,
                                struct record *out, struct err *err) {
-    *out = (struct record){.entity_tag = row->entity->tag, .row = row->id, .seq = row->seq,
+    *out = (struct record){.entity_tag = row->entity->tag,
+                           .row = row->id,
+                           .seq = row->seq,
                            .flags = row->whole > since ? RECORD_WHOLE : 0};
     if (row->dead) {
         out->flags = RECORD_DEAD;
@@ -216,8 +235,8 @@ struct page {
     struct arena *mem;
     int64_t since;
     size_t bytes, bytes_max;
-    int64_t end;                                           /* the last seq that is wholly in the page */
-    int64_t ledger_end;                                    /* no further: the ledger is full there */
+    int64_t end;        /* the last seq that is wholly in the page */
+    int64_t ledger_end; /* no further: the ledger is full there */
     int64_t started_ms;
     size_t looked_at;
     struct record *records;
@@ -232,7 +251,8 @@ static int64_t boot_now(struct centre *c) {
     return env->boot_ms(env->ctx);
 }
 
-static enum status grow(struct arena *mem, void **items, size_t count, size_t *room, size_t bytes, struct err *err) {
+static enum status grow(struct arena *mem, void **items, size_t count, size_t *room, size_t bytes,
+                        struct err *err) {
     if (count < *room) return ST_OK;
     size_t larger = *room ? *room * 2 : 64;
     void *copy = arena_array(mem, larger, bytes);
@@ -266,7 +286,8 @@ static enum status take_ledger(void *ctx, const struct ledger_entry *entry, stru
     return ST_OK;
 }
 
-static enum status take_record(struct page *p, const struct entity *e, int64_t id, bool *out_full, struct err *err) {
+static enum status take_record(struct page *p, const struct entity *e, int64_t id, bool *out_full,
+                               struct err *err) {
     struct centre_row row;
     struct record record;
     bool found;
@@ -284,7 +305,8 @@ static enum status take_record(struct page *p, const struct entity *e, int64_t i
     return ST_OK;
 }
 
-static enum status take_entry(void *ctx, const struct log_entry *entry, bool *out_stop, struct err *err) {
+static enum status take_entry(void *ctx, const struct log_entry *entry, bool *out_stop,
+                              struct err *err) {
     struct page *p = ctx;
     const struct entity *e = catalogue_entity_by_tag(centre_catalogue(p->c), entry->entity_tag);
     int64_t seq = 0;
@@ -303,11 +325,18 @@ static size_t page_bytes(uint32_t asked) {
     return asked < PAGE_BYTES_MIN ? PAGE_BYTES_MIN : asked;
 }
 
-static enum status put_page(struct centre *c, const struct centre_head *head, const struct round_request *request,
-                            struct arena *mem, struct round_reply *out, struct err *err) {
+static enum status put_page(struct centre *c, const struct centre_head *head,
+                            const struct round_request *request, struct arena *mem,
+                            struct round_reply *out, struct err *err) {
     int64_t cursor = request->cursor.seq, since = request->since < cursor ? request->since : cursor;
-    struct page p = {.c = c, .mem = mem, .since = since, .bytes_max = page_bytes(request->page_bytes), .end = cursor,
-                     .ledger_end = head->position.seq, .started_ms = boot_now(c), .after = cursor};
+    struct page p = {.c = c,
+                     .mem = mem,
+                     .since = since,
+                     .bytes_max = page_bytes(request->page_bytes),
+                     .end = cursor,
+                     .ledger_end = head->position.seq,
+                     .started_ms = boot_now(c),
+                     .after = cursor};
     TRY(centre_ledger(c, cursor, head->position.seq, 0, mem, take_ledger, &p, err));
     TRY(centre_log_walk(c, cursor, take_entry, &p, err));
     while (p.ledger_count > 0 && p.ledger[p.ledger_count - 1].seq > p.end) p.ledger_count--;
@@ -324,19 +353,21 @@ static enum status put_page(struct centre *c, const struct centre_head *head, co
 
 /* ------------------------------------------------------------------ the reply */
 
-static enum status put_news(struct centre *c, const struct centre_head *head, const struct round_request *request,
-                            struct arena *mem, struct round_reply *out, struct err *err) {
+static enum status put_news(struct centre *c, const struct centre_head *head,
+                            const struct round_request *request, struct arena *mem,
+                            struct round_reply *out, struct err *err) {
     out->news_version = head->news_version;
     if (request->news_version == head->news_version) return ST_OK;
     out->has_news = true;
     return centre_people(c, mem, &out->people, &out->people_count, err);
 }
 
-static enum status check_batches(const struct centre_device *device, const struct round_request *r, bool *out_cloned,
-                                 struct err *err) {
+static enum status check_batches(const struct centre_device *device, const struct round_request *r,
+                                 bool *out_cloned, struct err *err) {
     uint64_t last = (uint64_t)r->last_batch + r->batch_count;
     if (last > device->last_batch)
-        return err_set(err, ST_INVALID, "the server has batches up to %u only, this laptop says %llu",
+        return err_set(err, ST_INVALID,
+                       "the server has batches up to %u only, this laptop says %llu",
                        "服务器只收到第 %u 批，本机却称已到第 %llu 批", (unsigned)device->last_batch,
                        (unsigned long long)last);
     bool same = memcmp(device->chain.bytes, r->last_chain.bytes, CHAIN_BYTES) == 0;
@@ -344,16 +375,22 @@ static enum status check_batches(const struct centre_device *device, const struc
     return ST_OK;
 }
 
-static void start_reply(struct centre *c, const struct centre_head *head, const struct centre_device *device,
-                        const struct round_request *request, struct round_reply *out) {
-    *out = (struct round_reply){.kind = REPLY_ROUND, .epoch = head->epoch, .head = head->position,
-                                .cursor = request->cursor, .since = request->since,
-                                .news_version = head->news_version, .last_batch = device->last_batch};
+static void start_reply(struct centre *c, const struct centre_head *head,
+                        const struct centre_device *device, const struct round_request *request,
+                        struct round_reply *out) {
+    *out = (struct round_reply){.kind = REPLY_ROUND,
+                                .epoch = head->epoch,
+                                .head = head->position,
+                                .cursor = request->cursor,
+                                .since = request->since,
+                                .news_version = head->news_version,
+                                .last_batch = device->last_batch};
     out->time_ms = centre_now(c);
 }
 
-static enum status fill_reply(struct centre *c, uint32_t number, const struct round_request *request,
-                              struct arena *mem, struct round_reply *out, struct err *err) {
+static enum status fill_reply(struct centre *c, uint32_t number,
+                              const struct round_request *request, struct arena *mem,
+                              struct round_reply *out, struct err *err) {
     struct centre_head head;
     struct centre_device device;
     TRY(centre_head(c, &head, err));
@@ -362,12 +399,14 @@ static enum status fill_reply(struct centre *c, uint32_t number, const struct ro
     TRY(put_receipts(c, number, request, mem, out, err));
     TRY(put_page(c, &head, request, mem, out, err));
     TRY(centre_aliases_after(c, request->cursor.seq, mem, &out->aliases, &out->alias_count, err));
-    TRY(centre_held_news(c, number, request->cursor.seq, out->cursor.seq, mem, &out->held, &out->held_count, err));
+    TRY(centre_held_news(c, number, request->cursor.seq, out->cursor.seq, mem, &out->held,
+                         &out->held_count, err));
     return put_news(c, &head, request, mem, out, err);
 }
 
-enum status org_round(struct org_reader *reader, uint32_t number, const struct round_request *request,
-                      struct arena *mem, struct round_reply *out, struct err *err) {
+enum status org_round(struct org_reader *reader, uint32_t number,
+                      const struct round_request *request, struct arena *mem,
+                      struct round_reply *out, struct err *err) {
     struct centre *c = reader->c;
     struct centre_head head;
     struct centre_device device;
@@ -379,7 +418,8 @@ enum status org_round(struct org_reader *reader, uint32_t number, const struct r
     TRY(check_batches(&device, request, &cloned, err));
     start_reply(c, &head, &device, request, &reply);
     if (cloned) {
-        *out = (struct round_reply){.kind = REPLY_CLONED, .last_batch = device.last_batch, .time_ms = reply.time_ms};
+        *out = (struct round_reply){
+            .kind = REPLY_CLONED, .last_batch = device.last_batch, .time_ms = reply.time_ms};
         return ST_OK;
     }
     bool idle = request->batch_count == 0 && request->cursor.seq == head.position.seq &&

@@ -1,8 +1,8 @@
-/* A delete takes a row and what it owns as one unit, if its author had seen all of it; an edit that comes later
- * brings the whole unit back, and its owners.
+/* A delete takes a row and what it owns as one unit, if its author had seen all of it; an edit that
+ * comes later brings the whole unit back, and its owners.
  *
- * A dead row names the seq of the delete that took it. The unit is found in the log: its rows stand behind the delete,
- * with the same device, batch and change.
+ * A dead row names the seq of the delete that took it. The unit is found in the log: its rows stand
+ * behind the delete, with the same device, batch and change.
  */
 #include "syncd/server/merge.h"
 
@@ -11,7 +11,8 @@
 
 enum { ROW_SCRATCH = 64 * 1024 * 1024 };
 
-/* ------------------------------------------------------------------ the unit as the server has it */
+/* ------------------------------------------------------------------ the unit as the server has it
+ */
 
 enum status merge_tree(struct merge *m, const struct entity *e, int64_t id, struct centre_ref **out,
                        size_t *out_count, struct err *err) {
@@ -24,7 +25,8 @@ enum status merge_tree(struct merge *m, const struct entity *e, int64_t id, stru
         size_t more;
         TRY(centre_row_owned(m->c, tree[i].entity, tree[i].row, m->mem, &owned, &more, err));
         if (count + more > UNIT_ROWS_MAX)
-            return err_set(err, ST_TOO_LARGE, "a delete takes at most %d rows", "一次最多删除 %d 条记录", UNIT_ROWS_MAX);
+            return err_set(err, ST_TOO_LARGE, "a delete takes at most %d rows",
+                           "一次最多删除 %d 条记录", UNIT_ROWS_MAX);
         if (count + more > room) {
             room = (count + more) * 2;
             struct centre_ref *larger = ARENA_ARRAY(m->mem, room, struct centre_ref);
@@ -52,14 +54,15 @@ static int by_id(const void *a, const void *b) {
 
 /* What the author had in sight, and what is there, both to be looked up. */
 struct unit {
-    const struct unit_row **seen;                          /* by row id */
+    const struct unit_row **seen; /* by row id */
     size_t seen_count;
     struct centre_ref *tree;
-    int64_t *ids;                                          /* of the tree, ascending */
+    int64_t *ids; /* of the tree, ascending */
     size_t count;
 };
 
-static enum status unit_of(struct merge *m, const struct entity *e, int64_t root, struct unit *u, struct err *err) {
+static enum status unit_of(struct merge *m, const struct entity *e, int64_t root, struct unit *u,
+                           struct err *err) {
     TRY(merge_tree(m, e, root, &u->tree, &u->count, err));
     u->seen_count = m->change->unit_count;
     u->seen = ARENA_ARRAY(m->mem, u->seen_count + 1, const struct unit_row *);
@@ -79,9 +82,10 @@ static const struct unit_row *seen_row(const struct unit *u, int64_t id) {
     return found ? *found : NULL;
 }
 
-/* ------------------------------------------------------------------ had the author seen all of it? */
+/* ------------------------------------------------------------------ had the author seen all of it?
+ */
 
-struct unseen {                                            /* the first thing that a delete had not seen */
+struct unseen { /* the first thing that a delete had not seen */
     bool found;
     const struct entity *entity;
     int64_t row;
@@ -91,8 +95,9 @@ struct unseen {                                            /* the first thing th
     struct clock clock;
 };
 
-static enum status look_at_cell(struct merge *m, const struct centre_row *row, const struct unit_row *seen,
-                                uint32_t tag, enum rule rule, struct unseen *out, struct err *err) {
+static enum status look_at_cell(struct merge *m, const struct centre_row *row,
+                                const struct unit_row *seen, uint32_t tag, enum rule rule,
+                                struct unseen *out, struct err *err) {
     struct base base = seen->base;
     const struct clock *clock = row_clock_of(&row->clock, tag);
     for (size_t i = 0; i < seen->cell_count; i++)
@@ -121,34 +126,41 @@ static enum status look_at_row(struct merge *m, const struct unit *u, const stru
 }
 
 /* Who sets a reference to a row wants it to live. */
-static enum status look_at_referrers(struct merge *m, const struct unit *u, const struct centre_ref *ref,
-                                     struct arena *scratch, struct unseen *out, struct err *err) {
+static enum status look_at_referrers(struct merge *m, const struct unit *u,
+                                     const struct centre_ref *ref, struct arena *scratch,
+                                     struct unseen *out, struct err *err) {
     struct centre_referrer *list;
     size_t count;
-    TRY(centre_row_referrers(m->c, ref->entity, ref->row, m->batch->cursor, scratch, &list, &count, err));
+    TRY(centre_row_referrers(m->c, ref->entity, ref->row, m->batch->cursor, scratch, &list, &count,
+                             err));
     for (size_t i = 0; i < count && !out->found; i++) {
         struct row_clock clocks;
         if (bsearch(&list[i].row, u->ids, u->count, sizeof *u->ids, by_id)) continue;
         const struct cell *cell = entity_cell_of(list[i].entity, list[i].field);
         TRY(row_clock_read(list[i].clock, scratch, &clocks, err));
         struct clock clock = *row_clock_of(&clocks, cell->tag);
-        bool own = clock.device == m->author.number && clock.batch > 0 && clock.batch <= m->batch->number;
+        bool own =
+            clock.device == m->author.number && clock.batch > 0 && clock.batch <= m->batch->number;
         if (own || clock.seq <= m->batch->cursor) continue;
-        *out = (struct unseen){true, list[i].entity, list[i].row, cell->tag, cell->rule, m->batch->cursor, clock};
+        *out = (struct unseen){true,       list[i].entity,   list[i].row, cell->tag,
+                               cell->rule, m->batch->cursor, clock};
     }
     return ST_OK;
 }
 
-static enum status find_unseen(struct merge *m, const struct unit *u, struct unseen *out, struct err *err) {
+static enum status find_unseen(struct merge *m, const struct unit *u, struct unseen *out,
+                               struct err *err) {
     struct arena scratch = arena_new(ROW_SCRATCH);
     enum status status = ST_OK;
     for (size_t i = 0; i < u->count && status == ST_OK && !out->found; i++) {
         struct centre_row row;
         bool found;
         arena_clear(&scratch);
-        status = centre_row_read(m->c, u->tree[i].entity, u->tree[i].row, &scratch, &row, &found, err);
+        status =
+            centre_row_read(m->c, u->tree[i].entity, u->tree[i].row, &scratch, &row, &found, err);
         if (status == ST_OK && found) status = look_at_row(m, u, &row, out, err);
-        if (status == ST_OK && !out->found) status = look_at_referrers(m, u, &u->tree[i], &scratch, out, err);
+        if (status == ST_OK && !out->found)
+            status = look_at_referrers(m, u, &u->tree[i], &scratch, out, err);
     }
     arena_clear(&scratch);
     return status;
@@ -156,21 +168,28 @@ static enum status find_unseen(struct merge *m, const struct unit *u, struct uns
 
 /* ------------------------------------------------------------------ delete */
 
-static enum status lose_delete(struct merge *m, const struct entity *e, int64_t root, const struct unseen *to,
-                               struct outcome_change *out, struct err *err) {
-    struct ledger_entry entry = {
-        .seq = centre_next_seq(m->c), .entity_tag = to->found ? to->entity->tag : e->tag,
-        .row = to->found ? to->row : root, .cell_tag = 0, .rule = to->rule, .base_seq = to->base_seq,
-        .loser_device = m->author.number, .loser_batch = m->batch->number, .loser_time_ms = m->when_ms,
-        .winner_device = to->clock.device, .winner_time_ms = to->clock.time_ms};
+static enum status lose_delete(struct merge *m, const struct entity *e, int64_t root,
+                               const struct unseen *to, struct outcome_change *out,
+                               struct err *err) {
+    struct ledger_entry entry = {.seq = centre_next_seq(m->c),
+                                 .entity_tag = to->found ? to->entity->tag : e->tag,
+                                 .row = to->found ? to->row : root,
+                                 .cell_tag = 0,
+                                 .rule = to->rule,
+                                 .base_seq = to->base_seq,
+                                 .loser_device = m->author.number,
+                                 .loser_batch = m->batch->number,
+                                 .loser_time_ms = m->when_ms,
+                                 .winner_device = to->clock.device,
+                                 .winner_time_ms = to->clock.time_ms};
     out->outcome = OUTCOME_LOST;
     TRY(centre_ledger_add(m->c, &entry, err));
     TRY(merge_release(m, err));
     return merge_log(m, LOG_DELETE, e, root, OUTCOME_LOST, err);
 }
 
-static enum status take_row(struct merge *m, const struct centre_ref *ref, int64_t unit, struct arena *scratch,
-                            struct err *err) {
+static enum status take_row(struct merge *m, const struct centre_ref *ref, int64_t unit,
+                            struct arena *scratch, struct err *err) {
     struct centre_row row;
     bool found;
     TRY(centre_row_read(m->c, ref->entity, ref->row, scratch, &row, &found, err));
@@ -178,7 +197,8 @@ static enum status take_row(struct merge *m, const struct centre_ref *ref, int64
     row.dead = unit;
     row.seq = centre_next_seq(m->c);
     TRY(centre_row_update(m->c, &row, 0, err));
-    return merge_log(m, row.seq == unit ? LOG_DELETE : LOG_TAKEN, ref->entity, ref->row, OUTCOME_APPLIED, err);
+    return merge_log(m, row.seq == unit ? LOG_DELETE : LOG_TAKEN, ref->entity, ref->row,
+                     OUTCOME_APPLIED, err);
 }
 
 static enum status take_unit(struct merge *m, const struct unit *u, struct err *err) {
@@ -200,8 +220,8 @@ static enum status delete_again(struct merge *m, const struct centre_row *root, 
 }
 
 /* The author's own draft goes whatever others did to it. */
-static enum status delete_living(struct merge *m, const struct centre_row *root, struct outcome_change *out,
-                                 struct err *err) {
+static enum status delete_living(struct merge *m, const struct centre_row *root,
+                                 struct outcome_change *out, struct err *err) {
     struct unit u = {0};
     struct unseen unseen = {0};
     bool own_draft = judge_is_draft(root);
@@ -212,16 +232,19 @@ static enum status delete_living(struct merge *m, const struct centre_row *root,
     return take_unit(m, &u, err);
 }
 
-enum status merge_delete(struct merge *m, const struct entity *e, struct outcome_change *out, struct err *err) {
+enum status merge_delete(struct merge *m, const struct entity *e, struct outcome_change *out,
+                         struct err *err) {
     struct centre_row root;
     struct outcome_edit verdict = {OUTCOME_REFUSED, REASON_UNKNOWN_ROW};
     bool found;
     TRY(centre_alias_resolve(m->c, m->change->row, &out->row, err));
     TRY(centre_row_read(m->c, e, out->row, m->mem, &root, &found, err));
     if (found) TRY(judge_delete(m, &root, &verdict, err));
-    if (!found || !is_taken(verdict.outcome)) return merge_refuse(m, e, out->row, verdict, out, err);
-    TRY(merge_time(m, m->change->unit_count > 0 ? m->change->unit[0].base.seq : 0, &m->when_ms, err));
-    if (root.id != m->change->row) {                       /* nobody meant to delete the survivor */
+    if (!found || !is_taken(verdict.outcome))
+        return merge_refuse(m, e, out->row, verdict, out, err);
+    TRY(merge_time(m, m->change->unit_count > 0 ? m->change->unit[0].base.seq : 0, &m->when_ms,
+                   err));
+    if (root.id != m->change->row) { /* nobody meant to delete the survivor */
         struct unseen survivor = {.rule = RULE_LAST};
         return lose_delete(m, e, root.id, &survivor, out, err);
     }
@@ -237,10 +260,12 @@ struct unit_walk {
     size_t count, room;
 };
 
-static enum status walk_unit(void *ctx, const struct log_entry *entry, bool *out_stop, struct err *err) {
+static enum status walk_unit(void *ctx, const struct log_entry *entry, bool *out_stop,
+                             struct err *err) {
     struct unit_walk *w = ctx;
     bool same = entry->device == w->first.device && entry->batch == w->first.batch &&
-                entry->change == w->first.change && (entry->kind == LOG_TAKEN || entry->seq == w->first.seq);
+                entry->change == w->first.change &&
+                (entry->kind == LOG_TAKEN || entry->seq == w->first.seq);
     *out_stop = !same;
     if (!same) return ST_OK;
     if (w->count == w->room) {
@@ -259,10 +284,16 @@ static enum status walk_unit(void *ctx, const struct log_entry *entry, bool *out
 static enum status note_delete_lost(struct merge *m, int64_t seq, struct err *err) {
     struct log_entry deleted;
     TRY(centre_log_entry(m->c, seq, &deleted, err));
-    struct ledger_entry entry = {
-        .seq = centre_next_seq(m->c), .entity_tag = deleted.entity_tag, .row = deleted.row, .rule = RULE_LAST,
-        .loser_device = deleted.device, .loser_batch = deleted.batch, .loser_time_ms = deleted.time_ms,
-        .winner_device = m->author.number, .winner_time_ms = m->when_ms, .winner_is_new = true};
+    struct ledger_entry entry = {.seq = centre_next_seq(m->c),
+                                 .entity_tag = deleted.entity_tag,
+                                 .row = deleted.row,
+                                 .rule = RULE_LAST,
+                                 .loser_device = deleted.device,
+                                 .loser_batch = deleted.batch,
+                                 .loser_time_ms = deleted.time_ms,
+                                 .winner_device = m->author.number,
+                                 .winner_time_ms = m->when_ms,
+                                 .winner_is_new = true};
     return centre_ledger_add(m->c, &entry, err);
 }
 
@@ -276,8 +307,8 @@ static enum status note_deletes_lost(struct merge *m, int64_t unit, struct err *
 }
 
 /* Sent whole: laptops may have dropped it. */
-static enum status revive_row(struct merge *m, const struct centre_ref *ref, int64_t unit, struct arena *scratch,
-                              struct err *err) {
+static enum status revive_row(struct merge *m, const struct centre_ref *ref, int64_t unit,
+                              struct arena *scratch, struct err *err) {
     struct centre_row row;
     bool found;
     if (!ref->entity) return ST_OK;
@@ -311,7 +342,8 @@ enum status merge_revive(struct merge *m, const struct entity *e, int64_t id, st
     return found && row.dead ? revive_unit(m, row.dead, err) : ST_OK;
 }
 
-static enum status revive_target(struct merge *m, const struct field *f, struct value v, struct err *err) {
+static enum status revive_target(struct merge *m, const struct field *f, struct value v,
+                                 struct err *err) {
     bool found, dead;
     const struct entity *target;
     if (f->type != FIELD_REF || v.kind != VALUE_INT) return ST_OK;

@@ -1,8 +1,8 @@
 /* The server's handle on an org's file: opening, the org itself, the head, transactions.
  *
- * The head and the devices are kept in memory and read again only when the engine says that another handle
- * committed, so that an idle round reads no table. What a transaction changes it changes here too; undoing it
- * forgets.
+ * The head and the devices are kept in memory and read again only when the engine says that another
+ * handle committed, so that an idle round reads no table. What a transaction changes it changes
+ * here too; undoing it forgets.
  */
 #include "syncd/store/centre_private.h"
 
@@ -36,8 +36,11 @@ void centre_forget(struct centre *c) {
 /* ------------------------------------------------------------------ life */
 
 enum status centre_open(const struct centre_config *config, struct centre **out, struct err *err) {
-    struct store_config sc = {.path = config->path, .kind = STORE_SERVER, .create = config->create,
-                              .read_only = config->read_only, .catalogue = config->catalogue,
+    struct store_config sc = {.path = config->path,
+                              .kind = STORE_SERVER,
+                              .create = config->create,
+                              .read_only = config->read_only,
+                              .catalogue = config->catalogue,
                               .env = config->env};
     struct centre *c = calloc(1, sizeof *c);
     if (!c) return err_no_memory(err);
@@ -84,7 +87,8 @@ const struct env *centre_env(const struct centre *c) {
 static enum status read_last(struct centre *c, struct centre_head *head, struct err *err) {
     struct db_stmt *s;
     bool row;
-    TRY(db_prepare(c->db, "SELECT seq, chain, time_ms FROM log ORDER BY seq DESC LIMIT 1", &s, err));
+    TRY(db_prepare(c->db, "SELECT seq, chain, time_ms FROM log ORDER BY seq DESC LIMIT 1", &s,
+                   err));
     TRY(db_step(s, &row, err));
     if (row) {
         head->position.seq = db_int(s, 0);
@@ -201,7 +205,8 @@ static enum status org_exists(struct centre *c, bool *out, struct err *err) {
     return ST_OK;
 }
 
-/* Ids of the server start at a random place below 2^24: an org restored and made anew does not give the same. */
+/* Ids of the server start at a random place below 2^24: an org restored and made anew does not give
+ * the same. */
 static enum status make_org(struct centre *c, void *ctx, struct err *err) {
     const struct slice *label = ctx;
     uint8_t seed[SIGN_SEED_BYTES], jump[3];
@@ -218,7 +223,8 @@ static enum status make_org(struct centre *c, void *ctx, struct err *err) {
     TRY(meta_int_set(c->db, "created_ms", c->env->wall_ms(c->env->ctx), err));
     TRY(meta_int_set(c->db, "news_version", 1, err));
     TRY(meta_int_set(c->db, "epoch", 1, err));
-    TRY(db_prepare(c->db, "INSERT INTO device(number, user, name, enrolled_ms) VALUES (0, 0, ?, ?)", &s, err));
+    TRY(db_prepare(c->db, "INSERT INTO device(number, user, name, enrolled_ms) VALUES (0, 0, ?, ?)",
+                   &s, err));
     db_bind_text(s, 1, SLICE("server"));
     db_bind_int(s, 2, c->env->wall_ms(c->env->ctx));
     TRY(db_run(s, err));
@@ -228,8 +234,8 @@ static enum status make_org(struct centre *c, void *ctx, struct err *err) {
 
 enum status centre_org_create(struct centre *c, struct slice label, struct err *err) {
     if (label.len == 0 || label.len >= CENTRE_LABEL_BYTES || !text_is_utf8(label))
-        return err_set(err, ST_INVALID, "an org needs a name of at most %d bytes", "组织名称不可为空，且不超过 %d 字节",
-                       CENTRE_LABEL_BYTES - 1);
+        return err_set(err, ST_INVALID, "an org needs a name of at most %d bytes",
+                       "组织名称不可为空，且不超过 %d 字节", CENTRE_LABEL_BYTES - 1);
     return centre_write(c, make_org, &label, err);
 }
 
@@ -273,7 +279,8 @@ static enum status next_office_id(struct centre *c, void *ctx, struct err *err) 
     int64_t counter;
     TRY(meta_int(c->db, "office_counter", &counter, err));
     if (counter <= 0 || counter >= UINT32_MAX)
-        return err_set(err, ST_DAMAGED, "the server's id counter is damaged", "服务器编号计数已损坏");
+        return err_set(err, ST_DAMAGED, "the server's id counter is damaged",
+                       "服务器编号计数已损坏");
     TRY(meta_int_set(c->db, "office_counter", counter + 1, err));
     next->id = id_make(0, (uint32_t)counter);
     return ST_OK;

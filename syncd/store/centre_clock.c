@@ -1,14 +1,19 @@
 /* The clocks of a row as bytes.
  *
- * A row is created in one go, so that one clock says it all for most rows; a cell that was edited since has its own.
- * Differences to the row's clock are small numbers. The adds of a set are written down only where they are not what
- * the value and the cell's clock say already.
+ * A row is created in one go, so that one clock says it all for most rows; a cell that was edited
+ * since has its own. Differences to the row's clock are small numbers. The adds of a set are
+ * written down only where they are not what the value and the cell's clock say already.
  */
 #include "syncd/store/centre.h"
 
 #include <string.h>
 
-enum { CLOCK_VERSION = 1, CLOCK_CELLS_MAX = 4096, CLOCK_DOTS_MAX = 100000, CLOCK_ELEMENT_MAX = 4096 };
+enum {
+    CLOCK_VERSION = 1,
+    CLOCK_CELLS_MAX = 4096,
+    CLOCK_DOTS_MAX = 100000,
+    CLOCK_ELEMENT_MAX = 4096
+};
 
 /* ------------------------------------------------------------------ bytes */
 
@@ -81,7 +86,8 @@ static enum status grow(struct row_clock *clock, struct arena *mem, struct err *
     return ST_OK;
 }
 
-enum status row_clock_read(struct slice bytes, struct arena *mem, struct row_clock *out, struct err *err) {
+enum status row_clock_read(struct slice bytes, struct arena *mem, struct row_clock *out,
+                           struct err *err) {
     struct reader r = reader_of(bytes);
     struct row_clock clock = {0};
     if (reader_byte(&r) != CLOCK_VERSION) r.failed = true;
@@ -94,7 +100,8 @@ enum status row_clock_read(struct slice bytes, struct arena *mem, struct row_clo
         cell->clock = take_clock(&r, &clock.row);
         if (cell->has_dots) TRY(take_dots(&r, &clock.row, mem, cell, err));
     }
-    if (!reader_done(&r)) return err_set(err, ST_DAMAGED, "the clocks of a row are damaged", "记录的时钟数据已损坏");
+    if (!reader_done(&r))
+        return err_set(err, ST_DAMAGED, "the clocks of a row are damaged", "记录的时钟数据已损坏");
     *out = clock;
     return ST_OK;
 }
@@ -112,8 +119,9 @@ const struct clock *row_clock_of(const struct row_clock *clock, uint32_t tag) {
     return cell ? &cell->clock : &clock->row;
 }
 
-enum status row_clock_dots(const struct row_clock *clock, uint32_t tag, struct value set, struct arena *mem,
-                           struct dot **out, size_t *out_count, struct err *err) {
+enum status row_clock_dots(const struct row_clock *clock, uint32_t tag, struct value set,
+                           struct arena *mem, struct dot **out, size_t *out_count,
+                           struct err *err) {
     const struct clock_cell *cell = find(clock, tag);
     if (cell && cell->has_dots) {
         *out = cell->dots;
@@ -132,8 +140,8 @@ enum status row_clock_dots(const struct row_clock *clock, uint32_t tag, struct v
 }
 
 static bool same_clock(const struct clock *a, const struct clock *b) {
-    return a->seq == b->seq && a->device == b->device && a->batch == b->batch && a->time_ms == b->time_ms &&
-           a->via == b->via;
+    return a->seq == b->seq && a->device == b->device && a->batch == b->batch &&
+           a->time_ms == b->time_ms && a->via == b->via;
 }
 
 /* Whether value and clock say it all: each element once, added by the cell's clock. */
@@ -146,21 +154,23 @@ static bool dots_are_plain(const struct clock *clock, const struct dot *dots, si
     return true;
 }
 
-static enum status insert(struct row_clock *clock, uint32_t tag, struct arena *mem, struct clock_cell **out,
-                          struct err *err) {
+static enum status insert(struct row_clock *clock, uint32_t tag, struct arena *mem,
+                          struct clock_cell **out, struct err *err) {
     size_t at = 0;
     while (at < clock->count && clock->cells[at].tag < tag) at++;
     if (at == clock->count || clock->cells[at].tag != tag) {
         TRY(grow(clock, mem, err));
-        memmove(&clock->cells[at + 1], &clock->cells[at], (clock->count - at) * sizeof *clock->cells);
+        memmove(&clock->cells[at + 1], &clock->cells[at],
+                (clock->count - at) * sizeof *clock->cells);
         clock->count++;
     }
     *out = &clock->cells[at];
     return ST_OK;
 }
 
-enum status row_clock_put(struct row_clock *clock, uint32_t tag, const struct clock *to, const struct dot *dots,
-                          size_t dot_count, struct arena *mem, struct err *err) {
+enum status row_clock_put(struct row_clock *clock, uint32_t tag, const struct clock *to,
+                          const struct dot *dots, size_t dot_count, struct arena *mem,
+                          struct err *err) {
     struct clock_cell *cell;
     bool has_dots = dots && !dots_are_plain(to, dots, dot_count);
     TRY(insert(clock, tag, mem, &cell, err));

@@ -11,10 +11,11 @@ struct history {
     uint32_t cell_tag;
     centre_history_row *each;
     void *ctx;
-    struct arena mem;                                      /* of one entry */
+    struct arena mem; /* of one entry */
 };
 
-/* ------------------------------------------------------------------ entries of the log that name a row */
+/* ------------------------------------------------------------------ entries of the log that name a
+ * row */
 
 static enum status creation_of(struct centre *c, int64_t row, int64_t *out_seq, struct err *err) {
     struct arena mem = arena_new(HISTORY_SCRATCH);
@@ -30,8 +31,8 @@ static enum status creation_of(struct centre *c, int64_t row, int64_t *out_seq, 
     return status;
 }
 
-static enum status entries_of(struct centre *c, int64_t row, struct arena *mem, int64_t **out, size_t *out_count,
-                              struct err *err) {
+static enum status entries_of(struct centre *c, int64_t row, struct arena *mem, int64_t **out,
+                              size_t *out_count, struct err *err) {
     struct db_stmt *s;
     bool more;
     int64_t created, *seqs = ARENA_ARRAY(mem, HISTORY_ENTRIES_MAX, int64_t);
@@ -39,7 +40,9 @@ static enum status entries_of(struct centre *c, int64_t row, struct arena *mem, 
     if (!seqs) return err_no_memory(err);
     TRY(creation_of(c, row, &created, err));
     if (created > 0) seqs[count++] = created;
-    TRY(db_prepare(c->db, "SELECT seq FROM log WHERE row = ? AND (kind <> 1 OR outcome <> 0) ORDER BY seq", &s, err));
+    TRY(db_prepare(c->db,
+                   "SELECT seq FROM log WHERE row = ? AND (kind <> 1 OR outcome <> 0) ORDER BY seq",
+                   &s, err));
     db_bind_int(s, 1, row);
     enum status status = db_step(s, &more, err);
     while (status == ST_OK && more && count < HISTORY_ENTRIES_MAX) {
@@ -55,22 +58,26 @@ static enum status entries_of(struct centre *c, int64_t row, struct arena *mem, 
 
 /* ------------------------------------------------------------------ one entry */
 
-static enum status copy_text(struct slice s, struct arena *mem, struct slice *out, struct err *err) {
+static enum status copy_text(struct slice s, struct arena *mem, struct slice *out,
+                             struct err *err) {
     *out = arena_copy(mem, s);
     return out->data ? ST_OK : err_no_memory(err);
 }
 
-static enum status name_author(struct history *h, struct slice person, struct centre_history *line, struct err *err) {
+static enum status name_author(struct history *h, struct slice person, struct centre_history *line,
+                               struct err *err) {
     struct centre_device device;
     enum status status = centre_device(h->c, line->entry.device, &device, err);
     if (status == ST_NOT_FOUND) return ST_OK;
     if (status != ST_OK) return status;
     TRY(copy_text(slice_from(device.name), &h->mem, &line->device_name, err));
-    return copy_text(person.len > 0 ? person : slice_from(device.user_name), &h->mem, &line->person, err);
+    return copy_text(person.len > 0 ? person : slice_from(device.user_name), &h->mem, &line->person,
+                     err);
 }
 
-static enum status tell_edits(struct history *h, struct centre_history *line, const struct change *change,
-                              const struct outcome_change *outcome, struct err *err) {
+static enum status tell_edits(struct history *h, struct centre_history *line,
+                              const struct change *change, const struct outcome_change *outcome,
+                              struct err *err) {
     for (size_t i = 0; i < change->edit_count && i < outcome->edit_count; i++) {
         const struct edit *edit = &change->edits[i];
         if (h->cell_tag > 0 && edit->cell_tag != h->cell_tag) continue;
@@ -94,7 +101,8 @@ static enum status tell_change(struct history *h, struct centre_history *line, s
     TRY(batch_read(journal.bytes, &h->mem, &batch, err));
     TRY(name_author(h, journal.person, line, err));
     if (at >= batch.change_count || at >= journal.outcome_count)
-        return err_set(err, ST_DAMAGED, "the journal lacks a change that the log names", "日志簿缺少日志所指的修改");
+        return err_set(err, ST_DAMAGED, "the journal lacks a change that the log names",
+                       "日志簿缺少日志所指的修改");
     const struct change *change = &batch.changes[at];
     line->reason = journal.outcomes[at].reason;
     bool of_row = line->entry.kind != LOG_EDIT;
@@ -113,10 +121,11 @@ static enum status tell_entry(struct history *h, int64_t seq, struct err *err) {
     return h->cell_tag == 0 ? h->each(h->ctx, &line, err) : ST_OK;
 }
 
-enum status centre_history(struct centre *c, int64_t row, uint32_t cell_tag, centre_history_row *each, void *ctx,
-                           struct err *err) {
+enum status centre_history(struct centre *c, int64_t row, uint32_t cell_tag,
+                           centre_history_row *each, void *ctx, struct err *err) {
     struct arena mem = arena_new(HISTORY_SCRATCH);
-    struct history h = {.c = c, .cell_tag = cell_tag, .each = each, .ctx = ctx, .mem = arena_new(HISTORY_SCRATCH)};
+    struct history h = {
+        .c = c, .cell_tag = cell_tag, .each = each, .ctx = ctx, .mem = arena_new(HISTORY_SCRATCH)};
     int64_t *seqs = NULL;
     size_t count = 0;
     enum status status = centre_alias_resolve(c, row, &h.row, err);
@@ -147,7 +156,8 @@ static enum status count_rows(struct centre *c, struct centre_counts *out, struc
         SCOPED(buf_free) struct buf all = buf_new(BUF_MAX_LINE);
         SCOPED(buf_free) struct buf dead = buf_new(BUF_MAX_LINE);
         buf_printf(&all, "SELECT count(*) FROM \"r_%s\"", c->cat->entities[i].name);
-        buf_printf(&dead, "SELECT count(*) FROM \"r_%s\" WHERE _dead IS NOT NULL", c->cat->entities[i].name);
+        buf_printf(&dead, "SELECT count(*) FROM \"r_%s\" WHERE _dead IS NOT NULL",
+                   c->cat->entities[i].name);
         TRY(count_of(c, buf_text(&all), &out->rows, err));
         TRY(count_of(c, buf_text(&dead), &out->rows_dead, err));
     }

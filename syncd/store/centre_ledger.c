@@ -10,8 +10,10 @@ static void write_values(const struct value *values, size_t count, struct buf *o
 }
 
 static void bind_blob(struct db_stmt *s, int index, const struct buf *buf) {
-    if (buf->len > 0) db_bind_blob(s, index, buf_slice(buf));
-    else db_bind_null(s, index);
+    if (buf->len > 0)
+        db_bind_blob(s, index, buf_slice(buf));
+    else
+        db_bind_null(s, index);
 }
 
 enum status centre_ledger_add(struct centre *c, const struct ledger_entry *e, struct err *err) {
@@ -24,10 +26,12 @@ enum status centre_ledger_add(struct centre *c, const struct ledger_entry *e, st
     TRY(buf_status(&winner, err));
     c->ledger_ord = c->ledger_seq == e->seq ? c->ledger_ord + 1 : 0;
     c->ledger_seq = e->seq;
-    TRY(db_prepare(c->db,
-                   "INSERT INTO ledger(seq, ord, entity, row, cell, rule, base_seq, loser_device, loser_batch,"
-                   " loser_ms, winner_device, winner_ms, winner_is_new, loser, winner)"
-                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", &s, err));
+    TRY(db_prepare(
+        c->db,
+        "INSERT INTO ledger(seq, ord, entity, row, cell, rule, base_seq, loser_device, loser_batch,"
+        " loser_ms, winner_device, winner_ms, winner_is_new, loser, winner)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        &s, err));
     db_bind_int(s, 1, e->seq);
     db_bind_int(s, 2, c->ledger_ord);
     db_bind_int(s, 3, e->entity_tag);
@@ -46,8 +50,8 @@ enum status centre_ledger_add(struct centre *c, const struct ledger_entry *e, st
     return db_run(s, err);
 }
 
-static enum status take_values(struct slice bytes, struct arena *mem, struct value **out, size_t *out_count,
-                               struct err *err) {
+static enum status take_values(struct slice bytes, struct arena *mem, struct value **out,
+                               size_t *out_count, struct err *err) {
     *out = NULL;
     if (bytes.len == 0) return ST_OK;
     struct slice copy = arena_copy(mem, bytes);
@@ -55,34 +59,46 @@ static enum status take_values(struct slice bytes, struct arena *mem, struct val
     return values_read(copy, mem, out, out_count, err);
 }
 
-static enum status take_ledger(struct db_stmt *s, struct arena *mem, struct ledger_entry *out, struct err *err) {
+static enum status take_ledger(struct db_stmt *s, struct arena *mem, struct ledger_entry *out,
+                               struct err *err) {
     int64_t rule = db_int(s, 4);
-    *out = (struct ledger_entry){
-        .seq = db_int(s, 0), .entity_tag = (uint32_t)db_int(s, 1), .row = db_int(s, 2),
-        .cell_tag = (uint32_t)db_int(s, 3), .rule = rule >= 0 && rule < RULE_COUNT ? (enum rule)rule : RULE_LAST,
-        .base_seq = db_int(s, 5), .loser_device = (uint32_t)db_int(s, 6), .loser_batch = (uint32_t)db_int(s, 7),
-        .loser_time_ms = db_int(s, 8), .winner_device = (uint32_t)db_int(s, 9), .winner_time_ms = db_int(s, 10),
-        .winner_is_new = db_int(s, 11) != 0};
+    *out =
+        (struct ledger_entry){.seq = db_int(s, 0),
+                              .entity_tag = (uint32_t)db_int(s, 1),
+                              .row = db_int(s, 2),
+                              .cell_tag = (uint32_t)db_int(s, 3),
+                              .rule = rule >= 0 && rule < RULE_COUNT ? (enum rule)rule : RULE_LAST,
+                              .base_seq = db_int(s, 5),
+                              .loser_device = (uint32_t)db_int(s, 6),
+                              .loser_batch = (uint32_t)db_int(s, 7),
+                              .loser_time_ms = db_int(s, 8),
+                              .winner_device = (uint32_t)db_int(s, 9),
+                              .winner_time_ms = db_int(s, 10),
+                              .winner_is_new = db_int(s, 11) != 0};
     size_t losers = 0, winners = 0;
     TRY(take_values(db_blob(s, 12), mem, &out->loser, &losers, err));
     TRY(take_values(db_blob(s, 13), mem, &out->winner, &winners, err));
-    if (losers != winners) return err_set(err, ST_DAMAGED, "the ledger is damaged", "冲突记录已损坏");
+    if (losers != winners)
+        return err_set(err, ST_DAMAGED, "the ledger is damaged", "冲突记录已损坏");
     out->value_count = losers;
     return ST_OK;
 }
 
-#define LEDGER_COLUMNS                                                                                    \
-    "seq, entity, row, cell, rule, base_seq, loser_device, loser_batch, loser_ms, winner_device,"         \
+#define LEDGER_COLUMNS                                                                             \
+    "seq, entity, row, cell, rule, base_seq, loser_device, loser_batch, loser_ms, winner_device,"  \
     " winner_ms, winner_is_new, loser, winner"
 
-enum status centre_ledger(struct centre *c, int64_t after, int64_t to, int64_t row, struct arena *mem,
-                          centre_ledger_row *each, void *ctx, struct err *err) {
+enum status centre_ledger(struct centre *c, int64_t after, int64_t to, int64_t row,
+                          struct arena *mem, centre_ledger_row *each, void *ctx, struct err *err) {
     struct db_stmt *s;
     bool more;
-    TRY(db_prepare(c->db, row ? "SELECT " LEDGER_COLUMNS " FROM ledger WHERE seq > ? AND seq <= ? AND row = ?"
-                                " ORDER BY seq, ord"
-                              : "SELECT " LEDGER_COLUMNS " FROM ledger WHERE seq > ? AND seq <= ?"
-                                " ORDER BY seq, ord", &s, err));
+    TRY(db_prepare(c->db,
+                   row ? "SELECT " LEDGER_COLUMNS
+                         " FROM ledger WHERE seq > ? AND seq <= ? AND row = ?"
+                         " ORDER BY seq, ord"
+                       : "SELECT " LEDGER_COLUMNS " FROM ledger WHERE seq > ? AND seq <= ?"
+                         " ORDER BY seq, ord",
+                   &s, err));
     db_bind_int(s, 1, after);
     db_bind_int(s, 2, to);
     if (row) db_bind_int(s, 3, row);
@@ -99,12 +115,15 @@ enum status centre_ledger(struct centre *c, int64_t after, int64_t to, int64_t r
 
 /* ------------------------------------------------------------------ quarantine */
 
-enum status centre_quarantine_add(struct centre *c, const struct quarantine_entry *e, struct err *err) {
+enum status centre_quarantine_add(struct centre *c, const struct quarantine_entry *e,
+                                  struct err *err) {
     struct db_stmt *s;
-    TRY(db_prepare(c->db,
-                   "INSERT INTO quarantine(device, batch, change, cell, seq, time_ms, entity, row, base_seq,"
-                   " base_own, outcome, reason, state, state_seq, content)"
-                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", &s, err));
+    TRY(db_prepare(
+        c->db,
+        "INSERT INTO quarantine(device, batch, change, cell, seq, time_ms, entity, row, base_seq,"
+        " base_own, outcome, reason, state, state_seq, content)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        &s, err));
     db_bind_int(s, 1, e->device);
     db_bind_int(s, 2, e->id.batch);
     db_bind_int(s, 3, e->id.change);
@@ -123,18 +142,25 @@ enum status centre_quarantine_add(struct centre *c, const struct quarantine_entr
     return db_run(s, err);
 }
 
-#define QUARANTINE_COLUMNS                                                                                \
-    "device, batch, change, cell, seq, time_ms, entity, row, base_seq, base_own, outcome, reason, state," \
+#define QUARANTINE_COLUMNS                                                                         \
+    "device, batch, change, cell, seq, time_ms, entity, row, base_seq, base_own, outcome, "        \
+    "reason, state,"                                                                               \
     " state_seq, content"
 
-static enum status take_quarantine(struct db_stmt *s, struct arena *mem, struct quarantine_entry *out,
-                                   struct err *err) {
+static enum status take_quarantine(struct db_stmt *s, struct arena *mem,
+                                   struct quarantine_entry *out, struct err *err) {
     *out = (struct quarantine_entry){
         .device = (uint32_t)db_int(s, 0),
         .id = {(uint32_t)db_int(s, 1), (uint32_t)db_int(s, 2), (uint32_t)db_int(s, 3)},
-        .seq = db_int(s, 4), .time_ms = db_int(s, 5), .entity_tag = (uint32_t)db_int(s, 6), .row = db_int(s, 7),
-        .base = {db_int(s, 8), (uint32_t)db_int(s, 9)}, .outcome = (enum outcome)db_int(s, 10),
-        .reason = (enum reason)db_int(s, 11), .state = (enum held_state)db_int(s, 12), .state_seq = db_int(s, 13),
+        .seq = db_int(s, 4),
+        .time_ms = db_int(s, 5),
+        .entity_tag = (uint32_t)db_int(s, 6),
+        .row = db_int(s, 7),
+        .base = {db_int(s, 8), (uint32_t)db_int(s, 9)},
+        .outcome = (enum outcome)db_int(s, 10),
+        .reason = (enum reason)db_int(s, 11),
+        .state = (enum held_state)db_int(s, 12),
+        .state_seq = db_int(s, 13),
         .content = arena_copy(mem, db_blob(s, 14))};
     return out->content.data ? ST_OK : err_no_memory(err);
 }
@@ -146,26 +172,33 @@ static void bind_id(struct db_stmt *s, int index, uint32_t device, const struct 
     db_bind_int(s, index + 3, id->cell_tag);
 }
 
-enum status centre_quarantine(struct centre *c, uint32_t device, const struct refusal_id *id, struct arena *mem,
-                              struct quarantine_entry *out, struct err *err) {
+enum status centre_quarantine(struct centre *c, uint32_t device, const struct refusal_id *id,
+                              struct arena *mem, struct quarantine_entry *out, struct err *err) {
     struct db_stmt *s;
     bool row;
-    TRY(db_prepare(c->db, "SELECT " QUARANTINE_COLUMNS " FROM quarantine WHERE device = ? AND batch = ?"
-                          " AND change = ? AND cell = ?", &s, err));
+    TRY(db_prepare(c->db,
+                   "SELECT " QUARANTINE_COLUMNS " FROM quarantine WHERE device = ? AND batch = ?"
+                   " AND change = ? AND cell = ?",
+                   &s, err));
     bind_id(s, 1, device, id);
     TRY(db_step(s, &row, err));
-    enum status status = row ? take_quarantine(s, mem, out, err)
-                             : err_set(err, ST_NOT_FOUND, "quarantine has no such entry", "待处理区没有此项");
+    enum status status =
+        row ? take_quarantine(s, mem, out, err)
+            : err_set(err, ST_NOT_FOUND, "quarantine has no such entry", "待处理区没有此项");
     db_reset(s);
     return status;
 }
 
-enum status centre_quarantine_find(struct centre *c, uint32_t device, uint32_t batch, int64_t row, uint32_t cell_tag,
-                                   struct base *out_base, bool *out_found, struct err *err) {
+enum status centre_quarantine_find(struct centre *c, uint32_t device, uint32_t batch, int64_t row,
+                                   uint32_t cell_tag, struct base *out_base, bool *out_found,
+                                   struct err *err) {
     struct db_stmt *s;
     bool found;
-    TRY(db_prepare(c->db, "SELECT base_seq, base_own FROM quarantine WHERE device = ? AND batch = ? AND row = ?"
-                          " AND cell = ? ORDER BY change DESC LIMIT 1", &s, err));
+    TRY(db_prepare(
+        c->db,
+        "SELECT base_seq, base_own FROM quarantine WHERE device = ? AND batch = ? AND row = ?"
+        " AND cell = ? ORDER BY change DESC LIMIT 1",
+        &s, err));
     db_bind_int(s, 1, device);
     db_bind_int(s, 2, batch);
     db_bind_int(s, 3, row);
@@ -178,10 +211,13 @@ enum status centre_quarantine_find(struct centre *c, uint32_t device, uint32_t b
 }
 
 enum status centre_quarantine_close(struct centre *c, uint32_t device, const struct refusal_id *id,
-                                    enum held_state state, int64_t seq, bool *out_closed, struct err *err) {
+                                    enum held_state state, int64_t seq, bool *out_closed,
+                                    struct err *err) {
     struct db_stmt *s;
-    TRY(db_prepare(c->db, "UPDATE quarantine SET state = ?, state_seq = ? WHERE device = ? AND batch = ?"
-                          " AND change = ? AND cell = ? AND state = 0", &s, err));
+    TRY(db_prepare(c->db,
+                   "UPDATE quarantine SET state = ?, state_seq = ? WHERE device = ? AND batch = ?"
+                   " AND change = ? AND cell = ? AND state = 0",
+                   &s, err));
     db_bind_int(s, 1, (int64_t)state);
     db_bind_int(s, 2, seq);
     bind_id(s, 3, device, id);
@@ -194,9 +230,11 @@ enum status centre_quarantine_list(struct centre *c, bool also_closed, struct ar
                                    centre_quarantine_row *each, void *ctx, struct err *err) {
     struct db_stmt *s;
     bool row;
-    TRY(db_prepare(c->db, also_closed ? "SELECT " QUARANTINE_COLUMNS " FROM quarantine ORDER BY seq, cell"
-                                      : "SELECT " QUARANTINE_COLUMNS " FROM quarantine WHERE state = 0"
-                                        " ORDER BY seq, cell", &s, err));
+    TRY(db_prepare(c->db,
+                   also_closed ? "SELECT " QUARANTINE_COLUMNS " FROM quarantine ORDER BY seq, cell"
+                               : "SELECT " QUARANTINE_COLUMNS " FROM quarantine WHERE state = 0"
+                                 " ORDER BY seq, cell",
+                   &s, err));
     enum status status = db_step(s, &row, err);
     while (status == ST_OK && row) {
         struct quarantine_entry entry;
@@ -208,12 +246,15 @@ enum status centre_quarantine_list(struct centre *c, bool also_closed, struct ar
     return status;
 }
 
-static enum status count_news(struct centre *c, uint32_t device, int64_t after, int64_t to, size_t *out,
-                              struct err *err) {
+static enum status count_news(struct centre *c, uint32_t device, int64_t after, int64_t to,
+                              size_t *out, struct err *err) {
     struct db_stmt *s;
     bool row;
-    TRY(db_prepare(c->db, "SELECT count(*) FROM quarantine WHERE device = ? AND state_seq > 0 AND state_seq > ?"
-                          " AND state_seq <= ?", &s, err));
+    TRY(db_prepare(
+        c->db,
+        "SELECT count(*) FROM quarantine WHERE device = ? AND state_seq > 0 AND state_seq > ?"
+        " AND state_seq <= ?",
+        &s, err));
     db_bind_int(s, 1, device);
     db_bind_int(s, 2, after);
     db_bind_int(s, 3, to);
@@ -223,24 +264,28 @@ static enum status count_news(struct centre *c, uint32_t device, int64_t after, 
     return ST_OK;
 }
 
-enum status centre_held_news(struct centre *c, uint32_t device, int64_t after, int64_t to, struct arena *mem,
-                             struct held_news **out, size_t *out_count, struct err *err) {
+enum status centre_held_news(struct centre *c, uint32_t device, int64_t after, int64_t to,
+                             struct arena *mem, struct held_news **out, size_t *out_count,
+                             struct err *err) {
     struct db_stmt *s;
     bool row;
     size_t count, at = 0;
     TRY(count_news(c, device, after, to, &count, err));
     struct held_news *news = ARENA_ARRAY(mem, count + 1, struct held_news);
     if (!news) return err_no_memory(err);
-    TRY(db_prepare(c->db, "SELECT state_seq, batch, change, cell, state FROM quarantine WHERE device = ?"
-                          " AND state_seq > 0 AND state_seq > ? AND state_seq <= ?"
-                          " ORDER BY state_seq, batch, change, cell", &s, err));
+    TRY(db_prepare(c->db,
+                   "SELECT state_seq, batch, change, cell, state FROM quarantine WHERE device = ?"
+                   " AND state_seq > 0 AND state_seq > ? AND state_seq <= ?"
+                   " ORDER BY state_seq, batch, change, cell",
+                   &s, err));
     db_bind_int(s, 1, device);
     db_bind_int(s, 2, after);
     db_bind_int(s, 3, to);
     enum status status = db_step(s, &row, err);
     while (status == ST_OK && row && at < count) {
         news[at++] = (struct held_news){
-            .seq = db_int(s, 0), .id = {(uint32_t)db_int(s, 1), (uint32_t)db_int(s, 2), (uint32_t)db_int(s, 3)},
+            .seq = db_int(s, 0),
+            .id = {(uint32_t)db_int(s, 1), (uint32_t)db_int(s, 2), (uint32_t)db_int(s, 3)},
             .state = (enum held_state)db_int(s, 4)};
         status = db_step(s, &row, err);
     }
@@ -253,26 +298,32 @@ enum status centre_held_news(struct centre *c, uint32_t device, int64_t after, i
 
 /* ------------------------------------------------------------------ old versions of texts */
 
-enum status centre_text_keep(struct centre *c, int64_t row, uint32_t cell_tag, int64_t seq, struct value text,
-                             struct err *err) {
+enum status centre_text_keep(struct centre *c, int64_t row, uint32_t cell_tag, int64_t seq,
+                             struct value text, struct err *err) {
     struct db_stmt *s;
-    TRY(db_prepare(c->db, "INSERT INTO text_version(row, cell, seq, body) VALUES (?, ?, ?, ?)"
-                          " ON CONFLICT DO NOTHING", &s, err));
+    TRY(db_prepare(c->db,
+                   "INSERT INTO text_version(row, cell, seq, body) VALUES (?, ?, ?, ?)"
+                   " ON CONFLICT DO NOTHING",
+                   &s, err));
     db_bind_int(s, 1, row);
     db_bind_int(s, 2, cell_tag);
     db_bind_int(s, 3, seq);
-    if (text.kind == VALUE_TEXT) db_bind_text(s, 4, text.text);
-    else db_bind_null(s, 4);
+    if (text.kind == VALUE_TEXT)
+        db_bind_text(s, 4, text.text);
+    else
+        db_bind_null(s, 4);
     return db_run(s, err);
 }
 
-enum status centre_text_at(struct centre *c, int64_t row, uint32_t cell_tag, int64_t seq, struct arena *mem,
-                           struct value *out, bool *out_found, struct err *err) {
+enum status centre_text_at(struct centre *c, int64_t row, uint32_t cell_tag, int64_t seq,
+                           struct arena *mem, struct value *out, bool *out_found, struct err *err) {
     struct db_stmt *s;
     bool found;
     struct slice body = {0};
-    TRY(db_prepare(c->db, "SELECT body FROM text_version WHERE row = ? AND cell = ? AND seq <= ?"
-                          " ORDER BY seq DESC LIMIT 1", &s, err));
+    TRY(db_prepare(c->db,
+                   "SELECT body FROM text_version WHERE row = ? AND cell = ? AND seq <= ?"
+                   " ORDER BY seq DESC LIMIT 1",
+                   &s, err));
     db_bind_int(s, 1, row);
     db_bind_int(s, 2, cell_tag);
     db_bind_int(s, 3, seq);
@@ -299,7 +350,7 @@ enum status centre_deletes_of(struct centre *c, int64_t unit, struct arena *mem,
                               size_t *out_count, struct err *err) {
     struct db_stmt *s;
     bool row;
-    enum { DELETES_MAX = 1000 };                           /* of one dead row, for the ledger; more tell nothing new */
+    enum { DELETES_MAX = 1000 }; /* of one dead row, for the ledger; more tell nothing new */
     int64_t *seqs = ARENA_ARRAY(mem, DELETES_MAX, int64_t);
     size_t count = 0;
     if (!seqs) return err_no_memory(err);

@@ -29,11 +29,13 @@ enum status centre_log_add(struct centre *c, const struct log_entry *e, struct e
     struct db_stmt *s;
     struct chain chain = log_chain(&c->head.position.chain, e);
     if (e->seq != centre_next_seq(c))
-        return err_set(err, ST_INTERNAL, "the log has no place for seq %lld", "日志中没有序号 %lld 的位置",
-                       (long long)e->seq);
-    TRY(db_prepare(c->db,
-                   "INSERT INTO log(seq, time_ms, chain, kind, entity, row, device, batch, change, outcome)"
-                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", &s, err));
+        return err_set(err, ST_INTERNAL, "the log has no place for seq %lld",
+                       "日志中没有序号 %lld 的位置", (long long)e->seq);
+    TRY(db_prepare(
+        c->db,
+        "INSERT INTO log(seq, time_ms, chain, kind, entity, row, device, batch, change, outcome)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        &s, err));
     db_bind_int(s, 1, e->seq);
     db_bind_int(s, 2, e->time_ms);
     db_bind_blob(s, 3, slice_of(chain.bytes, CHAIN_BYTES));
@@ -51,13 +53,19 @@ enum status centre_log_add(struct centre *c, const struct log_entry *e, struct e
 }
 
 void log_entry_take(struct db_stmt *s, struct log_entry *out) {
-    *out = (struct log_entry){.seq = db_int(s, 0), .time_ms = db_int(s, 1), .kind = (enum log_kind)db_int(s, 2),
-                              .entity_tag = (uint32_t)db_int(s, 3), .row = db_int(s, 4),
-                              .device = (uint32_t)db_int(s, 5), .batch = (uint32_t)db_int(s, 6),
-                              .change = (uint32_t)db_int(s, 7), .outcome = (enum outcome)db_int(s, 8)};
+    *out = (struct log_entry){.seq = db_int(s, 0),
+                              .time_ms = db_int(s, 1),
+                              .kind = (enum log_kind)db_int(s, 2),
+                              .entity_tag = (uint32_t)db_int(s, 3),
+                              .row = db_int(s, 4),
+                              .device = (uint32_t)db_int(s, 5),
+                              .batch = (uint32_t)db_int(s, 6),
+                              .change = (uint32_t)db_int(s, 7),
+                              .outcome = (enum outcome)db_int(s, 8)};
 }
 
-enum status centre_log_entry(struct centre *c, int64_t seq, struct log_entry *out, struct err *err) {
+enum status centre_log_entry(struct centre *c, int64_t seq, struct log_entry *out,
+                             struct err *err) {
     struct db_stmt *s;
     bool row;
     TRY(db_prepare(c->db, "SELECT " LOG_COLUMNS " FROM log WHERE seq = ?", &s, err));
@@ -66,7 +74,8 @@ enum status centre_log_entry(struct centre *c, int64_t seq, struct log_entry *ou
     if (row) log_entry_take(s, out);
     db_reset(s);
     if (row) return ST_OK;
-    return err_set(err, ST_NOT_FOUND, "the log has no seq %lld", "日志中没有序号 %lld", (long long)seq);
+    return err_set(err, ST_NOT_FOUND, "the log has no seq %lld", "日志中没有序号 %lld",
+                   (long long)seq);
 }
 
 enum status centre_log_time(struct centre *c, int64_t seq, int64_t *out_time_ms, struct err *err) {
@@ -98,10 +107,12 @@ enum status centre_log_chain(struct centre *c, int64_t seq, struct chain *out, s
     if (row) *out = chain_of(db_blob(s, 0));
     db_reset(s);
     if (row) return ST_OK;
-    return err_set(err, ST_NOT_FOUND, "the log has no seq %lld", "日志中没有序号 %lld", (long long)seq);
+    return err_set(err, ST_NOT_FOUND, "the log has no seq %lld", "日志中没有序号 %lld",
+                   (long long)seq);
 }
 
-enum status centre_log_walk(struct centre *c, int64_t after, centre_log_row *each, void *ctx, struct err *err) {
+enum status centre_log_walk(struct centre *c, int64_t after, centre_log_row *each, void *ctx,
+                            struct err *err) {
     struct db_stmt *s;
     bool row, stop = false;
     TRY(db_prepare(c->db, "SELECT " LOG_COLUMNS " FROM log WHERE seq > ? ORDER BY seq", &s, err));
@@ -152,8 +163,8 @@ static void take_verdict(struct reader *r, enum outcome *outcome, enum reason *r
     *reason = (enum reason)(byte >> 3);
 }
 
-static enum status take_outcome(struct reader *r, const struct outcome_change *before, struct arena *mem,
-                                struct outcome_change *c, struct err *err) {
+static enum status take_outcome(struct reader *r, const struct outcome_change *before,
+                                struct arena *mem, struct outcome_change *c, struct err *err) {
     take_verdict(r, &c->outcome, &c->reason);
     c->row = before->row + reader_signed(r);
     c->seq = before->seq + reader_signed(r);
@@ -169,7 +180,8 @@ static enum status take_outcome(struct reader *r, const struct outcome_change *b
     return ST_OK;
 }
 
-static enum status outcomes_read(struct slice bytes, struct arena *mem, struct journal_entry *out, struct err *err) {
+static enum status outcomes_read(struct slice bytes, struct arena *mem, struct journal_entry *out,
+                                 struct err *err) {
     struct reader r = reader_of(bytes);
     size_t count = (size_t)reader_varint_max(&r, OUTCOME_CHANGES_MAX);
     struct outcome_change *changes = ARENA_ARRAY(mem, count + 1, struct outcome_change), zero = {0};
@@ -184,23 +196,29 @@ static enum status outcomes_read(struct slice bytes, struct arena *mem, struct j
 
 /* ------------------------------------------------------------------ journal */
 
-static enum status insert_journal(struct centre *c, const struct journal_entry *e, struct slice outcomes,
-                                  struct err *err) {
+static enum status insert_journal(struct centre *c, const struct journal_entry *e,
+                                  struct slice outcomes, struct err *err) {
     struct db_stmt *s;
     TRY(db_prepare(c->db,
-                   "INSERT INTO journal(device, batch, bytes, signature, chain, first_seq, last_seq, received_ms,"
-                   " person, outcomes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", &s, err));
+                   "INSERT INTO journal(device, batch, bytes, signature, chain, first_seq, "
+                   "last_seq, received_ms,"
+                   " person, outcomes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                   &s, err));
     db_bind_int(s, 1, e->device);
     db_bind_int(s, 2, e->batch);
     db_bind_blob(s, 3, e->bytes);
-    if (e->signature.len > 0) db_bind_blob(s, 4, e->signature);
-    else db_bind_null(s, 4);
+    if (e->signature.len > 0)
+        db_bind_blob(s, 4, e->signature);
+    else
+        db_bind_null(s, 4);
     db_bind_blob(s, 5, slice_of(e->chain.bytes, CHAIN_BYTES));
     db_bind_int(s, 6, e->first_seq);
     db_bind_int(s, 7, e->last_seq);
     db_bind_int(s, 8, e->received_ms);
-    if (e->person.len > 0) db_bind_text(s, 9, e->person);
-    else db_bind_null(s, 9);
+    if (e->person.len > 0)
+        db_bind_text(s, 9, e->person);
+    else
+        db_bind_null(s, 9);
     db_bind_blob(s, 10, outcomes);
     return db_run(s, err);
 }
@@ -228,7 +246,8 @@ enum status centre_journal_add(struct centre *c, const struct journal_entry *e, 
     return move_device(c, e, err);
 }
 
-static enum status take_journal(struct db_stmt *s, struct arena *mem, struct journal_entry *out, struct err *err) {
+static enum status take_journal(struct db_stmt *s, struct arena *mem, struct journal_entry *out,
+                                struct err *err) {
     out->bytes = arena_copy(mem, db_blob(s, 0));
     out->signature = arena_copy(mem, db_blob(s, 1));
     out->chain = chain_of(db_blob(s, 2));
@@ -241,8 +260,8 @@ static enum status take_journal(struct db_stmt *s, struct arena *mem, struct jou
 }
 
 static enum status no_batch(uint32_t device, uint32_t batch, struct err *err) {
-    return err_set(err, ST_NOT_FOUND, "the journal has no batch %u of device %u", "日志簿中没有第 %u 批（设备 %u）",
-                   (unsigned)batch, (unsigned)device);
+    return err_set(err, ST_NOT_FOUND, "the journal has no batch %u of device %u",
+                   "日志簿中没有第 %u 批（设备 %u）", (unsigned)batch, (unsigned)device);
 }
 
 enum status centre_journal(struct centre *c, uint32_t device, uint32_t batch, struct arena *mem,
@@ -250,9 +269,11 @@ enum status centre_journal(struct centre *c, uint32_t device, uint32_t batch, st
     struct db_stmt *s;
     bool row;
     struct journal_entry entry = {.device = device, .batch = batch};
-    TRY(db_prepare(c->db,
-                   "SELECT bytes, signature, chain, first_seq, last_seq, received_ms, person, outcomes"
-                   " FROM journal WHERE device = ? AND batch = ?", &s, err));
+    TRY(db_prepare(
+        c->db,
+        "SELECT bytes, signature, chain, first_seq, last_seq, received_ms, person, outcomes"
+        " FROM journal WHERE device = ? AND batch = ?",
+        &s, err));
     db_bind_int(s, 1, device);
     db_bind_int(s, 2, batch);
     TRY(db_step(s, &row, err));
@@ -262,8 +283,8 @@ enum status centre_journal(struct centre *c, uint32_t device, uint32_t batch, st
     return status;
 }
 
-enum status centre_journal_chain(struct centre *c, uint32_t device, uint32_t batch, struct chain *out,
-                                 struct err *err) {
+enum status centre_journal_chain(struct centre *c, uint32_t device, uint32_t batch,
+                                 struct chain *out, struct err *err) {
     struct db_stmt *s;
     bool row;
     TRY(db_prepare(c->db, "SELECT chain FROM journal WHERE device = ? AND batch = ?", &s, err));

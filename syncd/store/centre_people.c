@@ -6,7 +6,8 @@
 
 /* ------------------------------------------------------------------ roles */
 
-static const char *const ROLE_NAMES[] = {[USER_REP] = "rep", [USER_MANAGER] = "manager", [USER_OFFICE] = "office"};
+static const char *const ROLE_NAMES[] = {
+    [USER_REP] = "rep", [USER_MANAGER] = "manager", [USER_OFFICE] = "office"};
 
 const char *user_role_name(enum user_role role) {
     return role >= USER_REP && role <= USER_OFFICE ? ROLE_NAMES[role] : "unknown";
@@ -26,7 +27,9 @@ bool user_role_parse(struct slice name, enum user_role *out) {
 #define USER_COLUMNS "id, login, name, employee, role, active"
 
 static void take_user(struct db_stmt *s, struct centre_user *out) {
-    *out = (struct centre_user){.id = db_int(s, 0), .employee = db_int(s, 3), .role = (enum user_role)db_int(s, 4),
+    *out = (struct centre_user){.id = db_int(s, 0),
+                                .employee = db_int(s, 3),
+                                .role = (enum user_role)db_int(s, 4),
                                 .active = db_int(s, 5) != 0};
     text_put(out->login, sizeof out->login, db_text(s, 1));
     text_put(out->name, sizeof out->name, db_text(s, 2));
@@ -40,14 +43,16 @@ static enum status one_user(struct db_stmt *s, struct centre_user *out, struct e
     return row ? ST_OK : err_set(err, ST_NOT_FOUND, "no such user", "没有此用户");
 }
 
-enum status centre_user_by_login(struct centre *c, struct slice login, struct centre_user *out, struct err *err) {
+enum status centre_user_by_login(struct centre *c, struct slice login, struct centre_user *out,
+                                 struct err *err) {
     struct db_stmt *s;
     TRY(db_prepare(c->db, "SELECT " USER_COLUMNS " FROM org_user WHERE login = ?", &s, err));
     db_bind_text(s, 1, login);
     return one_user(s, out, err);
 }
 
-enum status centre_user_by_id(struct centre *c, int64_t id, struct centre_user *out, struct err *err) {
+enum status centre_user_by_id(struct centre *c, int64_t id, struct centre_user *out,
+                              struct err *err) {
     struct db_stmt *s;
     TRY(db_prepare(c->db, "SELECT " USER_COLUMNS " FROM org_user WHERE id = ?", &s, err));
     db_bind_int(s, 1, id);
@@ -66,13 +71,17 @@ static enum status check_user(struct centre *c, const struct centre_user *user, 
     if (!user->login[0] || !user->name[0])
         return err_set(err, ST_INVALID, "a user needs a login and a name", "用户须有登录名和姓名");
     if (user->role < USER_REP || user->role > USER_OFFICE)
-        return err_set(err, ST_INVALID, "a role is rep, manager or office", "角色须为 rep、manager 或 office");
+        return err_set(err, ST_INVALID, "a role is rep, manager or office",
+                       "角色须为 rep、manager 或 office");
     enum status status = centre_user_by_login(c, slice_from(user->login), &other, NULL);
     if (status == ST_OK)
-        return err_set(err, ST_CONFLICT, "the login %s is taken", "登录名 %s 已被使用", user->login);
-    if (status != ST_NOT_FOUND) return centre_user_by_login(c, slice_from(user->login), &other, err);
+        return err_set(err, ST_CONFLICT, "the login %s is taken", "登录名 %s 已被使用",
+                       user->login);
+    if (status != ST_NOT_FOUND)
+        return centre_user_by_login(c, slice_from(user->login), &other, err);
     if (user->employee == 0) return ST_OK;
-    if (!employee) return err_set(err, ST_NOT_FOUND, "the catalogue has no employees", "目录中没有员工实体");
+    if (!employee)
+        return err_set(err, ST_NOT_FOUND, "the catalogue has no employees", "目录中没有员工实体");
     TRY(centre_row_probe(c, employee, user->employee, &found, &dead, err));
     return found && !dead ? ST_OK : err_set(err, ST_NOT_FOUND, "no such employee", "没有此员工");
 }
@@ -87,8 +96,11 @@ static enum status add_user(struct centre *c, void *ctx, struct err *err) {
     add->id = db_int(s, 0);
     bool full = db_int(s, 1) >= CENTRE_USERS_MAX;
     db_reset(s);
-    if (full) return err_set(err, ST_TOO_LARGE, "an org has at most %d users", "一个组织最多 %d 个用户", CENTRE_USERS_MAX);
-    TRY(db_prepare(c->db, "INSERT INTO org_user(" USER_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?)", &s, err));
+    if (full)
+        return err_set(err, ST_TOO_LARGE, "an org has at most %d users", "一个组织最多 %d 个用户",
+                       CENTRE_USERS_MAX);
+    TRY(db_prepare(c->db, "INSERT INTO org_user(" USER_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?)", &s,
+                   err));
     db_bind_int(s, 1, add->id);
     db_bind_text(s, 2, slice_from(add->user->login));
     db_bind_text(s, 3, slice_from(add->user->name));
@@ -99,7 +111,8 @@ static enum status add_user(struct centre *c, void *ctx, struct err *err) {
     return centre_news(c, err);
 }
 
-enum status centre_user_add(struct centre *c, const struct centre_user *user, int64_t *out_id, struct err *err) {
+enum status centre_user_add(struct centre *c, const struct centre_user *user, int64_t *out_id,
+                            struct err *err) {
     struct new_user add = {.user = user};
     TRY(centre_write(c, add_user, &add, err));
     *out_id = add.id;
@@ -139,33 +152,43 @@ enum status centre_users(struct centre *c, centre_user_row *each, void *ctx, str
 
 /* ------------------------------------------------------------------ devices */
 
-#define DEVICE_SELECT                                                                                     \
-    "SELECT d.number, d.user, u.name, u.employee, u.role, u.active, d.revoked, d.name, d.public_key,"      \
-    " d.session_key, d.key_until_ms, d.last_batch, d.chain, d.release, d.catalogue, d.enrolled_ms,"        \
+#define DEVICE_SELECT                                                                              \
+    "SELECT d.number, d.user, u.name, u.employee, u.role, u.active, d.revoked, d.name, "           \
+    "d.public_key,"                                                                                \
+    " d.session_key, d.key_until_ms, d.last_batch, d.chain, d.release, d.catalogue, "              \
+    "d.enrolled_ms,"                                                                               \
     " d.seen_ms, d.cursor FROM device d LEFT JOIN org_user u ON u.id = d.user"
 
 static void take_device(struct db_stmt *s, struct centre_device *out) {
     struct slice key = db_blob(s, 9), public_key = db_blob(s, 8);
-    *out = (struct centre_device){
-        .number = (uint32_t)db_int(s, 0), .user = db_int(s, 1), .employee = db_int(s, 3),
-        .role = (enum user_role)db_int(s, 4), .user_active = db_int(s, 5) != 0, .revoked = db_int(s, 6) != 0,
-        .key_until_ms = db_int(s, 10), .last_batch = (uint32_t)db_int(s, 11), .enrolled_ms = db_int(s, 15),
-        .seen_ms = db_int(s, 16), .cursor = db_int(s, 17)};
+    *out = (struct centre_device){.number = (uint32_t)db_int(s, 0),
+                                  .user = db_int(s, 1),
+                                  .employee = db_int(s, 3),
+                                  .role = (enum user_role)db_int(s, 4),
+                                  .user_active = db_int(s, 5) != 0,
+                                  .revoked = db_int(s, 6) != 0,
+                                  .key_until_ms = db_int(s, 10),
+                                  .last_batch = (uint32_t)db_int(s, 11),
+                                  .enrolled_ms = db_int(s, 15),
+                                  .seen_ms = db_int(s, 16),
+                                  .cursor = db_int(s, 17)};
     out->has_key = key.len == MAC_BYTES;
     if (out->has_key) memcpy(out->key, key.data, MAC_BYTES);
     public_key = db_blob(s, 8);
-    if (public_key.len == SIGN_PUBLIC_BYTES) memcpy(out->public_key, public_key.data, SIGN_PUBLIC_BYTES);
+    if (public_key.len == SIGN_PUBLIC_BYTES)
+        memcpy(out->public_key, public_key.data, SIGN_PUBLIC_BYTES);
     text_put(out->user_name, sizeof out->user_name, db_text(s, 2));
     text_put(out->name, sizeof out->name, db_text(s, 7));
     text_put(out->release, sizeof out->release, db_text(s, 13));
     out->chain = chain_of(db_blob(s, 12));
     out->catalogue = chain_of(db_blob(s, 14));
     if (out->number > 0) return;
-    out->role = USER_OFFICE;                               /* the server itself */
+    out->role = USER_OFFICE; /* the server itself */
     out->user_active = true;
 }
 
-static enum status read_device(struct centre *c, uint32_t number, struct centre_device *out, struct err *err) {
+static enum status read_device(struct centre *c, uint32_t number, struct centre_device *out,
+                               struct err *err) {
     struct db_stmt *s;
     bool row;
     TRY(db_prepare(c->db, DEVICE_SELECT " WHERE d.number = ?", &s, err));
@@ -173,10 +196,12 @@ static enum status read_device(struct centre *c, uint32_t number, struct centre_
     TRY(db_step(s, &row, err));
     if (row) take_device(s, out);
     db_reset(s);
-    return row ? ST_OK : err_set(err, ST_NOT_FOUND, "no device %u", "没有设备 %u", (unsigned)number);
+    return row ? ST_OK
+               : err_set(err, ST_NOT_FOUND, "no device %u", "没有设备 %u", (unsigned)number);
 }
 
-enum status centre_device(struct centre *c, uint32_t number, struct centre_device *out, struct err *err) {
+enum status centre_device(struct centre *c, uint32_t number, struct centre_device *out,
+                          struct err *err) {
     TRY(centre_refresh(c, err));
     struct centre_device **kept = &c->devices[number % CENTRE_DEVICES_KEPT];
     if (!*kept || (*kept)->number != number) {
@@ -208,11 +233,14 @@ enum status centre_devices(struct centre *c, centre_device_row *each, void *ctx,
 static enum status revoke_device(struct centre *c, void *ctx, struct err *err) {
     const uint32_t *number = ctx;
     struct db_stmt *s;
-    TRY(db_prepare(c->db, "UPDATE device SET revoked = 1, session_key = NULL, key_until_ms = 0"
-                          " WHERE number = ? AND number > 0", &s, err));
+    TRY(db_prepare(c->db,
+                   "UPDATE device SET revoked = 1, session_key = NULL, key_until_ms = 0"
+                   " WHERE number = ? AND number > 0",
+                   &s, err));
     db_bind_int(s, 1, *number);
     TRY(db_run(s, err));
-    if (db_changes(c->db) == 0) return err_set(err, ST_NOT_FOUND, "no device %u", "没有设备 %u", (unsigned)*number);
+    if (db_changes(c->db) == 0)
+        return err_set(err, ST_NOT_FOUND, "no device %u", "没有设备 %u", (unsigned)*number);
     return centre_news(c, err);
 }
 
@@ -231,8 +259,10 @@ struct session_key {
 static enum status set_key(struct centre *c, void *ctx, struct err *err) {
     const struct session_key *k = ctx;
     struct db_stmt *s;
-    TRY(db_prepare(c->db, "UPDATE device SET session_key = ?, key_until_ms = ?, release = ?, catalogue = ?"
-                          " WHERE number = ? AND revoked = 0", &s, err));
+    TRY(db_prepare(c->db,
+                   "UPDATE device SET session_key = ?, key_until_ms = ?, release = ?, catalogue = ?"
+                   " WHERE number = ? AND revoked = 0",
+                   &s, err));
     db_bind_blob(s, 1, slice_of(k->key, MAC_BYTES));
     db_bind_int(s, 2, k->until_ms);
     db_bind_text(s, 3, text_prefix(k->release, CENTRE_RELEASE_BYTES - 1));
@@ -240,14 +270,16 @@ static enum status set_key(struct centre *c, void *ctx, struct err *err) {
     db_bind_int(s, 5, k->number);
     TRY(db_run(s, err));
     if (db_changes(c->db) == 0)
-        return err_set(err, ST_NOT_FOUND, "no device %u, or it is revoked", "没有设备 %u，或已被吊销", (unsigned)k->number);
+        return err_set(err, ST_NOT_FOUND, "no device %u, or it is revoked",
+                       "没有设备 %u，或已被吊销", (unsigned)k->number);
     free(c->devices[k->number % CENTRE_DEVICES_KEPT]);
     c->devices[k->number % CENTRE_DEVICES_KEPT] = NULL;
     return ST_OK;
 }
 
-enum status centre_device_key(struct centre *c, uint32_t number, const uint8_t key[MAC_BYTES], int64_t until_ms,
-                              struct slice release, const struct chain *catalogue, struct err *err) {
+enum status centre_device_key(struct centre *c, uint32_t number, const uint8_t key[MAC_BYTES],
+                              int64_t until_ms, struct slice release, const struct chain *catalogue,
+                              struct err *err) {
     struct session_key k = {number, key, until_ms, release, catalogue};
     return centre_write(c, set_key, &k, err);
 }
@@ -262,7 +294,8 @@ static enum status note_contacts(struct centre *c, void *ctx, struct err *err) {
     for (size_t i = 0; i < list->count; i++) {
         struct db_stmt *s;
         const struct centre_contact *k = &list->items[i];
-        TRY(db_prepare(c->db, "UPDATE device SET seen_ms = ?, cursor = ? WHERE number = ?", &s, err));
+        TRY(db_prepare(c->db, "UPDATE device SET seen_ms = ?, cursor = ? WHERE number = ?", &s,
+                       err));
         db_bind_int(s, 1, k->seen_ms);
         db_bind_int(s, 2, k->cursor);
         db_bind_int(s, 3, k->device);
@@ -294,16 +327,18 @@ static enum status make_link(struct centre *c, void *ctx, struct err *err) {
     struct centre_user user;
     struct db_stmt *s;
     TRY(centre_user_by_id(c, link->user, &user, err));
-    if (!user.active) return err_set(err, ST_INVALID, "the user %s is inactive", "用户 %s 已停用", user.login);
-    TRY(db_prepare(c->db, "INSERT INTO link(code_hash, user, expires_ms) VALUES (?, ?, ?)", &s, err));
+    if (!user.active)
+        return err_set(err, ST_INVALID, "the user %s is inactive", "用户 %s 已停用", user.login);
+    TRY(db_prepare(c->db, "INSERT INTO link(code_hash, user, expires_ms) VALUES (?, ?, ?)", &s,
+                   err));
     db_bind_blob(s, 1, slice_of(link->code.bytes, HASH_BYTES));
     db_bind_int(s, 2, link->user);
     db_bind_int(s, 3, link->expires_ms);
     return db_run(s, err);
 }
 
-enum status centre_link_make(struct centre *c, int64_t user, const uint8_t code[16], int64_t expires_ms,
-                             struct err *err) {
+enum status centre_link_make(struct centre *c, int64_t user, const uint8_t code[16],
+                             int64_t expires_ms, struct err *err) {
     struct new_link link = {user, hash_sha256(slice_of(code, 16)), expires_ms};
     return centre_write(c, make_link, &link, err);
 }
@@ -312,13 +347,14 @@ struct link {
     const struct enroll_request *request;
     struct hash code;
     int64_t user, expires_ms;
-    uint32_t device;                                       /* 0: not used yet */
+    uint32_t device; /* 0: not used yet */
 };
 
 static enum status read_link(struct centre *c, struct link *link, struct err *err) {
     struct db_stmt *s;
     bool row;
-    TRY(db_prepare(c->db, "SELECT user, expires_ms, device FROM link WHERE code_hash = ?", &s, err));
+    TRY(db_prepare(c->db, "SELECT user, expires_ms, device FROM link WHERE code_hash = ?", &s,
+                   err));
     db_bind_blob(s, 1, slice_of(link->code.bytes, HASH_BYTES));
     TRY(db_step(s, &row, err));
     if (row) {
@@ -328,26 +364,33 @@ static enum status read_link(struct centre *c, struct link *link, struct err *er
     }
     db_reset(s);
     if (row) return ST_OK;
-    return err_set(err, ST_NOT_FOUND, "this enrolment link is not known here: ask head office for a new one",
+    return err_set(err, ST_NOT_FOUND,
+                   "this enrolment link is not known here: ask head office for a new one",
                    "此注册链接无效：请向总部索取新的链接");
 }
 
-/* A lost reply is asked for again: the same code and key get the same number, also after the link expired. */
+/* A lost reply is asked for again: the same code and key get the same number, also after the link
+ * expired. */
 static enum status check_again(struct centre *c, const struct link *link, struct err *err) {
     struct centre_device device;
     TRY(read_device(c, link->device, &device, err));
     if (!bytes_equal_secret(device.public_key, link->request->device_public, SIGN_PUBLIC_BYTES))
-        return err_set(err, ST_CONFLICT, "this enrolment link was used by another laptop (%s): ask for a new one",
+        return err_set(err, ST_CONFLICT,
+                       "this enrolment link was used by another laptop (%s): ask for a new one",
                        "此注册链接已被另一台电脑（%s）使用：请索取新的链接", device.name);
     if (device.revoked)
-        return err_set(err, ST_DENIED, "this laptop was revoked by head office", "此电脑已被总部吊销");
+        return err_set(err, ST_DENIED, "this laptop was revoked by head office",
+                       "此电脑已被总部吊销");
     return ST_OK;
 }
 
-static enum status insert_device(struct centre *c, const struct link *link, uint32_t number, struct err *err) {
+static enum status insert_device(struct centre *c, const struct link *link, uint32_t number,
+                                 struct err *err) {
     struct db_stmt *s;
-    TRY(db_prepare(c->db, "INSERT INTO device(number, user, public_key, name, release, enrolled_ms)"
-                          " VALUES (?, ?, ?, ?, ?, ?)", &s, err));
+    TRY(db_prepare(c->db,
+                   "INSERT INTO device(number, user, public_key, name, release, enrolled_ms)"
+                   " VALUES (?, ?, ?, ?, ?, ?)",
+                   &s, err));
     db_bind_int(s, 1, number);
     db_bind_int(s, 2, link->user);
     db_bind_blob(s, 3, slice_of(link->request->device_public, SIGN_PUBLIC_BYTES));
@@ -365,7 +408,8 @@ static enum status enrol(struct centre *c, struct link *link, struct err *err) {
     struct db_stmt *s;
     bool row;
     if (c->env->wall_ms(c->env->ctx) >= link->expires_ms)
-        return err_set(err, ST_GONE, "this enrolment link has expired: ask head office for a new one",
+        return err_set(err, ST_GONE,
+                       "this enrolment link has expired: ask head office for a new one",
                        "此注册链接已过期：请向总部索取新的链接");
     TRY(db_prepare(c->db, "SELECT coalesce(max(number), 0) + 1 FROM device", &s, err));
     TRY(db_step(s, &row, err));
@@ -383,14 +427,16 @@ static enum status take_link(struct centre *c, void *ctx, struct err *err) {
     struct centre_user user;
     TRY(read_link(c, link, err));
     TRY(centre_user_by_id(c, link->user, &user, err));
-    if (!user.active) return err_set(err, ST_DENIED, "the user %s is inactive", "用户 %s 已停用", user.login);
+    if (!user.active)
+        return err_set(err, ST_DENIED, "the user %s is inactive", "用户 %s 已停用", user.login);
     if (!text_is_utf8(link->request->device_name) || !text_is_utf8(link->request->release))
-        return err_set(err, ST_INVALID, "the name of the laptop is not text", "电脑名称不是有效文本");
+        return err_set(err, ST_INVALID, "the name of the laptop is not text",
+                       "电脑名称不是有效文本");
     return link->device ? check_again(c, link, err) : enrol(c, link, err);
 }
 
-enum status centre_link_take(struct centre *c, const struct enroll_request *request, struct centre_device *out,
-                             struct err *err) {
+enum status centre_link_take(struct centre *c, const struct enroll_request *request,
+                             struct centre_device *out, struct err *err) {
     struct link link = {.request = request, .code = hash_sha256(request->code)};
     TRY(centre_write(c, take_link, &link, err));
     return centre_device(c, link.device, out, err);
@@ -398,14 +444,17 @@ enum status centre_link_take(struct centre *c, const struct enroll_request *requ
 
 /* ------------------------------------------------------------------ news */
 
-enum status centre_people(struct centre *c, struct arena *mem, struct person **out, size_t *out_count,
-                          struct err *err) {
+enum status centre_people(struct centre *c, struct arena *mem, struct person **out,
+                          size_t *out_count, struct err *err) {
     struct db_stmt *s;
     bool row;
     size_t count = 0, room = 0;
     struct person *people = NULL;
-    TRY(db_prepare(c->db, "SELECT d.number, u.employee, u.name FROM device d JOIN org_user u ON u.id = d.user"
-                          " ORDER BY d.number", &s, err));
+    TRY(db_prepare(
+        c->db,
+        "SELECT d.number, u.employee, u.name FROM device d JOIN org_user u ON u.id = d.user"
+        " ORDER BY d.number",
+        &s, err));
     enum status status = db_step(s, &row, err);
     while (status == ST_OK && row) {
         if (count == room) {

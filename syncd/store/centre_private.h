@@ -6,8 +6,8 @@
 #include "syncd/store/store_private.h"
 
 enum {
-    CENTRE_DEVICES_KEPT = 1024,                            /* device records in memory: half a megabyte at most */
-    CENTRE_ROWS_KEPT = 4096                                /* rows known to live: references repeat themselves */
+    CENTRE_DEVICES_KEPT = 1024, /* device records in memory: half a megabyte at most */
+    CENTRE_ROWS_KEPT = 4096     /* rows known to live: references repeat themselves */
 };
 
 struct centre {
@@ -16,14 +16,14 @@ struct centre {
     const struct catalogue *cat;
     const struct env *env;
     bool head_is_known;
-    int64_t data_version;                                  /* of the engine when head and devices were read */
+    int64_t data_version; /* of the engine when head and devices were read */
     struct centre_head head;
-    struct centre_head marks[CENTRE_MARK_COUNT];           /* the head when a mark was set */
+    struct centre_head marks[CENTRE_MARK_COUNT]; /* the head when a mark was set */
     int64_t aliases;
-    int64_t ledger_seq;                                    /* entries of one seq are counted */
+    int64_t ledger_seq; /* entries of one seq are counted */
     int64_t ledger_ord;
-    struct centre_device *devices[CENTRE_DEVICES_KEPT];    /* by number modulo */
-    struct centre_ref living[CENTRE_ROWS_KEPT];            /* by id modulo */
+    struct centre_device *devices[CENTRE_DEVICES_KEPT]; /* by number modulo */
+    struct centre_ref living[CENTRE_ROWS_KEPT];         /* by id modulo */
 };
 
 /* Forgets what may have been changed by others, or was undone. */
@@ -37,10 +37,10 @@ typedef enum status centre_work(struct centre *c, void *ctx, struct err *err);
 enum status centre_write(struct centre *c, centre_work *work, void *ctx, struct err *err) NODISCARD;
 
 struct chain log_chain(const struct chain *before, const struct log_entry *entry);
-void log_entry_take(struct db_stmt *s, struct log_entry *out);  /* of the columns LOG_COLUMNS */
+void log_entry_take(struct db_stmt *s, struct log_entry *out); /* of the columns LOG_COLUMNS */
 #define LOG_COLUMNS "seq, time_ms, kind, entity, row, device, batch, change, outcome"
 /* A chain as a column holds it; anything of another length is the zero chain. */
 struct chain chain_of(struct slice bytes);
-void text_put(char *out, size_t room, struct slice s);     /* cut at a character, zero-terminated */
+void text_put(char *out, size_t room, struct slice s); /* cut at a character, zero-terminated */
 
 #endif

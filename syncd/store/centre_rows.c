@@ -25,7 +25,10 @@ enum status centre_row_read(struct centre *c, const struct entity *e, int64_t id
 }
 
 static struct row_meta meta_of(const struct centre_row *row, const struct buf *clock) {
-    return (struct row_meta){.seq = row->seq, .gone = row->dead, .whole = row->whole, .clock = buf_slice(clock),
+    return (struct row_meta){.seq = row->seq,
+                             .gone = row->dead,
+                             .whole = row->whole,
+                             .clock = buf_slice(clock),
                              .more = row->more};
 }
 
@@ -35,8 +38,10 @@ static struct centre_ref *living_slot(struct centre *c, int64_t id) {
 
 static void note_living(struct centre *c, const struct entity *e, int64_t id, bool living) {
     struct centre_ref *slot = living_slot(c, id);
-    if (living) *slot = (struct centre_ref){e, id};
-    else if (slot->row == id) *slot = (struct centre_ref){NULL, 0};
+    if (living)
+        *slot = (struct centre_ref){e, id};
+    else if (slot->row == id)
+        *slot = (struct centre_ref){NULL, 0};
 }
 
 enum status centre_row_insert(struct centre *c, const struct centre_row *row, struct err *err) {
@@ -55,7 +60,8 @@ enum status centre_row_update(struct centre *c, const struct centre_row *row, ui
     row_clock_write(&row->clock, &clock);
     TRY(buf_status(&clock, err));
     struct row_meta meta = meta_of(row, &clock);
-    TRY(rows_update(c->db, row->entity, ROWS_SERVER, row->id, cell_mask, row->values, &meta, false, NULL, err));
+    TRY(rows_update(c->db, row->entity, ROWS_SERVER, row->id, cell_mask, row->values, &meta, false,
+                    NULL, err));
     note_living(c, row->entity, row->id, row->dead == 0);
     return ST_OK;
 }
@@ -63,8 +69,8 @@ enum status centre_row_update(struct centre *c, const struct centre_row *row, ui
 /* Numbers of the statements below, beside those of rows.c. */
 enum kept { KEPT_DEAD = 1000, KEPT_SEQ };
 
-static enum status prepare_text(struct centre *c, const char *before, const struct entity *e, const char *after,
-                                struct db_stmt **out, struct err *err) {
+static enum status prepare_text(struct centre *c, const char *before, const struct entity *e,
+                                const char *after, struct db_stmt **out, struct err *err) {
     SCOPED(buf_free) struct buf sql = buf_new(SQL_BYTES);
     buf_printf(&sql, "%s\"r_%s\"%s", before, e->name, after);
     TRY(buf_status(&sql, err));
@@ -72,16 +78,16 @@ static enum status prepare_text(struct centre *c, const char *before, const stru
 }
 
 /* Without building the text again and again. */
-static enum status prepare_for(struct centre *c, enum kept what, const char *before, const struct entity *e,
-                               struct db_stmt **out, struct err *err) {
+static enum status prepare_for(struct centre *c, enum kept what, const char *before,
+                               const struct entity *e, struct db_stmt **out, struct err *err) {
     *out = db_kept(c->db, e, what, 0);
     if (*out) return ST_OK;
     TRY(prepare_text(c, before, e, " WHERE id = ?", out, err));
     return db_keep(c->db, e, what, 0, *out, err);
 }
 
-enum status centre_row_probe(struct centre *c, const struct entity *e, int64_t id, bool *out_found, bool *out_dead,
-                             struct err *err) {
+enum status centre_row_probe(struct centre *c, const struct entity *e, int64_t id, bool *out_found,
+                             bool *out_dead, struct err *err) {
     struct db_stmt *s;
     bool row;
     if (id != 0 && living_slot(c, id)->row == id && living_slot(c, id)->entity == e) {
@@ -99,7 +105,8 @@ enum status centre_row_probe(struct centre *c, const struct entity *e, int64_t i
     return ST_OK;
 }
 
-enum status centre_row_seq(struct centre *c, const struct entity *e, int64_t id, int64_t *out_seq, struct err *err) {
+enum status centre_row_seq(struct centre *c, const struct entity *e, int64_t id, int64_t *out_seq,
+                           struct err *err) {
     struct db_stmt *s;
     bool row;
     TRY(prepare_for(c, KEPT_SEQ, "SELECT _seq FROM ", e, &s, err));
@@ -110,8 +117,8 @@ enum status centre_row_seq(struct centre *c, const struct entity *e, int64_t id,
     return ST_OK;
 }
 
-enum status centre_row_by_key(struct centre *c, const struct entity *e, const struct value *values, int64_t *out_id,
-                              struct err *err) {
+enum status centre_row_by_key(struct centre *c, const struct entity *e, const struct value *values,
+                              int64_t *out_id, struct err *err) {
     *out_id = 0;
     return e->key[0] ? rows_by_key(c->db, e, ROWS_SERVER, values, out_id, err) : ST_OK;
 }
@@ -129,8 +136,8 @@ struct refs {
     size_t count, room;
 };
 
-static enum status add_refs(struct refs *refs, const struct entity *e, const int64_t *ids, size_t count,
-                            struct arena *mem, struct err *err) {
+static enum status add_refs(struct refs *refs, const struct entity *e, const int64_t *ids,
+                            size_t count, struct arena *mem, struct err *err) {
     if (refs->count + count > REFS_MAX)
         return err_set(err, ST_TOO_LARGE, "a row owns too many rows", "一条记录所属的记录过多");
     if (refs->count + count > refs->room) {
@@ -145,8 +152,9 @@ static enum status add_refs(struct refs *refs, const struct entity *e, const int
     return ST_OK;
 }
 
-enum status centre_row_owned(struct centre *c, const struct entity *e, int64_t id, struct arena *mem,
-                             struct centre_ref **out, size_t *out_count, struct err *err) {
+enum status centre_row_owned(struct centre *c, const struct entity *e, int64_t id,
+                             struct arena *mem, struct centre_ref **out, size_t *out_count,
+                             struct err *err) {
     struct refs refs = {0};
     for (size_t i = 0; i < c->cat->count; i++) {
         const struct entity *child = &c->cat->entities[i];
@@ -166,8 +174,8 @@ struct referrers {
     size_t count, room;
 };
 
-static enum status add_referrer(struct referrers *list, const struct centre_referrer *item, struct arena *mem,
-                                struct err *err) {
+static enum status add_referrer(struct referrers *list, const struct centre_referrer *item,
+                                struct arena *mem, struct err *err) {
     if (list->count == list->room) {
         size_t room = list->room ? list->room * 2 : 16;
         struct centre_referrer *items = ARENA_ARRAY(mem, room, struct centre_referrer);
@@ -180,8 +188,9 @@ static enum status add_referrer(struct referrers *list, const struct centre_refe
     return ST_OK;
 }
 
-static enum status referrers_by(struct centre *c, const struct entity *e, const struct field *f, int64_t id,
-                                int64_t since, struct arena *mem, struct referrers *list, struct err *err) {
+static enum status referrers_by(struct centre *c, const struct entity *e, const struct field *f,
+                                int64_t id, int64_t since, struct arena *mem,
+                                struct referrers *list, struct err *err) {
     struct db_stmt *s;
     bool row;
     SCOPED(buf_free) struct buf after = buf_new(SQL_BYTES);
@@ -191,8 +200,8 @@ static enum status referrers_by(struct centre *c, const struct entity *e, const 
     db_bind_int(s, 2, since);
     enum status status = db_step(s, &row, err);
     while (status == ST_OK && row) {
-        struct centre_referrer item = {.entity = e, .field = f, .row = db_int(s, 0),
-                                       .clock = arena_copy(mem, db_blob(s, 1))};
+        struct centre_referrer item = {
+            .entity = e, .field = f, .row = db_int(s, 0), .clock = arena_copy(mem, db_blob(s, 1))};
         status = item.clock.data ? add_referrer(list, &item, mem, err) : err_no_memory(err);
         if (status == ST_OK) status = db_step(s, &row, err);
     }
@@ -200,9 +209,9 @@ static enum status referrers_by(struct centre *c, const struct entity *e, const 
     return status;
 }
 
-enum status centre_row_referrers(struct centre *c, const struct entity *e, int64_t id, int64_t since,
-                                 struct arena *mem, struct centre_referrer **out, size_t *out_count,
-                                 struct err *err) {
+enum status centre_row_referrers(struct centre *c, const struct entity *e, int64_t id,
+                                 int64_t since, struct arena *mem, struct centre_referrer **out,
+                                 size_t *out_count, struct err *err) {
     struct referrers list = {0};
     for (size_t i = 0; i < c->cat->count; i++) {
         const struct entity *other = &c->cat->entities[i];
@@ -219,13 +228,13 @@ enum status centre_row_referrers(struct centre *c, const struct entity *e, int64
 
 /* ------------------------------------------------------------------ unknown cells */
 
-enum status centre_more_read(struct slice more, struct arena *mem, struct record_cell **out, size_t *out_count,
-                             struct err *err) {
+enum status centre_more_read(struct slice more, struct arena *mem, struct record_cell **out,
+                             size_t *out_count, struct err *err) {
     return rows_more_read(more, mem, out, out_count, err);
 }
 
-enum status centre_more_put(struct slice more, const struct record_cell *cell, struct arena *mem, struct slice *out,
-                            struct err *err) {
+enum status centre_more_put(struct slice more, const struct record_cell *cell, struct arena *mem,
+                            struct slice *out, struct err *err) {
     return rows_more_put(more, cell, mem, out, err);
 }
 
@@ -241,8 +250,8 @@ enum status centre_alias_resolve(struct centre *c, int64_t id, int64_t *out, str
     return ST_OK;
 }
 
-static enum status insert_alias(struct centre *c, const char *sql, int64_t seq, int64_t from, int64_t to,
-                                struct err *err) {
+static enum status insert_alias(struct centre *c, const char *sql, int64_t seq, int64_t from,
+                                int64_t to, struct err *err) {
     struct db_stmt *s;
     TRY(db_prepare(c->db, sql, &s, err));
     db_bind_int(s, 1, from);
@@ -251,20 +260,24 @@ static enum status insert_alias(struct centre *c, const char *sql, int64_t seq, 
     return db_run(s, err);
 }
 
-enum status centre_alias_add(struct centre *c, int64_t seq, int64_t from, int64_t to, struct err *err) {
+enum status centre_alias_add(struct centre *c, int64_t seq, int64_t from, int64_t to,
+                             struct err *err) {
     TRY(insert_alias(c, "INSERT INTO alias(from_id, to_id) VALUES (?, ?)", 0, from, to, err));
-    TRY(insert_alias(c, "INSERT INTO alias_log(from_id, to_id, seq) VALUES (?, ?, ?)", seq, from, to, err));
+    TRY(insert_alias(c, "INSERT INTO alias_log(from_id, to_id, seq) VALUES (?, ?, ?)", seq, from,
+                     to, err));
     c->aliases++;
     return ST_OK;
 }
 
-enum status centre_aliases_after(struct centre *c, int64_t seq, struct arena *mem, struct alias_news **out,
-                                 size_t *out_count, struct err *err) {
+enum status centre_aliases_after(struct centre *c, int64_t seq, struct arena *mem,
+                                 struct alias_news **out, size_t *out_count, struct err *err) {
     struct db_stmt *s;
     bool row;
     size_t count = 0, room = 0;
     struct alias_news *list = NULL;
-    TRY(db_prepare(c->db, "SELECT seq, from_id, to_id FROM alias_log WHERE seq > ? ORDER BY seq, from_id", &s, err));
+    TRY(db_prepare(c->db,
+                   "SELECT seq, from_id, to_id FROM alias_log WHERE seq > ? ORDER BY seq, from_id",
+                   &s, err));
     db_bind_int(s, 1, seq);
     enum status status = db_step(s, &row, err);
     while (status == ST_OK && row) {

@@ -1,51 +1,67 @@
 /* The tables of the server beside the rows of the book. One file per org.
  *
- * The log has one row per seq and is never rewritten. What creates a row is found through the clock of the row, so that
- * the index of the log by row holds everything else and costs a bulk import nothing.
+ * The log has one row per seq and is never rewritten. What creates a row is found through the clock
+ * of the row, so that the index of the log by row holds everything else and costs a bulk import
+ * nothing.
  */
 #include "syncd/store/centre_private.h"
 
 static const char *const TABLES[] = {
     "CREATE TABLE IF NOT EXISTS log("
-    " seq INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, chain BLOB NOT NULL, kind INTEGER NOT NULL,"
-    " entity INTEGER NOT NULL, row INTEGER NOT NULL, device INTEGER NOT NULL, batch INTEGER NOT NULL,"
+    " seq INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, chain BLOB NOT NULL, kind INTEGER NOT "
+    "NULL,"
+    " entity INTEGER NOT NULL, row INTEGER NOT NULL, device INTEGER NOT NULL, batch INTEGER NOT "
+    "NULL,"
     " change INTEGER NOT NULL, outcome INTEGER NOT NULL)",
     "CREATE INDEX IF NOT EXISTS log_row ON log(row) WHERE kind <> 1 OR outcome <> 0",
     "CREATE TABLE IF NOT EXISTS journal("
-    " device INTEGER NOT NULL, batch INTEGER NOT NULL, bytes BLOB NOT NULL, signature BLOB, chain BLOB NOT NULL,"
-    " first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, received_ms INTEGER NOT NULL, person TEXT,"
+    " device INTEGER NOT NULL, batch INTEGER NOT NULL, bytes BLOB NOT NULL, signature BLOB, chain "
+    "BLOB NOT NULL,"
+    " first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, received_ms INTEGER NOT NULL, person "
+    "TEXT,"
     " outcomes BLOB NOT NULL, PRIMARY KEY(device, batch))",
     "CREATE TABLE IF NOT EXISTS ledger("
     " seq INTEGER NOT NULL, ord INTEGER NOT NULL, entity INTEGER NOT NULL, row INTEGER NOT NULL,"
-    " cell INTEGER NOT NULL, rule INTEGER NOT NULL, base_seq INTEGER NOT NULL, loser_device INTEGER NOT NULL,"
+    " cell INTEGER NOT NULL, rule INTEGER NOT NULL, base_seq INTEGER NOT NULL, loser_device "
+    "INTEGER NOT NULL,"
     " loser_batch INTEGER NOT NULL, loser_ms INTEGER NOT NULL, winner_device INTEGER NOT NULL,"
     " winner_ms INTEGER NOT NULL, winner_is_new INTEGER NOT NULL, loser BLOB, winner BLOB,"
     " PRIMARY KEY(seq, ord)) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS ledger_row ON ledger(row)",
     "CREATE TABLE IF NOT EXISTS quarantine("
-    " device INTEGER NOT NULL, batch INTEGER NOT NULL, change INTEGER NOT NULL, cell INTEGER NOT NULL,"
-    " seq INTEGER NOT NULL, time_ms INTEGER NOT NULL, entity INTEGER NOT NULL, row INTEGER NOT NULL,"
-    " base_seq INTEGER NOT NULL, base_own INTEGER NOT NULL, outcome INTEGER NOT NULL, reason INTEGER NOT NULL,"
+    " device INTEGER NOT NULL, batch INTEGER NOT NULL, change INTEGER NOT NULL, cell INTEGER NOT "
+    "NULL,"
+    " seq INTEGER NOT NULL, time_ms INTEGER NOT NULL, entity INTEGER NOT NULL, row INTEGER NOT "
+    "NULL,"
+    " base_seq INTEGER NOT NULL, base_own INTEGER NOT NULL, outcome INTEGER NOT NULL, reason "
+    "INTEGER NOT NULL,"
     " state INTEGER NOT NULL, state_seq INTEGER NOT NULL, content BLOB NOT NULL,"
     " PRIMARY KEY(device, batch, change, cell)) WITHOUT ROWID",
-    "CREATE INDEX IF NOT EXISTS quarantine_news ON quarantine(device, state_seq) WHERE state_seq > 0",
+    "CREATE INDEX IF NOT EXISTS quarantine_news ON quarantine(device, state_seq) WHERE state_seq > "
+    "0",
     "CREATE TABLE IF NOT EXISTS text_version("
     " row INTEGER NOT NULL, cell INTEGER NOT NULL, seq INTEGER NOT NULL, body TEXT,"
     " PRIMARY KEY(row, cell, seq)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS delete_also(unit INTEGER NOT NULL, seq INTEGER NOT NULL,"
     " PRIMARY KEY(unit, seq)) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS alias_log(seq INTEGER NOT NULL, from_id INTEGER NOT NULL, to_id INTEGER NOT NULL,"
+    "CREATE TABLE IF NOT EXISTS alias_log(seq INTEGER NOT NULL, from_id INTEGER NOT NULL, to_id "
+    "INTEGER NOT NULL,"
     " PRIMARY KEY(seq, from_id)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS org_user("
-    " id INTEGER PRIMARY KEY, login TEXT NOT NULL UNIQUE, name TEXT NOT NULL, employee INTEGER NOT NULL,"
+    " id INTEGER PRIMARY KEY, login TEXT NOT NULL UNIQUE, name TEXT NOT NULL, employee INTEGER NOT "
+    "NULL,"
     " role INTEGER NOT NULL, active INTEGER NOT NULL)",
     "CREATE TABLE IF NOT EXISTS device("
     " number INTEGER PRIMARY KEY, user INTEGER NOT NULL, public_key BLOB, name TEXT NOT NULL,"
-    " revoked INTEGER NOT NULL DEFAULT 0, session_key BLOB, key_until_ms INTEGER NOT NULL DEFAULT 0,"
-    " last_batch INTEGER NOT NULL DEFAULT 0, chain BLOB, release TEXT NOT NULL DEFAULT '', catalogue BLOB,"
-    " enrolled_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL DEFAULT 0, cursor INTEGER NOT NULL DEFAULT 0)",
+    " revoked INTEGER NOT NULL DEFAULT 0, session_key BLOB, key_until_ms INTEGER NOT NULL DEFAULT "
+    "0,"
+    " last_batch INTEGER NOT NULL DEFAULT 0, chain BLOB, release TEXT NOT NULL DEFAULT '', "
+    "catalogue BLOB,"
+    " enrolled_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL DEFAULT 0, cursor INTEGER NOT NULL "
+    "DEFAULT 0)",
     "CREATE TABLE IF NOT EXISTS link("
-    " code_hash BLOB PRIMARY KEY, user INTEGER NOT NULL, expires_ms INTEGER NOT NULL, device INTEGER) WITHOUT ROWID",
+    " code_hash BLOB PRIMARY KEY, user INTEGER NOT NULL, expires_ms INTEGER NOT NULL, device "
+    "INTEGER) WITHOUT ROWID",
 };
 
 enum status centre_schema(struct db *db, struct err *err) {

@@ -1,5 +1,6 @@
-/* Does the server's half of the file agree with itself? Everything is recomputed from what it stands on: the chain of
- * the log from its rows, the chains of the journal from its bytes, each row from the log entry that it names.
+/* Does the server's half of the file agree with itself? Everything is recomputed from what it
+ * stands on: the chain of the log from its rows, the chains of the journal from its bytes, each row
+ * from the log entry that it names.
  */
 #include "syncd/store/centre_private.h"
 
@@ -20,13 +21,15 @@ struct verify {
 };
 
 static void find(struct verify *v, const char *what, int64_t a, int64_t b) {
-    if (v->findings++ < FINDINGS_MAX) buf_printf(v->out, "%s (%" PRId64 ", %" PRId64 ")\n", what, a, b);
+    if (v->findings++ < FINDINGS_MAX)
+        buf_printf(v->out, "%s (%" PRId64 ", %" PRId64 ")\n", what, a, b);
 }
 
 static bool go_on(struct verify *v) {
     enum { PROGRESS_EACH = 4096 };
     v->done++;
-    if (v->progress && v->done % PROGRESS_EACH == 0 && !v->progress(v->ctx, v->done, v->total)) v->stopped = true;
+    if (v->progress && v->done % PROGRESS_EACH == 0 && !v->progress(v->ctx, v->done, v->total))
+        v->stopped = true;
     return !v->stopped;
 }
 
@@ -46,7 +49,8 @@ static enum status check_log(struct verify *v, struct err *err) {
         chain = log_chain(&chain, &entry);
         if (entry.seq != seq + 1) find(v, "log: a seq is missing before", entry.seq, seq);
         if (entry.time_ms < time_ms) find(v, "log: time goes back", entry.seq, entry.time_ms);
-        if (memcmp(kept.bytes, chain.bytes, CHAIN_BYTES) != 0) find(v, "log: the chain breaks at seq", entry.seq, 0);
+        if (memcmp(kept.bytes, chain.bytes, CHAIN_BYTES) != 0)
+            find(v, "log: the chain breaks at seq", entry.seq, 0);
         chain = kept;
         seq = entry.seq;
         time_ms = entry.time_ms;
@@ -63,7 +67,8 @@ static enum status check_journal(struct verify *v, struct err *err) {
     bool row;
     struct chain chain = {{0}};
     int64_t device = -1, batch = 0;
-    TRY(db_prepare(v->db, "SELECT device, batch, bytes, chain FROM journal ORDER BY device, batch", &s, err));
+    TRY(db_prepare(v->db, "SELECT device, batch, bytes, chain FROM journal ORDER BY device, batch",
+                   &s, err));
     enum status status = db_step(s, &row, err);
     while (status == ST_OK && row && go_on(v)) {
         if (db_int(s, 0) != device) {
@@ -71,7 +76,8 @@ static enum status check_journal(struct verify *v, struct err *err) {
             batch = 0;
         }
         device = db_int(s, 0);
-        if (db_int(s, 1) != batch + 1) find(v, "journal: a batch is missing before", device, db_int(s, 1));
+        if (db_int(s, 1) != batch + 1)
+            find(v, "journal: a batch is missing before", device, db_int(s, 1));
         batch = db_int(s, 1);
         chain = chain_next(&chain, db_blob(s, 2));
         struct chain kept = chain_of(db_blob(s, 3));
@@ -87,10 +93,12 @@ static enum status check_journal(struct verify *v, struct err *err) {
 static enum status check_devices(struct verify *v, struct err *err) {
     struct db_stmt *s;
     bool row;
-    TRY(db_prepare(v->db,
-                   "SELECT d.number, d.last_batch FROM device d LEFT JOIN journal j ON j.device = d.number"
-                   " AND j.batch = d.last_batch WHERE d.last_batch > 0 AND (j.chain IS NULL OR j.chain <> d.chain)",
-                   &s, err));
+    TRY(db_prepare(
+        v->db,
+        "SELECT d.number, d.last_batch FROM device d LEFT JOIN journal j ON j.device = d.number"
+        " AND j.batch = d.last_batch WHERE d.last_batch > 0 AND (j.chain IS NULL OR j.chain <> "
+        "d.chain)",
+        &s, err));
     enum status status = db_step(s, &row, err);
     while (status == ST_OK && row) {
         find(v, "device: its last batch is not the journal's", db_int(s, 0), db_int(s, 1));
@@ -102,8 +110,8 @@ static enum status check_devices(struct verify *v, struct err *err) {
 
 /* ------------------------------------------------------------------ rows */
 
-static enum status check_clock(struct verify *v, int64_t id, int64_t seq, struct slice bytes, struct arena *mem,
-                               struct err *err) {
+static enum status check_clock(struct verify *v, int64_t id, int64_t seq, struct slice bytes,
+                               struct arena *mem, struct err *err) {
     struct row_clock clock;
     enum status status = row_clock_read(bytes, mem, &clock, NULL);
     if (status == ST_NO_MEMORY) return err_no_memory(err);
@@ -111,12 +119,13 @@ static enum status check_clock(struct verify *v, int64_t id, int64_t seq, struct
     if (status != ST_OK) return ST_OK;
     if (clock.row.seq > seq) find(v, "row: a clock is ahead of its seq", id, clock.row.seq);
     for (size_t i = 0; i < clock.count; i++)
-        if (clock.cells[i].clock.seq > seq) find(v, "row: the clock of a cell is ahead of its seq", id, seq);
+        if (clock.cells[i].clock.seq > seq)
+            find(v, "row: the clock of a cell is ahead of its seq", id, seq);
     return ST_OK;
 }
 
-static enum status check_row(struct verify *v, const struct entity *e, struct db_stmt *s, struct arena *mem,
-                             struct err *err) {
+static enum status check_row(struct verify *v, const struct entity *e, struct db_stmt *s,
+                             struct arena *mem, struct err *err) {
     int64_t id = db_int(s, 0), seq = db_int(s, 1);
     if (db_is_null(s, 4) || db_int(s, 4) != id || db_int(s, 5) != (int64_t)e->tag)
         find(v, "row: the log does not name it at its seq", id, seq);
@@ -129,8 +138,10 @@ static enum status check_entity(struct verify *v, const struct entity *e, struct
     bool row;
     struct arena mem = arena_new(VERIFY_SCRATCH);
     SCOPED(buf_free) struct buf sql = buf_new(BUF_MAX_LINE);
-    buf_printf(&sql, "SELECT r.id, r._seq, r._dead, r._clock, l.row, l.entity FROM \"r_%s\" r"
-                     " LEFT JOIN log l ON l.seq = r._seq", e->name);
+    buf_printf(&sql,
+               "SELECT r.id, r._seq, r._dead, r._clock, l.row, l.entity FROM \"r_%s\" r"
+               " LEFT JOIN log l ON l.seq = r._seq",
+               e->name);
     TRY(buf_status(&sql, err));
     TRY(db_prepare(v->db, buf_text(&sql), &s, err));
     enum status status = db_step(s, &row, err);
@@ -149,7 +160,10 @@ static enum status check_entity(struct verify *v, const struct entity *e, struct
 static enum status count_total(struct verify *v, struct err *err) {
     struct db_stmt *s;
     bool row;
-    TRY(db_prepare(v->db, "SELECT coalesce((SELECT max(seq) FROM log), 0) * 2 + (SELECT count(*) FROM journal)", &s, err));
+    TRY(db_prepare(
+        v->db,
+        "SELECT coalesce((SELECT max(seq) FROM log), 0) * 2 + (SELECT count(*) FROM journal)", &s,
+        err));
     TRY(db_step(s, &row, err));
     v->total = row ? db_int(s, 0) : 0;
     db_reset(s);
@@ -161,7 +175,8 @@ static enum status check_all(struct verify *v, struct err *err) {
     TRY(check_log(v, err));
     TRY(check_journal(v, err));
     TRY(check_devices(v, err));
-    for (size_t i = 0; i < v->cat->count && !v->stopped; i++) TRY(check_entity(v, &v->cat->entities[i], err));
+    for (size_t i = 0; i < v->cat->count && !v->stopped; i++)
+        TRY(check_entity(v, &v->cat->entities[i], err));
     if (v->stopped) return err_set(err, ST_CANCELLED, "stopped", "已停止");
     return buf_status(v->out, err);
 }
@@ -171,9 +186,10 @@ enum status centre_verify(struct store *store, struct buf *out_findings, struct 
     return check_all(&v, err);
 }
 
-enum status centre_verify_all(struct centre *c, store_progress *progress, void *ctx, struct buf *out_findings,
-                              struct err *err) {
-    struct verify v = {.db = c->db, .cat = c->cat, .out = out_findings, .progress = progress, .ctx = ctx};
+enum status centre_verify_all(struct centre *c, store_progress *progress, void *ctx,
+                              struct buf *out_findings, struct err *err) {
+    struct verify v = {
+        .db = c->db, .cat = c->cat, .out = out_findings, .progress = progress, .ctx = ctx};
     TRY(centre_begin(c, false, err));
     enum status status = check_all(&v, err);
     centre_end(c);

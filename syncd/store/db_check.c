@@ -1,4 +1,5 @@
-/* The driver of SQLite: what is rare. Backup, the engine's own check, statements of people, salvage. */
+/* The driver of SQLite: what is rare. Backup, the engine's own check, statements of people,
+ * salvage. */
 #include "syncd/platform/platform.h"
 #include "syncd/store/db_private.h"
 
@@ -8,15 +9,16 @@
 #include <string.h>
 
 enum {
-    BACKUP_STEP_PAGES = 256,                               /* 1 MB between two looks at progress */
+    BACKUP_STEP_PAGES = 256, /* 1 MB between two looks at progress */
     FINDINGS_MAX = 100,
-    SALVAGE_SEEKS_MAX = 20000                              /* damaged places looked into before giving up */
+    SALVAGE_SEEKS_MAX = 20000 /* damaged places looked into before giving up */
 };
-#define ROWID_FAR (INT64_C(1) << 53)                       /* ids have 53 bits */
+#define ROWID_FAR (INT64_C(1) << 53) /* ids have 53 bits */
 
 /* ------------------------------------------------------------------ backup */
 
-static enum status copy_pages(struct db *from, struct db *to, db_progress *progress, void *ctx, struct err *err) {
+static enum status copy_pages(struct db *from, struct db *to, db_progress *progress, void *ctx,
+                              struct err *err) {
     sqlite3_backup *backup = sqlite3_backup_init(to->sqlite, "main", from->sqlite, "main");
     if (!backup) return db_fail(to, sqlite3_errcode(to->sqlite), err);
     int code = SQLITE_OK;
@@ -32,13 +34,15 @@ static enum status copy_pages(struct db *from, struct db *to, db_progress *progr
 }
 
 static enum status open_target(const char *path, struct db *out, struct err *err) {
-    *out = (struct db){.path = (char *)(uintptr_t)path};   /* only for messages */
+    *out = (struct db){.path = (char *)(uintptr_t)path}; /* only for messages */
     TRY(platform_make_file(path, true, err));
-    int code = sqlite3_open_v2(path, &out->sqlite, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    int code =
+        sqlite3_open_v2(path, &out->sqlite, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     return code == SQLITE_OK ? ST_OK : db_fail(out, code, err);
 }
 
-static enum status backup_to(struct db *db, const char *part, db_progress *progress, void *ctx, struct err *err) {
+static enum status backup_to(struct db *db, const char *part, db_progress *progress, void *ctx,
+                             struct err *err) {
     struct db to;
     enum status status = open_target(part, &to, err);
     if (status == ST_OK) status = copy_pages(db, &to, progress, ctx, err);
@@ -46,16 +50,17 @@ static enum status backup_to(struct db *db, const char *part, db_progress *progr
     return status;
 }
 
-/* The read transaction keeps the copy at one moment however long it takes and whoever writes meanwhile; the name
- * says "part" until the copy is whole. */
-enum status db_backup(struct db *db, const char *path, db_progress *progress, void *ctx, struct err *err) {
+/* The read transaction keeps the copy at one moment however long it takes and whoever writes
+ * meanwhile; the name says "part" until the copy is whole. */
+enum status db_backup(struct db *db, const char *path, db_progress *progress, void *ctx,
+                      struct err *err) {
     if (db_in_transaction(db)) return err_set(err, ST_BUSY, "a save is in progress", "正在保存");
     if (platform_exists(path))
         return err_set(err, ST_CONFLICT, "%s is there already", "%s 已存在", path);
     struct buf part SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
     buf_printf(&part, "%s.part", path);
     TRY(buf_status(&part, err));
-    (void)platform_remove(buf_text(&part), NULL);          /* of a backup that was cut off */
+    (void)platform_remove(buf_text(&part), NULL); /* of a backup that was cut off */
     TRY(db_begin(db, false, err));
     enum status status = db_exec(db, "SELECT count(*) FROM sqlite_master", err);
     if (status == ST_OK) status = backup_to(db, buf_text(&part), progress, ctx, err);
@@ -99,26 +104,29 @@ enum status db_integrity(struct db *db, struct buf *out, struct err *err) {
 /* ------------------------------------------------------------------ statements of people */
 
 static bool is_harmless_pragma(const char *name, const char *argument) {
-    static const char *const NAMES[] = {"table_info", "table_xinfo", "table_list", "index_list", "index_info",
-                                        "index_xinfo", "database_list"};
+    static const char *const NAMES[] = {"table_info", "table_xinfo", "table_list",   "index_list",
+                                        "index_info", "index_xinfo", "database_list"};
     for (size_t i = 0; i < ARRAY_COUNT(NAMES); i++)
         if (strcmp(name, NAMES[i]) == 0) return true;
     return !argument && strcmp(name, "user_version") == 0;
 }
 
-static int allow_reading(void *ctx, int action, const char *a, const char *b, const char *c, const char *d) {
+static int allow_reading(void *ctx, int action, const char *a, const char *b, const char *c,
+                         const char *d) {
     (void)ctx, (void)c, (void)d;
     switch (action) {
     case SQLITE_SELECT:
     case SQLITE_RECURSIVE: return SQLITE_OK;
-    case SQLITE_READ: return a && strncmp(a, "secret_", strlen("secret_")) == 0 ? SQLITE_DENY : SQLITE_OK;
+    case SQLITE_READ:
+        return a && strncmp(a, "secret_", strlen("secret_")) == 0 ? SQLITE_DENY : SQLITE_OK;
     case SQLITE_FUNCTION: return b && strcmp(b, "load_extension") == 0 ? SQLITE_DENY : SQLITE_OK;
     case SQLITE_PRAGMA: return a && is_harmless_pragma(a, b) ? SQLITE_OK : SQLITE_DENY;
     default: return SQLITE_DENY;
     }
 }
 
-enum status db_prepare_read_only(struct db *db, const char *sql, struct db_stmt **out, struct err *err) {
+enum status db_prepare_read_only(struct db *db, const char *sql, struct db_stmt **out,
+                                 struct err *err) {
     struct db_stmt *s = NULL;
     sqlite3_set_authorizer(db->sqlite, allow_reading, NULL);
     enum status status = db_prepare_once(db, sql, &s, err);
@@ -126,7 +134,8 @@ enum status db_prepare_read_only(struct db *db, const char *sql, struct db_stmt 
     TRY(status);
     if (!sqlite3_stmt_readonly(s->stmt) || sqlite3_column_count(s->stmt) == 0) {
         db_finalize(s);
-        return err_set(err, ST_DENIED, "only statements that read are allowed here", "此处只允许读取的语句");
+        return err_set(err, ST_DENIED, "only statements that read are allowed here",
+                       "此处只允许读取的语句");
     }
     *out = s;
     return ST_OK;
@@ -134,8 +143,9 @@ enum status db_prepare_read_only(struct db *db, const char *sql, struct db_stmt 
 
 /* ------------------------------------------------------------------ salvage
  *
- * Reads a range of rowids upwards until a damaged place, then downwards from the other end until one, and halves
- * what is left between: every row whose pages can be reached is found, each once. The order is not that of the ids.
+ * Reads a range of rowids upwards until a damaged place, then downwards from the other end until
+ * one, and halves what is left between: every row whose pages can be reached is found, each once.
+ * The order is not that of the ids.
  */
 struct salvage {
     struct db *db;
@@ -150,10 +160,10 @@ static bool is_of_damage(enum status status) {
     return status == ST_DAMAGED || status == ST_DISK;
 }
 
-/* Rows from low to high in the statement's order. *out_last: the last that was read; *out_whole: nothing was damaged.
- * *out_any: at least one was read. */
-static enum status salvage_run(struct salvage *v, struct db_stmt *s, int64_t low, int64_t high, int64_t *out_last,
-                               bool *out_any, bool *out_whole, struct err *err) {
+/* Rows from low to high in the statement's order. *out_last: the last that was read; *out_whole:
+ * nothing was damaged. *out_any: at least one was read. */
+static enum status salvage_run(struct salvage *v, struct db_stmt *s, int64_t low, int64_t high,
+                               int64_t *out_last, bool *out_any, bool *out_whole, struct err *err) {
     bool row = true;
     *out_any = *out_whole = false;
     v->seeks++;
@@ -196,16 +206,19 @@ static enum status salvage_range(struct salvage *v, int64_t low, int64_t high, s
     return salvage_range(v, middle + 1, high, err);
 }
 
-static enum status salvage_prepare(struct salvage *v, const char *table, const char *order, struct db_stmt **out,
-                                   struct err *err) {
+static enum status salvage_prepare(struct salvage *v, const char *table, const char *order,
+                                   struct db_stmt **out, struct err *err) {
     struct buf sql SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
-    buf_printf(&sql, "SELECT rowid, * FROM \"%s\" NOT INDEXED WHERE rowid BETWEEN ? AND ? ORDER BY rowid %s", table, order);
+    buf_printf(
+        &sql,
+        "SELECT rowid, * FROM \"%s\" NOT INDEXED WHERE rowid BETWEEN ? AND ? ORDER BY rowid %s",
+        table, order);
     TRY(buf_status(&sql, err));
     return db_prepare_once(v->db, buf_text(&sql), out, err);
 }
 
-enum status db_salvage(struct db *damaged, const char *table, db_salvage_row *row, void *ctx, int64_t *out_rows,
-                       struct err *err) {
+enum status db_salvage(struct db *damaged, const char *table, db_salvage_row *row, void *ctx,
+                       int64_t *out_rows, struct err *err) {
     struct salvage v = {.db = damaged, .row = row, .ctx = ctx};
     enum status status = salvage_prepare(&v, table, "ASC", &v.up, err);
     if (status == ST_OK) status = salvage_prepare(&v, table, "DESC", &v.down, err);
@@ -218,8 +231,8 @@ enum status db_salvage(struct db *damaged, const char *table, db_salvage_row *ro
 
 /* ------------------------------------------------------------------ a schema that is gone
  *
- * Page 1 holds the file's head and the root of the schema's tree; when that is an interior page, its leaves are named in
- * it. Source: SQLite, "Database File Format", 1.3 and 1.6.
+ * Page 1 holds the file's head and the root of the schema's tree; when that is an interior page,
+ * its leaves are named in it. Source: SQLite, "Database File Format", 1.3 and 1.6.
  */
 enum { PAGE_BYTES = 4096, CHANGES_AT = 24, CHANGES_SEEN_AT = 92, TREE_AT = 100, TREE_INTERIOR = 5 };
 
@@ -256,8 +269,8 @@ static bool copy_leaves(FILE *from, FILE *to, const uint8_t root[PAGE_BYTES]) {
     return copied;
 }
 
-/* The count of changes and the one at which the length was noted differ then, so that the engine takes the length
- * from the file. */
+/* The count of changes and the one at which the length was noted differ then, so that the engine
+ * takes the length from the file. */
 static bool copy_schema(FILE *from, FILE *to) {
     uint8_t root[PAGE_BYTES];
     if (!read_page(from, 1, root)) return false;

@@ -9,8 +9,8 @@
 struct db_stmt {
     sqlite3_stmt *stmt;
     struct db *db;
-    int bind_code;                                         /* the first failed bind since the reset */
-    char *sql;                                             /* key in the cache; NULL: not cached */
+    int bind_code; /* the first failed bind since the reset */
+    char *sql;     /* key in the cache; NULL: not cached */
     uint64_t hash;
 };
 
@@ -25,9 +25,9 @@ struct db {
     sqlite3 *sqlite;
     char *path;
     bool read_only;
-    struct db_stmt **cache;                                /* open addressing by hash of the text */
-    size_t cache_size, cache_used;                         /* size: a power of two */
-    struct db_kept *kept;                                  /* likewise by object, what, mask */
+    struct db_stmt **cache;        /* open addressing by hash of the text */
+    size_t cache_size, cache_used; /* size: a power of two */
+    struct db_kept *kept;          /* likewise by object, what, mask */
     size_t kept_size, kept_used;
     struct db_stmt *data_version;
 };
@@ -37,6 +37,7 @@ enum status db_fail(struct db *db, int code, struct err *err);
 /* Registers the tokenizer "roadbook". */
 enum status db_tokenizer_register(struct db *db, struct err *err) NODISCARD;
 /* db_check.c: not cached, any statement. */
-enum status db_prepare_once(struct db *db, const char *sql, struct db_stmt **out, struct err *err) NODISCARD;
+enum status db_prepare_once(struct db *db, const char *sql, struct db_stmt **out,
+                            struct err *err) NODISCARD;
 
 #endif

@@ -1,9 +1,10 @@
 /* Full text on FTS5: the tokenizer "roadbook", the index, queries.
  *
- * The index holds no content: rows are in their tables, and a row leaves the index by being given to it as it went
- * in. Results come in two runs, those with all words in the title first, each newest first: ranking by bm25 would
- * read every hit of a common word before the first is shown. For the same reason words of titles are terms of their
- * own, with a mark before them: asking for the titles with a common word does not touch the texts with it.
+ * The index holds no content: rows are in their tables, and a row leaves the index by being given
+ * to it as it went in. Results come in two runs, those with all words in the title first, each
+ * newest first: ranking by bm25 would read every hit of a common word before the first is shown.
+ * For the same reason words of titles are terms of their own, with a mark before them: asking for
+ * the titles with a common word does not touch the texts with it.
  */
 #include "syncd/store/db_private.h"
 #include "syncd/store/words.h"
@@ -13,14 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TITLE_MARK = 1 };                                   /* no text of a person begins with it */
-enum { QUERY_WORDS_MAX = 32 };                             /* what a person types into a search box */
+enum { TITLE_MARK = 1 };       /* no text of a person begins with it */
+enum { QUERY_WORDS_MAX = 32 }; /* what a person types into a search box */
 
 /* ------------------------------------------------------------------ tokenizer */
 
 static int tokenizer_create(void *ctx, const char **arguments, int count, Fts5Tokenizer **out) {
     (void)ctx, (void)arguments, (void)count;
-    *out = (Fts5Tokenizer *)malloc(1);                     /* it has no state, but FTS5 wants an object */
+    *out = (Fts5Tokenizer *)malloc(1); /* it has no state, but FTS5 wants an object */
     return *out ? SQLITE_OK : SQLITE_NOMEM;
 }
 
@@ -37,7 +38,8 @@ static int tokenizer_run(Fts5Tokenizer *tokenizer, void *ctx, int flags, const c
     (void)tokenizer, (void)flags;
     while (word_next(slice_of(text, (size_t)len), &at, &word)) {
         memcpy(marked + 1, word.folded, word.len);
-        int code = token(ctx, 0, marked + !mark, (int)word.len + mark, (int)word.start, (int)word.end);
+        int code =
+            token(ctx, 0, marked + !mark, (int)word.len + mark, (int)word.start, (int)word.end);
         if (code != SQLITE_OK) return code;
     }
     return SQLITE_OK;
@@ -59,7 +61,8 @@ enum status db_tokenizer_register(struct db *db, struct err *err) {
     fts5_api *api = find_api(db);
     if (!api) {
         if (sqlite3_errcode(db->sqlite) == SQLITE_NOMEM) return err_no_memory(err);
-        return err_set(err, ST_INTERNAL, "this SQLite has no full-text search (FTS5)", "此 SQLite 不支持全文检索（FTS5）");
+        return err_set(err, ST_INTERNAL, "this SQLite has no full-text search (FTS5)",
+                       "此 SQLite 不支持全文检索（FTS5）");
     }
     int code = api->xCreateTokenizer(api, "roadbook", NULL, &tokenizer, NULL);
     return code == SQLITE_OK ? ST_OK : db_fail(db, code, err);
@@ -68,19 +71,21 @@ enum status db_tokenizer_register(struct db *db, struct err *err) {
 /* ------------------------------------------------------------------ the index */
 
 enum status db_text_create(struct db *db, struct err *err) {
-    return db_exec(db,
-                   "CREATE VIRTUAL TABLE IF NOT EXISTS search USING fts5(title, body, content='', columnsize=0,"
-                   " tokenize='roadbook');"
-                   "CREATE VIRTUAL TABLE IF NOT EXISTS search_words USING fts5vocab('search', 'instance')",
-                   err);
+    return db_exec(
+        db,
+        "CREATE VIRTUAL TABLE IF NOT EXISTS search USING fts5(title, body, content='', "
+        "columnsize=0,"
+        " tokenize='roadbook');"
+        "CREATE VIRTUAL TABLE IF NOT EXISTS search_words USING fts5vocab('search', 'instance')",
+        err);
 }
 
 enum status db_text_clear(struct db *db, struct err *err) {
     return db_exec(db, "INSERT INTO search(search) VALUES('delete-all')", err);
 }
 
-static enum status run_with_texts(struct db_stmt *s, int64_t id, struct slice title, struct slice body,
-                                  struct err *err) {
+static enum status run_with_texts(struct db_stmt *s, int64_t id, struct slice title,
+                                  struct slice body, struct err *err) {
     struct buf marked SCOPED(buf_free) = buf_new(BUF_MAX_MESSAGE);
     buf_put_byte(&marked, TITLE_MARK);
     buf_put_slice(&marked, title);
@@ -91,22 +96,25 @@ static enum status run_with_texts(struct db_stmt *s, int64_t id, struct slice ti
     return db_run(s, err);
 }
 
-enum status db_text_add(struct db *db, int64_t id, struct slice title, struct slice body, struct err *err) {
+enum status db_text_add(struct db *db, int64_t id, struct slice title, struct slice body,
+                        struct err *err) {
     struct db_stmt *s = NULL;
     TRY(db_prepare(db, "INSERT INTO search(rowid, title, body) VALUES(?, ?, ?)", &s, err));
     return run_with_texts(s, id, title, body, err);
 }
 
-enum status db_text_remove(struct db *db, int64_t id, struct slice title, struct slice body, struct err *err) {
+enum status db_text_remove(struct db *db, int64_t id, struct slice title, struct slice body,
+                           struct err *err) {
     struct db_stmt *s = NULL;
-    TRY(db_prepare(db, "INSERT INTO search(search, rowid, title, body) VALUES('delete', ?, ?, ?)", &s, err));
+    TRY(db_prepare(db, "INSERT INTO search(search, rowid, title, body) VALUES('delete', ?, ?, ?)",
+                   &s, err));
     return run_with_texts(s, id, title, body, err);
 }
 
 /* ------------------------------------------------------------------ queries */
 
-struct part {                                              /* a word by its beginning, or a phrase of characters */
-    size_t start, end;                                     /* of the text of parts */
+struct part {          /* a word by its beginning, or a phrase of characters */
+    size_t start, end; /* of the text of parts */
     bool phrase;
 };
 
@@ -132,9 +140,10 @@ static void put_part(struct buf *out, const struct buf *text, const struct part 
     buf_put_text(out, part->phrase ? "\"" : "\"*");
 }
 
-/* All parts in the title: a AND b. Each in title or body: (a OR b) AND ..., without those of the first run. */
-static void put_queries(const struct buf *text, const struct part *parts, size_t count, struct buf *titles,
-                        struct buf *others) {
+/* All parts in the title: a AND b. Each in title or body: (a OR b) AND ..., without those of the
+ * first run. */
+static void put_queries(const struct buf *text, const struct part *parts, size_t count,
+                        struct buf *titles, struct buf *others) {
     for (size_t i = 0; i < count; i++) {
         if (i > 0) buf_put_text(titles, " AND ");
         put_part(titles, text, &parts[i], true);
@@ -152,13 +161,15 @@ static void put_queries(const struct buf *text, const struct part *parts, size_t
     buf_put_byte(others, ')');
 }
 
-static enum status prepare_query(struct db *db, struct slice titles, struct slice others, int64_t limit,
-                                 struct db_stmt **out_stmt, struct err *err) {
+static enum status prepare_query(struct db *db, struct slice titles, struct slice others,
+                                 int64_t limit, struct db_stmt **out_stmt, struct err *err) {
     struct db_stmt *s = NULL;
     TRY(db_prepare(db,
-                   "SELECT * FROM (SELECT rowid FROM search WHERE search MATCH ?1 ORDER BY rowid DESC LIMIT ?3)"
+                   "SELECT * FROM (SELECT rowid FROM search WHERE search MATCH ?1 ORDER BY rowid "
+                   "DESC LIMIT ?3)"
                    " UNION ALL "
-                   "SELECT * FROM (SELECT rowid FROM search WHERE search MATCH ?2 ORDER BY rowid DESC LIMIT ?3)"
+                   "SELECT * FROM (SELECT rowid FROM search WHERE search MATCH ?2 ORDER BY rowid "
+                   "DESC LIMIT ?3)"
                    " LIMIT ?3",
                    &s, err));
     db_bind_text(s, 1, titles);
@@ -170,17 +181,21 @@ static enum status prepare_query(struct db *db, struct slice titles, struct slic
 
 enum status db_text_query(struct db *db, struct slice typed, int64_t limit, struct arena *mem,
                           struct db_stmt **out_stmt, struct err *err) {
-    struct buf text SCOPED(buf_free) = buf_new(BUF_MAX_LINE), titles SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
+    struct buf text SCOPED(buf_free) = buf_new(BUF_MAX_LINE),
+                    titles SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
     struct buf others SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
     struct part parts[QUERY_WORDS_MAX];
     size_t count = read_parts(typed, &text, parts);
     TRY(buf_status(&text, err));
     if (count == 0)
-        return err_set(err, ST_INVALID, "type at least one letter, digit or character to search for", "请至少输入一个字、字母或数字");
+        return err_set(err, ST_INVALID,
+                       "type at least one letter, digit or character to search for",
+                       "请至少输入一个字、字母或数字");
     put_queries(&text, parts, count, &titles, &others);
     TRY(buf_status(&titles, err));
     TRY(buf_status(&others, err));
-    struct slice first = arena_copy(mem, buf_slice(&titles)), second = arena_copy(mem, buf_slice(&others));
+    struct slice first = arena_copy(mem, buf_slice(&titles)),
+                 second = arena_copy(mem, buf_slice(&others));
     if (!first.data || !second.data) return err_no_memory(err);
     return prepare_query(db, first, second, limit, out_stmt, err);
 }
@@ -195,7 +210,8 @@ static uint64_t mix(uint64_t hash) {
 
 static uint64_t sum_of_word(struct slice folded, int64_t id, unsigned column, uint64_t place) {
     uint64_t hash = UINT64_C(0xCBF29CE484222325);
-    for (size_t i = 0; i < folded.len; i++) hash = (hash ^ folded.data[i]) * UINT64_C(0x100000001B3);
+    for (size_t i = 0; i < folded.len; i++)
+        hash = (hash ^ folded.data[i]) * UINT64_C(0x100000001B3);
     return mix(mix(hash ^ (uint64_t)id) + place * 2 + column);
 }
 
@@ -221,7 +237,8 @@ enum status db_text_sum(struct db *db, uint64_t *out, struct err *err) {
         if (!row) break;
         unsigned column = slice_equal(db_text(s, 2), SLICE("body"));
         struct slice term = db_text(s, 0);
-        if (column == 0 && term.len > 0) term = slice_of(term.data + 1, term.len - 1);   /* without the mark */
+        if (column == 0 && term.len > 0)
+            term = slice_of(term.data + 1, term.len - 1); /* without the mark */
         sum += sum_of_word(term, db_int(s, 1), column, (uint64_t)db_int(s, 3));
     }
     db_reset(s);

@@ -5,8 +5,8 @@
 #include <string.h>
 
 enum {
-    PASSAGE_BEFORE = 24,                                   /* characters shown before the hit */
-    PASSAGE_AFTER = 56,                                    /* from its beginning on */
+    PASSAGE_BEFORE = 24, /* characters shown before the hit */
+    PASSAGE_AFTER = 56,  /* from its beginning on */
     TYPED_WORDS_MAX = 32
 };
 
@@ -22,12 +22,14 @@ static size_t read_words(struct slice typed, struct word words[TYPED_WORDS_MAX])
     return count;
 }
 
-/* Does the run of typed words from first on, as far as it is a phrase, stand in the text at *word? */
-static bool stands_here(struct slice text, struct word word, size_t at, const struct word *typed, size_t count,
-                        size_t first) {
+/* Does the run of typed words from first on, as far as it is a phrase, stand in the text at *word?
+ */
+static bool stands_here(struct slice text, struct word word, size_t at, const struct word *typed,
+                        size_t count, size_t first) {
     for (size_t i = first;; i++) {
         if (!begins_with(&word, &typed[i])) return false;
-        bool goes_on = typed[i].alone && i + 1 < count && typed[i + 1].alone && typed[i + 1].start == typed[i].end;
+        bool goes_on = typed[i].alone && i + 1 < count && typed[i + 1].alone &&
+                       typed[i + 1].start == typed[i].end;
         if (!goes_on) return true;
         if (!word_next(text, &at, &word)) return false;
     }
@@ -42,7 +44,8 @@ static bool first_hit(struct slice text, const struct word *typed, size_t count,
     struct word word;
     for (size_t at = 0; word_next(text, &at, &word);) {
         for (size_t i = 0; i < count; i++) {
-            if (is_middle_of_phrase(typed, i) || !stands_here(text, word, at, typed, count, i)) continue;
+            if (is_middle_of_phrase(typed, i) || !stands_here(text, word, at, typed, count, i))
+                continue;
             *out = word.start;
             return true;
         }
@@ -68,7 +71,8 @@ static size_t on_by_characters(struct slice text, size_t at, size_t count) {
     return text.len - rest.len;
 }
 
-static enum status cut_passage(struct slice text, size_t hit, struct arena *mem, struct slice *out, struct err *err) {
+static enum status cut_passage(struct slice text, size_t hit, struct arena *mem, struct slice *out,
+                               struct err *err) {
     size_t start = back_by_characters(text, hit, PASSAGE_BEFORE);
     size_t end = on_by_characters(text, hit, PASSAGE_AFTER);
     char *passage = arena_printf(mem, "%s%.*s%s", start > 0 ? "…" : "", (int)(end - start),
@@ -90,19 +94,23 @@ struct search {
     void *ctx;
 };
 
-static enum status fill_found(struct search *search, const struct entity *e, int64_t id, const struct value *values,
-                              struct arena *mem, struct found *out, struct err *err) {
+static enum status fill_found(struct search *search, const struct entity *e, int64_t id,
+                              const struct value *values, struct arena *mem, struct found *out,
+                              struct err *err) {
     struct slice title, body;
     size_t hit = 0;
     *out = (struct found){.entity = e, .id = id};
     TRY(rows_text(e, values, mem, &title, &body, err));
     TRY(store_title(search->store, e, id, mem, &out->title, err));
-    if (first_hit(body, search->typed, search->typed_count, &hit)) return cut_passage(body, hit, mem, &out->passage, err);
-    if (first_hit(title, search->typed, search->typed_count, &hit)) return cut_passage(title, hit, mem, &out->passage, err);
+    if (first_hit(body, search->typed, search->typed_count, &hit))
+        return cut_passage(body, hit, mem, &out->passage, err);
+    if (first_hit(title, search->typed, search->typed_count, &hit))
+        return cut_passage(title, hit, mem, &out->passage, err);
     return cut_passage(body, 0, mem, &out->passage, err);
 }
 
-static enum status report_hit(struct search *search, int64_t id, struct arena *mem, struct err *err) {
+static enum status report_hit(struct search *search, int64_t id, struct arena *mem,
+                              struct err *err) {
     const struct entity *e;
     struct value *values;
     struct row_meta meta;
@@ -131,8 +139,8 @@ static enum status walk_hits(struct search *search, struct db_stmt *s, struct er
     return status;
 }
 
-enum status store_find(struct store *store, struct slice typed, int64_t limit, store_found *found, void *ctx,
-                       struct err *err) {
+enum status store_find(struct store *store, struct slice typed, int64_t limit, store_found *found,
+                       void *ctx, struct err *err) {
     struct search search = {.store = store, .found = found, .ctx = ctx};
     struct arena mem = arena_new(STORE_SCRATCH_CAP);
     struct db_stmt *s = NULL;

@@ -1,23 +1,26 @@
-/* The small tables about single cells: pending, ahead, what stood before, and bases of undone edits. */
+/* The small tables about single cells: pending, ahead, what stood before, and bases of undone
+ * edits. */
 #include "syncd/store/laptop.h"
 
 #include <string.h>
 
 /* One statement with up to four numbers, which answers with a row or not. The caller resets. */
-static enum status ask(struct db *db, const char *sql, const int64_t *numbers, size_t count, struct db_stmt **out,
-                       bool *out_row, struct err *err) {
+static enum status ask(struct db *db, const char *sql, const int64_t *numbers, size_t count,
+                       struct db_stmt **out, bool *out_row, struct err *err) {
     TRY(db_prepare(db, sql, out, err));
     for (size_t i = 0; i < count; i++) db_bind_int(*out, (int)i + 1, numbers[i]);
     return db_step(*out, out_row, err);
 }
 
-static enum status run(struct db *db, const char *sql, const int64_t *numbers, size_t count, struct err *err) {
+static enum status run(struct db *db, const char *sql, const int64_t *numbers, size_t count,
+                       struct err *err) {
     struct db_stmt *s;
     TRY(db_prepare(db, sql, &s, err));
     for (size_t i = 0; i < count; i++) db_bind_int(s, (int)i + 1, numbers[i]);
     return db_run(s, err);
 }
-#define NUMBERS(...) ((const int64_t[]){__VA_ARGS__}), (sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
+#define NUMBERS(...)                                                                               \
+    ((const int64_t[]){__VA_ARGS__}), (sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
 
 /* Values of a column: NULL when the column is. */
 static enum status take_values(struct db_stmt *s, int column, struct arena *mem, struct value **out,
@@ -32,13 +35,13 @@ static enum status take_values(struct db_stmt *s, int column, struct arena *mem,
 
 /* ------------------------------------------------------------------ pending */
 
-enum status pending_get(struct db *db, int64_t row, uint32_t cell, struct arena *mem, struct pending *out,
-                        struct err *err) {
+enum status pending_get(struct db *db, int64_t row, uint32_t cell, struct arena *mem,
+                        struct pending *out, struct err *err) {
     struct db_stmt *s;
     bool found;
     struct pending p = {.seq = -1};
-    TRY(ask(db, "SELECT base_seq, own, seq, vals FROM pending WHERE row_id = ? AND cell = ?", NUMBERS(row, cell), &s,
-            &found, err));
+    TRY(ask(db, "SELECT base_seq, own, seq, vals FROM pending WHERE row_id = ? AND cell = ?",
+            NUMBERS(row, cell), &s, &found, err));
     enum status status = ST_OK;
     if (found) {
         p.found = true;
@@ -52,15 +55,16 @@ enum status pending_get(struct db *db, int64_t row, uint32_t cell, struct arena 
     return status;
 }
 
-enum status pending_put(struct db *db, uint32_t entity, int64_t row, uint32_t cell, const struct pending *p,
-                        struct err *err) {
+enum status pending_put(struct db *db, uint32_t entity, int64_t row, uint32_t cell,
+                        const struct pending *p, struct err *err) {
     struct db_stmt *s;
     struct buf vals SCOPED(buf_free) = buf_new(BUF_MAX_BATCH);
-    TRY(db_prepare(db,
-                   "INSERT INTO pending(row_id, cell, entity, base_seq, own, seq, vals) VALUES (?,?,?,?,?,?,?)"
-                   " ON CONFLICT(row_id, cell) DO UPDATE SET base_seq = excluded.base_seq, own = excluded.own,"
-                   " seq = excluded.seq, vals = excluded.vals",
-                   &s, err));
+    TRY(db_prepare(
+        db,
+        "INSERT INTO pending(row_id, cell, entity, base_seq, own, seq, vals) VALUES (?,?,?,?,?,?,?)"
+        " ON CONFLICT(row_id, cell) DO UPDATE SET base_seq = excluded.base_seq, own = excluded.own,"
+        " seq = excluded.seq, vals = excluded.vals",
+        &s, err));
     db_bind_int(s, 1, row);
     db_bind_int(s, 2, cell);
     db_bind_int(s, 3, entity);
@@ -77,8 +81,9 @@ enum status pending_put(struct db *db, uint32_t entity, int64_t row, uint32_t ce
     return db_run(s, err);
 }
 
-enum status pending_note(struct db *db, uint32_t entity, int64_t row, uint32_t cell, struct pending *p,
-                         const struct value *values, size_t count, int64_t seq, struct err *err) {
+enum status pending_note(struct db *db, uint32_t entity, int64_t row, uint32_t cell,
+                         struct pending *p, const struct value *values, size_t count, int64_t seq,
+                         struct err *err) {
     if (!p->found || seq <= p->seq) return ST_OK;
     p->values = (struct value *)values;
     p->value_count = count;
@@ -102,7 +107,8 @@ enum status pending_any(struct db *db, int64_t row, bool *out, struct err *err) 
 enum status ahead_get(struct db *db, int64_t row, uint32_t cell, int64_t *out, struct err *err) {
     struct db_stmt *s;
     bool found;
-    TRY(ask(db, "SELECT seq FROM ahead WHERE row_id = ? AND cell = ?", NUMBERS(row, cell), &s, &found, err));
+    TRY(ask(db, "SELECT seq FROM ahead WHERE row_id = ? AND cell = ?", NUMBERS(row, cell), &s,
+            &found, err));
     *out = found ? db_int(s, 0) : 0;
     db_reset(s);
     return ST_OK;
@@ -121,13 +127,15 @@ enum status ahead_trim(struct db *db, int64_t row, int64_t seq, struct err *err)
 
 /* ------------------------------------------------------------------ what stood before */
 
-enum status before_put(struct db *db, uint32_t batch, int64_t row, uint32_t cell, const struct value *values,
-                       size_t count, struct err *err) {
+enum status before_put(struct db *db, uint32_t batch, int64_t row, uint32_t cell,
+                       const struct value *values, size_t count, struct err *err) {
     struct db_stmt *s;
     struct buf vals SCOPED(buf_free) = buf_new(BUF_MAX_BATCH);
     values_write(values, count, &vals);
     TRY(buf_status(&vals, err));
-    TRY(db_prepare(db, "INSERT OR IGNORE INTO before_edit(batch, row_id, cell, vals) VALUES (?,?,?,?)", &s, err));
+    TRY(db_prepare(db,
+                   "INSERT OR IGNORE INTO before_edit(batch, row_id, cell, vals) VALUES (?,?,?,?)",
+                   &s, err));
     db_bind_int(s, 1, batch);
     db_bind_int(s, 2, row);
     db_bind_int(s, 3, cell);
@@ -149,29 +157,36 @@ enum status before_get(struct db *db, uint32_t batch, int64_t row, uint32_t cell
     return status;
 }
 
-enum status before_drop(struct db *db, uint32_t batch, int64_t row, uint32_t cell, struct err *err) {
+enum status before_drop(struct db *db, uint32_t batch, int64_t row, uint32_t cell,
+                        struct err *err) {
     if (row == 0) return run(db, "DELETE FROM before_edit WHERE batch = ?", NUMBERS(batch), err);
-    return run(db, "DELETE FROM before_edit WHERE batch = ? AND row_id = ? AND cell = ?", NUMBERS(batch, row, cell),
-               err);
+    return run(db, "DELETE FROM before_edit WHERE batch = ? AND row_id = ? AND cell = ?",
+               NUMBERS(batch, row, cell), err);
 }
 
 /* ------------------------------------------------------------------ undone edits */
 
 enum status emptied_put(struct db *db, uint32_t batch, int64_t row, uint32_t cell, struct base base,
                         struct err *err) {
-    TRY(run(db, "DELETE FROM emptied WHERE batch < ?", NUMBERS((int64_t)batch - EMPTIED_KEPT), err));
-    return run(db, "INSERT OR REPLACE INTO emptied(batch, row_id, cell, base_seq, base_own) VALUES (?,?,?,?,?)",
+    TRY(run(db, "DELETE FROM emptied WHERE batch < ?", NUMBERS((int64_t)batch - EMPTIED_KEPT),
+            err));
+    return run(db,
+               "INSERT OR REPLACE INTO emptied(batch, row_id, cell, base_seq, base_own) VALUES "
+               "(?,?,?,?,?)",
                NUMBERS(batch, row, cell, base.seq, base.own), err);
 }
 
 /* Each step leads to an older batch, so that this ends. */
-enum status emptied_resolve(struct db *db, int64_t row, uint32_t cell, struct base *base, struct err *err) {
+enum status emptied_resolve(struct db *db, int64_t row, uint32_t cell, struct base *base,
+                            struct err *err) {
     while (base->own > 0) {
         struct db_stmt *s;
         bool found;
         uint32_t own = base->own;
-        TRY(ask(db, "SELECT base_seq, base_own FROM emptied WHERE batch = ? AND row_id = ? AND cell = ?",
-                NUMBERS(own, row, cell), &s, &found, err));
+        TRY(ask(
+            db,
+            "SELECT base_seq, base_own FROM emptied WHERE batch = ? AND row_id = ? AND cell = ?",
+            NUMBERS(own, row, cell), &s, &found, err));
         if (found) *base = (struct base){db_int(s, 0), (uint32_t)db_int(s, 1)};
         db_reset(s);
         if (!found || base->own >= own) break;
@@ -179,7 +194,8 @@ enum status emptied_resolve(struct db *db, int64_t row, uint32_t cell, struct ba
     return ST_OK;
 }
 
-enum status cell_base(struct db *db, const struct local *local, uint32_t cell, struct base *out, struct err *err) {
+enum status cell_base(struct db *db, const struct local *local, uint32_t cell, struct base *out,
+                      struct err *err) {
     struct pending p;
     int64_t seq = local->meta.seq > 0 ? local->meta.seq : 0, ahead = 0;
     uint32_t own = local->meta.seq < 0 ? (uint32_t)-local->meta.seq : 0;

@@ -1,8 +1,9 @@
 /* Edits: from what the person touched, and what they were shown, to what is logged.
  *
- * A form may be older than the row. What it changed is logged on the base of what it showed, so that the server
- * sees what the author had not seen; only a text is merged here at once, since the text that the form showed
- * could be one that folding has taken away, and counts and elements are put on today's value.
+ * A form may be older than the row. What it changed is logged on the base of what it showed, so
+ * that the server sees what the author had not seen; only a text is merged here at once, since the
+ * text that the form showed could be one that folding has taken away, and counts and elements are
+ * put on today's value.
  */
 #include "syncd/store/laptop.h"
 
@@ -13,10 +14,10 @@
 struct touch {
     const struct cell *cell;
     struct edit edit;
-    struct value *values;                                  /* of the cell, as the person sees it then */
+    struct value *values; /* of the cell, as the person sees it then */
     bool changed;
     struct pending pending;
-    struct outbox_row *folded;                             /* an unsent batch whose edit of this text goes into this one */
+    struct outbox_row *folded; /* an unsent batch whose edit of this text goes into this one */
 };
 
 struct editing {
@@ -29,9 +30,9 @@ struct editing {
     struct arena *mem;
     struct touch *touches;
     size_t touch_count;
-    uint64_t mask;                                         /* cells that change */
-    uint64_t refs;                                         /* fields that the person gave */
-    struct value *values;                                  /* the row as it will be */
+    uint64_t mask;        /* cells that change */
+    uint64_t refs;        /* fields that the person gave */
+    struct value *values; /* the row as it will be */
 };
 
 static const struct value *shown_values(const struct editing *ed, const struct cell *cell) {
@@ -49,8 +50,8 @@ static bool values_equal(const struct value *a, const struct value *b, size_t co
 }
 
 /* What the form showed may have been undone since. */
-static enum status form_base(const struct editing *ed, const struct cell *cell, struct base today, struct base *out,
-                             struct err *err) {
+static enum status form_base(const struct editing *ed, const struct cell *cell, struct base today,
+                             struct base *out, struct err *err) {
     *out = today;
     if (!ed->form) return ST_OK;
     *out = ed->form->bases[cell->index];
@@ -90,7 +91,8 @@ static enum status touch_text(struct editing *ed, struct touch *t, struct err *e
     if (!t->changed || value_equal(shown, present)) return ST_OK;
     struct slice merged;
     bool overlap;
-    TRY(text_merge(shown.text, true, t->values[0].text, present.text, ed->mem, &merged, &overlap, err));
+    TRY(text_merge(shown.text, true, t->values[0].text, present.text, ed->mem, &merged, &overlap,
+                   err));
     t->values[0] = value_text(merged);
     t->changed = !value_equal(t->values[0], present);
     return ST_OK;
@@ -107,7 +109,8 @@ static enum status touch_counter(struct editing *ed, struct touch *t, struct err
     for (size_t i = 0; i < ed->count; i++) {
         const struct field_edit *given = &ed->edits[i];
         if (entity_cell_of(ed->local.e, given->field) != t->cell) continue;
-        if (given->kind != FIELD_EDIT_COUNT && given->kind != FIELD_EDIT_SET) return wrong_kind(given->field, err);
+        if (given->kind != FIELD_EDIT_COUNT && given->kind != FIELD_EDIT_SET)
+            return wrong_kind(given->field, err);
         int64_t by = number_or_zero(given->value);
         if (given->kind == FIELD_EDIT_SET)
             fits &= !__builtin_sub_overflow(by, number_or_zero(*shown_values(ed, t->cell)), &by);
@@ -129,9 +132,10 @@ static struct slice text_or_empty(struct value v) {
 }
 
 /* An add says something where the person did not see the element, a remove where it stands now. */
-static enum status touch_element(struct editing *ed, struct touch *t, struct slice element, bool add,
-                                 struct err *err) {
-    struct value shown = *shown_values(ed, t->cell), *adds = &t->edit.values[0], *removes = &t->edit.values[1];
+static enum status touch_element(struct editing *ed, struct touch *t, struct slice element,
+                                 bool add, struct err *err) {
+    struct value shown = *shown_values(ed, t->cell), *adds = &t->edit.values[0],
+                 *removes = &t->edit.values[1];
     TRY(field_check_element(&ed->local.e->fields[t->cell->first], element, err));
     if (add) {
         TRY(set_remove(*removes, element, ed->mem, removes, err));
@@ -140,12 +144,13 @@ static enum status touch_element(struct editing *ed, struct touch *t, struct sli
         return set_add(t->values[0], element, ed->mem, &t->values[0], err);
     }
     TRY(set_remove(*adds, element, ed->mem, adds, err));
-    if (set_has(*present_values(ed, t->cell), element)) TRY(set_add(*removes, element, ed->mem, removes, err));
+    if (set_has(*present_values(ed, t->cell), element))
+        TRY(set_add(*removes, element, ed->mem, removes, err));
     return set_remove(t->values[0], element, ed->mem, &t->values[0], err);
 }
 
-static enum status touch_elements(struct editing *ed, struct touch *t, struct slice elements, struct value not_in,
-                                  bool add, struct err *err) {
+static enum status touch_elements(struct editing *ed, struct touch *t, struct slice elements,
+                                  struct value not_in, bool add, struct err *err) {
     struct slice rest = elements, element;
     while (slice_cut(&rest, '\n', &element))
         if (!set_has(not_in, element)) TRY(touch_element(ed, t, element, add, err));
@@ -208,7 +213,8 @@ static enum status set_bases(struct editing *ed, struct touch *t, struct err *er
     t->edit.today = today;
     t->edit.base = today;
     if (t->edit.kind == EDIT_ELEMENTS && t->edit.values[1].kind != VALUE_NULL) t->edit.base = shown;
-    if (t->edit.kind == EDIT_SET && t->cell->rule != RULE_TEXT) t->edit.base = t->edit.today = shown;
+    if (t->edit.kind == EDIT_SET && t->cell->rule != RULE_TEXT)
+        t->edit.base = t->edit.today = shown;
     TRY(pending_get(ed->store->db, ed->local.id, t->cell->tag, ed->mem, &t->pending, err));
     if (t->cell->rule != RULE_TEXT) return ST_OK;
     TRY(find_fold(ed, t, err));
@@ -219,8 +225,8 @@ static enum status set_bases(struct editing *ed, struct touch *t, struct err *er
     return ST_OK;
 }
 
-static enum status move_retries(struct editing *ed, struct change *from, struct change *to, uint32_t cell,
-                                struct err *err) {
+static enum status move_retries(struct editing *ed, struct change *from, struct change *to,
+                                uint32_t cell, struct err *err) {
     size_t kept = 0;
     for (size_t i = 0; i < from->retry_count; i++) {
         bool moves = from->retry_of[i].cell_tag == cell || from->edit_count == 0;
@@ -233,8 +239,10 @@ static enum status move_retries(struct editing *ed, struct change *from, struct 
     return ST_OK;
 }
 
-/* Folding takes the old edit out of its batch, whose number stays; what stood before it now stands before this. */
-static enum status fold(struct editing *ed, struct touch *t, struct change *change, struct err *err) {
+/* Folding takes the old edit out of its batch, whose number stays; what stood before it now stands
+ * before this. */
+static enum status fold(struct editing *ed, struct touch *t, struct change *change,
+                        struct err *err) {
     struct batch *batch = &t->folded->batch;
     struct change *old = change_of(batch, ed->local.id);
     struct value *before;
@@ -248,7 +256,8 @@ static enum status fold(struct editing *ed, struct touch *t, struct change *chan
         batch->change_count--;
     }
     TRY(outbox_rewrite(ed->store->db, batch, err));
-    TRY(before_get(ed->store->db, batch->number, ed->local.id, cell, ed->mem, &before, &count, err));
+    TRY(before_get(ed->store->db, batch->number, ed->local.id, cell, ed->mem, &before, &count,
+                   err));
     if (before) TRY(before_put(ed->store->db, ed->batch, ed->local.id, cell, before, count, err));
     return before_drop(ed->store->db, batch->number, ed->local.id, cell, err);
 }
@@ -295,7 +304,8 @@ static uint64_t growing_cells(const struct editing *ed) {
     uint64_t cells = ed->mask;
     for (size_t i = 0; i < ed->touch_count; i++) {
         const struct touch *t = &ed->touches[i];
-        if (t->edit.kind == EDIT_ELEMENTS && t->edit.values[0].kind == VALUE_NULL) cells &= ~cell_bit(t->cell);
+        if (t->edit.kind == EDIT_ELEMENTS && t->edit.values[0].kind == VALUE_NULL)
+            cells &= ~cell_bit(t->cell);
     }
     return cells;
 }
@@ -318,28 +328,37 @@ static enum status check_plan(struct editing *ed, struct err *err) {
     if (key_changes(ed)) TRY(check_key(ed->store, e, ed->local.id, ed->values, err));
     for (size_t i = 0; i < ed->touch_count; i++) {
         struct touch *t = &ed->touches[i];
-        if (t->edit.kind == EDIT_SET) t->edit.values = &ed->values[t->cell->first];  /* aliases are resolved there */
+        if (t->edit.kind == EDIT_SET)
+            t->edit.values = &ed->values[t->cell->first]; /* aliases are resolved there */
         edits[i] = t->edit;
     }
-    struct change probe = {.kind = CHANGE_EDIT, .entity_tag = e->tag, .row = ed->local.id, .edits = edits,
+    struct change probe = {.kind = CHANGE_EDIT,
+                           .entity_tag = e->tag,
+                           .row = ed->local.id,
+                           .edits = edits,
                            .edit_count = ed->touch_count};
     return save_room(ed->store, &probe, err);
 }
 
-/* A second edit of a cell in one transaction becomes one with the first, on the first one's base. */
-static enum status combine(struct editing *ed, const struct edit *first, struct edit *edit, struct err *err) {
+/* A second edit of a cell in one transaction becomes one with the first, on the first one's base.
+ */
+static enum status combine(struct editing *ed, const struct edit *first, struct edit *edit,
+                           struct err *err) {
     edit->base = first->base;
     edit->today = first->today;
     if (edit->kind == EDIT_COUNT) {
-        if (__builtin_add_overflow(edit->values[0].number, first->values[0].number, &edit->values[0].number))
+        if (__builtin_add_overflow(edit->values[0].number, first->values[0].number,
+                                   &edit->values[0].number))
             return err_set(err, ST_INVALID, "the number is too large", "数值过大");
     } else if (edit->kind == EDIT_ELEMENTS) {
         struct slice element, rest = text_or_empty(first->values[0]);
         struct value adds = edit->values[0], removes = edit->values[1];
         while (slice_cut(&rest, '\n', &element))
-            if (!set_has(edit->values[1], element)) TRY(set_add(adds, element, ed->mem, &adds, err));
+            if (!set_has(edit->values[1], element))
+                TRY(set_add(adds, element, ed->mem, &adds, err));
         for (rest = text_or_empty(first->values[1]); slice_cut(&rest, '\n', &element);)
-            if (!set_has(edit->values[0], element)) TRY(set_add(removes, element, ed->mem, &removes, err));
+            if (!set_has(edit->values[0], element))
+                TRY(set_add(removes, element, ed->mem, &removes, err));
         edit->values[0] = adds;
         edit->values[1] = removes;
     }
@@ -355,9 +374,12 @@ static enum status note_import_edit(struct editing *ed, const struct touch *t, s
     values_write(&ed->values[t->cell->first], t->cell->count, &after);
     TRY(buf_status(&before, err));
     TRY(buf_status(&after, err));
-    TRY(db_prepare(ed->store->db,
-                   "INSERT INTO import_row(import_id, batch, row_id, cell, entity, before, after) VALUES (?,?,?,?,?,?,?)"
-                   " ON CONFLICT(import_id, batch, row_id, cell) DO UPDATE SET after = excluded.after", &s, err));
+    TRY(db_prepare(
+        ed->store->db,
+        "INSERT INTO import_row(import_id, batch, row_id, cell, entity, before, after) VALUES "
+        "(?,?,?,?,?,?,?)"
+        " ON CONFLICT(import_id, batch, row_id, cell) DO UPDATE SET after = excluded.after",
+        &s, err));
     db_bind_int(s, 1, b->import_id);
     db_bind_int(s, 2, b->number);
     db_bind_int(s, 3, ed->local.id);
@@ -368,12 +390,14 @@ static enum status note_import_edit(struct editing *ed, const struct touch *t, s
     return db_run(s, err);
 }
 
-static enum status log_touch(struct editing *ed, struct touch *t, struct change *change, struct err *err) {
+static enum status log_touch(struct editing *ed, struct touch *t, struct change *change,
+                             struct err *err) {
     struct db *db = ed->store->db;
     const struct edit *first = edit_of(change, t->cell->tag);
     if (first) TRY(combine(ed, first, &t->edit, err));
     if (t->folded) TRY(fold(ed, t, change, err));
-    TRY(before_put(db, ed->batch, ed->local.id, t->cell->tag, present_values(ed, t->cell), t->cell->count, err));
+    TRY(before_put(db, ed->batch, ed->local.id, t->cell->tag, present_values(ed, t->cell),
+                   t->cell->count, err));
     struct pending p = t->pending;
     int64_t low = t->edit.today.seq;
     if (!p.found || low < p.base_seq) p.base_seq = low;
@@ -387,7 +411,9 @@ static enum status log_touch(struct editing *ed, struct touch *t, struct change 
 static enum status log_on_creation(struct editing *ed, struct change *creation, struct err *err) {
     for (size_t i = 0; i < ed->touch_count; i++) {
         const struct cell *cell = ed->touches[i].cell;
-        struct edit edit = {.cell_tag = cell->tag, .kind = EDIT_SET, .values = &ed->values[cell->first],
+        struct edit edit = {.cell_tag = cell->tag,
+                            .kind = EDIT_SET,
+                            .values = &ed->values[cell->first],
                             .value_count = cell->count};
         bool empty = true;
         for (size_t k = 0; k < cell->count; k++) empty &= edit.values[k].kind == VALUE_NULL;
@@ -405,22 +431,28 @@ static enum status log_edits(struct editing *ed, const struct refusal_id *retry,
         TRY(log_on_creation(ed, change, err));
     } else {
         TRY(save_change(ed->store, ed->local.e, ed->local.id, &change, err));
-        for (size_t i = 0; i < ed->touch_count; i++) TRY(log_touch(ed, &ed->touches[i], change, err));
+        for (size_t i = 0; i < ed->touch_count; i++)
+            TRY(log_touch(ed, &ed->touches[i], change, err));
     }
     return change_add_retries(ed->store, change, retry, retry ? 1 : 0, err);
 }
 
-enum status save_edit(struct store *store, const struct entity *e, int64_t id, const struct field_edit *edits,
-                      size_t count, const struct form *form, const struct refusal_id *retry, bool *out_changed,
-                      struct err *err) {
+enum status save_edit(struct store *store, const struct entity *e, int64_t id,
+                      const struct field_edit *edits, size_t count, const struct form *form,
+                      const struct refusal_id *retry, bool *out_changed, struct err *err) {
     struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
     assert(store->laptop && store->laptop->save.open);
-    struct editing ed = {.store = store, .form = form, .edits = edits, .count = count, .mem = &mem,
+    struct editing ed = {.store = store,
+                         .form = form,
+                         .edits = edits,
+                         .count = count,
+                         .mem = &mem,
                          .batch = store->laptop->save.batch.number};
     TRY(alias_resolve(store->db, id, &id, err));
     TRY(local_visible(store, e, id, &mem, &ed.local, err));
     if (form && form->row != id)
-        return err_set(err, ST_CONFLICT, "this row became another since the form was opened: open it again",
+        return err_set(err, ST_CONFLICT,
+                       "this row became another since the form was opened: open it again",
                        "表单打开后该记录已并入另一条：请重新打开");
     TRY(plan(&ed, err));
     if (ed.touch_count > 0) {
@@ -432,16 +464,18 @@ enum status save_edit(struct store *store, const struct entity *e, int64_t id, c
     return ST_OK;
 }
 
-enum status store_edit(struct store *store, const struct entity *e, int64_t id, const struct field_edit *edits,
-                       size_t count, const struct form *form, bool *out_changed, struct err *err) {
+enum status store_edit(struct store *store, const struct entity *e, int64_t id,
+                       const struct field_edit *edits, size_t count, const struct form *form,
+                       bool *out_changed, struct err *err) {
     return save_edit(store, e, id, edits, count, form, NULL, out_changed, err);
 }
 
-enum status store_form(struct store *store, const struct entity *e, int64_t id, struct arena *mem, struct form *out,
-                       struct err *err) {
+enum status store_form(struct store *store, const struct entity *e, int64_t id, struct arena *mem,
+                       struct form *out, struct err *err) {
     struct local local;
     TRY(local_visible(store, e, id, mem, &local, err));
-    struct form form = {.row = id, .values = local.values, .bases = ARENA_ARRAY(mem, e->cell_count, struct base)};
+    struct form form = {
+        .row = id, .values = local.values, .bases = ARENA_ARRAY(mem, e->cell_count, struct base)};
     if (!form.bases) return err_no_memory(err);
     for (size_t c = 0; c < e->cell_count; c++) {
         if (e->cells[c].rule == RULE_DERIVED) continue;

@@ -1,5 +1,6 @@
-/* Own edits that the server did not take. They stay visible over the server's value until someone decides: edit and
- * retry is the save of a form that showed what the author of the refused edit was shown.
+/* Own edits that the server did not take. They stay visible over the server's value until someone
+ * decides: edit and retry is the save of a form that showed what the author of the refused edit was
+ * shown.
  */
 #include "syncd/store/laptop.h"
 
@@ -9,16 +10,18 @@
 struct held_entry {
     struct held held;
     struct change change;
-    uint32_t retried;                                      /* the batch that sends it again; 0: none */
-    struct slice shown;                                    /* values before the edit; empty: not known */
+    uint32_t retried;   /* the batch that sends it again; 0: none */
+    struct slice shown; /* values before the edit; empty: not known */
 };
 
-static enum status take_held(struct store *store, struct db_stmt *s, struct arena *mem, struct held_entry *out,
-                             struct err *err) {
+static enum status take_held(struct store *store, struct db_stmt *s, struct arena *mem,
+                             struct held_entry *out, struct err *err) {
     struct held_entry entry = {
         .held = {.id = {(uint32_t)db_int(s, 0), (uint32_t)db_int(s, 1), (uint32_t)db_int(s, 2)},
-                 .entity = catalogue_entity_by_tag(store->cat, (uint32_t)db_int(s, 3)), .row = db_int(s, 4),
-                 .outcome = (enum outcome)db_int(s, 5), .reason = (enum reason)db_int(s, 6),
+                 .entity = catalogue_entity_by_tag(store->cat, (uint32_t)db_int(s, 3)),
+                 .row = db_int(s, 4),
+                 .outcome = (enum outcome)db_int(s, 5),
+                 .reason = (enum reason)db_int(s, 6),
                  .state = (enum held_state)db_int(s, 7)},
         .retried = (uint32_t)db_int(s, 8)};
     struct slice content = arena_copy(mem, db_blob(s, 9));
@@ -30,14 +33,16 @@ static enum status take_held(struct store *store, struct db_stmt *s, struct aren
 }
 
 static const char *const next_sql =
-    "SELECT batch, change, cell, entity, row_id, outcome, reason, state, retried, content, shown FROM held"
+    "SELECT batch, change, cell, entity, row_id, outcome, reason, state, retried, content, shown "
+    "FROM held"
     " WHERE (batch, change, cell) > (?,?,?) ORDER BY batch, change, cell LIMIT 1";
-static const char *const one_sql =
-    "SELECT batch, change, cell, entity, row_id, outcome, reason, state, retried, content, shown FROM held"
-    " WHERE (batch, change, cell) = (?,?,?)";
+static const char *const one_sql = "SELECT batch, change, cell, entity, row_id, outcome, reason, "
+                                   "state, retried, content, shown FROM held"
+                                   " WHERE (batch, change, cell) = (?,?,?)";
 
-static enum status find_held(struct store *store, const char *sql, int64_t batch, int64_t change, int64_t cell,
-                             struct arena *mem, struct held_entry *out, bool *out_found, struct err *err) {
+static enum status find_held(struct store *store, const char *sql, int64_t batch, int64_t change,
+                             int64_t cell, struct arena *mem, struct held_entry *out,
+                             bool *out_found, struct err *err) {
     struct db_stmt *s;
     TRY(db_prepare(store->db, sql, &s, err));
     db_bind_int(s, 1, batch);
@@ -49,7 +54,8 @@ static enum status find_held(struct store *store, const char *sql, int64_t batch
     return status;
 }
 
-enum status store_held(struct store *store, bool also_closed, store_held_row *row, void *ctx, struct err *err) {
+enum status store_held(struct store *store, bool also_closed, store_held_row *row, void *ctx,
+                       struct err *err) {
     int64_t batch = 0, change = 0, cell = 0;
     for (;;) {
         struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
@@ -66,20 +72,20 @@ enum status store_held(struct store *store, bool also_closed, store_held_row *ro
     }
 }
 
-static enum status get_open(struct store *store, const struct refusal_id *id, struct arena *mem, struct held_entry *out,
-                            struct err *err) {
+static enum status get_open(struct store *store, const struct refusal_id *id, struct arena *mem,
+                            struct held_entry *out, struct err *err) {
     bool found;
     TRY(find_held(store, one_sql, id->batch, id->change, id->cell_tag, mem, out, &found, err));
     if (found && out->held.entity && out->held.state == HELD_OPEN) return ST_OK;
-    return err_set(err, ST_NOT_FOUND, "there is no open entry %u.%u.%u in quarantine", "隔离区没有待处理的条目%u.%u.%u",
-                   id->batch, id->change, id->cell_tag);
+    return err_set(err, ST_NOT_FOUND, "there is no open entry %u.%u.%u in quarantine",
+                   "隔离区没有待处理的条目%u.%u.%u", id->batch, id->change, id->cell_tag);
 }
 
 /* ------------------------------------------------------------------ sending it again */
 
 /* What the refused edit said, as edits of fields. */
-static enum status say_again(const struct held_entry *entry, struct arena *mem, struct field_edit **out,
-                             size_t *out_count, struct err *err) {
+static enum status say_again(const struct held_entry *entry, struct arena *mem,
+                             struct field_edit **out, size_t *out_count, struct err *err) {
     const struct entity *e = entry->held.entity;
     struct field_edit *edits = ARENA_ARRAY(mem, 2 * ENTITY_FIELDS_MAX, struct field_edit);
     size_t count = 0;
@@ -96,7 +102,8 @@ static enum status say_again(const struct held_entry *entry, struct arena *mem, 
             edits[count++] = (struct field_edit){f, FIELD_EDIT_REMOVE, edit->values[1]};
         } else {
             for (size_t k = 0; k < edit->value_count && k < cell->count; k++)
-                edits[count++] = (struct field_edit){&e->fields[cell->first + k], FIELD_EDIT_SET, edit->values[k]};
+                edits[count++] = (struct field_edit){&e->fields[cell->first + k], FIELD_EDIT_SET,
+                                                     edit->values[k]};
         }
     }
     *out = edits;
@@ -105,7 +112,8 @@ static enum status say_again(const struct held_entry *entry, struct arena *mem, 
 }
 
 /* New values take the place of those of the same fields. */
-static size_t replace_edits(struct field_edit *said, size_t count, const struct field_edit *edits, size_t edit_count) {
+static size_t replace_edits(struct field_edit *said, size_t count, const struct field_edit *edits,
+                            size_t edit_count) {
     for (size_t i = 0; i < edit_count && count < 2 * ENTITY_FIELDS_MAX; i++) {
         size_t kept = 0;
         for (size_t k = 0; k < count; k++)
@@ -116,9 +124,10 @@ static size_t replace_edits(struct field_edit *said, size_t count, const struct 
     return count;
 }
 
-/* The form that the author had: today's row, with what was shown then in the cells of the refused edit. */
-static enum status form_of(struct store *store, const struct held_entry *entry, struct arena *mem, struct form *out,
-                           struct err *err) {
+/* The form that the author had: today's row, with what was shown then in the cells of the refused
+ * edit. */
+static enum status form_of(struct store *store, const struct held_entry *entry, struct arena *mem,
+                           struct form *out, struct err *err) {
     const struct entity *e = entry->held.entity;
     int64_t row;
     TRY(alias_resolve(store->db, entry->held.row, &row, err));
@@ -136,18 +145,21 @@ static enum status form_of(struct store *store, const struct held_entry *entry, 
     return ST_OK;
 }
 
-static enum status check_not_retried(struct store *store, const struct held_entry *entry, struct err *err) {
+static enum status check_not_retried(struct store *store, const struct held_entry *entry,
+                                     struct err *err) {
     struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
     struct outbox_row row;
     bool found;
     if (entry->retried == 0) return ST_OK;
     TRY(outbox_get(store->db, entry->retried, &mem, &row, &found, err));
     if (!found) return ST_OK;
-    return err_set(err, ST_CONFLICT, "it was sent again already, in transaction %u", "已在批次%u中重新提交", entry->retried);
+    return err_set(err, ST_CONFLICT, "it was sent again already, in transaction %u",
+                   "已在批次%u中重新提交", entry->retried);
 }
 
-static enum status send_again(struct store *store, const struct held_entry *entry, const struct field_edit *edits,
-                              size_t count, struct arena *mem, struct err *err) {
+static enum status send_again(struct store *store, const struct held_entry *entry,
+                              const struct field_edit *edits, size_t count, struct arena *mem,
+                              struct err *err) {
     const struct entity *e = entry->held.entity;
     struct field_edit *said;
     struct form form;
@@ -160,7 +172,8 @@ static enum status send_again(struct store *store, const struct held_entry *entr
     case CHANGE_DELETE: return save_delete(store, e, entry->held.row, &entry->held.id, &rows, err);
     case CHANGE_CREATE:
         if (entry->held.id.cell_tag == 0)
-            return save_create(store, e, entry->held.row, said, said_count, &entry->held.id, &id, err);
+            return save_create(store, e, entry->held.row, said, said_count, &entry->held.id, &id,
+                               err);
         break;
     case CHANGE_EDIT: break;
     }
@@ -170,8 +183,8 @@ static enum status send_again(struct store *store, const struct held_entry *entr
     return err_set(err, ST_CONFLICT, "the row has this value already", "该记录已是此值");
 }
 
-static enum status mark(struct store *store, const struct refusal_id *id, const char *sql, int64_t value,
-                        struct err *err) {
+static enum status mark(struct store *store, const struct refusal_id *id, const char *sql,
+                        int64_t value, struct err *err) {
     struct db_stmt *s;
     TRY(db_prepare(store->db, sql, &s, err));
     db_bind_int(s, 1, value);
@@ -181,8 +194,8 @@ static enum status mark(struct store *store, const struct refusal_id *id, const 
     return db_run(s, err);
 }
 
-static enum status retry(struct store *store, const struct refusal_id *id, const struct field_edit *edits, size_t count,
-                         struct err *err) {
+static enum status retry(struct store *store, const struct refusal_id *id,
+                         const struct field_edit *edits, size_t count, struct err *err) {
     struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
     struct held_entry entry;
     uint32_t batch;
@@ -194,8 +207,8 @@ static enum status retry(struct store *store, const struct refusal_id *id, const
     return store_commit(store, &batch, err);
 }
 
-enum status store_held_retry(struct store *store, const struct refusal_id *id, const struct field_edit *edits,
-                             size_t count, struct err *err) {
+enum status store_held_retry(struct store *store, const struct refusal_id *id,
+                             const struct field_edit *edits, size_t count, struct err *err) {
     TRY(store_begin(store, err));
     enum status status = retry(store, id, edits, count, err);
     if (status != ST_OK) store_rollback(store);
@@ -206,5 +219,6 @@ enum status store_held_drop(struct store *store, const struct refusal_id *id, st
     struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
     struct held_entry entry;
     TRY(get_open(store, id, &mem, &entry, err));
-    return mark(store, id, "UPDATE held SET state = ? WHERE batch = ? AND change = ? AND cell = ?", HELD_RELEASED, err);
+    return mark(store, id, "UPDATE held SET state = ? WHERE batch = ? AND change = ? AND cell = ?",
+                HELD_RELEASED, err);
 }

@@ -1,5 +1,5 @@
-/* Taking an import back: batches that were not sent are emptied; of the rest each row that nobody touched since
- * is deleted, or gets its old values, by new batches.
+/* Taking an import back: batches that were not sent are emptied; of the rest each row that nobody
+ * touched since is deleted, or gets its old values, by new batches.
  */
 #include "syncd/store/laptop.h"
 
@@ -19,21 +19,27 @@ struct import_row {
 };
 
 /* The newest below (batch, row, cell). */
-static enum status next_import_row(struct revert *r, const struct import_row *below, struct arena *mem,
-                                   struct import_row *out, bool *out_found, struct err *err) {
+static enum status next_import_row(struct revert *r, const struct import_row *below,
+                                   struct arena *mem, struct import_row *out, bool *out_found,
+                                   struct err *err) {
     struct db_stmt *s;
-    TRY(db_prepare(r->store->db,
-                   "SELECT batch, row_id, cell, entity, before, after FROM import_row WHERE import_id = ?"
-                   " AND (batch, row_id, cell) < (?,?,?) ORDER BY batch DESC, row_id DESC, cell DESC LIMIT 1", &s, err));
+    TRY(db_prepare(
+        r->store->db,
+        "SELECT batch, row_id, cell, entity, before, after FROM import_row WHERE import_id = ?"
+        " AND (batch, row_id, cell) < (?,?,?) ORDER BY batch DESC, row_id DESC, cell DESC LIMIT 1",
+        &s, err));
     db_bind_int(s, 1, r->import_id);
     db_bind_int(s, 2, below->batch);
     db_bind_int(s, 3, below->row);
     db_bind_int(s, 4, below->cell);
     TRY(db_step(s, out_found, err));
     if (*out_found) {
-        *out = (struct import_row){.batch = (uint32_t)db_int(s, 0), .row = db_int(s, 1),
-                                   .cell = (uint32_t)db_int(s, 2), .entity = (uint32_t)db_int(s, 3),
-                                   .before = arena_copy(mem, db_blob(s, 4)), .after = arena_copy(mem, db_blob(s, 5))};
+        *out = (struct import_row){.batch = (uint32_t)db_int(s, 0),
+                                   .row = db_int(s, 1),
+                                   .cell = (uint32_t)db_int(s, 2),
+                                   .entity = (uint32_t)db_int(s, 3),
+                                   .before = arena_copy(mem, db_blob(s, 4)),
+                                   .after = arena_copy(mem, db_blob(s, 5))};
     }
     db_reset(s);
     return ST_OK;
@@ -41,8 +47,10 @@ static enum status next_import_row(struct revert *r, const struct import_row *be
 
 static enum status forget_row(struct revert *r, const struct import_row *row, struct err *err) {
     struct db_stmt *s;
-    TRY(db_prepare(r->store->db,
-                   "DELETE FROM import_row WHERE import_id = ? AND batch = ? AND row_id = ? AND cell = ?", &s, err));
+    TRY(db_prepare(
+        r->store->db,
+        "DELETE FROM import_row WHERE import_id = ? AND batch = ? AND row_id = ? AND cell = ?", &s,
+        err));
     db_bind_int(s, 1, r->import_id);
     db_bind_int(s, 2, row->batch);
     db_bind_int(s, 3, row->row);
@@ -50,8 +58,8 @@ static enum status forget_row(struct revert *r, const struct import_row *row, st
     return db_run(s, err);
 }
 
-static enum status revert_creation(struct revert *r, const struct import_row *row, const struct local *local,
-                                   bool *out_done, struct err *err) {
+static enum status revert_creation(struct revert *r, const struct import_row *row,
+                                   const struct local *local, bool *out_done, struct err *err) {
     struct buf bytes SCOPED(buf_free) = buf_new(BUF_MAX_BATCH);
     size_t rows;
     values_write(local->values, local->e->field_count, &bytes);
@@ -61,8 +69,9 @@ static enum status revert_creation(struct revert *r, const struct import_row *ro
     return *out_done ? save_delete(r->store, local->e, local->id, NULL, &rows, err) : ST_OK;
 }
 
-static enum status revert_update(struct revert *r, const struct import_row *row, const struct local *local,
-                                 struct arena *mem, bool *out_done, struct err *err) {
+static enum status revert_update(struct revert *r, const struct import_row *row,
+                                 const struct local *local, struct arena *mem, bool *out_done,
+                                 struct err *err) {
     const struct cell *cell = entity_cell(local->e, row->cell);
     struct value *before, *after;
     struct field_edit back[ENTITY_FIELDS_MAX];
@@ -75,7 +84,8 @@ static enum status revert_update(struct revert *r, const struct import_row *row,
     if (before_count != cell->count || after_count != cell->count) return ST_OK;
     for (size_t i = 0; i < cell->count; i++) {
         if (!value_equal(local->values[cell->first + i], after[i])) return ST_OK;
-        back[i] = (struct field_edit){&local->e->fields[cell->first + i], FIELD_EDIT_SET, before[i]};
+        back[i] =
+            (struct field_edit){&local->e->fields[cell->first + i], FIELD_EDIT_SET, before[i]};
     }
     *out_done = true;
     return save_edit(r->store, local->e, local->id, back, cell->count, NULL, NULL, &changed, err);
@@ -99,7 +109,8 @@ static enum status revert_row(struct revert *r, const struct import_row *row, st
 }
 
 /* One batch of reversals: as many rows as fit. *below moves on. */
-static enum status revert_some(struct revert *r, struct import_row *below, bool *out_more, struct err *err) {
+static enum status revert_some(struct revert *r, struct import_row *below, bool *out_more,
+                               struct err *err) {
     *out_more = true;
     for (int i = 0; i < BATCH_ROWS_MAX; i++) {
         struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
@@ -115,7 +126,8 @@ static enum status revert_some(struct revert *r, struct import_row *below, bool 
 }
 
 /* Rows only looked at leave no batch, but their notes have to go all the same. */
-static enum status revert_batch(struct revert *r, struct import_row *below, bool *out_more, struct err *err) {
+static enum status revert_batch(struct revert *r, struct import_row *below, bool *out_more,
+                                struct err *err) {
     uint32_t batch;
     TRY(store_begin(r->store, err));
     enum status status = revert_some(r, below, out_more, err);
@@ -133,8 +145,10 @@ static enum status newest_unsent(struct revert *r, uint32_t below, uint32_t *out
     struct db_stmt *s;
     bool row;
     TRY(db_prepare(r->store->db,
-                   "SELECT n FROM outbox WHERE import_id = ? AND sent = 0 AND done = 0 AND changes > 0 AND n < ?"
-                   " ORDER BY n DESC LIMIT 1", &s, err));
+                   "SELECT n FROM outbox WHERE import_id = ? AND sent = 0 AND done = 0 AND changes "
+                   "> 0 AND n < ?"
+                   " ORDER BY n DESC LIMIT 1",
+                   &s, err));
     db_bind_int(s, 1, r->import_id);
     db_bind_int(s, 2, below);
     TRY(db_step(s, &row, err));
@@ -154,8 +168,8 @@ static enum status changes_of(struct revert *r, uint32_t batch, int64_t *out, st
     return ST_OK;
 }
 
-enum status store_import_revert(struct store *store, int64_t import_id, int64_t *out_rows, int64_t *out_kept,
-                                struct err *err) {
+enum status store_import_revert(struct store *store, int64_t import_id, int64_t *out_rows,
+                                int64_t *out_kept, struct err *err) {
     struct revert r = {.store = store, .import_id = import_id};
     struct import_row below = {.batch = UINT32_MAX, .row = ID_MAX, .cell = UINT32_MAX};
     uint32_t batch = UINT32_MAX, undone, fresh;
@@ -166,7 +180,7 @@ enum status store_import_revert(struct store *store, int64_t import_id, int64_t 
         if (batch == 0) break;
         TRY(changes_of(&r, batch, &changes, err));
         enum status status = store_undo(store, batch, &undone, &fresh, err);
-        if (status == ST_CONFLICT) continue;               /* row by row then, below */
+        if (status == ST_CONFLICT) continue; /* row by row then, below */
         if (status != ST_OK) return status;
         r.rows += changes;
     }

@@ -15,8 +15,11 @@ enum status outbox_newest(struct db *db, uint32_t *out_n, uint32_t *out_counter,
 }
 
 /* Columns n, sent, made_ms, counter, content. */
-static enum status take_row(struct db_stmt *s, struct arena *mem, struct outbox_row *out, struct err *err) {
-    struct outbox_row row = {.n = (uint32_t)db_int(s, 0), .sent = db_int(s, 1) != 0, .made_ms = db_int(s, 2),
+static enum status take_row(struct db_stmt *s, struct arena *mem, struct outbox_row *out,
+                            struct err *err) {
+    struct outbox_row row = {.n = (uint32_t)db_int(s, 0),
+                             .sent = db_int(s, 1) != 0,
+                             .made_ms = db_int(s, 2),
                              .counter = (uint32_t)db_int(s, 3)};
     struct slice content = arena_copy(mem, db_blob(s, 4));
     if (!content.data) return err_no_memory(err);
@@ -29,10 +32,12 @@ static enum status take_row(struct db_stmt *s, struct arena *mem, struct outbox_
     return ST_OK;
 }
 
-enum status outbox_get(struct db *db, uint32_t n, struct arena *mem, struct outbox_row *out, bool *out_found,
-                       struct err *err) {
+enum status outbox_get(struct db *db, uint32_t n, struct arena *mem, struct outbox_row *out,
+                       bool *out_found, struct err *err) {
     struct db_stmt *s;
-    TRY(db_prepare(db, "SELECT n, sent, made_ms, counter, content FROM outbox WHERE n = ? AND done = 0", &s, err));
+    TRY(db_prepare(db,
+                   "SELECT n, sent, made_ms, counter, content FROM outbox WHERE n = ? AND done = 0",
+                   &s, err));
     db_bind_int(s, 1, n);
     TRY(db_step(s, out_found, err));
     enum status status = *out_found ? take_row(s, mem, out, err) : ST_OK;
@@ -41,11 +46,12 @@ enum status outbox_get(struct db *db, uint32_t n, struct arena *mem, struct outb
 }
 
 /* One query for each batch, so that whoever is called may change the table. */
-static enum status next_row(struct db *db, uint32_t from, struct arena *mem, struct outbox_row *out, bool *out_found,
-                            struct err *err) {
+static enum status next_row(struct db *db, uint32_t from, struct arena *mem, struct outbox_row *out,
+                            bool *out_found, struct err *err) {
     struct db_stmt *s;
     TRY(db_prepare(db,
-                   "SELECT n, sent, made_ms, counter, content FROM outbox WHERE n >= ? AND done = 0 ORDER BY n LIMIT 1",
+                   "SELECT n, sent, made_ms, counter, content FROM outbox WHERE n >= ? AND done = "
+                   "0 ORDER BY n LIMIT 1",
                    &s, err));
     db_bind_int(s, 1, from);
     TRY(db_step(s, out_found, err));
@@ -54,7 +60,8 @@ static enum status next_row(struct db *db, uint32_t from, struct arena *mem, str
     return status;
 }
 
-enum status outbox_walk(struct db *db, uint32_t from, outbox_each *each, void *ctx, struct err *err) {
+enum status outbox_walk(struct db *db, uint32_t from, outbox_each *each, void *ctx,
+                        struct err *err) {
     for (;;) {
         struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
         struct outbox_row row;
@@ -71,7 +78,8 @@ enum status outbox_rewrite(struct db *db, const struct batch *batch, struct err 
     struct db_stmt *s;
     batch_write(batch, &content);
     TRY(buf_status(&content, err));
-    TRY(db_prepare(db, "UPDATE outbox SET content = ?, changes = ? WHERE n = ? AND sent = 0", &s, err));
+    TRY(db_prepare(db, "UPDATE outbox SET content = ?, changes = ? WHERE n = ? AND sent = 0", &s,
+                   err));
     db_bind_blob(s, 1, buf_slice(&content));
     db_bind_int(s, 2, (int64_t)batch->change_count);
     db_bind_int(s, 3, batch->number);
@@ -85,7 +93,8 @@ struct outbox_listing {
 
 static enum status list_entry(void *ctx, struct outbox_row *row, struct err *err) {
     const struct outbox_listing *listing = ctx;
-    struct outbox_entry entry = {.batch = row->n, .sent = row->sent, .made_ms = row->made_ms, .content = &row->batch};
+    struct outbox_entry entry = {
+        .batch = row->n, .sent = row->sent, .made_ms = row->made_ms, .content = &row->batch};
     return listing->row(listing->ctx, &entry, err);
 }
 
@@ -108,7 +117,8 @@ static enum status replay_edits(struct replay *r, const struct change *change, s
         const struct cell *cell = entity_cell(e, change->edits[i].cell_tag);
         struct value *values, *all;
         if (!cell) continue;
-        TRY(edit_apply(cell, &change->edits[i], &r->local->values[cell->first], r->mem, &values, err));
+        TRY(edit_apply(cell, &change->edits[i], &r->local->values[cell->first], r->mem, &values,
+                       err));
         all = local_copy(r->local, r->mem);
         if (!all) return err_no_memory(err);
         for (size_t k = 0; k < cell->count; k++)
@@ -122,7 +132,8 @@ static enum status replay_batch(void *ctx, struct outbox_row *row, struct err *e
     struct replay *r = ctx;
     for (size_t i = 0; i < row->batch.change_count; i++) {
         const struct change *change = &row->batch.changes[i];
-        if (change->kind == CHANGE_EDIT && change->row == r->local->id) TRY(replay_edits(r, change, err));
+        if (change->kind == CHANGE_EDIT && change->row == r->local->id)
+            TRY(replay_edits(r, change, err));
         for (size_t k = 0; k < change->unit_count; k++)
             if (change->unit[k].row == r->local->id)
                 TRY(local_set_gone(r->store, r->local, GONE_HIDDEN, r->mem, err));
@@ -130,7 +141,8 @@ static enum status replay_batch(void *ctx, struct outbox_row *row, struct err *e
     return ST_OK;
 }
 
-enum status outbox_replay(struct store *store, struct local *local, struct arena *mem, struct err *err) {
+enum status outbox_replay(struct store *store, struct local *local, struct arena *mem,
+                          struct err *err) {
     struct replay replay = {store, local, mem};
     return outbox_walk(store->db, 0, replay_batch, &replay, err);
 }
@@ -149,7 +161,8 @@ struct push {
 /* The chain of a batch is fixed by the mark that it was sent. */
 static enum status mark_sent(struct push *push, uint32_t n, struct err *err) {
     struct db_stmt *s;
-    TRY(db_prepare(push->store->db, "UPDATE outbox SET sent = 1, chain = ? WHERE n = ? AND sent = 0", &s, err));
+    TRY(db_prepare(push->store->db,
+                   "UPDATE outbox SET sent = 1, chain = ? WHERE n = ? AND sent = 0", &s, err));
     db_bind_blob(s, 1, slice_of(push->chain.bytes, CHAIN_BYTES));
     db_bind_int(s, 2, n);
     return db_run(s, err);
@@ -176,8 +189,10 @@ static enum status collect(struct push *push, uint32_t after, struct err *err) {
     enum status status = ST_OK;
     push->batches = ARENA_ARRAY(push->mem, WIRE_BATCHES_MAX, struct batch);
     if (!push->batches) return err_no_memory(err);
-    TRY(db_prepare(push->store->db,
-                   "SELECT n, sent, made_ms, counter, content FROM outbox WHERE n > ? AND done = 0 ORDER BY n", &s, err));
+    TRY(db_prepare(
+        push->store->db,
+        "SELECT n, sent, made_ms, counter, content FROM outbox WHERE n > ? AND done = 0 ORDER BY n",
+        &s, err));
     db_bind_int(s, 1, after);
     while (status == ST_OK && !full) {
         status = db_step(s, &row, err);
@@ -188,8 +203,8 @@ static enum status collect(struct push *push, uint32_t after, struct err *err) {
     return status;
 }
 
-static enum status sign_push(struct store *store, const struct chain *chain, uint8_t out[SIGN_BYTES],
-                             struct err *err) {
+static enum status sign_push(struct store *store, const struct chain *chain,
+                             uint8_t out[SIGN_BYTES], struct err *err) {
     struct store_identity identity;
     TRY(store_identity(store, &identity, err));
     struct sign_key key = sign_key_from_seed(identity.key_seed);
@@ -199,7 +214,8 @@ static enum status sign_push(struct store *store, const struct chain *chain, uin
     return ST_OK;
 }
 
-static enum status ask(struct store *store, struct arena *mem, struct round_request *out, struct err *err) {
+static enum status ask(struct store *store, struct arena *mem, struct round_request *out,
+                       struct err *err) {
     struct laptop *laptop;
     struct stamp now;
     bool moved;
@@ -209,17 +225,26 @@ static enum status ask(struct store *store, struct arena *mem, struct round_requ
     if (moved) TRY(state_write(store, &state, err));
     struct push push = {.store = store, .mem = mem, .chain = state.last_chain};
     TRY(collect(&push, state.last_batch, err));
-    struct round_request request = {
-        .epoch = state.epoch, .cursor = state.cursor, .top = state.top, .since = state.since,
-        .news_version = state.news_version, .last_batch = state.last_batch, .last_chain = state.last_chain,
-        .envelope = {.now = now, .expected_offset_ms = state.expected_offset_ms, .suspect_boot = state.suspect_boot},
-        .page_bytes = WIRE_PAGE_BYTES, .batches = push.batches, .batch_count = push.count};
+    struct round_request request = {.epoch = state.epoch,
+                                    .cursor = state.cursor,
+                                    .top = state.top,
+                                    .since = state.since,
+                                    .news_version = state.news_version,
+                                    .last_batch = state.last_batch,
+                                    .last_chain = state.last_chain,
+                                    .envelope = {.now = now,
+                                                 .expected_offset_ms = state.expected_offset_ms,
+                                                 .suspect_boot = state.suspect_boot},
+                                    .page_bytes = WIRE_PAGE_BYTES,
+                                    .batches = push.batches,
+                                    .batch_count = push.count};
     if (push.count > 0) TRY(sign_push(store, &push.chain, request.signature, err));
     *out = request;
     return ST_OK;
 }
 
-enum status store_round_request(struct store *store, struct arena *mem, struct round_request *out, struct err *err) {
+enum status store_round_request(struct store *store, struct arena *mem, struct round_request *out,
+                                struct err *err) {
     struct round_request request;
     TRY(db_begin(store->db, true, err));
     enum status status = ask(store, mem, &request, err);

@@ -1,5 +1,5 @@
-/* What a pull does: a cell that is pending goes to the pending table and the person's value stays; all others
- * take the server's value, with full text and row seq in the same transaction.
+/* What a pull does: a cell that is pending goes to the pending table and the person's value stays;
+ * all others take the server's value, with full text and row seq in the same transaction.
  */
 #include "syncd/store/laptop.h"
 
@@ -11,30 +11,32 @@ struct pulling {
     const struct record *record;
     struct arena *mem;
     struct local local;
-    struct value *values;                                  /* the row as it will be */
+    struct value *values; /* the row as it will be */
     uint64_t mask;
-    bool any_pending;                                      /* looked up once for each row */
-    bool fresh;                                            /* it was not here */
+    bool any_pending; /* looked up once for each row */
+    bool fresh;       /* it was not here */
 };
 
 static bool cell_fits(const struct cell *cell, const struct record_cell *given) {
-    return cell && cell->rule != RULE_DERIVED && cell->tag == given->cell_tag && cell->count == given->value_count;
+    return cell && cell->rule != RULE_DERIVED && cell->tag == given->cell_tag &&
+           cell->count == given->value_count;
 }
 
 static enum status take_cell(struct pulling *p, const struct cell *cell, const struct value *values,
                              struct err *err) {
     struct pending pending = {0};
-    if (p->any_pending) TRY(pending_get(p->store->db, p->record->row, cell->tag, p->mem, &pending, err));
-    TRY(pending_note(p->store->db, p->e->tag, p->record->row, cell->tag, &pending, values, cell->count,
-                     p->record->seq, err));
-    if (pending.found && !p->fresh) return ST_OK;          /* the person's value stays */
+    if (p->any_pending)
+        TRY(pending_get(p->store->db, p->record->row, cell->tag, p->mem, &pending, err));
+    TRY(pending_note(p->store->db, p->e->tag, p->record->row, cell->tag, &pending, values,
+                     cell->count, p->record->seq, err));
+    if (pending.found && !p->fresh) return ST_OK; /* the person's value stays */
     memcpy(&p->values[cell->first], values, cell->count * sizeof *values);
     p->mask |= cell_bit(cell);
     return ST_OK;
 }
 
-/* In a whole record an absent cell is empty. Cells that this release does not know, or knows in another shape, are kept
- * as they came. */
+/* In a whole record an absent cell is empty. Cells that this release does not know, or knows in
+ * another shape, are kept as they came. */
 static enum status take_cells(struct pulling *p, struct err *err) {
     struct value empty[ENTITY_FIELDS_MAX];
     uint64_t given = 0;
@@ -66,7 +68,8 @@ static enum status take_new(struct pulling *p, struct err *err) {
     TRY(take_cells(p, err));
     p->local.meta.seq = p->record->seq;
     p->local.values = p->values;
-    TRY(rows_insert(p->store->db, p->e, ROWS_LAPTOP, p->record->row, p->values, &p->local.meta, true, err));
+    TRY(rows_insert(p->store->db, p->e, ROWS_LAPTOP, p->record->row, p->values, &p->local.meta,
+                    true, err));
     /* After a rescue the person's edits are put on the row again as it arrives. */
     return p->any_pending ? outbox_replay(p->store, &p->local, p->mem, err) : ST_OK;
 }
@@ -91,29 +94,33 @@ static enum status take_dead(struct pulling *p, struct apply_counts *counts, str
     TRY(local_doom(p->store, &p->local, p->mem, &gone, err));
     if (gone) return ST_OK;
     if (p->local.meta.seq >= 0) p->local.meta.seq = p->record->seq;
-    return rows_update(p->store->db, p->e, ROWS_LAPTOP, p->record->row, 0, p->local.values, &p->local.meta, false, NULL,
-                       err);
+    return rows_update(p->store->db, p->e, ROWS_LAPTOP, p->record->row, 0, p->local.values,
+                       &p->local.meta, false, NULL, err);
 }
 
 enum status record_take(struct store *store, const struct record *record, struct arena *mem,
                         struct laptop_state *state, struct apply_counts *counts, bool *out_reread,
                         struct err *err) {
-    struct pulling p = {.store = store, .record = record, .mem = mem,
+    struct pulling p = {.store = store,
+                        .record = record,
+                        .mem = mem,
                         .e = catalogue_entity_by_tag(store->cat, record->entity_tag)};
-    if (!p.e) {                                            /* of a newer release: read again when we know it */
+    if (!p.e) { /* of a newer release: read again when we know it */
         state->unknown = store->cat->version;
         return ST_OK;
     }
     TRY(local_read(store, p.e, record->row, mem, &p.local, err));
     if (record->flags & RECORD_DEAD) return take_dead(&p, counts, err);
-    bool known = p.local.found && p.local.meta.seq >= record->seq && p.local.meta.gone != GONE_DOOMED;
+    bool known =
+        p.local.found && p.local.meta.seq >= record->seq && p.local.meta.gone != GONE_DOOMED;
     if (known) return ST_OK;
     TRY(pending_any(store->db, record->row, &p.any_pending, err));
     if (p.local.found) {
         counts->rows_changed++;
         return take_known(&p, err);
     }
-    if (!(record->flags & RECORD_WHOLE)) {                 /* a part of what is not here: ask for everything again */
+    if (!(record->flags &
+          RECORD_WHOLE)) { /* a part of what is not here: ask for everything again */
         *out_reread = true;
         return ST_OK;
     }
@@ -123,8 +130,9 @@ enum status record_take(struct store *store, const struct record *record, struct
 
 /* ------------------------------------------------------------------ a row that became another */
 
-static enum status repoint_column(struct store *store, const struct entity *e, const struct field *f,
-                                  const struct alias_news *news, struct err *err) {
+static enum status repoint_column(struct store *store, const struct entity *e,
+                                  const struct field *f, const struct alias_news *news,
+                                  struct err *err) {
     struct buf sql SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
     char table[128];
     struct db_stmt *s;
@@ -144,13 +152,14 @@ static enum status repoint_column(struct store *store, const struct entity *e, c
 }
 
 /* The alias alone re-points, the same way here as at the server: nothing becomes pending by it. */
-static enum status repoint(struct store *store, const struct entity *target, const struct alias_news *news,
-                           struct err *err) {
+static enum status repoint(struct store *store, const struct entity *target,
+                           const struct alias_news *news, struct err *err) {
     for (size_t i = 0; i < store->cat->count; i++) {
         const struct entity *e = &store->cat->entities[i];
         for (size_t k = 0; k < e->field_count; k++) {
             const struct field *f = &e->fields[k];
-            bool refers = f->type == FIELD_REF && f->rule != RULE_DERIVED && strcmp(f->refers_to, target->name) == 0;
+            bool refers = f->type == FIELD_REF && f->rule != RULE_DERIVED &&
+                          strcmp(f->refers_to, target->name) == 0;
             if (refers) TRY(repoint_column(store, e, f, news, err));
         }
     }
@@ -158,26 +167,30 @@ static enum status repoint(struct store *store, const struct entity *target, con
 }
 
 /* One cell whose server's value names the row that is no more. */
-static enum status repoint_pending_cell(struct store *store, const struct cell *cell, const struct entity *e, int64_t row,
-                                        const struct alias_news *news, struct arena *mem, struct err *err) {
+static enum status repoint_pending_cell(struct store *store, const struct cell *cell,
+                                        const struct entity *e, int64_t row,
+                                        const struct alias_news *news, struct arena *mem,
+                                        struct err *err) {
     struct pending p;
     bool moved = false;
     TRY(pending_get(store->db, row, cell->tag, mem, &p, err));
     for (size_t i = 0; p.found && i < p.value_count && i < cell->count; i++) {
-        bool names = e->fields[cell->first + i].type == FIELD_REF && p.values[i].kind == VALUE_INT &&
-                     p.values[i].number == news->from;
+        bool names = e->fields[cell->first + i].type == FIELD_REF &&
+                     p.values[i].kind == VALUE_INT && p.values[i].number == news->from;
         if (names) p.values[i].number = news->to;
         moved |= names;
     }
     return moved ? pending_put(store->db, e->tag, row, cell->tag, &p, err) : ST_OK;
 }
 
-static enum status next_pending(struct store *store, int64_t *row, uint32_t *cell, uint32_t *entity, bool *out_found,
-                                struct err *err) {
+static enum status next_pending(struct store *store, int64_t *row, uint32_t *cell, uint32_t *entity,
+                                bool *out_found, struct err *err) {
     struct db_stmt *s;
-    TRY(db_prepare(store->db,
-                   "SELECT row_id, cell, entity FROM pending WHERE (row_id, cell) > (?,?) AND vals IS NOT NULL"
-                   " ORDER BY row_id, cell LIMIT 1", &s, err));
+    TRY(db_prepare(
+        store->db,
+        "SELECT row_id, cell, entity FROM pending WHERE (row_id, cell) > (?,?) AND vals IS NOT NULL"
+        " ORDER BY row_id, cell LIMIT 1",
+        &s, err));
     db_bind_int(s, 1, *row);
     db_bind_int(s, 2, *cell);
     TRY(db_step(s, out_found, err));
@@ -190,8 +203,8 @@ static enum status next_pending(struct store *store, int64_t *row, uint32_t *cel
     return ST_OK;
 }
 
-static enum status repoint_pending(struct store *store, const struct alias_news *news, struct arena *mem,
-                                   struct err *err) {
+static enum status repoint_pending(struct store *store, const struct alias_news *news,
+                                   struct arena *mem, struct err *err) {
     int64_t row = 0;
     uint32_t tag = 0, entity;
     for (;;) {
@@ -204,7 +217,8 @@ static enum status repoint_pending(struct store *store, const struct alias_news 
     }
 }
 
-static enum status write_alias(struct store *store, const struct alias_news *news, struct err *err) {
+static enum status write_alias(struct store *store, const struct alias_news *news,
+                               struct err *err) {
     static const char *const sql[] = {"UPDATE alias SET to_id = ? WHERE to_id = ?",
                                       "INSERT OR REPLACE INTO alias(to_id, from_id) VALUES (?,?)"};
     for (size_t i = 0; i < ARRAY_COUNT(sql); i++) {
@@ -217,7 +231,8 @@ static enum status write_alias(struct store *store, const struct alias_news *new
     return ST_OK;
 }
 
-static enum status find_row(struct store *store, int64_t id, struct arena *mem, struct local *out, struct err *err) {
+static enum status find_row(struct store *store, int64_t id, struct arena *mem, struct local *out,
+                            struct err *err) {
     *out = (struct local){0};
     for (size_t i = 0; i < store->cat->count && !out->found; i++)
         TRY(local_read(store, &store->cat->entities[i], id, mem, out, err));

@@ -1,6 +1,7 @@
-/* What a receipt does. Its batch leaves the outbox; for each cell it says what the server has now. A cell whose
- * last pending edit this was takes the newer of that and what a pull brought, and keeps that seq as its own base
- * until the row's seq has passed it. The row's seq moves only if nothing of the row is unknown here.
+/* What a receipt does. Its batch leaves the outbox; for each cell it says what the server has now.
+ * A cell whose last pending edit this was takes the newer of that and what a pull brought, and
+ * keeps that seq as its own base until the row's seq has passed it. The row's seq moves only if
+ * nothing of the row is unknown here.
  */
 #include "syncd/store/laptop.h"
 
@@ -11,11 +12,11 @@ struct taking {
     struct store *store;
     const struct batch *batch;
     const struct receipt *receipt;
-    uint32_t index;                                        /* of the change */
+    uint32_t index; /* of the change */
     const struct change *change;
     const struct receipt_line *line;
     const struct entity *e;
-    struct local local;                                    /* the row that the change names */
+    struct local local; /* the row that the change names */
     struct arena *mem;
 };
 
@@ -33,17 +34,18 @@ static enum status as_sent(const struct taking *t, const struct cell *cell, cons
     if (!values) return err_no_memory(err);
     for (size_t i = 0; i < cell->count; i++) {
         values[i] = edit->values[i];
-        bool refers = t->e->fields[cell->first + i].type == FIELD_REF && values[i].kind == VALUE_INT;
+        bool refers =
+            t->e->fields[cell->first + i].type == FIELD_REF && values[i].kind == VALUE_INT;
         if (refers) TRY(alias_resolve(t->store->db, values[i].number, &values[i].number, err));
     }
     *out = values;
     return ST_OK;
 }
 
-/* The receipt is silent about a value where the server has what was sent. For operations that is the operation
- * put on what the server was known to have. */
-static enum status what_is_told(const struct taking *t, const struct cell *cell, size_t i, const struct pending *p,
-                                struct told *out, struct err *err) {
+/* The receipt is silent about a value where the server has what was sent. For operations that is
+ * the operation put on what the server was known to have. */
+static enum status what_is_told(const struct taking *t, const struct cell *cell, size_t i,
+                                const struct pending *p, struct told *out, struct err *err) {
     const struct receipt_edit *r = &t->line->edits[i];
     const struct edit *edit = &t->change->edits[i];
     struct value *values;
@@ -65,8 +67,8 @@ static enum status what_is_told(const struct taking *t, const struct cell *cell,
     return ST_OK;
 }
 
-static enum status show(struct taking *t, struct local *local, const struct cell *cell, const struct value *values,
-                        int64_t seq, struct err *err) {
+static enum status show(struct taking *t, struct local *local, const struct cell *cell,
+                        const struct value *values, int64_t seq, struct err *err) {
     struct value *all = local_copy(local, t->mem);
     if (!all) return err_no_memory(err);
     memcpy(&all[cell->first], values, cell->count * sizeof *values);
@@ -75,14 +77,16 @@ static enum status show(struct taking *t, struct local *local, const struct cell
 }
 
 /* The cell's last pending edit is gone. */
-static enum status settle(struct taking *t, const struct cell *cell, const struct pending *p, struct err *err) {
+static enum status settle(struct taking *t, const struct cell *cell, const struct pending *p,
+                          struct err *err) {
     if (p->found) TRY(pending_drop(t->store->db, t->change->row, cell->tag, err));
     if (!t->local.found || !p->values || p->value_count != cell->count) return ST_OK;
     return show(t, &t->local, cell, p->values, p->seq, err);
 }
 
 /* Through an alias: news about the survivor. If it is not here, its record brings all of it. */
-static enum status tell_survivor(struct taking *t, const struct cell *cell, const struct told *told, struct err *err) {
+static enum status tell_survivor(struct taking *t, const struct cell *cell, const struct told *told,
+                                 struct err *err) {
     struct local other;
     struct pending p;
     int64_t ahead;
@@ -91,17 +95,18 @@ static enum status tell_survivor(struct taking *t, const struct cell *cell, cons
     if (!other.found || other.meta.gone == GONE_DOOMED) return ST_OK;
     TRY(pending_get(t->store->db, other.id, cell->tag, t->mem, &p, err));
     if (p.found)
-        return pending_note(t->store->db, t->e->tag, other.id, cell->tag, &p, told->values, told->count, told->seq, err);
+        return pending_note(t->store->db, t->e->tag, other.id, cell->tag, &p, told->values,
+                            told->count, told->seq, err);
     TRY(ahead_get(t->store->db, other.id, cell->tag, &ahead, err));
     if (told->seq <= other.meta.seq || told->seq <= ahead) return ST_OK;
     return show(t, &other, cell, told->values, told->seq, err);
 }
 
-static enum status note_told(struct taking *t, const struct cell *cell, struct pending *p, const struct told *told,
-                             struct err *err) {
+static enum status note_told(struct taking *t, const struct cell *cell, struct pending *p,
+                             const struct told *told, struct err *err) {
     if (!told->values) return ST_OK;
-    return pending_note(t->store->db, t->e->tag, t->change->row, cell->tag, p, told->values, told->count, told->seq,
-                        err);
+    return pending_note(t->store->db, t->e->tag, t->change->row, cell->tag, p, told->values,
+                        told->count, told->seq, err);
 }
 
 static enum status take_edit(struct taking *t, size_t i, struct err *err) {
@@ -121,12 +126,13 @@ static enum status take_edit(struct taking *t, size_t i, struct err *err) {
         return settle(t, cell, &p, err);
     }
     bool news = t->line->edits[i].has_values && told.values && t->local.found;
-    return news ? show(t, &t->local, cell, told.values, told.seq, err) : ST_OK;  /* of a creation */
+    return news ? show(t, &t->local, cell, told.values, told.seq, err) : ST_OK; /* of a creation */
 }
 
 /* ------------------------------------------------------------------ the row */
 
-/* Compare and set: nothing of the row is unknown when the seq before the change is the one that is here. */
+/* Compare and set: nothing of the row is unknown when the seq before the change is the one that is
+ * here. */
 static enum status move_seq(struct taking *t, struct err *err) {
     struct row_meta *meta = &t->local.meta;
     if (!t->local.found) return ST_OK;
@@ -136,7 +142,8 @@ static enum status move_seq(struct taking *t, struct err *err) {
                 meta->gone != GONE_DOOMED && (meta->seq >= 0 || created_here);
     if (!same && !created_here) return ST_OK;
     meta->seq = same ? t->line->seq : 0;
-    TRY(rows_update(t->store->db, t->e, ROWS_LAPTOP, t->local.id, 0, t->local.values, meta, false, NULL, err));
+    TRY(rows_update(t->store->db, t->e, ROWS_LAPTOP, t->local.id, 0, t->local.values, meta, false,
+                    NULL, err));
     return ahead_trim(t->store->db, t->local.id, meta->seq, err);
 }
 
@@ -178,24 +185,28 @@ static enum status take_row(struct taking *t, struct apply_counts *counts, struc
     return ST_OK;
 }
 
-/* ------------------------------------------------------------------ what the server did not take */
+/* ------------------------------------------------------------------ what the server did not take
+ */
 
 static bool is_held(enum outcome outcome) {
     return outcome == OUTCOME_WAITING || outcome == OUTCOME_REFUSED;
 }
 
-static enum status write_held(struct taking *t, const struct change *content, uint32_t cell, enum outcome outcome,
-                              enum reason reason, struct err *err) {
+static enum status write_held(struct taking *t, const struct change *content, uint32_t cell,
+                              enum outcome outcome, enum reason reason, struct err *err) {
     struct buf bytes SCOPED(buf_free) = buf_new(BUF_MAX_BATCH);
     struct db_stmt *s;
     change_write(content, &bytes);
     TRY(buf_status(&bytes, err));
     TRY(db_prepare(t->store->db,
-                   "INSERT OR REPLACE INTO held(batch, change, cell, entity, row_id, outcome, reason, state, retried,"
+                   "INSERT OR REPLACE INTO held(batch, change, cell, entity, row_id, outcome, "
+                   "reason, state, retried,"
                    " content, shown) VALUES (?,?,?,?,?,?,?,?,0,?,"
-                   "(SELECT vals FROM before_edit WHERE batch = ? AND row_id = ? AND cell = ?))", &s, err));
-    const int64_t numbers[] = {t->batch->number, t->index, cell, content->entity_tag, content->row, (int64_t)outcome,
-                               (int64_t)reason, HELD_OPEN};
+                   "(SELECT vals FROM before_edit WHERE batch = ? AND row_id = ? AND cell = ?))",
+                   &s, err));
+    const int64_t numbers[] = {t->batch->number,    t->index,     cell,
+                               content->entity_tag, content->row, (int64_t)outcome,
+                               (int64_t)reason,     HELD_OPEN};
     for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) db_bind_int(s, (int)i + 1, numbers[i]);
     db_bind_blob(s, 9, buf_slice(&bytes));
     db_bind_int(s, 10, t->batch->number);
@@ -224,13 +235,15 @@ static enum status hold(struct taking *t, struct err *err) {
 
 /* ------------------------------------------------------------------ what is kept for people */
 
-/* One row for a batch, short: entity, kind with outcome, reason, id as a delta, then the edits that fared
- * otherwise than their change. */
-static bool is_worth_a_note(const struct change *change, const struct receipt_line *line, size_t edit) {
+/* One row for a batch, short: entity, kind with outcome, reason, id as a delta, then the edits that
+ * fared otherwise than their change. */
+static bool is_worth_a_note(const struct change *change, const struct receipt_line *line,
+                            size_t edit) {
     return change->kind == CHANGE_EDIT || line->edits[edit].outcome != line->outcome;
 }
 
-static void write_note(struct buf *out, const struct change *change, const struct receipt_line *line, int64_t *last) {
+static void write_note(struct buf *out, const struct change *change,
+                       const struct receipt_line *line, int64_t *last) {
     size_t others = 0;
     buf_put_varint(out, change->entity_tag);
     buf_put_varint(out, (uint64_t)change->kind * OUTCOME_COUNT + (uint64_t)line->outcome);
@@ -247,14 +260,17 @@ static void write_note(struct buf *out, const struct change *change, const struc
     }
 }
 
-static enum status keep_notes(struct store *store, const struct batch *batch, const struct receipt *receipt,
-                              struct err *err) {
+static enum status keep_notes(struct store *store, const struct batch *batch,
+                              const struct receipt *receipt, struct err *err) {
     struct buf notes SCOPED(buf_free) = buf_new(BUF_MAX_BATCH);
     struct db_stmt *s;
     int64_t last = 0;
-    for (size_t i = 0; i < batch->change_count; i++) write_note(&notes, &batch->changes[i], &receipt->lines[i], &last);
+    for (size_t i = 0; i < batch->change_count; i++)
+        write_note(&notes, &batch->changes[i], &receipt->lines[i], &last);
     TRY(buf_status(&notes, err));
-    TRY(db_prepare(store->db, "INSERT OR REPLACE INTO receipt(batch, at, time_ms, content) VALUES (?,?,?,?)", &s, err));
+    TRY(db_prepare(store->db,
+                   "INSERT OR REPLACE INTO receipt(batch, at, time_ms, content) VALUES (?,?,?,?)",
+                   &s, err));
     db_bind_int(s, 1, batch->number);
     db_bind_int(s, 2, receipt->at);
     db_bind_int(s, 3, receipt->time_ms);
@@ -278,11 +294,17 @@ static void count_outcome(struct apply_counts *counts, enum outcome outcome) {
 
 /* ------------------------------------------------------------------ the batch */
 
-static enum status take_line(struct store *store, const struct batch *batch, const struct receipt *receipt,
-                             size_t index, struct apply_counts *counts, struct err *err) {
+static enum status take_line(struct store *store, const struct batch *batch,
+                             const struct receipt *receipt, size_t index,
+                             struct apply_counts *counts, struct err *err) {
     struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
-    struct taking t = {.store = store, .batch = batch, .receipt = receipt, .index = (uint32_t)index,
-                       .change = &batch->changes[index], .line = &receipt->lines[index], .mem = &mem};
+    struct taking t = {.store = store,
+                       .batch = batch,
+                       .receipt = receipt,
+                       .index = (uint32_t)index,
+                       .change = &batch->changes[index],
+                       .line = &receipt->lines[index],
+                       .mem = &mem};
     count_outcome(counts, t.line->outcome);
     t.e = catalogue_entity_by_tag(store->cat, t.change->entity_tag);
     if (!t.e) return ST_OK;
@@ -293,16 +315,18 @@ static enum status take_line(struct store *store, const struct batch *batch, con
     return take_delete(&t, counts, err);
 }
 
-static enum status check_shape(const struct batch *batch, const struct receipt *receipt, struct err *err) {
+static enum status check_shape(const struct batch *batch, const struct receipt *receipt,
+                               struct err *err) {
     bool fits = receipt->line_count == batch->change_count;
     for (size_t i = 0; fits && i < batch->change_count; i++)
         fits = receipt->lines[i].edit_count == batch->changes[i].edit_count;
     if (fits) return ST_OK;
-    return err_set(err, ST_MALFORMED, "the receipt of batch %u does not fit what was sent", "批次%u的回执与所发内容不符",
-                   batch->number);
+    return err_set(err, ST_MALFORMED, "the receipt of batch %u does not fit what was sent",
+                   "批次%u的回执与所发内容不符", batch->number);
 }
 
-/* The stub of the newest batch stays, so that neither its number nor the ids below its counter come again. */
+/* The stub of the newest batch stays, so that neither its number nor the ids below its counter come
+ * again. */
 static enum status leave_outbox(struct store *store, uint32_t batch, struct err *err) {
     static const char *const sql[] = {
         "UPDATE outbox SET done = 1, changes = 0, content = NULL WHERE n = ?",
@@ -316,7 +340,8 @@ static enum status leave_outbox(struct store *store, uint32_t batch, struct err 
     return before_drop(store->db, batch, 0, 0, err);
 }
 
-static enum status chain_of_batch(struct store *store, uint32_t batch, struct chain *out, struct err *err) {
+static enum status chain_of_batch(struct store *store, uint32_t batch, struct chain *out,
+                                  struct err *err) {
     struct db_stmt *s;
     bool row;
     TRY(db_prepare(store->db, "SELECT chain FROM outbox WHERE n = ? AND sent = 1", &s, err));
@@ -327,22 +352,23 @@ static enum status chain_of_batch(struct store *store, uint32_t batch, struct ch
     if (sound) memcpy(out->bytes, chain.data, CHAIN_BYTES);
     db_reset(s);
     if (sound) return ST_OK;
-    return err_set(err, ST_MALFORMED, "a receipt came for batch %u, which was not sent", "收到未发送批次%u的回执", batch);
+    return err_set(err, ST_MALFORMED, "a receipt came for batch %u, which was not sent",
+                   "收到未发送批次%u的回执", batch);
 }
 
-enum status receipt_take(struct store *store, const struct receipt *receipt, struct apply_counts *counts,
-                         struct err *err) {
+enum status receipt_take(struct store *store, const struct receipt *receipt,
+                         struct apply_counts *counts, struct err *err) {
     struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
     struct laptop_state state = store->laptop->state;
     struct outbox_row row;
     bool found;
-    if (receipt->batch <= state.last_batch) return ST_OK;  /* told before */
+    if (receipt->batch <= state.last_batch) return ST_OK; /* told before */
     if (receipt->batch != state.last_batch + 1)
-        return err_set(err, ST_MALFORMED, "a receipt for batch %u came before that of %u", "批次%u的回执先于批次%u到达",
-                       receipt->batch, state.last_batch + 1);
+        return err_set(err, ST_MALFORMED, "a receipt for batch %u came before that of %u",
+                       "批次%u的回执先于批次%u到达", receipt->batch, state.last_batch + 1);
     TRY(chain_of_batch(store, receipt->batch, &state.last_chain, err));
     TRY(outbox_get(store->db, receipt->batch, &mem, &row, &found, err));
-    assert(found);                                         /* sent, and above the last receipt */
+    assert(found); /* sent, and above the last receipt */
     TRY(check_shape(&row.batch, receipt, err));
     for (size_t i = 0; i < row.batch.change_count; i++)
         TRY(take_line(store, &row.batch, receipt, i, counts, err));

@@ -6,21 +6,28 @@
 
 /* ------------------------------------------------------------------ conflicts */
 
-static enum status take_entry_values(struct db_stmt *s, int column, struct arena *mem, struct value **out, size_t *count,
-                                     struct err *err) {
+static enum status take_entry_values(struct db_stmt *s, int column, struct arena *mem,
+                                     struct value **out, size_t *count, struct err *err) {
     struct slice bytes = arena_copy(mem, db_blob(s, column));
     *out = NULL;
     *count = 0;
     return bytes.len == 0 ? ST_OK : values_read(bytes, mem, out, count, err);
 }
 
-static enum status take_entry(struct db_stmt *s, struct arena *mem, struct ledger_entry *out, struct err *err) {
-    struct ledger_entry l = {
-        .seq = db_int(s, 0), .entity_tag = (uint32_t)db_int(s, 1), .row = db_int(s, 2),
-        .cell_tag = (uint32_t)db_int(s, 3), .rule = (enum rule)db_int(s, 4), .base_seq = db_int(s, 5),
-        .loser_device = (uint32_t)db_int(s, 6), .winner_device = (uint32_t)db_int(s, 7),
-        .loser_batch = (uint32_t)db_int(s, 8), .loser_time_ms = db_int(s, 9), .winner_time_ms = db_int(s, 10),
-        .winner_is_new = db_int(s, 11) != 0};
+static enum status take_entry(struct db_stmt *s, struct arena *mem, struct ledger_entry *out,
+                              struct err *err) {
+    struct ledger_entry l = {.seq = db_int(s, 0),
+                             .entity_tag = (uint32_t)db_int(s, 1),
+                             .row = db_int(s, 2),
+                             .cell_tag = (uint32_t)db_int(s, 3),
+                             .rule = (enum rule)db_int(s, 4),
+                             .base_seq = db_int(s, 5),
+                             .loser_device = (uint32_t)db_int(s, 6),
+                             .winner_device = (uint32_t)db_int(s, 7),
+                             .loser_batch = (uint32_t)db_int(s, 8),
+                             .loser_time_ms = db_int(s, 9),
+                             .winner_time_ms = db_int(s, 10),
+                             .winner_is_new = db_int(s, 11) != 0};
     size_t losers, winners;
     TRY(take_entry_values(s, 12, mem, &l.loser, &losers, err));
     TRY(take_entry_values(s, 13, mem, &l.winner, &winners, err));
@@ -31,20 +38,23 @@ static enum status take_entry(struct db_stmt *s, struct arena *mem, struct ledge
     return ST_OK;
 }
 
-#define ENTRY_COLUMNS                                                                                                  \
-    "SELECT seq, entity, row_id, cell, rule, base_seq, loser_device, winner_device, loser_batch, loser_ms, winner_ms," \
+#define ENTRY_COLUMNS                                                                              \
+    "SELECT seq, entity, row_id, cell, rule, base_seq, loser_device, winner_device, loser_batch, " \
+    "loser_ms, winner_ms,"                                                                         \
     " winner_is_new, loser, winner, done, rowid FROM ledger WHERE rowid > ?"
 
-/* Steps through the ledger in the order in which it came: all of it, the entries of one row, or of one seq (one change
- * may lose in several cells). One query each, so that the caller may write between. */
+/* Steps through the ledger in the order in which it came: all of it, the entries of one row, or of
+ * one seq (one change may lose in several cells). One query each, so that the caller may write
+ * between. */
 struct entry_walk {
-    int64_t after;                                         /* number of the last entry; 0 at first */
-    int64_t row, seq;                                      /* 0: any */
+    int64_t after;    /* number of the last entry; 0 at first */
+    int64_t row, seq; /* 0: any */
     struct ledger_entry entry;
     bool done, found;
 };
 
-static enum status entry_next(struct store *store, struct entry_walk *w, struct arena *mem, struct err *err) {
+static enum status entry_next(struct store *store, struct entry_walk *w, struct arena *mem,
+                              struct err *err) {
     struct db_stmt *s;
     TRY(db_prepare(store->db,
                    w->row   ? ENTRY_COLUMNS " AND row_id = ? ORDER BY rowid LIMIT 1"
@@ -63,8 +73,8 @@ static enum status entry_next(struct store *store, struct entry_walk *w, struct 
     return status;
 }
 
-static enum status title_of(struct store *store, uint32_t entity, int64_t row, struct arena *mem, struct slice *out,
-                            struct err *err) {
+static enum status title_of(struct store *store, uint32_t entity, int64_t row, struct arena *mem,
+                            struct slice *out, struct err *err) {
     const struct entity *e = catalogue_entity_by_tag(store->cat, entity);
     *out = (struct slice){0};
     TRY(alias_resolve(store->db, row, &row, err));
@@ -72,7 +82,8 @@ static enum status title_of(struct store *store, uint32_t entity, int64_t row, s
     return status == ST_NOT_FOUND ? ST_OK : status;
 }
 
-enum status store_conflicts(struct store *store, bool also_done, store_conflict_row *row, void *ctx, struct err *err) {
+enum status store_conflicts(struct store *store, bool also_done, store_conflict_row *row, void *ctx,
+                            struct err *err) {
     for (struct entry_walk walk = {0};;) {
         struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
         TRY(entry_next(store, &walk, &mem, err));
@@ -108,7 +119,8 @@ static enum status resolve(struct store *store, int64_t seq, bool take_loser, st
         if (take_loser) TRY(write_loser(store, &walk.entry, err));
     }
     if (walk.after == 0)
-        return err_set(err, ST_NOT_FOUND, "there is no conflict %lld", "没有编号为%lld的冲突", (long long)seq);
+        return err_set(err, ST_NOT_FOUND, "there is no conflict %lld", "没有编号为%lld的冲突",
+                       (long long)seq);
     TRY(db_prepare(store->db, "UPDATE ledger SET done = 1 WHERE seq = ?", &s, err));
     db_bind_int(s, 1, seq);
     return db_run(s, err);
@@ -123,7 +135,8 @@ static enum status commit_any(struct store *store, struct err *err) {
     return ST_OK;
 }
 
-enum status store_conflict_resolve(struct store *store, int64_t ledger_seq, bool take_loser, struct err *err) {
+enum status store_conflict_resolve(struct store *store, int64_t ledger_seq, bool take_loser,
+                                   struct err *err) {
     TRY(store_begin(store, err));
     enum status status = resolve(store, ledger_seq, take_loser, err);
     if (status == ST_OK) status = commit_any(store, err);
@@ -137,25 +150,29 @@ struct notes {
     struct store *store;
     store_receipt_row *row;
     void *ctx;
-    int64_t left;                                          /* notes still wanted; below 0: all */
+    int64_t left; /* notes still wanted; below 0: all */
 };
 
-static enum status tell_note(struct notes *notes, const struct receipt_note *note, struct err *err) {
+static enum status tell_note(struct notes *notes, const struct receipt_note *note,
+                             struct err *err) {
     if (notes->left == 0) return ST_OK;
     if (notes->left > 0) notes->left--;
     return notes->row(notes->ctx, note, err);
 }
 
-static enum status tell_change(struct notes *notes, struct receipt_note note, struct reader *r, struct err *err) {
+static enum status tell_change(struct notes *notes, struct receipt_note note, struct reader *r,
+                               struct err *err) {
     uint64_t others;
-    note.entity = catalogue_entity_by_tag(notes->store->cat, (uint32_t)reader_varint_max(r, UINT32_MAX));
+    note.entity =
+        catalogue_entity_by_tag(notes->store->cat, (uint32_t)reader_varint_max(r, UINT32_MAX));
     uint64_t head = reader_varint_max(r, 3 * OUTCOME_COUNT - 1);
     note.kind = (enum change_kind)(head / OUTCOME_COUNT);
     note.outcome = (enum outcome)(head % OUTCOME_COUNT);
     note.reason = (enum reason)reader_varint_max(r, UINT32_MAX);
     note.row += reader_signed(r);
     others = reader_varint_max(r, ENTITY_FIELDS_MAX);
-    bool by_cell = note.kind == CHANGE_EDIT && others > 0; /* what became of an edit is said cell by cell */
+    bool by_cell =
+        note.kind == CHANGE_EDIT && others > 0; /* what became of an edit is said cell by cell */
     if (!r->failed && !by_cell) TRY(tell_note(notes, &note, err));
     for (uint64_t i = 0; i < others && !r->failed; i++) {
         struct receipt_note cell = note;
@@ -168,7 +185,8 @@ static enum status tell_change(struct notes *notes, struct receipt_note note, st
 }
 
 /* The row ids are deltas: the walk keeps the last. */
-static enum status tell_batch(struct notes *notes, struct receipt_note note, struct slice content, struct err *err) {
+static enum status tell_batch(struct notes *notes, struct receipt_note note, struct slice content,
+                              struct err *err) {
     struct reader r = reader_of(content);
     while (!r.failed && reader_left(&r) > 0) {
         struct reader ahead = r;
@@ -182,23 +200,27 @@ static enum status tell_batch(struct notes *notes, struct receipt_note note, str
     return ST_OK;
 }
 
-static enum status next_receipt(struct store *store, int64_t below, struct arena *mem, struct receipt_note *out,
-                                struct slice *out_content, bool *out_found, struct err *err) {
+static enum status next_receipt(struct store *store, int64_t below, struct arena *mem,
+                                struct receipt_note *out, struct slice *out_content,
+                                bool *out_found, struct err *err) {
     struct db_stmt *s;
     TRY(db_prepare(store->db,
-                   "SELECT batch, at, time_ms, content FROM receipt WHERE batch < ? ORDER BY batch DESC LIMIT 1", &s,
-                   err));
+                   "SELECT batch, at, time_ms, content FROM receipt WHERE batch < ? ORDER BY batch "
+                   "DESC LIMIT 1",
+                   &s, err));
     db_bind_int(s, 1, below);
     TRY(db_step(s, out_found, err));
     if (*out_found) {
-        *out = (struct receipt_note){.batch = (uint32_t)db_int(s, 0), .at = db_int(s, 1), .time_ms = db_int(s, 2)};
+        *out = (struct receipt_note){
+            .batch = (uint32_t)db_int(s, 0), .at = db_int(s, 1), .time_ms = db_int(s, 2)};
         *out_content = arena_copy(mem, db_blob(s, 3));
     }
     db_reset(s);
     return ST_OK;
 }
 
-enum status store_receipts(struct store *store, int64_t limit, store_receipt_row *row, void *ctx, struct err *err) {
+enum status store_receipts(struct store *store, int64_t limit, store_receipt_row *row, void *ctx,
+                           struct err *err) {
     struct notes notes = {store, row, ctx, limit > 0 ? limit : -1};
     for (int64_t below = INT64_MAX; notes.left != 0;) {
         struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
@@ -230,13 +252,14 @@ static enum status tell_line(const struct telling *t, struct history_line *line,
     return t->tell(t->ctx, line, err);
 }
 
-/* Own changes that the server answered: the receipts of this row, newest first as they are stepped through. */
+/* Own changes that the server answered: the receipts of this row, newest first as they are stepped
+ * through. */
 struct answered {
     int64_t row;
     struct arena *mem;
     struct receipt_note *notes;
     size_t count, room;
-    bool made;                                             /* the row's creation is among them */
+    bool made; /* the row's creation is among them */
 };
 
 static enum status keep_answer(void *ctx, const struct receipt_note *note, struct err *err) {
@@ -273,8 +296,11 @@ static enum status tell_answered(struct telling *t, struct arena *mem, struct er
     }
     for (size_t i = own.count; i > 0; i--) {
         const struct receipt_note *n = &own.notes[i - 1];
-        struct history_line line = {.seq = n->at, .time_ms = n->time_ms, .device = t->device,
-                                    .what = kind_word(n->kind), .cell_tag = n->cell_tag,
+        struct history_line line = {.seq = n->at,
+                                    .time_ms = n->time_ms,
+                                    .device = t->device,
+                                    .what = kind_word(n->kind),
+                                    .cell_tag = n->cell_tag,
                                     .detail = slice_from(outcome_name(n->outcome))};
         TRY(tell_line(t, &line, err));
     }
@@ -282,13 +308,19 @@ static enum status tell_answered(struct telling *t, struct arena *mem, struct er
 }
 
 static enum status tell_entry(struct telling *t, const struct ledger_entry *l, struct err *err) {
-    struct history_line line = {.seq = l->seq, .time_ms = l->loser_time_ms, .device = l->loser_device, .what = "lost",
-                                .cell_tag = l->cell_tag, .values = l->loser, .value_count = l->loser ? l->value_count : 0,
+    struct history_line line = {.seq = l->seq,
+                                .time_ms = l->loser_time_ms,
+                                .device = l->loser_device,
+                                .what = "lost",
+                                .cell_tag = l->cell_tag,
+                                .values = l->loser,
+                                .value_count = l->loser ? l->value_count : 0,
                                 .detail = slice_from(rule_name(l->rule))};
     return tell_line(t, &line, err);
 }
 
-static enum status tell_edits(struct telling *t, const struct change *change, struct history_line line, struct err *err) {
+static enum status tell_edits(struct telling *t, const struct change *change,
+                              struct history_line line, struct err *err) {
     for (size_t i = 0; i < change->edit_count; i++) {
         line.cell_tag = change->edits[i].cell_tag;
         line.values = change->edits[i].values;
@@ -307,13 +339,14 @@ static enum status tell_outbox(void *ctx, struct outbox_row *row, struct err *er
         for (size_t k = 0; k < change->unit_count; k++) deleted |= change->unit[k].row == t->row;
         if (deleted) line.what = "delete";
         if (deleted) TRY(tell_line(t, &line, err));
-        if (change->row == t->row && change->kind == CHANGE_EDIT) TRY(tell_edits(t, change, line, err));
+        if (change->row == t->row && change->kind == CHANGE_EDIT)
+            TRY(tell_edits(t, change, line, err));
     }
     return ST_OK;
 }
 
-enum status store_history(struct store *store, const struct entity *e, int64_t id, store_history_row *row, void *ctx,
-                          struct err *err) {
+enum status store_history(struct store *store, const struct entity *e, int64_t id,
+                          store_history_row *row, void *ctx, struct err *err) {
     struct laptop *laptop;
     TRY(laptop_get(store, &laptop, err));
     struct telling t = {store, id, e, laptop->device, row, ctx};
@@ -328,7 +361,8 @@ enum status store_history(struct store *store, const struct entity *e, int64_t i
     return outbox_walk(store->db, 0, tell_outbox, &t, err);
 }
 
-enum status store_person(struct store *store, uint32_t device, struct arena *mem, struct slice *out, struct err *err) {
+enum status store_person(struct store *store, uint32_t device, struct arena *mem, struct slice *out,
+                         struct err *err) {
     struct db_stmt *s;
     bool row;
     struct slice name = {0};
@@ -337,7 +371,8 @@ enum status store_person(struct store *store, uint32_t device, struct arena *mem
     TRY(db_step(s, &row, err));
     if (row) name = arena_copy(mem, db_text(s, 0));
     db_reset(s);
-    if (name.len == 0) name = slice_from(arena_printf(mem, device == 0 ? "head office" : "device %u", device));
+    if (name.len == 0)
+        name = slice_from(arena_printf(mem, device == 0 ? "head office" : "device %u", device));
     if (!name.data) return err_no_memory(err);
     *out = name;
     return ST_OK;
@@ -372,7 +407,8 @@ static void copy_text(char out[256], struct slice text) {
 static enum status take_attempt(struct store *store, struct store_status *out, struct err *err) {
     struct db_stmt *s;
     bool row;
-    TRY(db_prepare(store->db, "SELECT at_ms, error_en, error_zh FROM attempt WHERE one = 1", &s, err));
+    TRY(db_prepare(store->db, "SELECT at_ms, error_en, error_zh FROM attempt WHERE one = 1", &s,
+                   err));
     TRY(db_step(s, &row, err));
     if (row) {
         out->last_attempt_ms = db_int(s, 0);
@@ -387,8 +423,11 @@ enum status store_status(struct store *store, struct store_status *out, struct e
     struct laptop *laptop;
     TRY(laptop_get(store, &laptop, err));
     const struct laptop_state *state = &laptop->state;
-    struct store_status st = {.cursor = state->cursor.seq, .head = state->head, .epoch = state->epoch,
-                              .complete = state->complete, .last_round_ms = state->round_ms};
+    struct store_status st = {.cursor = state->cursor.seq,
+                              .head = state->head,
+                              .epoch = state->epoch,
+                              .complete = state->complete,
+                              .last_round_ms = state->round_ms};
     const struct {
         const char *sql;
         int64_t *out;
@@ -399,7 +438,8 @@ enum status store_status(struct store *store, struct store_status *out, struct e
         {"SELECT count(*) FROM ledger WHERE done = 0", &st.conflicts_open},
         {"SELECT count(*) FROM held WHERE state = 0", &st.held_open},
     };
-    for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) TRY(laptop_number(store, numbers[i].sql, numbers[i].out, err));
+    for (size_t i = 0; i < ARRAY_COUNT(numbers); i++)
+        TRY(laptop_number(store, numbers[i].sql, numbers[i].out, err));
     TRY(count_rows(store, &st.rows, err));
     TRY(take_attempt(store, &st, err));
     *out = st;
@@ -408,7 +448,10 @@ enum status store_status(struct store *store, struct store_status *out, struct e
 
 enum status store_attempt(struct store *store, const struct err *failure, struct err *err) {
     struct db_stmt *s;
-    TRY(db_prepare(store->db, "INSERT OR REPLACE INTO attempt(one, at_ms, error_en, error_zh) VALUES (1,?,?,?)", &s, err));
+    TRY(db_prepare(
+        store->db,
+        "INSERT OR REPLACE INTO attempt(one, at_ms, error_en, error_zh) VALUES (1,?,?,?)", &s,
+        err));
     db_bind_int(s, 1, store->env->wall_ms(store->env->ctx));
     db_bind_text(s, 2, slice_from(failure ? failure->text[LANG_EN] : ""));
     db_bind_text(s, 3, slice_from(failure ? failure->text[LANG_ZH] : ""));

@@ -1,5 +1,5 @@
-/* A damaged file: what can be read of it is carried into a new one. Rows come back from the server; identity,
- * counters and outbox exist nowhere else.
+/* A damaged file: what can be read of it is carried into a new one. Rows come back from the server;
+ * identity, counters and outbox exist nowhere else.
  */
 #include "syncd/store/laptop.h"
 
@@ -7,18 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COUNTER_JUMP = 65536 };                             /* ids that unreadable batches may have given */
+enum { COUNTER_JUMP = 65536 }; /* ids that unreadable batches may have given */
 
 struct rescued {
     uint32_t n, counter;
     bool sent;
     int64_t made_ms, import_id;
-    struct slice content, chain;                           /* content empty: a stub, or unreadable */
+    struct slice content, chain; /* content empty: a stub, or unreadable */
     bool done;
 };
 
 struct rescue {
-    struct store *store;                                   /* the new one */
+    struct store *store; /* the new one */
     struct arena mem;
     struct laptop_state state;
     bool has_state;
@@ -58,9 +58,13 @@ static enum status take_outbox(void *ctx, struct db_stmt *row, struct err *err) 
         r->cap = cap;
     }
     struct rescued *to = &r->rows[r->count++];
-    *to = (struct rescued){.n = (uint32_t)db_int(row, 1), .sent = db_int(row, 2) != 0, .done = db_int(row, 3) != 0,
-                           .made_ms = db_int(row, 4), .counter = (uint32_t)db_int(row, 5),
-                           .import_id = db_int(row, 7), .chain = arena_copy(&r->mem, db_blob(row, 8)),
+    *to = (struct rescued){.n = (uint32_t)db_int(row, 1),
+                           .sent = db_int(row, 2) != 0,
+                           .done = db_int(row, 3) != 0,
+                           .made_ms = db_int(row, 4),
+                           .counter = (uint32_t)db_int(row, 5),
+                           .import_id = db_int(row, 7),
+                           .chain = arena_copy(&r->mem, db_blob(row, 8)),
                            .content = arena_copy(&r->mem, db_blob(row, 9))};
     return to->chain.data && to->content.data ? ST_OK : err_no_memory(err);
 }
@@ -79,7 +83,8 @@ static bool take_bytes(struct db_stmt *row, int column, uint8_t *out, size_t byt
 
 static enum status take_identity(void *ctx, struct db_stmt *row, struct err *err) {
     struct rescue *r = ctx;
-    struct store_identity identity = {.device = (uint32_t)db_int(row, 6), .employee = db_int(row, 7)};
+    struct store_identity identity = {.device = (uint32_t)db_int(row, 6),
+                                      .employee = db_int(row, 7)};
     take_text(row, 2, identity.org, sizeof identity.org);
     take_text(row, 3, identity.base_url, sizeof identity.base_url);
     take_text(row, 4, identity.user, sizeof identity.user);
@@ -97,7 +102,7 @@ static enum status take_spare(struct rescue *r, struct err *err) {
     TRY(store_identity(r->store, &identity, err));
     if (identity.device != 0) return ST_OK;
     TRY(store_setting(r->store, STORE_SPARE_IDENTITY, &r->mem, &spare, err));
-    if (spare.len != sizeof identity) return ST_OK;        /* of another release */
+    if (spare.len != sizeof identity) return ST_OK; /* of another release */
     memcpy(&identity, spare.data, sizeof identity);
     return store_identity_set(r->store, &identity, err);
 }
@@ -121,17 +126,22 @@ static enum status take_settings(struct rescue *r, struct db *damaged, struct er
 
 /* ------------------------------------------------------------------ writing the outbox anew */
 
-static enum status insert_outbox(struct rescue *r, const struct rescued *from, const struct batch *batch,
-                                 struct err *err) {
+static enum status insert_outbox(struct rescue *r, const struct rescued *from,
+                                 const struct batch *batch, struct err *err) {
     struct buf content SCOPED(buf_free) = buf_new(BUF_MAX_BATCH);
     struct db_stmt *s;
     if (batch) batch_write(batch, &content);
     TRY(buf_status(&content, err));
     TRY(db_prepare(r->store->db,
-                   "INSERT OR REPLACE INTO outbox(n, sent, done, made_ms, counter, changes, import_id, chain, content)"
-                   " VALUES (?,?,?,?,?,?,?,?,?)", &s, err));
-    const int64_t numbers[] = {from->n, batch && from->chain.len == CHAIN_BYTES && from->sent, !batch, from->made_ms,
-                               from->counter, batch ? (int64_t)batch->change_count : 0, from->import_id};
+                   "INSERT OR REPLACE INTO outbox(n, sent, done, made_ms, counter, changes, "
+                   "import_id, chain, content)"
+                   " VALUES (?,?,?,?,?,?,?,?,?)",
+                   &s, err));
+    const int64_t numbers[] = {
+        from->n,        batch && from->chain.len == CHAIN_BYTES && from->sent,
+        !batch,         from->made_ms,
+        from->counter,  batch ? (int64_t)batch->change_count : 0,
+        from->import_id};
     for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) db_bind_int(s, (int)i + 1, numbers[i]);
     if (from->chain.len == CHAIN_BYTES)
         db_bind_blob(s, 8, from->chain);
@@ -144,7 +154,8 @@ static enum status insert_outbox(struct rescue *r, const struct rescued *from, c
     return db_run(s, err);
 }
 
-static enum status recreate(struct rescue *r, uint32_t n, const struct change *change, struct err *err) {
+static enum status recreate(struct rescue *r, uint32_t n, const struct change *change,
+                            struct err *err) {
     const struct entity *e = catalogue_entity_by_tag(r->store->cat, change->entity_tag);
     struct value values[ENTITY_FIELDS_MAX];
     struct row_meta meta = {.seq = -(int64_t)n};
@@ -158,8 +169,8 @@ static enum status recreate(struct rescue *r, uint32_t n, const struct change *c
     return rows_insert(r->store->db, e, ROWS_LAPTOP, change->row, values, &meta, true, err);
 }
 
-static enum status pend_edit(struct rescue *r, uint32_t n, const struct change *change, const struct edit *edit,
-                             struct err *err) {
+static enum status pend_edit(struct rescue *r, uint32_t n, const struct change *change,
+                             const struct edit *edit, struct err *err) {
     struct pending p;
     TRY(pending_get(r->store->db, change->row, edit->cell_tag, &r->mem, &p, err));
     if (!p.found || edit->today.seq < p.base_seq) p.base_seq = edit->today.seq;
@@ -168,9 +179,11 @@ static enum status pend_edit(struct rescue *r, uint32_t n, const struct change *
 }
 
 /* Rows made here come back at once; edits of other rows wait for these in the pending table. */
-static enum status restore_change(struct rescue *r, uint32_t n, const struct change *change, struct err *err) {
+static enum status restore_change(struct rescue *r, uint32_t n, const struct change *change,
+                                  struct err *err) {
     if (change->kind == CHANGE_CREATE) return recreate(r, n, change, err);
-    for (size_t i = 0; i < change->edit_count; i++) TRY(pend_edit(r, n, change, &change->edits[i], err));
+    for (size_t i = 0; i < change->edit_count; i++)
+        TRY(pend_edit(r, n, change, &change->edits[i], err));
     return ST_OK;
 }
 
@@ -195,7 +208,8 @@ static enum status restore_batch(struct rescue *r, uint32_t n, struct err *err) 
     }
     r->batches++;
     TRY(insert_outbox(r, from, &batch, err));
-    for (size_t i = 0; i < batch.change_count; i++) TRY(restore_change(r, n, &batch.changes[i], err));
+    for (size_t i = 0; i < batch.change_count; i++)
+        TRY(restore_change(r, n, &batch.changes[i], err));
     return ST_OK;
 }
 
@@ -213,7 +227,8 @@ static enum status replay_created(void *ctx, struct outbox_row *row, struct err 
     return ST_OK;
 }
 
-/* The stub of the last batch with a receipt tells where the chain stands when the state does not. */
+/* The stub of the last batch with a receipt tells where the chain stands when the state does not.
+ */
 static void state_from_stub(struct rescue *r) {
     for (size_t i = 0; i < r->count; i++) {
         const struct rescued *row = &r->rows[i];
@@ -230,13 +245,16 @@ static enum status restore_outbox(struct rescue *r, struct err *err) {
         if (r->rows[i].n > newest) newest = r->rows[i].n;
         if (r->rows[i].counter > counter) counter = r->rows[i].counter;
     }
-    struct rescued stub = {.n = r->state.last_batch, .counter = counter,
+    struct rescued stub = {.n = r->state.last_batch,
+                           .counter = counter,
                            .chain = slice_of(r->state.last_chain.bytes, CHAIN_BYTES)};
     if (stub.n > 0) TRY(insert_outbox(r, &stub, NULL, err));
-    for (uint32_t n = r->state.last_batch + 1; n <= newest && n != 0; n++) TRY(restore_batch(r, n, err));
+    for (uint32_t n = r->state.last_batch + 1; n <= newest && n != 0; n++)
+        TRY(restore_batch(r, n, err));
     TRY(outbox_walk(r->store->db, 0, replay_created, r, err));
     struct db_stmt *s;
-    TRY(db_prepare(r->store->db, "UPDATE outbox SET counter = ? WHERE n = (SELECT max(n) FROM outbox)", &s, err));
+    TRY(db_prepare(r->store->db,
+                   "UPDATE outbox SET counter = ? WHERE n = (SELECT max(n) FROM outbox)", &s, err));
     db_bind_int(s, 1, (int64_t)counter + COUNTER_JUMP);
     return db_run(s, err);
 }
@@ -259,7 +277,8 @@ static enum status restore(struct rescue *r, struct db *damaged, struct err *err
 }
 
 /* Also when the pages that say what tables there are, are gone: then those of a new book help. */
-static enum status open_damaged(const char *path, const struct store_config *fresh, struct db **out, struct err *err) {
+static enum status open_damaged(const char *path, const struct store_config *fresh, struct db **out,
+                                struct err *err) {
     struct store *store;
     enum status status = db_open(path, DB_READ_ONLY, out, err);
     if (status != ST_DAMAGED) return status;
@@ -269,9 +288,11 @@ static enum status open_damaged(const char *path, const struct store_config *fre
     return db_open(path, DB_READ_ONLY, out, err);
 }
 
-enum status store_rescue(const char *damaged_path, const char *new_path, const struct catalogue *cat,
-                         const struct env *env, int64_t *out_batches, int64_t *out_unreadable, struct err *err) {
-    struct store_config config = {.path = new_path, .kind = STORE_LAPTOP, .create = true, .catalogue = cat, .env = env};
+enum status store_rescue(const char *damaged_path, const char *new_path,
+                         const struct catalogue *cat, const struct env *env, int64_t *out_batches,
+                         int64_t *out_unreadable, struct err *err) {
+    struct store_config config = {
+        .path = new_path, .kind = STORE_LAPTOP, .create = true, .catalogue = cat, .env = env};
     struct rescue r = {.mem = arena_new(ARENA_CAP_DEFAULT)};
     struct db *damaged = NULL;
     TRY(open_damaged(damaged_path, &config, &damaged, err));

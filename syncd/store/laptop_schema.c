@@ -4,33 +4,47 @@
 #include <string.h>
 
 static const char *const tables[] = {
-    "CREATE TABLE IF NOT EXISTS state(one INTEGER PRIMARY KEY, epoch INTEGER, cursor_seq INTEGER, cursor_chain BLOB,"
-    " top_seq INTEGER, top_chain BLOB, since INTEGER, news_version INTEGER, last_batch INTEGER, last_chain BLOB,"
-    " boot_id INTEGER, boot_number INTEGER, suspect_boot INTEGER, note_wall INTEGER, note_boot INTEGER, steps INTEGER,"
+    "CREATE TABLE IF NOT EXISTS state(one INTEGER PRIMARY KEY, epoch INTEGER, cursor_seq INTEGER, "
+    "cursor_chain BLOB,"
+    " top_seq INTEGER, top_chain BLOB, since INTEGER, news_version INTEGER, last_batch INTEGER, "
+    "last_chain BLOB,"
+    " boot_id INTEGER, boot_number INTEGER, suspect_boot INTEGER, note_wall INTEGER, note_boot "
+    "INTEGER, steps INTEGER,"
     " expected_offset INTEGER, head INTEGER, round_ms INTEGER, complete INTEGER, unknown BLOB)",
-    "CREATE TABLE IF NOT EXISTS attempt(one INTEGER PRIMARY KEY, at_ms INTEGER, error_en TEXT, error_zh TEXT)",
-    "CREATE TABLE IF NOT EXISTS outbox(n INTEGER PRIMARY KEY, sent INTEGER, done INTEGER, made_ms INTEGER,"
+    "CREATE TABLE IF NOT EXISTS attempt(one INTEGER PRIMARY KEY, at_ms INTEGER, error_en TEXT, "
+    "error_zh TEXT)",
+    "CREATE TABLE IF NOT EXISTS outbox(n INTEGER PRIMARY KEY, sent INTEGER, done INTEGER, made_ms "
+    "INTEGER,"
     " counter INTEGER, changes INTEGER, import_id INTEGER, chain BLOB, content BLOB)",
-    "CREATE TABLE IF NOT EXISTS pending(row_id INTEGER, cell INTEGER, entity INTEGER, base_seq INTEGER, own INTEGER,"
+    "CREATE TABLE IF NOT EXISTS pending(row_id INTEGER, cell INTEGER, entity INTEGER, base_seq "
+    "INTEGER, own INTEGER,"
     " seq INTEGER, vals BLOB, PRIMARY KEY(row_id, cell)) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS ahead(row_id INTEGER, cell INTEGER, seq INTEGER, PRIMARY KEY(row_id, cell))"
+    "CREATE TABLE IF NOT EXISTS ahead(row_id INTEGER, cell INTEGER, seq INTEGER, PRIMARY "
+    "KEY(row_id, cell))"
     " WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS before_edit(batch INTEGER, row_id INTEGER, cell INTEGER, vals BLOB,"
     " PRIMARY KEY(batch, row_id, cell)) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS emptied(batch INTEGER, row_id INTEGER, cell INTEGER, base_seq INTEGER,"
+    "CREATE TABLE IF NOT EXISTS emptied(batch INTEGER, row_id INTEGER, cell INTEGER, base_seq "
+    "INTEGER,"
     " base_own INTEGER, PRIMARY KEY(batch, row_id, cell)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS ledger(seq INTEGER, entity INTEGER, row_id INTEGER, cell INTEGER,"
-    " rule INTEGER, base_seq INTEGER, loser_device INTEGER, winner_device INTEGER, loser_batch INTEGER,"
-    " loser_ms INTEGER, winner_ms INTEGER, winner_is_new INTEGER, loser BLOB, winner BLOB, done INTEGER,"
+    " rule INTEGER, base_seq INTEGER, loser_device INTEGER, winner_device INTEGER, loser_batch "
+    "INTEGER,"
+    " loser_ms INTEGER, winner_ms INTEGER, winner_is_new INTEGER, loser BLOB, winner BLOB, done "
+    "INTEGER,"
     " UNIQUE(seq, cell, row_id, loser_device, loser_batch))",
     "CREATE INDEX IF NOT EXISTS ledger_row ON ledger(row_id)",
-    "CREATE TABLE IF NOT EXISTS held(batch INTEGER, change INTEGER, cell INTEGER, entity INTEGER, row_id INTEGER,"
+    "CREATE TABLE IF NOT EXISTS held(batch INTEGER, change INTEGER, cell INTEGER, entity INTEGER, "
+    "row_id INTEGER,"
     " outcome INTEGER, reason INTEGER, state INTEGER, retried INTEGER, content BLOB, shown BLOB,"
     " PRIMARY KEY(batch, change, cell)) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS receipt(batch INTEGER PRIMARY KEY, at INTEGER, time_ms INTEGER, content BLOB)",
+    "CREATE TABLE IF NOT EXISTS receipt(batch INTEGER PRIMARY KEY, at INTEGER, time_ms INTEGER, "
+    "content BLOB)",
     "CREATE TABLE IF NOT EXISTS people(device INTEGER PRIMARY KEY, employee INTEGER, name TEXT)",
-    "CREATE TABLE IF NOT EXISTS import_row(import_id INTEGER, batch INTEGER, row_id INTEGER, cell INTEGER,"
-    " entity INTEGER, before BLOB, after BLOB, PRIMARY KEY(import_id, batch, row_id, cell)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS import_row(import_id INTEGER, batch INTEGER, row_id INTEGER, cell "
+    "INTEGER,"
+    " entity INTEGER, before BLOB, after BLOB, PRIMARY KEY(import_id, batch, row_id, cell)) "
+    "WITHOUT ROWID",
 };
 
 enum status laptop_schema(struct db *db, struct err *err) {
@@ -58,7 +72,8 @@ struct chain_check {
 
 static void check_numbers(struct chain_check *check, uint32_t n) {
     if (n != check->expected)
-        buf_printf(check->findings, "outbox: batch %u follows where %u was due\n", n, check->expected);
+        buf_printf(check->findings, "outbox: batch %u follows where %u was due\n", n,
+                   check->expected);
     check->expected = n + 1;
 }
 
@@ -81,13 +96,16 @@ static enum status check_pending(struct store *store, struct buf *findings, stru
     struct db_stmt *s;
     bool row;
     TRY(db_prepare(store->db,
-                   "SELECT row_id, cell, own FROM pending WHERE own NOT IN (SELECT n FROM outbox WHERE done = 0)",
+                   "SELECT row_id, cell, own FROM pending WHERE own NOT IN (SELECT n FROM outbox "
+                   "WHERE done = 0)",
                    &s, err));
     for (;;) {
         TRY(db_step(s, &row, err));
         if (!row) break;
-        buf_printf(findings, "pending: cell %lld of row %lld waits for batch %lld, which is not in the outbox\n",
-                   (long long)db_int(s, 1), (long long)db_int(s, 0), (long long)db_int(s, 2));
+        buf_printf(
+            findings,
+            "pending: cell %lld of row %lld waits for batch %lld, which is not in the outbox\n",
+            (long long)db_int(s, 1), (long long)db_int(s, 0), (long long)db_int(s, 2));
     }
     db_reset(s);
     return ST_OK;
@@ -98,9 +116,12 @@ enum status laptop_verify(struct store *store, struct buf *out_findings, struct 
     struct db_stmt *s;
     bool row;
     TRY(laptop_get(store, &laptop, err));
-    struct chain_check check = {.findings = out_findings, .chain = laptop->state.last_chain,
+    struct chain_check check = {.findings = out_findings,
+                                .chain = laptop->state.last_chain,
                                 .expected = laptop->state.last_batch + 1};
-    TRY(db_prepare(store->db, "SELECT n, sent, content, chain FROM outbox WHERE done = 0 ORDER BY n", &s, err));
+    TRY(db_prepare(store->db,
+                   "SELECT n, sent, content, chain FROM outbox WHERE done = 0 ORDER BY n", &s,
+                   err));
     for (;;) {
         TRY(db_step(s, &row, err));
         if (!row) break;

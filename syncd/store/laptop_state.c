@@ -1,8 +1,9 @@
 /* What the file knows about the server and about the clocks of its machine.
  *
- * The wall clock may jump, the boot clock may not: while both tick, their difference tells of steps, which are
- * summed up, so that the server can work out the age of an edit. Across a restart only a wall clock that went
- * back betrays itself; such a boot is suspect, and ages from before it count as unknown.
+ * The wall clock may jump, the boot clock may not: while both tick, their difference tells of
+ * steps, which are summed up, so that the server can work out the age of an edit. Across a restart
+ * only a wall clock that went back betrays itself; such a boot is suspect, and ages from before it
+ * count as unknown.
  */
 #include "syncd/store/laptop.h"
 
@@ -10,9 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const state_columns =
-    "epoch, cursor_seq, cursor_chain, top_seq, top_chain, since, news_version, last_batch, last_chain, boot_id,"
-    " boot_number, suspect_boot, note_wall, note_boot, steps, expected_offset, head, round_ms, complete, unknown";
+const char *const state_columns = "epoch, cursor_seq, cursor_chain, top_seq, top_chain, since, "
+                                  "news_version, last_batch, last_chain, boot_id,"
+                                  " boot_number, suspect_boot, note_wall, note_boot, steps, "
+                                  "expected_offset, head, round_ms, complete, unknown";
 
 static struct chain chain_of(struct slice s) {
     struct chain chain = {{0}};
@@ -59,14 +61,31 @@ enum status state_read(struct db *db, struct laptop_state *out, bool *out_found,
 enum status state_write(struct store *store, const struct laptop_state *state, struct err *err) {
     struct db_stmt *s;
     char sql[640];
-    const int64_t numbers[] = {
-        1, state->epoch, state->cursor.seq, 0, state->top.seq, 0, state->since, state->news_version,
-        state->last_batch, 0, (int64_t)state->boot_id, state->boot_number, state->suspect_boot, state->note_wall_ms,
-        state->note_boot_ms, state->steps_ms, state->expected_offset_ms, state->head, state->round_ms,
-        state->complete, 0};
-    (void)snprintf(sql, sizeof sql,
-                   "INSERT OR REPLACE INTO state(one, %s) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                   state_columns);
+    const int64_t numbers[] = {1,
+                               state->epoch,
+                               state->cursor.seq,
+                               0,
+                               state->top.seq,
+                               0,
+                               state->since,
+                               state->news_version,
+                               state->last_batch,
+                               0,
+                               (int64_t)state->boot_id,
+                               state->boot_number,
+                               state->suspect_boot,
+                               state->note_wall_ms,
+                               state->note_boot_ms,
+                               state->steps_ms,
+                               state->expected_offset_ms,
+                               state->head,
+                               state->round_ms,
+                               state->complete,
+                               0};
+    (void)snprintf(
+        sql, sizeof sql,
+        "INSERT OR REPLACE INTO state(one, %s) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        state_columns);
     TRY(db_prepare(store->db, sql, &s, err));
     for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) db_bind_int(s, (int)i + 1, numbers[i]);
     db_bind_blob(s, 4, slice_of(state->cursor.chain.bytes, CHAIN_BYTES));
@@ -78,7 +97,8 @@ enum status state_write(struct store *store, const struct laptop_state *state, s
     return ST_OK;
 }
 
-/* A release that knows more entities than the one that passed over some asks for everything once more. */
+/* A release that knows more entities than the one that passed over some asks for everything once
+ * more. */
 static void state_after_upgrade(const struct store *store, struct laptop_state *state) {
     static const struct chain none = {{0}};
     bool passed_over = memcmp(&state->unknown, &none, sizeof none) != 0;
@@ -132,7 +152,8 @@ void laptop_stop(struct store *store) {
 /* ------------------------------------------------------------------ clocks */
 
 /* The newest batch may have been written after the last reading that was noted. */
-static enum status last_wall(struct store *store, const struct laptop_state *state, int64_t *out, struct err *err) {
+static enum status last_wall(struct store *store, const struct laptop_state *state, int64_t *out,
+                             struct err *err) {
     struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
     struct outbox_row row;
     uint32_t newest, counter;
@@ -147,8 +168,8 @@ static enum status last_wall(struct store *store, const struct laptop_state *sta
     return ST_OK;
 }
 
-static enum status note_new_boot(struct store *store, struct laptop_state *state, uint64_t boot_id, int64_t wall,
-                                 struct err *err) {
+static enum status note_new_boot(struct store *store, struct laptop_state *state, uint64_t boot_id,
+                                 int64_t wall, struct err *err) {
     int64_t last;
     TRY(last_wall(store, state, &last, err));
     state->boot_id = boot_id;
@@ -157,8 +178,8 @@ static enum status note_new_boot(struct store *store, struct laptop_state *state
     return ST_OK;
 }
 
-enum status clock_note(struct store *store, struct laptop_state *state, struct stamp *out_now, bool *out_moved,
-                       struct err *err) {
+enum status clock_note(struct store *store, struct laptop_state *state, struct stamp *out_now,
+                       bool *out_moved, struct err *err) {
     const struct env *env = store->env;
     int64_t wall = env->wall_ms(env->ctx), boot = env->boot_ms(env->ctx);
     uint64_t boot_id = env->boot_id(env->ctx);
@@ -177,7 +198,9 @@ enum status clock_note(struct store *store, struct laptop_state *state, struct s
         state->note_wall_ms = wall;
         state->note_boot_ms = boot;
     }
-    *out_now = (struct stamp){.wall_ms = wall, .boot_number = state->boot_number, .boot_ms = boot,
+    *out_now = (struct stamp){.wall_ms = wall,
+                              .boot_number = state->boot_number,
+                              .boot_ms = boot,
                               .steps_ms = state->steps_ms};
     *out_moved = moved;
     return ST_OK;
@@ -187,7 +210,8 @@ enum status clock_note(struct store *store, struct laptop_state *state, struct s
 void clock_meet(struct laptop_state *state, const struct stamp *asked, int64_t server_ms) {
     int64_t offset = asked->wall_ms - server_ms + state->steps_ms - asked->steps_ms;
     int64_t off_by = offset - state->expected_offset_ms;
-    if (off_by > CLOCK_SLACK_MS || off_by < -CLOCK_SLACK_MS) state->suspect_boot = state->boot_number;
+    if (off_by > CLOCK_SLACK_MS || off_by < -CLOCK_SLACK_MS)
+        state->suspect_boot = state->boot_number;
     state->expected_offset_ms = offset;
 }
 
@@ -210,7 +234,8 @@ enum status store_clock_note(struct store *store, struct err *err) {
     return status;
 }
 
-enum status store_cursor(struct store *store, int64_t *out_epoch, int64_t *out_seq, struct err *err) {
+enum status store_cursor(struct store *store, int64_t *out_epoch, int64_t *out_seq,
+                         struct err *err) {
     struct laptop *laptop;
     TRY(laptop_get(store, &laptop, err));
     *out_epoch = laptop->state.epoch;

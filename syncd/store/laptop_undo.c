@@ -1,5 +1,5 @@
-/* Undo. A batch that was not sent is emptied: its number stays, and the cells show what they showed before. A
- * batch that was sent is undone by a new one with the values from before.
+/* Undo. A batch that was not sent is emptied: its number stays, and the cells show what they showed
+ * before. A batch that was sent is undone by a new one with the values from before.
  */
 #include "syncd/store/laptop.h"
 
@@ -7,7 +7,8 @@
 #include <string.h>
 
 static enum status stands_on_it(struct err *err) {
-    return err_set(err, ST_CONFLICT, "later edits stand on it: undo these first", "之后的修改以它为基础：请先撤销那些修改");
+    return err_set(err, ST_CONFLICT, "later edits stand on it: undo these first",
+                   "之后的修改以它为基础：请先撤销那些修改");
 }
 
 /* ------------------------------------------------------------------ may it be undone? */
@@ -23,21 +24,24 @@ static bool edit_refers(const struct edit *edit, int64_t row) {
     return false;
 }
 
-/* Ids are unique across entities and above any ordinary number, so that a number that equals one is a reference. */
+/* Ids are unique across entities and above any ordinary number, so that a number that equals one is
+ * a reference. */
 static enum status look_for_row(void *ctx, struct outbox_row *row, struct err *err) {
     struct later *later = ctx;
     (void)err;
     for (size_t i = 0; i < row->batch.change_count; i++) {
         const struct change *change = &row->batch.changes[i];
         later->named |= change->row == later->row;
-        for (size_t k = 0; k < change->edit_count; k++) later->named |= edit_refers(&change->edits[k], later->row);
-        for (size_t k = 0; k < change->unit_count; k++) later->named |= change->unit[k].row == later->row;
+        for (size_t k = 0; k < change->edit_count; k++)
+            later->named |= edit_refers(&change->edits[k], later->row);
+        for (size_t k = 0; k < change->unit_count; k++)
+            later->named |= change->unit[k].row == later->row;
     }
     return ST_OK;
 }
 
-static enum status check_edit_is_last(struct store *store, uint32_t batch, const struct change *change,
-                                      struct err *err) {
+static enum status check_edit_is_last(struct store *store, uint32_t batch,
+                                      const struct change *change, struct err *err) {
     struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
     const struct entity *e = catalogue_entity_by_tag(store->cat, change->entity_tag);
     struct local local;
@@ -83,9 +87,10 @@ static enum status look_for_edit(void *ctx, struct outbox_row *row, struct err *
     return ST_OK;
 }
 
-/* The cell shows what it showed before; when no other edit of it waits, what the server has, if that is known. */
-static enum status restore_cell(struct store *store, struct local *local, const struct cell *cell, uint32_t batch,
-                                struct arena *mem, struct err *err) {
+/* The cell shows what it showed before; when no other edit of it waits, what the server has, if
+ * that is known. */
+static enum status restore_cell(struct store *store, struct local *local, const struct cell *cell,
+                                uint32_t batch, struct arena *mem, struct err *err) {
     struct pending p;
     struct value *shown, *values = local_copy(local, mem);
     size_t count;
@@ -107,7 +112,8 @@ static enum status restore_cell(struct store *store, struct local *local, const 
     return p.found ? pending_put(store->db, local->e->tag, local->id, cell->tag, &p, err) : ST_OK;
 }
 
-static enum status empty_edit(struct store *store, uint32_t batch, const struct change *change, struct err *err) {
+static enum status empty_edit(struct store *store, uint32_t batch, const struct change *change,
+                              struct err *err) {
     struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
     const struct entity *e = catalogue_entity_by_tag(store->cat, change->entity_tag);
     struct local local;
@@ -122,7 +128,8 @@ static enum status empty_edit(struct store *store, uint32_t batch, const struct 
     return local_sweep(store, &local, &gone, err);
 }
 
-static enum status empty_creation(struct store *store, const struct change *change, struct err *err) {
+static enum status empty_creation(struct store *store, const struct change *change,
+                                  struct err *err) {
     struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
     const struct entity *e = catalogue_entity_by_tag(store->cat, change->entity_tag);
     struct local local;
@@ -175,8 +182,8 @@ enum status undo_unsent(struct store *store, const struct outbox_row *row, struc
 /* ------------------------------------------------------------------ by a new batch */
 
 static enum status reverse_edit(struct store *store, const struct entity *e, uint32_t batch,
-                                const struct change *change, const struct edit *edit, struct arena *mem,
-                                struct err *err) {
+                                const struct change *change, const struct edit *edit,
+                                struct arena *mem, struct err *err) {
     const struct cell *cell = entity_cell(e, edit->cell_tag);
     struct field_edit back[ENTITY_FIELDS_MAX];
     size_t count = 0, have;
@@ -186,31 +193,37 @@ static enum status reverse_edit(struct store *store, const struct entity *e, uin
     const struct field *f = &e->fields[cell->first];
     TRY(before_get(store->db, batch, change->row, cell->tag, mem, &before, &have, err));
     if (edit->kind == EDIT_COUNT) {
-        back[count++] = (struct field_edit){f, FIELD_EDIT_COUNT, value_int(-edit->values[0].number)};
+        back[count++] =
+            (struct field_edit){f, FIELD_EDIT_COUNT, value_int(-edit->values[0].number)};
     } else if (edit->kind == EDIT_ELEMENTS) {
         back[count++] = (struct field_edit){f, FIELD_EDIT_REMOVE, edit->values[0]};
         back[count++] = (struct field_edit){f, FIELD_EDIT_ADD, edit->values[1]};
     } else {
         for (size_t i = 0; before && i < have && i < cell->count; i++)
-            back[count++] = (struct field_edit){&e->fields[cell->first + i], FIELD_EDIT_SET, before[i]};
+            back[count++] =
+                (struct field_edit){&e->fields[cell->first + i], FIELD_EDIT_SET, before[i]};
     }
     return save_edit(store, e, change->row, back, count, NULL, NULL, &changed, err);
 }
 
-static enum status reverse_change(struct store *store, uint32_t batch, const struct change *change, struct err *err) {
+static enum status reverse_change(struct store *store, uint32_t batch, const struct change *change,
+                                  struct err *err) {
     struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
     const struct entity *e = catalogue_entity_by_tag(store->cat, change->entity_tag);
     size_t rows;
     if (!e || change->kind == CHANGE_DELETE)
-        return err_set(err, ST_CONFLICT, "the deletion has left already: wait for its receipt, then enter the row again",
-                       "该删除已发出：请等待回执后重新录入");
+        return err_set(
+            err, ST_CONFLICT,
+            "the deletion has left already: wait for its receipt, then enter the row again",
+            "该删除已发出：请等待回执后重新录入");
     if (change->kind == CHANGE_CREATE) return save_delete(store, e, change->row, NULL, &rows, err);
     for (size_t i = 0; i < change->edit_count; i++)
         TRY(reverse_edit(store, e, batch, change, &change->edits[i], &mem, err));
     return ST_OK;
 }
 
-static enum status undo_sent(struct store *store, const struct outbox_row *row, uint32_t *out_new, struct err *err) {
+static enum status undo_sent(struct store *store, const struct outbox_row *row, uint32_t *out_new,
+                             struct err *err) {
     TRY(check_is_last(store, &row->batch, err));
     for (size_t i = row->batch.change_count; i > 0; i--)
         TRY(reverse_change(store, row->n, &row->batch.changes[i - 1], err));
@@ -219,28 +232,31 @@ static enum status undo_sent(struct store *store, const struct outbox_row *row, 
 
 /* ------------------------------------------------------------------ the two together */
 
-static enum status find_batch(struct store *store, uint32_t *batch, struct arena *mem, struct outbox_row *out,
-                              struct err *err) {
+static enum status find_batch(struct store *store, uint32_t *batch, struct arena *mem,
+                              struct outbox_row *out, struct err *err) {
     int64_t newest;
     uint32_t last, counter;
     bool found;
     if (*batch == 0) {
-        TRY(laptop_number(store, "SELECT n FROM outbox WHERE done = 0 AND changes > 0 ORDER BY n DESC LIMIT 1",
-                          &newest, err));
-        if (newest == 0) return err_set(err, ST_NOT_FOUND, "there is nothing to undo", "没有可撤销的修改");
+        TRY(laptop_number(
+            store, "SELECT n FROM outbox WHERE done = 0 AND changes > 0 ORDER BY n DESC LIMIT 1",
+            &newest, err));
+        if (newest == 0)
+            return err_set(err, ST_NOT_FOUND, "there is nothing to undo", "没有可撤销的修改");
         *batch = (uint32_t)newest;
     }
     TRY(outbox_get(store->db, *batch, mem, out, &found, err));
     if (found && out->batch.change_count > 0) return ST_OK;
     TRY(outbox_newest(store->db, &last, &counter, err));
     if (found || *batch > last)
-        return err_set(err, ST_NOT_FOUND, "there is no transaction %u to undo", "没有可撤销的批次%u", *batch);
+        return err_set(err, ST_NOT_FOUND, "there is no transaction %u to undo",
+                       "没有可撤销的批次%u", *batch);
     return err_set(err, ST_CONFLICT, "the server has transaction %u already: edit the row instead",
                    "服务器已接收批次%u：请直接修改该记录", *batch);
 }
 
-static enum status undo_inside(struct store *store, uint32_t batch, uint32_t *out_undone, uint32_t *out_new,
-                               struct err *err) {
+static enum status undo_inside(struct store *store, uint32_t batch, uint32_t *out_undone,
+                               uint32_t *out_new, struct err *err) {
     struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
     struct outbox_row row;
     *out_new = 0;
@@ -249,12 +265,12 @@ static enum status undo_inside(struct store *store, uint32_t batch, uint32_t *ou
     if (row.sent) return undo_sent(store, &row, out_new, err);
     TRY(undo_unsent(store, &row, err));
     TRY(db_commit(store->db, err));
-    store_rollback(store);                                 /* the save that was opened for its lock ends empty */
+    store_rollback(store); /* the save that was opened for its lock ends empty */
     return ST_OK;
 }
 
-enum status store_undo(struct store *store, uint32_t batch, uint32_t *out_undone, uint32_t *out_new_batch,
-                       struct err *err) {
+enum status store_undo(struct store *store, uint32_t batch, uint32_t *out_undone,
+                       uint32_t *out_new_batch, struct err *err) {
     uint32_t undone = 0, fresh = 0;
     TRY(store_begin(store, err));
     enum status status = undo_inside(store, batch, &undone, &fresh, err);

@@ -1,5 +1,5 @@
-/* Cells that this release does not know, kept as they came until a later release does: in one blob a row, by tag.
- * Each is: tag, count of values, and for each its kind and content.
+/* Cells that this release does not know, kept as they came until a later release does: in one blob
+ * a row, by tag. Each is: tag, count of values, and for each its kind and content.
  */
 #include "syncd/store/rows.h"
 
@@ -27,7 +27,8 @@ static struct value read_value(struct reader *r) {
     }
 }
 
-static enum status read_cell(struct reader *r, struct arena *mem, struct record_cell *out, struct err *err) {
+static enum status read_cell(struct reader *r, struct arena *mem, struct record_cell *out,
+                             struct err *err) {
     out->cell_tag = (uint32_t)reader_varint_max(r, UINT32_MAX);
     out->value_count = (size_t)reader_varint_max(r, ENTITY_FIELDS_MAX);
     out->values = ARENA_ARRAY(mem, out->value_count + 1, struct value);
@@ -41,20 +42,22 @@ static size_t count_cells(struct slice more) {
     size_t count = 0;
     for (; reader_left(&r) > 0 && !r.failed; count++) {
         (void)reader_varint(&r);
-        for (uint64_t n = reader_varint_max(&r, ENTITY_FIELDS_MAX); n > 0 && !r.failed; n--) (void)read_value(&r);
+        for (uint64_t n = reader_varint_max(&r, ENTITY_FIELDS_MAX); n > 0 && !r.failed; n--)
+            (void)read_value(&r);
     }
     return count;
 }
 
-enum status rows_more_read(struct slice more, struct arena *mem, struct record_cell **out, size_t *out_count,
-                           struct err *err) {
+enum status rows_more_read(struct slice more, struct arena *mem, struct record_cell **out,
+                           size_t *out_count, struct err *err) {
     size_t count = count_cells(more);
     struct reader r = reader_of(more);
     struct record_cell *cells = ARENA_ARRAY(mem, count + 1, struct record_cell);
     if (!cells) return err_no_memory(err);
     for (size_t i = 0; i < count && !r.failed; i++) TRY(read_cell(&r, mem, &cells[i], err));
     if (!reader_done(&r) || count > MORE_CELLS_MAX)
-        return err_set(err, ST_DAMAGED, "the kept cells of a row cannot be read", "某记录中保留的字段无法读取");
+        return err_set(err, ST_DAMAGED, "the kept cells of a row cannot be read",
+                       "某记录中保留的字段无法读取");
     *out = cells;
     *out_count = count;
     return ST_OK;
@@ -66,8 +69,8 @@ static bool is_null_cell(const struct record_cell *cell) {
     return true;
 }
 
-static void write_all_but(const struct record_cell *cells, size_t count, const struct record_cell *cell,
-                          struct buf *out) {
+static void write_all_but(const struct record_cell *cells, size_t count,
+                          const struct record_cell *cell, struct buf *out) {
     bool written = is_null_cell(cell);
     for (size_t i = 0; i < count; i++) {
         if (!written && cells[i].cell_tag >= cell->cell_tag) {
@@ -79,8 +82,8 @@ static void write_all_but(const struct record_cell *cells, size_t count, const s
     if (!written) write_cell(cell, out);
 }
 
-enum status rows_more_put(struct slice more, const struct record_cell *cell, struct arena *mem, struct slice *out,
-                          struct err *err) {
+enum status rows_more_put(struct slice more, const struct record_cell *cell, struct arena *mem,
+                          struct slice *out, struct err *err) {
     struct record_cell *cells;
     size_t count;
     struct buf bytes SCOPED(buf_free) = buf_new(BUF_MAX_MESSAGE);

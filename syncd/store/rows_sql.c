@@ -1,5 +1,5 @@
-/* The SQL of rows: tables, indexes and views, written from the catalogue. The only place that knows how a field
- * looks to somebody who reads the file with another program.
+/* The SQL of rows: tables, indexes and views, written from the catalogue. The only place that knows
+ * how a field looks to somebody who reads the file with another program.
  */
 #include "syncd/store/store_private.h"
 
@@ -13,8 +13,10 @@ const char *const ROWS_COMMON_DDL =
     "CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;\n"
     "CREATE TABLE IF NOT EXISTS alias(from_id INTEGER PRIMARY KEY, to_id INTEGER);\n"
     "CREATE INDEX IF NOT EXISTS alias_to ON alias(to_id);\n"
-    "CREATE TABLE IF NOT EXISTS secret_identity(id INTEGER PRIMARY KEY CHECK (id = 1), org TEXT, base_url TEXT,"
-    " user TEXT, org_label TEXT, device INTEGER, employee INTEGER, key_seed BLOB, org_public BLOB, tls_pin BLOB);\n"
+    "CREATE TABLE IF NOT EXISTS secret_identity(id INTEGER PRIMARY KEY CHECK (id = 1), org TEXT, "
+    "base_url TEXT,"
+    " user TEXT, org_label TEXT, device INTEGER, employee INTEGER, key_seed BLOB, org_public BLOB, "
+    "tls_pin BLOB);\n"
     "CREATE TABLE IF NOT EXISTS secret_setting(name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;\n";
 
 const char *rows_living_sql(enum rows_role role) {
@@ -63,7 +65,8 @@ static bool is_word_byte(char c) {
 }
 
 /* The entity whose table r_<entity> begins at text; NULL: none does. */
-static const struct entity *table_at(const struct catalogue *cat, const char *text, size_t *out_len) {
+static const struct entity *table_at(const struct catalogue *cat, const char *text,
+                                     size_t *out_len) {
     size_t len = 2;
     if (strncmp(text, "r_", 2) != 0) return NULL;
     while (is_word_byte(text[len])) len++;
@@ -71,8 +74,10 @@ static const struct entity *table_at(const struct catalogue *cat, const char *te
     return catalogue_entity(cat, slice_of(text + 2, len - 2));
 }
 
-/* Declarations derive from tables; what derives must not count rows that are deleted or on their way out. */
-static void put_derived(struct buf *sql, const struct catalogue *cat, enum rows_role role, const char *derive) {
+/* Declarations derive from tables; what derives must not count rows that are deleted or on their
+ * way out. */
+static void put_derived(struct buf *sql, const struct catalogue *cat, enum rows_role role,
+                        const char *derive) {
     buf_put_byte(sql, '(');
     for (const char *at = derive; *at;) {
         size_t len = 0;
@@ -90,7 +95,8 @@ static void put_derived(struct buf *sql, const struct catalogue *cat, enum rows_
     buf_put_byte(sql, ')');
 }
 
-void rows_put_value(struct buf *sql, const struct catalogue *cat, enum rows_role role, const struct field *f) {
+void rows_put_value(struct buf *sql, const struct catalogue *cat, enum rows_role role,
+                    const struct field *f) {
     if (!rows_is_stored(f)) {
         put_derived(sql, cat, role, f->derive);
         return;
@@ -106,7 +112,8 @@ void rows_put_table_ddl(struct buf *sql, const struct entity *e, enum rows_role 
     rows_put_table(sql, e);
     buf_put_text(sql, role == ROWS_LAPTOP
                           ? "(id INTEGER PRIMARY KEY, _seq INTEGER, _gone INTEGER, _more BLOB"
-                          : "(id INTEGER PRIMARY KEY, _seq INTEGER, _whole INTEGER, _dead INTEGER, _clock BLOB, _more BLOB");
+                          : "(id INTEGER PRIMARY KEY, _seq INTEGER, _whole INTEGER, _dead INTEGER, "
+                            "_clock BLOB, _more BLOB");
     for (size_t i = 0; i < e->field_count; i++) {
         if (!rows_is_stored(&e->fields[i])) continue;
         buf_put_text(sql, ", ");
@@ -132,13 +139,14 @@ static void put_key_index(struct buf *sql, const struct entity *e) {
     buf_put_text(sql, ");\n");
 }
 
-/* References, and the dates by which people list what is to do or was done. The index of the natural key already
- * serves its first field. */
+/* References, and the dates by which people list what is to do or was done. The index of the
+ * natural key already serves its first field. */
 static bool wants_index(const struct entity *e, const struct field *f) {
     if (!rows_is_stored(f)) return false;
     if (e->key[0] && strcmp(e->key[0], f->name) == 0) return false;
     if (f->type == FIELD_REF) return true;
-    return f->type == FIELD_DATE && (strcmp(f->name, "business_date") == 0 || strcmp(f->name, "due_on") == 0);
+    return f->type == FIELD_DATE &&
+           (strcmp(f->name, "business_date") == 0 || strcmp(f->name, "due_on") == 0);
 }
 
 static void put_title_index(struct buf *sql, const struct entity *e) {
@@ -174,11 +182,13 @@ static void put_sql_string(struct buf *sql, const char *text) {
     buf_put_byte(sql, '\'');
 }
 
-/* The short form in plain SQL, so that any program can read the view: base32 of device and counter, then the check
- * character by Horner's rule over GF(32), one step a digit (id.c). SQLite has no XOR: a ^ b is (a | b) - (a & b). */
+/* The short form in plain SQL, so that any program can read the view: base32 of device and counter,
+ * then the check character by Horner's rule over GF(32), one step a digit (id.c). SQLite has no
+ * XOR: a ^ b is (a | b) - (a & b). */
 #define BASE32 "'0123456789ABCDEFGHJKMNPQRSTVWXYZ'"
 #define CHECK "((y|v)-(y&v))"
-#define CHECK_DOUBLED "CASE WHEN " CHECK "<16 THEN " CHECK "*2 ELSE (" CHECK "*2-32|5)-(" CHECK "*2-32&5) END"
+#define CHECK_DOUBLED                                                                              \
+    "CASE WHEN " CHECK "<16 THEN " CHECK "*2 ELSE (" CHECK "*2-32|5)-(" CHECK "*2-32&5) END"
 
 static void put_base32(struct buf *sql, const char *number, int digits) {
     buf_put_text(sql, "coalesce(nullif(ltrim(");
@@ -190,13 +200,15 @@ static void put_base32(struct buf *sql, const char *number, int digits) {
 }
 
 static void put_short_id(struct buf *sql) {
-    buf_put_text(sql, "(WITH RECURSIVE h(p,s,y,v) AS (SELECT d||'-'||c,d||c||'0',0,0 FROM (SELECT ");
+    buf_put_text(sql,
+                 "(WITH RECURSIVE h(p,s,y,v) AS (SELECT d||'-'||c,d||c||'0',0,0 FROM (SELECT ");
     put_base32(sql, "d", 5);
     buf_put_text(sql, " AS d,");
     put_base32(sql, "c", 7);
-    buf_put_text(sql, " AS c FROM (SELECT " BASE32 " AS a,r.id>>32 AS d,r.id&4294967295 AS c))"
-                      " UNION ALL SELECT p,substr(s,2)," CHECK_DOUBLED ",instr(" BASE32 ",substr(s,1,1))-1"
-                      " FROM h WHERE s<>'') SELECT p||substr(" BASE32 "," CHECK "+1,1) FROM h WHERE s='')");
+    buf_put_text(
+        sql, " AS c FROM (SELECT " BASE32 " AS a,r.id>>32 AS d,r.id&4294967295 AS c))"
+             " UNION ALL SELECT p,substr(s,2)," CHECK_DOUBLED ",instr(" BASE32 ",substr(s,1,1))-1"
+             " FROM h WHERE s<>'') SELECT p||substr(" BASE32 "," CHECK "+1,1) FROM h WHERE s='')");
 }
 
 static void put_enum_names(struct buf *sql, const struct enumeration *values, const char *value) {
@@ -211,7 +223,9 @@ static void put_enum_names(struct buf *sql, const struct enumeration *values, co
 static void put_shown(struct buf *sql, const struct field *f, const char *value) {
     switch (f->type) {
     case FIELD_DATE: buf_printf(sql, "date(%s*86400,'unixepoch')", value); return;
-    case FIELD_TIME: buf_printf(sql, "strftime('%%Y-%%m-%%dT%%H:%%M:%%SZ',%s/1000,'unixepoch')", value); return;
+    case FIELD_TIME:
+        buf_printf(sql, "strftime('%%Y-%%m-%%dT%%H:%%M:%%SZ',%s/1000,'unixepoch')", value);
+        return;
     case FIELD_ENUM: put_enum_names(sql, f->values, value); return;
     case FIELD_DECIMAL:
     case FIELD_MONEY:
@@ -228,7 +242,8 @@ static void put_shown(struct buf *sql, const struct field *f, const char *value)
     }
 }
 
-void rows_put_view_ddl(struct buf *sql, const struct catalogue *cat, const struct entity *e, enum rows_role role) {
+void rows_put_view_ddl(struct buf *sql, const struct catalogue *cat, const struct entity *e,
+                       enum rows_role role) {
     struct buf value SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
     buf_put_text(sql, "CREATE VIEW ");
     rows_put_name(sql, e->name);
@@ -244,7 +259,8 @@ void rows_put_view_ddl(struct buf *sql, const struct catalogue *cat, const struc
         buf_put_text(sql, " AS ");
         rows_put_name(sql, e->fields[i].name);
     }
-    buf_put_text(sql, role == ROWS_LAPTOP ? ", max(r._seq,0) AS seq FROM " : ", r._seq AS seq FROM ");
+    buf_put_text(sql,
+                 role == ROWS_LAPTOP ? ", max(r._seq,0) AS seq FROM " : ", r._seq AS seq FROM ");
     rows_put_table(sql, e);
     buf_printf(sql, " r WHERE r.%s;\n", rows_living_sql(role));
 }

@@ -1,11 +1,12 @@
-/* Making and migrating the tables of rows. Migration only adds: columns, indexes, cells that were kept aside; views
- * hold nothing and are made anew. All in one transaction, so that a machine that stops in between has the old file.
+/* Making and migrating the tables of rows. Migration only adds: columns, indexes, cells that were
+ * kept aside; views hold nothing and are made anew. All in one transaction, so that a machine that
+ * stops in between has the old file.
  */
 #include "syncd/store/store_private.h"
 
 #include <string.h>
 
-enum { MOVE_ROWS = 500 };                                  /* rows between two looks at memory */
+enum { MOVE_ROWS = 500 }; /* rows between two looks at memory */
 
 static enum status exec_buf(struct db *db, struct buf *sql, struct err *err) {
     TRY(buf_status(sql, err));
@@ -14,7 +15,8 @@ static enum status exec_buf(struct db *db, struct buf *sql, struct err *err) {
     return status;
 }
 
-static enum status has_column(struct db *db, const struct entity *e, const struct field *f, bool *out, struct err *err) {
+static enum status has_column(struct db *db, const struct entity *e, const struct field *f,
+                              bool *out, struct err *err) {
     struct db_stmt *s = NULL;
     char table[256];
     struct buf name SCOPED(buf_free) = buf_new(sizeof table);
@@ -27,7 +29,8 @@ static enum status has_column(struct db *db, const struct entity *e, const struc
     return ST_OK;
 }
 
-static enum status add_columns(struct db *db, const struct entity *e, struct buf *sql, struct err *err) {
+static enum status add_columns(struct db *db, const struct entity *e, struct buf *sql,
+                               struct err *err) {
     for (size_t i = 0; i < e->field_count; i++) {
         const struct field *f = &e->fields[i];
         bool has;
@@ -44,7 +47,8 @@ static enum status add_columns(struct db *db, const struct entity *e, struct buf
     return ST_OK;
 }
 
-static enum status drop_views(struct db *db, const struct catalogue *cat, struct buf *sql, struct err *err) {
+static enum status drop_views(struct db *db, const struct catalogue *cat, struct buf *sql,
+                              struct err *err) {
     for (size_t i = 0; i < cat->count; i++) {
         buf_put_text(sql, "DROP VIEW IF EXISTS ");
         rows_put_name(sql, cat->entities[i].name);
@@ -56,12 +60,14 @@ static enum status drop_views(struct db *db, const struct catalogue *cat, struct
 /* ------------------------------------------------------------------ cells kept aside */
 
 /* Takes the values of a kept cell if the catalogue has come to know it. */
-static bool takes_cell(const struct entity *e, const struct record_cell *kept, struct value *values, uint64_t *mask) {
+static bool takes_cell(const struct entity *e, const struct record_cell *kept, struct value *values,
+                       uint64_t *mask) {
     const struct cell *cell = entity_cell(e, kept->cell_tag);
     if (!cell || cell->tag != kept->cell_tag || kept->value_count > cell->count) return false;
     for (size_t i = 0; i < kept->value_count; i++) {
         const struct field *f = &e->fields[cell->first + i];
-        bool fits = kept->values[i].kind == VALUE_NULL || (kept->values[i].kind == VALUE_TEXT) == rows_holds_text(f);
+        bool fits = kept->values[i].kind == VALUE_NULL ||
+                    (kept->values[i].kind == VALUE_TEXT) == rows_holds_text(f);
         if (!fits || !rows_is_stored(f)) return false;
     }
     for (size_t i = 0; i < kept->value_count; i++) values[cell->first + i] = kept->values[i];
@@ -69,8 +75,8 @@ static bool takes_cell(const struct entity *e, const struct record_cell *kept, s
     return true;
 }
 
-static enum status move_row(struct db *db, const struct entity *e, enum rows_role role, int64_t id, struct arena *mem,
-                            bool *moved, struct err *err) {
+static enum status move_row(struct db *db, const struct entity *e, enum rows_role role, int64_t id,
+                            struct arena *mem, bool *moved, struct err *err) {
     struct value *values;
     struct row_meta meta;
     struct record_cell *cells;
@@ -82,15 +88,16 @@ static enum status move_row(struct db *db, const struct entity *e, enum rows_rol
     TRY(rows_more_read(meta.more, mem, &cells, &count, err));
     for (size_t i = 0; i < count; i++) {
         struct record_cell nothing = {.cell_tag = cells[i].cell_tag};
-        if (takes_cell(e, &cells[i], values, &mask)) TRY(rows_more_put(meta.more, &nothing, mem, &meta.more, err));
+        if (takes_cell(e, &cells[i], values, &mask))
+            TRY(rows_more_put(meta.more, &nothing, mem, &meta.more, err));
     }
     if (mask == 0) return ST_OK;
     *moved = true;
     return rows_update(db, e, role, id, mask, values, &meta, false, NULL, err);
 }
 
-static enum status kept_ids(struct db *db, const struct entity *e, int64_t after, int64_t ids[MOVE_ROWS],
-                            size_t *out_count, struct err *err) {
+static enum status kept_ids(struct db *db, const struct entity *e, int64_t after,
+                            int64_t ids[MOVE_ROWS], size_t *out_count, struct err *err) {
     struct db_stmt *s = NULL;
     struct buf sql SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
     bool row;
@@ -110,8 +117,8 @@ static enum status kept_ids(struct db *db, const struct entity *e, int64_t after
     return ST_OK;
 }
 
-static enum status move_rows(struct db *db, const struct entity *e, enum rows_role role, const int64_t *ids,
-                             size_t count, bool *moved, struct err *err) {
+static enum status move_rows(struct db *db, const struct entity *e, enum rows_role role,
+                             const int64_t *ids, size_t count, bool *moved, struct err *err) {
     struct arena mem = arena_new(STORE_SCRATCH_CAP);
     enum status status = ST_OK;
     for (size_t i = 0; i < count && status == ST_OK; i++) {
@@ -121,8 +128,8 @@ static enum status move_rows(struct db *db, const struct entity *e, enum rows_ro
     return status;
 }
 
-static enum status move_kept_cells(struct db *db, const struct entity *e, enum rows_role role, bool *moved,
-                                   struct err *err) {
+static enum status move_kept_cells(struct db *db, const struct entity *e, enum rows_role role,
+                                   bool *moved, struct err *err) {
     int64_t ids[MOVE_ROWS], after = 0;
     size_t count;
     do {
@@ -144,14 +151,16 @@ static struct slice search_digest(const struct catalogue *cat, struct hash *hash
             const struct field *f = &e->fields[k];
             bool title = e->title && strcmp(e->title, f->name) == 0;
             uint32_t fact[4] = {e->tag, f->tag, f->search > 0, title};
-            if (f->search > 0 || title) *hash = hash_sha256_two(slice_of(hash->bytes, HASH_BYTES), slice_of(fact, sizeof fact));
+            if (f->search > 0 || title)
+                *hash =
+                    hash_sha256_two(slice_of(hash->bytes, HASH_BYTES), slice_of(fact, sizeof fact));
         }
     }
     return slice_of(hash->bytes, HASH_BYTES);
 }
 
-static enum status index_entity(struct db *db, const struct entity *e, enum rows_role role, struct arena *mem,
-                                struct err *err) {
+static enum status index_entity(struct db *db, const struct entity *e, enum rows_role role,
+                                struct arena *mem, struct err *err) {
     struct db_stmt *s = NULL;
     struct buf sql SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
     struct slice title, body;
@@ -168,14 +177,16 @@ static enum status index_entity(struct db *db, const struct entity *e, enum rows
         if (!row) break;
         status = rows_take_values(e, s, 1, false, mem, &values, err);
         if (status == ST_OK) status = rows_text(e, values, mem, &title, &body, err);
-        if (status == ST_OK && title.len + body.len > 0) status = db_text_add(db, db_int(s, 0), title, body, err);
+        if (status == ST_OK && title.len + body.len > 0)
+            status = db_text_add(db, db_int(s, 0), title, body, err);
         arena_clear(mem);
     }
     db_reset(s);
     return status;
 }
 
-static enum status index_all(struct db *db, const struct catalogue *cat, enum rows_role role, struct err *err) {
+static enum status index_all(struct db *db, const struct catalogue *cat, enum rows_role role,
+                             struct err *err) {
     struct arena mem = arena_new(STORE_SCRATCH_CAP);
     enum status status = db_text_clear(db, err);
     for (size_t i = 0; i < cat->count && status == ST_OK; i++)
@@ -184,14 +195,15 @@ static enum status index_all(struct db *db, const struct catalogue *cat, enum ro
     return status;
 }
 
-static enum status keep_search(struct db *db, const struct catalogue *cat, enum rows_role role, bool moved,
-                               struct err *err) {
+static enum status keep_search(struct db *db, const struct catalogue *cat, enum rows_role role,
+                               bool moved, struct err *err) {
     struct arena mem = arena_new(STORE_SCRATCH_CAP);
     struct slice before = {0};
     struct hash hash;
     struct slice now = search_digest(cat, &hash);
     enum status status = meta_blob(db, "search", &mem, &before, err);
-    if (status == ST_OK && (moved || (before.len > 0 && !slice_equal(before, now))) && role == ROWS_LAPTOP)
+    if (status == ST_OK && (moved || (before.len > 0 && !slice_equal(before, now))) &&
+        role == ROWS_LAPTOP)
         status = index_all(db, cat, role, err);
     if (status == ST_OK) status = meta_blob_set(db, "search", now, err);
     arena_clear(&mem);
@@ -200,8 +212,8 @@ static enum status keep_search(struct db *db, const struct catalogue *cat, enum 
 
 /* ------------------------------------------------------------------ all of it */
 
-static enum status make_entity(struct db *db, const struct entity *e, enum rows_role role, struct buf *sql, bool *moved,
-                               struct err *err) {
+static enum status make_entity(struct db *db, const struct entity *e, enum rows_role role,
+                               struct buf *sql, bool *moved, struct err *err) {
     rows_put_table_ddl(sql, e, role);
     TRY(exec_buf(db, sql, err));
     TRY(add_columns(db, e, sql, err));
@@ -210,19 +222,22 @@ static enum status make_entity(struct db *db, const struct entity *e, enum rows_
     return move_kept_cells(db, e, role, moved, err);
 }
 
-static enum status make_all(struct db *db, const struct catalogue *cat, enum rows_role role, struct err *err) {
+static enum status make_all(struct db *db, const struct catalogue *cat, enum rows_role role,
+                            struct err *err) {
     struct buf sql SCOPED(buf_free) = buf_new(BUF_MAX_BATCH);
     bool moved = false;
     TRY(db_exec(db, ROWS_COMMON_DDL, err));
     TRY(db_text_create(db, err));
     TRY(drop_views(db, cat, &sql, err));
-    for (size_t i = 0; i < cat->count; i++) TRY(make_entity(db, &cat->entities[i], role, &sql, &moved, err));
+    for (size_t i = 0; i < cat->count; i++)
+        TRY(make_entity(db, &cat->entities[i], role, &sql, &moved, err));
     for (size_t i = 0; i < cat->count; i++) rows_put_view_ddl(&sql, cat, &cat->entities[i], role);
     TRY(exec_buf(db, &sql, err));
     return keep_search(db, cat, role, moved, err);
 }
 
-enum status rows_schema(struct db *db, const struct catalogue *cat, enum rows_role role, struct err *err) {
+enum status rows_schema(struct db *db, const struct catalogue *cat, enum rows_role role,
+                        struct err *err) {
     bool own = !db_in_transaction(db);
     db_forget(db);
     if (own) TRY(db_begin(db, true, err));

@@ -1,20 +1,24 @@
 /* SQL of people, on the stable views, read-only. */
 #include "syncd/store/store_private.h"
 
-enum { COLUMNS_MAX = 2000 };                               /* the engine's own limit */
+enum { COLUMNS_MAX = 2000 }; /* the engine's own limit */
 
 static struct sql_cell take_cell(struct db_stmt *s, int column) {
     struct sql_cell cell = {.is_null = db_is_null(s, column)};
     if (cell.is_null) return cell;
     cell.is_text = db_is_text(s, column);
     cell.is_real = db_is_real(s, column);
-    if (cell.is_text) cell.text = db_blob(s, column);      /* bytes as they are, also of a blob */
-    else if (cell.is_real) cell.real = db_real(s, column);
-    else cell.number = db_int(s, column);
+    if (cell.is_text)
+        cell.text = db_blob(s, column); /* bytes as they are, also of a blob */
+    else if (cell.is_real)
+        cell.real = db_real(s, column);
+    else
+        cell.number = db_int(s, column);
     return cell;
 }
 
-static enum status walk(struct db_stmt *s, struct arena *mem, store_sql_row *row, void *ctx, struct err *err) {
+static enum status walk(struct db_stmt *s, struct arena *mem, store_sql_row *row, void *ctx,
+                        struct err *err) {
     int count = db_column_count(s);
     if (count > COLUMNS_MAX) return err_set(err, ST_TOO_LARGE, "too many columns", "列过多");
     const char **names = ARENA_ARRAY(mem, (size_t)count + 1, const char *);
@@ -34,7 +38,8 @@ static enum status walk(struct db_stmt *s, struct arena *mem, store_sql_row *row
     }
 }
 
-enum status store_sql(struct store *store, const char *sql, store_sql_row *row, void *ctx, struct err *err) {
+enum status store_sql(struct store *store, const char *sql, store_sql_row *row, void *ctx,
+                      struct err *err) {
     struct arena mem = arena_new(STORE_SCRATCH_CAP);
     struct db_stmt *s = NULL;
     enum status status = db_prepare_read_only(store->db, sql, &s, err);

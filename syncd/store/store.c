@@ -1,7 +1,7 @@
 /* The life of a store: opening, what the file knows about itself, identity, settings, aliases.
  *
- * Opening a file whose schema and catalogue are those of this release does no work on the schema: it reads three
- * facts from meta and is done.
+ * Opening a file whose schema and catalogue are those of this release does no work on the schema:
+ * it reads three facts from meta and is done.
  */
 #include "syncd/store/store_private.h"
 
@@ -10,7 +10,8 @@
 
 /* ------------------------------------------------------------------ facts about the file */
 
-static enum status meta_find(struct db *db, const char *name, struct db_stmt **out, bool *out_row, struct err *err) {
+static enum status meta_find(struct db *db, const char *name, struct db_stmt **out, bool *out_row,
+                             struct err *err) {
     TRY(db_prepare(db, "SELECT value FROM meta WHERE name = ?", out, err));
     db_bind_text(*out, 1, slice_from(name));
     return db_step(*out, out_row, err);
@@ -25,7 +26,8 @@ enum status meta_int(struct db *db, const char *name, int64_t *out, struct err *
     return ST_OK;
 }
 
-enum status meta_blob(struct db *db, const char *name, struct arena *mem, struct slice *out, struct err *err) {
+enum status meta_blob(struct db *db, const char *name, struct arena *mem, struct slice *out,
+                      struct err *err) {
     struct db_stmt *s = NULL;
     struct slice copy = {0};
     bool row;
@@ -37,8 +39,11 @@ enum status meta_blob(struct db *db, const char *name, struct arena *mem, struct
     return ST_OK;
 }
 
-static enum status meta_prepare_set(struct db *db, const char *name, struct db_stmt **out, struct err *err) {
-    TRY(db_prepare(db, "INSERT INTO meta(name, value) VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value",
+static enum status meta_prepare_set(struct db *db, const char *name, struct db_stmt **out,
+                                    struct err *err) {
+    TRY(db_prepare(db,
+                   "INSERT INTO meta(name, value) VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET "
+                   "value = excluded.value",
                    out, err));
     db_bind_text(*out, 1, slice_from(name));
     return ST_OK;
@@ -62,7 +67,8 @@ enum status meta_blob_set(struct db *db, const char *name, struct slice value, s
 
 static enum status has_meta(struct db *db, bool *out, struct err *err) {
     struct db_stmt *s = NULL;
-    TRY(db_prepare(db, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'", &s, err));
+    TRY(db_prepare(db, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'", &s,
+                   err));
     TRY(db_step(s, out, err));
     db_reset(s);
     return ST_OK;
@@ -86,7 +92,8 @@ static enum status refuse_foreign(struct store *store, struct err *err) {
         return err_set(err, ST_VERSION, "%s was written by a newer release: update this program",
                        "%s 由更新的版本写成：请升级本程序", store->path);
     if (schema < 1 || kind != (int64_t)store->kind + 1)
-        return err_set(err, ST_INVALID, "%s is not a book of this kind", "%s 不是此类数据文件", store->path);
+        return err_set(err, ST_INVALID, "%s is not a book of this kind", "%s 不是此类数据文件",
+                       store->path);
     return ST_OK;
 }
 
@@ -104,21 +111,24 @@ static enum status look_at_file(struct store *store, bool *out_ready, struct err
     }
     TRY(refuse_foreign(store, err));
     enum status status = meta_blob(store->db, "catalogue", &mem, &version, err);
-    if (status == ST_OK) *out_ready = slice_equal(version, slice_of(store->cat->version.bytes, CHAIN_BYTES));
+    if (status == ST_OK)
+        *out_ready = slice_equal(version, slice_of(store->cat->version.bytes, CHAIN_BYTES));
     arena_clear(&mem);
     return status;
 }
 
 static enum status make_schema(struct store *store, struct err *err) {
     TRY(rows_schema(store->db, store->cat, store->role, err));
-    TRY(store->kind == STORE_LAPTOP ? laptop_schema(store->db, err) : centre_schema(store->db, err));
+    TRY(store->kind == STORE_LAPTOP ? laptop_schema(store->db, err)
+                                    : centre_schema(store->db, err));
     TRY(meta_int_set(store->db, "schema", STORE_SCHEMA_VERSION, err));
     TRY(meta_int_set(store->db, "kind", (int64_t)store->kind + 1, err));
-    return meta_blob_set(store->db, "catalogue", slice_of(store->cat->version.bytes, CHAIN_BYTES), err);
+    return meta_blob_set(store->db, "catalogue", slice_of(store->cat->version.bytes, CHAIN_BYTES),
+                         err);
 }
 
-/* Another program may have done it while this one waited for the lock, so it looks again inside. A reader leaves the
- * file alone: it reads what is there, and what is not there yet says so. */
+/* Another program may have done it while this one waited for the lock, so it looks again inside. A
+ * reader leaves the file alone: it reads what is there, and what is not there yet says so. */
 static enum status bring_up_to_date(struct store *store, struct err *err) {
     bool ready;
     TRY(look_at_file(store, &ready, err));
@@ -131,7 +141,8 @@ static enum status bring_up_to_date(struct store *store, struct err *err) {
     return status;
 }
 
-static enum status open_parts(struct store *store, const struct store_config *config, struct err *err) {
+static enum status open_parts(struct store *store, const struct store_config *config,
+                              struct err *err) {
     int flags = (config->create ? DB_CREATE : 0) | (config->read_only ? DB_READ_ONLY : 0);
     store->path = strdup(config->path);
     if (!store->path) return err_no_memory(err);
@@ -179,7 +190,8 @@ enum status store_version(struct store *store, int64_t *out, struct err *err) {
     return db_data_version(store->db, out, err);
 }
 
-enum status store_backup(struct store *store, const char *path, store_progress *progress, void *ctx, struct err *err) {
+enum status store_backup(struct store *store, const char *path, store_progress *progress, void *ctx,
+                         struct err *err) {
     return db_backup(store->db, path, progress, ctx, err);
 }
 
@@ -214,8 +226,11 @@ enum status store_identity(struct store *store, struct store_identity *out, stru
     struct db_stmt *s = NULL;
     struct store_identity identity = {0};
     bool row;
-    TRY(db_prepare(store->db, "SELECT org, base_url, user, org_label, device, employee, key_seed, org_public, tls_pin"
-                              " FROM secret_identity", &s, err));
+    TRY(db_prepare(
+        store->db,
+        "SELECT org, base_url, user, org_label, device, employee, key_seed, org_public, tls_pin"
+        " FROM secret_identity",
+        &s, err));
     TRY(db_step(s, &row, err));
     if (row) take_identity(s, &identity);
     db_reset(s);
@@ -224,11 +239,14 @@ enum status store_identity(struct store *store, struct store_identity *out, stru
     return ST_OK;
 }
 
-enum status store_identity_set(struct store *store, const struct store_identity *identity, struct err *err) {
+enum status store_identity_set(struct store *store, const struct store_identity *identity,
+                               struct err *err) {
     struct db_stmt *s = NULL;
     TRY(db_prepare(store->db,
-                   "INSERT OR REPLACE INTO secret_identity(id, org, base_url, user, org_label, device, employee,"
-                   " key_seed, org_public, tls_pin) VALUES(1, ?, ?, ?, ?, ?, ?, ?, ?, ?)", &s, err));
+                   "INSERT OR REPLACE INTO secret_identity(id, org, base_url, user, org_label, "
+                   "device, employee,"
+                   " key_seed, org_public, tls_pin) VALUES(1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                   &s, err));
     db_bind_text(s, 1, slice_from(identity->org));
     db_bind_text(s, 2, slice_from(identity->base_url));
     db_bind_text(s, 3, slice_from(identity->user));
@@ -237,12 +255,15 @@ enum status store_identity_set(struct store *store, const struct store_identity 
     db_bind_int(s, 6, identity->employee);
     db_bind_blob(s, 7, slice_of(identity->key_seed, sizeof identity->key_seed));
     db_bind_blob(s, 8, slice_of(identity->org_public, sizeof identity->org_public));
-    if (identity->has_tls_pin) db_bind_blob(s, 9, slice_of(identity->tls_pin, sizeof identity->tls_pin));
+    if (identity->has_tls_pin)
+        db_bind_blob(s, 9, slice_of(identity->tls_pin, sizeof identity->tls_pin));
     TRY(db_run(s, err));
-    return store_setting_set(store, STORE_SPARE_IDENTITY, slice_of(identity, sizeof *identity), err);
+    return store_setting_set(store, STORE_SPARE_IDENTITY, slice_of(identity, sizeof *identity),
+                             err);
 }
 
-enum status store_setting(struct store *store, const char *name, struct arena *mem, struct slice *out, struct err *err) {
+enum status store_setting(struct store *store, const char *name, struct arena *mem,
+                          struct slice *out, struct err *err) {
     struct db_stmt *s = NULL;
     struct slice copy = {0};
     bool row;
@@ -257,10 +278,13 @@ enum status store_setting(struct store *store, const char *name, struct arena *m
     return ST_OK;
 }
 
-enum status store_setting_set(struct store *store, const char *name, struct slice value, struct err *err) {
+enum status store_setting_set(struct store *store, const char *name, struct slice value,
+                              struct err *err) {
     struct db_stmt *s = NULL;
-    TRY(db_prepare(store->db, "INSERT INTO secret_setting(name, value) VALUES(?, ?)"
-                              " ON CONFLICT(name) DO UPDATE SET value = excluded.value", &s, err));
+    TRY(db_prepare(store->db,
+                   "INSERT INTO secret_setting(name, value) VALUES(?, ?)"
+                   " ON CONFLICT(name) DO UPDATE SET value = excluded.value",
+                   &s, err));
     db_bind_text(s, 1, slice_from(name));
     db_bind_blob(s, 2, value);
     return db_run(s, err);

@@ -1,8 +1,8 @@
 /* The book on disk. One interface for every program; the engine is below it (db.h).
  *
- * Common part: open, read, query, verify. Laptop part: saves, outbox, receipts, what a round brings. The
- * server's part is in centre.h. All programs may have the file open at once (WAL); a handle belongs to
- * one thread at a time.
+ * Common part: open, read, query, verify. Laptop part: saves, outbox, receipts, what a round
+ * brings. The server's part is in centre.h. All programs may have the file open at once (WAL); a
+ * handle belongs to one thread at a time.
  */
 #ifndef ROADBOOK_STORE_H
 #define ROADBOOK_STORE_H
@@ -14,16 +14,18 @@ struct store;
 
 enum store_kind { STORE_LAPTOP, STORE_SERVER };
 struct store_config {
-    const char *path;                                      /* the file */
+    const char *path; /* the file */
     enum store_kind kind;
-    bool create;                                           /* make it when it is not there */
+    bool create; /* make it when it is not there */
     bool read_only;
-    const struct catalogue *catalogue;                     /* must outlive the store */
-    const struct env *env;                                 /* likewise */
+    const struct catalogue *catalogue; /* must outlive the store */
+    const struct env *env;             /* likewise */
 };
 
-/* ST_NOT_FOUND, ST_DAMAGED (the text says how to rebuild), ST_VERSION (written by a newer release), ST_DISK. */
-enum status store_open(const struct store_config *config, struct store **out, struct err *err) NODISCARD;
+/* ST_NOT_FOUND, ST_DAMAGED (the text says how to rebuild), ST_VERSION (written by a newer release),
+ * ST_DISK. */
+enum status store_open(const struct store_config *config, struct store **out,
+                       struct err *err) NODISCARD;
 void store_close(struct store *store);
 const struct catalogue *store_catalogue(const struct store *store);
 /* Moves when anyone else committed to the file. */
@@ -34,54 +36,65 @@ enum status store_version(struct store *store, int64_t *out, struct err *err) NO
 struct row {
     const struct entity *entity;
     int64_t id;
-    int64_t seq;                                           /* 0: not yet at the server */
-    bool gone;                                             /* read-only, on its way out; see rows.h */
-    bool pending;                                          /* the outbox names it */
-    struct value *values;                                  /* one per field; derived fields filled in */
+    int64_t seq;          /* 0: not yet at the server */
+    bool gone;            /* read-only, on its way out; see rows.h */
+    bool pending;         /* the outbox names it */
+    struct value *values; /* one per field; derived fields filled in */
 };
 
-enum status store_get(struct store *store, const struct entity *e, int64_t id, struct arena *mem, struct row *out,
-                      struct err *err) NODISCARD;
+enum status store_get(struct store *store, const struct entity *e, int64_t id, struct arena *mem,
+                      struct row *out, struct err *err) NODISCARD;
 /* Follows aliases; finds the entity of an id. NULL entity: no such row. */
-enum status store_locate(struct store *store, int64_t id, const struct entity **out_entity, int64_t *out_id,
-                         struct err *err) NODISCARD;
-/* What a person typed for a row: short form, number, natural key, title or a unique prefix of it, or another name or
- * number that a search weighs high. ST_NOT_FOUND,
- * ST_CONFLICT (the text lists the first candidates). */
-enum status store_resolve(struct store *store, const struct entity *e, struct slice typed, int64_t *out_id,
-                          struct err *err) NODISCARD;
+enum status store_locate(struct store *store, int64_t id, const struct entity **out_entity,
+                         int64_t *out_id, struct err *err) NODISCARD;
+/* What a person typed for a row: short form, number, natural key, title or a unique prefix of it,
+ * or another name or number that a search weighs high. ST_NOT_FOUND, ST_CONFLICT (the text lists
+ * the first candidates). */
+enum status store_resolve(struct store *store, const struct entity *e, struct slice typed,
+                          int64_t *out_id, struct err *err) NODISCARD;
 /* The name by which people know a row; its short id when it has no title. */
-enum status store_title(struct store *store, const struct entity *e, int64_t id, struct arena *mem, struct slice *out,
-                        struct err *err) NODISCARD;
+enum status store_title(struct store *store, const struct entity *e, int64_t id, struct arena *mem,
+                        struct slice *out, struct err *err) NODISCARD;
 
-enum compare { COMPARE_EQ, COMPARE_NE, COMPARE_LT, COMPARE_LE, COMPARE_GT, COMPARE_GE, COMPARE_CONTAINS };
+enum compare {
+    COMPARE_EQ,
+    COMPARE_NE,
+    COMPARE_LT,
+    COMPARE_LE,
+    COMPARE_GT,
+    COMPARE_GE,
+    COMPARE_CONTAINS
+};
 struct condition {
-    const struct field *field;                             /* any, also derived */
+    const struct field *field; /* any, also derived */
     enum compare compare;
-    struct value value;                                    /* EQ with NULL: empty. A set: EQ means has the element */
+    struct value value; /* EQ with NULL: empty. A set: EQ means has the element */
 };
 struct query {
     const struct entity *entity;
     const struct condition *conditions;
     size_t condition_count;
-    const struct field *sort;                              /* NULL: by id */
+    const struct field *sort; /* NULL: by id */
     bool descending;
-    int64_t limit;                                         /* 0: all */
+    int64_t limit; /* 0: all */
     int64_t offset;
 };
-typedef enum status store_row(void *ctx, const struct row *row, struct err *err);  /* row borrowed for the call */
-enum status store_list(struct store *store, const struct query *query, store_row *row, void *ctx, struct err *err) NODISCARD;
-enum status store_count(struct store *store, const struct query *query, int64_t *out, struct err *err) NODISCARD;
+typedef enum status store_row(void *ctx, const struct row *row,
+                              struct err *err); /* row borrowed for the call */
+enum status store_list(struct store *store, const struct query *query, store_row *row, void *ctx,
+                       struct err *err) NODISCARD;
+enum status store_count(struct store *store, const struct query *query, int64_t *out,
+                        struct err *err) NODISCARD;
 
 struct found {
     const struct entity *entity;
     int64_t id;
     struct slice title;
-    struct slice passage;                                  /* about 80 characters around the first hit */
+    struct slice passage; /* about 80 characters around the first hit */
 };
 typedef enum status store_found(void *ctx, const struct found *found, struct err *err);
-enum status store_find(struct store *store, struct slice typed, int64_t limit, store_found *found, void *ctx,
-                       struct err *err) NODISCARD;
+enum status store_find(struct store *store, struct slice typed, int64_t limit, store_found *found,
+                       void *ctx, struct err *err) NODISCARD;
 
 /* Read-only SQL on the stable views. */
 struct sql_cell {
@@ -90,16 +103,19 @@ struct sql_cell {
     double real;
     struct slice text;
 };
-typedef enum status store_sql_row(void *ctx, const char *const *names, const struct sql_cell *cells, size_t count,
-                                  struct err *err);        /* the first call has cells NULL: only the names */
-enum status store_sql(struct store *store, const char *sql, store_sql_row *row, void *ctx, struct err *err) NODISCARD;
+typedef enum status
+store_sql_row(void *ctx, const char *const *names, const struct sql_cell *cells, size_t count,
+              struct err *err); /* the first call has cells NULL: only the names */
+enum status store_sql(struct store *store, const char *sql, store_sql_row *row, void *ctx,
+                      struct err *err) NODISCARD;
 
 typedef bool store_progress(void *ctx, int64_t done, int64_t total);
-/* Everything that can be checked alone: the engine's check, references, clocks, outbox chain, full text. Each finding is
- * a line. total_rows: rows looked at. */
-enum status store_verify(struct store *store, store_progress *progress, void *ctx, struct buf *out_findings,
-                         int64_t *out_rows, struct err *err) NODISCARD;
-enum status store_backup(struct store *store, const char *path, store_progress *progress, void *ctx, struct err *err) NODISCARD;
+/* Everything that can be checked alone: the engine's check, references, clocks, outbox chain, full
+ * text. Each finding is a line. total_rows: rows looked at. */
+enum status store_verify(struct store *store, store_progress *progress, void *ctx,
+                         struct buf *out_findings, int64_t *out_rows, struct err *err) NODISCARD;
+enum status store_backup(struct store *store, const char *path, store_progress *progress, void *ctx,
+                         struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ laptop: who it is */
 
@@ -108,55 +124,63 @@ struct store_identity {
     char base_url[256];
     char user[128];
     char org_label[128];
-    uint32_t device;                                       /* 0: not enrolled */
-    int64_t employee;                                      /* row id, 0: none */
+    uint32_t device;  /* 0: not enrolled */
+    int64_t employee; /* row id, 0: none */
     uint8_t key_seed[SIGN_SEED_BYTES];
     uint8_t org_public[SIGN_PUBLIC_BYTES];
     bool has_tls_pin;
     uint8_t tls_pin[HASH_BYTES];
 };
-enum status store_identity(struct store *store, struct store_identity *out, struct err *err) NODISCARD;
-enum status store_identity_set(struct store *store, const struct store_identity *identity, struct err *err) NODISCARD;
+enum status store_identity(struct store *store, struct store_identity *out,
+                           struct err *err) NODISCARD;
+enum status store_identity_set(struct store *store, const struct store_identity *identity,
+                               struct err *err) NODISCARD;
 /* Small named settings and counters of programs (not synced). ST_NOT_FOUND when absent. */
-enum status store_setting(struct store *store, const char *name, struct arena *mem, struct slice *out, struct err *err) NODISCARD;
-enum status store_setting_set(struct store *store, const char *name, struct slice value, struct err *err) NODISCARD;
+enum status store_setting(struct store *store, const char *name, struct arena *mem,
+                          struct slice *out, struct err *err) NODISCARD;
+enum status store_setting_set(struct store *store, const char *name, struct slice value,
+                              struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ laptop: saves
  *
- * store_begin, then any of create/edit/delete, then store_commit: one batch. Nothing is visible to others, and
- * nothing in the outbox, before the commit; after it, it is durable.
+ * store_begin, then any of create/edit/delete, then store_commit: one batch. Nothing is visible to
+ * others, and nothing in the outbox, before the commit; after it, it is durable.
  */
 enum field_edit_kind { FIELD_EDIT_SET, FIELD_EDIT_COUNT, FIELD_EDIT_ADD, FIELD_EDIT_REMOVE };
 struct field_edit {
     const struct field *field;
     enum field_edit_kind kind;
-    struct value value;                                    /* COUNT: the delta. ADD, REMOVE: a set of elements */
+    struct value value; /* COUNT: the delta. ADD, REMOVE: a set of elements */
 };
 
-/* What a form showed: values and bases of a row when it was opened. Plain data, may be kept or sent (ETag). */
+/* What a form showed: values and bases of a row when it was opened. Plain data, may be kept or sent
+ * (ETag). */
 struct form {
     int64_t row;
-    struct value *values;                                  /* one per field */
-    struct base *bases;                                    /* one per cell */
+    struct value *values; /* one per field */
+    struct base *bases;   /* one per cell */
 };
-enum status store_form(struct store *store, const struct entity *e, int64_t id, struct arena *mem, struct form *out,
-                       struct err *err) NODISCARD;
+enum status store_form(struct store *store, const struct entity *e, int64_t id, struct arena *mem,
+                       struct form *out, struct err *err) NODISCARD;
 
-enum status store_begin(struct store *store, struct err *err) NODISCARD;     /* takes the write lock */
+enum status store_begin(struct store *store, struct err *err) NODISCARD; /* takes the write lock */
 void store_rollback(struct store *store);
 /* For imports: marks the batch. ST_TOO_LARGE from a save means: commit and begin the next one. */
 void store_batch_import(struct store *store, int64_t import_id);
 void store_batch_all_or_nothing(struct store *store);
-/* Checks limits, required fields, references, natural key (ST_CONFLICT names the row that has it), permissions.
- * Fields that the person did not give get their defaults: author the enrolled employee, business_date today, states
- * their first value, where the catalogue has such fields. */
-enum status store_create(struct store *store, const struct entity *e, const struct field_edit *edits, size_t count,
-                         int64_t *out_id, struct err *err) NODISCARD;
-/* Only what really changes is logged; *out_changed false when nothing did. form NULL: the person looked at the row as
- * it is. The edit of one field of a group carries the group. */
-enum status store_edit(struct store *store, const struct entity *e, int64_t id, const struct field_edit *edits,
-                       size_t count, const struct form *form, bool *out_changed, struct err *err) NODISCARD;
-enum status store_delete(struct store *store, const struct entity *e, int64_t id, size_t *out_rows, struct err *err) NODISCARD;
+/* Checks limits, required fields, references, natural key (ST_CONFLICT names the row that has it),
+ * permissions. Fields that the person did not give get their defaults: author the enrolled
+ * employee, business_date today, states their first value, where the catalogue has such fields. */
+enum status store_create(struct store *store, const struct entity *e,
+                         const struct field_edit *edits, size_t count, int64_t *out_id,
+                         struct err *err) NODISCARD;
+/* Only what really changes is logged; *out_changed false when nothing did. form NULL: the person
+ * looked at the row as it is. The edit of one field of a group carries the group. */
+enum status store_edit(struct store *store, const struct entity *e, int64_t id,
+                       const struct field_edit *edits, size_t count, const struct form *form,
+                       bool *out_changed, struct err *err) NODISCARD;
+enum status store_delete(struct store *store, const struct entity *e, int64_t id, size_t *out_rows,
+                         struct err *err) NODISCARD;
 /* *out_batch: 0 when nothing was logged. */
 enum status store_commit(struct store *store, uint32_t *out_batch, struct err *err) NODISCARD;
 
@@ -164,124 +188,142 @@ enum status store_commit(struct store *store, uint32_t *out_batch, struct err *e
 
 struct outbox_entry {
     uint32_t batch;
-    bool sent;                                             /* its bytes may have left: it never changes any more */
-    int64_t made_ms;                                       /* wall clock of the edit */
-    const struct batch *content;                           /* borrowed for the call */
+    bool sent;                   /* its bytes may have left: it never changes any more */
+    int64_t made_ms;             /* wall clock of the edit */
+    const struct batch *content; /* borrowed for the call */
 };
 typedef enum status store_outbox_row(void *ctx, const struct outbox_entry *entry, struct err *err);
-enum status store_outbox(struct store *store, store_outbox_row *row, void *ctx, struct err *err) NODISCARD;
-/* Takes back a batch (0: the latest with content) that was not sent: its number stays, empty. A batch that was sent is
- * undone by a new batch with the values from before (*out_new_batch, else 0). ST_CONFLICT when later edits of the same
- * cells stand on it. */
-enum status store_undo(struct store *store, uint32_t batch, uint32_t *out_undone, uint32_t *out_new_batch,
-                       struct err *err) NODISCARD;
+enum status store_outbox(struct store *store, store_outbox_row *row, void *ctx,
+                         struct err *err) NODISCARD;
+/* Takes back a batch (0: the latest with content) that was not sent: its number stays, empty. A
+ * batch that was sent is undone by a new batch with the values from before (*out_new_batch, else
+ * 0). ST_CONFLICT when later edits of the same cells stand on it. */
+enum status store_undo(struct store *store, uint32_t batch, uint32_t *out_undone,
+                       uint32_t *out_new_batch, struct err *err) NODISCARD;
 /* Undoes every batch of an import, newest first: creates, and updates that nobody touched since. */
-enum status store_import_revert(struct store *store, int64_t import_id, int64_t *out_rows, int64_t *out_kept,
-                                struct err *err) NODISCARD;
+enum status store_import_revert(struct store *store, int64_t import_id, int64_t *out_rows,
+                                int64_t *out_kept, struct err *err) NODISCARD;
 
-struct conflict {                                          /* a ledger entry that concerns this book, for people */
+struct conflict { /* a ledger entry that concerns this book, for people */
     struct ledger_entry entry;
-    bool done;                                             /* a person has dealt with it */
-    struct slice row_title;                                /* borrowed for the call */
+    bool done;              /* a person has dealt with it */
+    struct slice row_title; /* borrowed for the call */
 };
 typedef enum status store_conflict_row(void *ctx, const struct conflict *conflict, struct err *err);
-enum status store_conflicts(struct store *store, bool also_done, store_conflict_row *row, void *ctx, struct err *err) NODISCARD;
-/* All entries of one seq: what one change lost, or took. take_loser: writes the values that lost as a new edit; else
- * only marks them done. */
-enum status store_conflict_resolve(struct store *store, int64_t ledger_seq, bool take_loser, struct err *err) NODISCARD;
+enum status store_conflicts(struct store *store, bool also_done, store_conflict_row *row, void *ctx,
+                            struct err *err) NODISCARD;
+/* All entries of one seq: what one change lost, or took. take_loser: writes the values that lost as
+ * a new edit; else only marks them done. */
+enum status store_conflict_resolve(struct store *store, int64_t ledger_seq, bool take_loser,
+                                   struct err *err) NODISCARD;
 
-struct held {                                              /* an own edit that the server did not take */
+struct held { /* an own edit that the server did not take */
     struct refusal_id id;
-    enum outcome outcome;                                  /* waiting or refused */
+    enum outcome outcome; /* waiting or refused */
     enum reason reason;
     enum held_state state;
     const struct entity *entity;
     int64_t row;
-    const struct change *change;                           /* as sent; with only that edit when id names a cell */
+    const struct change *change; /* as sent; with only that edit when id names a cell */
 };
 typedef enum status store_held_row(void *ctx, const struct held *held, struct err *err);
-enum status store_held(struct store *store, bool also_closed, store_held_row *row, void *ctx, struct err *err) NODISCARD;
+enum status store_held(struct store *store, bool also_closed, store_held_row *row, void *ctx,
+                       struct err *err) NODISCARD;
 /* Sends it again as a new edit, on what its author was shown; values replaces it when given. */
-enum status store_held_retry(struct store *store, const struct refusal_id *id, const struct field_edit *edits,
-                             size_t count, struct err *err) NODISCARD;
-enum status store_held_drop(struct store *store, const struct refusal_id *id, struct err *err) NODISCARD;
+enum status store_held_retry(struct store *store, const struct refusal_id *id,
+                             const struct field_edit *edits, size_t count,
+                             struct err *err) NODISCARD;
+enum status store_held_drop(struct store *store, const struct refusal_id *id,
+                            struct err *err) NODISCARD;
 
-struct receipt_note {                                      /* what happened to a change, kept for people */
+struct receipt_note { /* what happened to a change, kept for people */
     uint32_t batch;
     int64_t at, time_ms;
     const struct entity *entity;
     int64_t row;
-    uint32_t cell_tag;                                     /* 0: the whole change */
+    uint32_t cell_tag; /* 0: the whole change */
     enum change_kind kind;
     enum outcome outcome;
     enum reason reason;
 };
 typedef enum status store_receipt_row(void *ctx, const struct receipt_note *note, struct err *err);
-/* Of the newest batches first; limit 0: all that are kept (the last STORE_RECEIPTS_KEPT batches in short form). */
+/* Of the newest batches first; limit 0: all that are kept (the last STORE_RECEIPTS_KEPT batches in
+ * short form). */
 enum { STORE_RECEIPTS_KEPT = 10000 };
-enum status store_receipts(struct store *store, int64_t limit, store_receipt_row *row, void *ctx, struct err *err) NODISCARD;
+enum status store_receipts(struct store *store, int64_t limit, store_receipt_row *row, void *ctx,
+                           struct err *err) NODISCARD;
 
 struct store_status {
     int64_t rows;
     int64_t outbox_batches, outbox_changes, unsent_batches;
     int64_t conflicts_open, held_open;
-    int64_t cursor, head, epoch;                           /* head: the server's at last contact */
-    bool complete;                                         /* the last round said "no more" */
-    int64_t last_round_ms;                                 /* server time of the last round, 0: never */
-    int64_t last_attempt_ms;                               /* own wall clock */
-    char last_error[LANG_COUNT][256];                      /* empty: the last attempt worked */
+    int64_t cursor, head, epoch;      /* head: the server's at last contact */
+    bool complete;                    /* the last round said "no more" */
+    int64_t last_round_ms;            /* server time of the last round, 0: never */
+    int64_t last_attempt_ms;          /* own wall clock */
+    char last_error[LANG_COUNT][256]; /* empty: the last attempt worked */
 };
 enum status store_status(struct store *store, struct store_status *out, struct err *err) NODISCARD;
 /* Where this laptop stands in the server's log. Cheap. */
-enum status store_cursor(struct store *store, int64_t *out_epoch, int64_t *out_seq, struct err *err) NODISCARD;
-enum status store_attempt(struct store *store, const struct err *failure, struct err *err) NODISCARD;  /* NULL: it worked */
+enum status store_cursor(struct store *store, int64_t *out_epoch, int64_t *out_seq,
+                         struct err *err) NODISCARD;
+enum status store_attempt(struct store *store, const struct err *failure,
+                          struct err *err) NODISCARD; /* NULL: it worked */
 
-/* History of a row as this laptop knows it: who made it, own changes and what became of them, what lost, own edits that
- * have no receipt yet. The whole history is at the server. */
+/* History of a row as this laptop knows it: who made it, own changes and what became of them, what
+ * lost, own edits that have no receipt yet. The whole history is at the server. */
 struct history_line {
-    int64_t seq;                                           /* 0: not yet at the server */
+    int64_t seq; /* 0: not yet at the server */
     int64_t time_ms;
     uint32_t device;
     struct slice person;
-    const char *what;                                      /* "create", "edit", "delete", "lost", "merged" */
+    const char *what; /* "create", "edit", "delete", "lost", "merged" */
     uint32_t cell_tag;
     const struct value *values;
     size_t value_count;
-    struct slice detail;                                   /* more in words; may be empty */
+    struct slice detail; /* more in words; may be empty */
 };
 typedef enum status store_history_row(void *ctx, const struct history_line *line, struct err *err);
-enum status store_history(struct store *store, const struct entity *e, int64_t id, store_history_row *row, void *ctx,
-                          struct err *err) NODISCARD;
+enum status store_history(struct store *store, const struct entity *e, int64_t id,
+                          store_history_row *row, void *ctx, struct err *err) NODISCARD;
 /* "王芳" for a device number, from the catalogue news; "device 7" when unknown. */
-enum status store_person(struct store *store, uint32_t device, struct arena *mem, struct slice *out, struct err *err) NODISCARD;
+enum status store_person(struct store *store, uint32_t device, struct arena *mem, struct slice *out,
+                         struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ laptop: rounds */
 
-/* Notes the clocks: new boot, wall clock stepped since the last look. Saves do it too; a daemon does it each minute. */
+/* Notes the clocks: new boot, wall clock stepped since the last look. Saves do it too; a daemon
+ * does it each minute. */
 enum status store_clock_note(struct store *store, struct err *err) NODISCARD;
 
-/* What to ask next. Marks the batches as sent, durably, before it returns. Up to WIRE_PUSH_BYTES of batches. */
-enum status store_round_request(struct store *store, struct arena *mem, struct round_request *out, struct err *err) NODISCARD;
+/* What to ask next. Marks the batches as sent, durably, before it returns. Up to WIRE_PUSH_BYTES of
+ * batches. */
+enum status store_round_request(struct store *store, struct arena *mem, struct round_request *out,
+                                struct err *err) NODISCARD;
 
-/* Applies a reply in slices; each is one transaction that holds the write lock at most APPLY_SLICE_MS. A crash between
- * slices loses nothing: the cursor moves with the last. request: the one that the reply answers. */
+/* Applies a reply in slices; each is one transaction that holds the write lock at most
+ * APPLY_SLICE_MS. A crash between slices loses nothing: the cursor moves with the last. request:
+ * the one that the reply answers. */
 enum { APPLY_SLICE_MS = 20 };
 struct apply;
-enum status store_apply_begin(struct store *store, const struct round_request *request, const struct round_reply *reply,
-                              struct apply **out, struct err *err) NODISCARD;
+enum status store_apply_begin(struct store *store, const struct round_request *request,
+                              const struct round_reply *reply, struct apply **out,
+                              struct err *err) NODISCARD;
 enum status store_apply_slice(struct apply *apply, bool *out_done, struct err *err) NODISCARD;
-void store_apply_end(struct apply *apply);                 /* also in the middle */
+void store_apply_end(struct apply *apply); /* also in the middle */
 struct apply_counts {
-    int64_t applied, merged, lost, waiting, refused;       /* of own changes, by their receipts */
+    int64_t applied, merged, lost, waiting, refused; /* of own changes, by their receipts */
     int64_t rows_changed, rows_gone;
 };
 void store_apply_counts(const struct apply *apply, struct apply_counts *out);
 
 /* Another file stands at this one's path: open that. Cheap. */
 bool store_has_moved(const struct store *store);
-/* A damaged file: opens what can be read of it, and rescues identity, counters and outbox into a new store at new_path,
- * which then fills itself from the server. *out_batches rescued; *out_unreadable: batches that could not be read. */
-enum status store_rescue(const char *damaged_path, const char *new_path, const struct catalogue *cat,
-                         const struct env *env, int64_t *out_batches, int64_t *out_unreadable, struct err *err) NODISCARD;
+/* A damaged file: opens what can be read of it, and rescues identity, counters and outbox into a
+ * new store at new_path, which then fills itself from the server. *out_batches rescued;
+ * *out_unreadable: batches that could not be read. */
+enum status store_rescue(const char *damaged_path, const char *new_path,
+                         const struct catalogue *cat, const struct env *env, int64_t *out_batches,
+                         int64_t *out_unreadable, struct err *err) NODISCARD;
 
 #endif

@@ -1,4 +1,5 @@
-/* Words of a text. Ranges instead of tables: this decides what a person can search for, not what is valid. */
+/* Words of a text. Ranges instead of tables: this decides what a person can search for, not what is
+ * valid. */
 #include "syncd/store/words.h"
 
 #include <string.h>
@@ -16,8 +17,8 @@ static bool is_in(int32_t point, const struct range *ranges, size_t count) {
 }
 
 static const struct range SCRIPTS_WITHOUT_BLANKS[] = {
-    {0x4E00, 0x9FFF}, {0x3400, 0x4DBF}, {0x3005, 0x3007}, {0x3040, 0x30FF}, {0x3105, 0x318F},
-    {0x31A0, 0x31BF}, {0x31F0, 0x31FF}, {0xAC00, 0xD7AF}, {0x1100, 0x11FF}, {0x2E80, 0x2FDF},
+    {0x4E00, 0x9FFF}, {0x3400, 0x4DBF}, {0x3005, 0x3007},   {0x3040, 0x30FF}, {0x3105, 0x318F},
+    {0x31A0, 0x31BF}, {0x31F0, 0x31FF}, {0xAC00, 0xD7AF},   {0x1100, 0x11FF}, {0x2E80, 0x2FDF},
     {0xF900, 0xFAFF}, {0xFF66, 0xFFDC}, {0x20000, 0x3FFFF},
 };
 
@@ -32,7 +33,8 @@ static enum kind kind_of(int32_t folded) {
         bool letter = (folded >= 'a' && folded <= 'z') || (folded >= '0' && folded <= '9');
         return letter ? KIND_LETTER : KIND_BLANK;
     }
-    if (is_in(folded, SCRIPTS_WITHOUT_BLANKS, ARRAY_COUNT(SCRIPTS_WITHOUT_BLANKS))) return KIND_ALONE;
+    if (is_in(folded, SCRIPTS_WITHOUT_BLANKS, ARRAY_COUNT(SCRIPTS_WITHOUT_BLANKS)))
+        return KIND_ALONE;
     return is_in(folded, SIGNS, ARRAY_COUNT(SIGNS)) ? KIND_BLANK : KIND_LETTER;
 }
 
@@ -52,7 +54,7 @@ static int32_t fold_greek(int32_t c) {
     if (c >= 0x388 && c <= 0x38A) return c + 37;
     if (c == 0x38C) return 0x3CC;
     if (c == 0x38E || c == 0x38F) return c + 63;
-    return c == 0x3C2 ? 0x3C3 : c;                         /* the sigma at the end of a word */
+    return c == 0x3C2 ? 0x3C3 : c; /* the sigma at the end of a word */
 }
 
 static int32_t fold_cyrillic(int32_t c) {
