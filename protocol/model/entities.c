@@ -351,7 +351,7 @@ static const struct entity ENTITIES[] = {
     {.tag = 6, .name = "visit", LABEL("Visit", "拜访"), .title = "business_date", .author = "author",
      .frozen_by = "state", .frozen_from = VISIT_SUBMITTED,
      .homes = {{HOME_TEAM, "account"}, {HOME_OWN, "author"}}, FIELDS(VISIT)},
-    {.tag = 7, .name = "visit_participant", LABEL("Participant", "拜访参与人"), .title = "role",
+    {.tag = 7, .name = "visit_participant", LABEL("Participant", "拜访参与人"), .title = "contact",
      .key = {"visit", "contact", "employee"}, .homes = {{HOME_INHERIT, NULL}}, FIELDS(VISIT_PARTICIPANT)},
     {.tag = 8, .name = "followup", LABEL("Follow-up", "回访"), .title = "due_on",
      .homes = {{HOME_INHERIT, NULL}}, FIELDS(FOLLOWUP)},

@@ -207,6 +207,25 @@ TEST(a_rollback_leaves_nothing_and_a_commit_everything) {
     fixture_stop(&f);
 }
 
+TEST(nothing_is_saved_into_a_file_that_was_set_aside) {
+    struct fixture f;
+    struct err err;
+    char aside[256];
+    fixture_start(&f);
+    struct db *db = open_db(&f);
+    CHECK_OK(db_exec(db, "CREATE TABLE t(a)", &err));
+    snprintf(aside, sizeof aside, "%s.aside", f.path);
+    CHECK_OK(db_begin(db, true, &err));
+    CHECK_OK(db_exec(db, "INSERT INTO t VALUES(1)", &err));
+    CHECK_INT(rename(f.path, aside), 0);
+    CHECK_STATUS(db_commit(db, &err), ST_BUSY);
+    CHECK(!db_in_transaction(db));
+    CHECK_INT(rename(aside, f.path), 0);
+    CHECK_INT(number_of(db, "SELECT count(*) FROM t"), 0);
+    db_close(db);
+    fixture_stop(&f);
+}
+
 TEST(a_write_on_an_old_view_of_the_file_is_busy_and_the_version_moves) {
     struct fixture f;
     struct err err;
