@@ -1,9 +1,10 @@
 /* Arenas: the memory of one operation, freed at once.
  *
  * Items are cut from blocks that double from 4 KiB to 1 MiB, so that a small operation costs one
- * allocation and a large one few. An item too large for that gets a block of its own, placed behind the
- * current one, whose rest stays in use. Items are zeroed when they are handed out: most operations use little
- * of their first block. An item alone comes zeroed from calloc, which is free for fresh pages.
+ * allocation and a large one few. An item too large for that gets a block of its own, placed behind
+ * the current one, whose rest stays in use. Items are zeroed when they are handed out: most
+ * operations use little of their first block. An item alone comes zeroed from calloc, which is free
+ * for fresh pages.
  */
 #include <stdarg.h>
 #include <stdalign.h>
@@ -17,7 +18,7 @@ enum { BLOCK_BYTES_FIRST = 4 * 1024, BLOCK_BYTES_MAX = 1024 * 1024 };
 
 struct arena_block {
     struct arena_block *previous;
-    size_t used, size;                    /* of bytes; used <= size */
+    size_t used, size; /* of bytes; used <= size */
     alignas(max_align_t) uint8_t bytes[];
 };
 

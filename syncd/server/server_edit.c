@@ -1,4 +1,5 @@
-/* Single rows by head office: add, set, rm. Written through the same merge as everything else, as device 0. */
+/* Single rows by head office: add, set, rm. Written through the same merge as everything else, as
+ * device 0. */
 #include <stdio.h>
 
 #include "syncd/server/server.h"
@@ -118,7 +119,8 @@ static enum status unit_collect(const struct editing *e, int64_t id, struct unit
             catalogue_entity_by_tag(&e->server->catalogue, out->rows[i].entity_tag);
         struct centre_ref *owned;
         size_t count;
-        TRY(centre_row_owned(centre, owner, out->rows[i].row, &e->server->mem, &owned, &count, err));
+        TRY(centre_row_owned(centre, owner, out->rows[i].row, &e->server->mem, &owned, &count,
+                             err));
         for (size_t k = 0; k < count; k++)
             TRY(unit_add(e->server, out, owned[k].entity, owned[k].row, err));
     }
@@ -143,9 +145,11 @@ enum status server_cmd_rm(void *program, const struct command_line *line, struct
                             .row = id,
                             .unit = unit.rows,
                             .unit_count = unit.count};
-    TRY(org_office_save(e.org, &change, 1, 0, 0, server_person(server), &server->mem, &receipt, err));
+    TRY(org_office_save(e.org, &change, 1, 0, 0, server_person(server), &server->mem, &receipt,
+                        err));
     if (receipt.lines[0].outcome != OUTCOME_APPLIED)
-        return err_set(err, ST_CONFLICT, "it was edited meanwhile and stays", "期间有人修改，记录保留");
+        return err_set(err, ST_CONFLICT, "it was edited meanwhile and stays",
+                       "期间有人修改，记录保留");
     if (server->json) printf("{\"deleted\":%zu}\n", unit.count);
     server_tell(server, "%zu deleted", "已删除 %zu 条", unit.count);
     return ST_OK;

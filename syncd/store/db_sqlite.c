@@ -1,7 +1,8 @@
-/* The driver of SQLite: handles, statements, transactions. Backup, checks and salvage are in db_check.c, full
- * text in db_tokenizer.c; these three are the only files that include sqlite3.h.
+/* The driver of SQLite: handles, statements, transactions. Backup, checks and salvage are in
+ * db_check.c, full text in db_tokenizer.c; these three are the only files that include sqlite3.h.
  *
- * Prepared statements are kept for the life of a handle, since compiling one costs more than running it.
+ * Prepared statements are kept for the life of a handle, since compiling one costs more than
+ * running it.
  */
 #include "syncd/platform/platform.h"
 #include "syncd/store/db_private.h"
@@ -14,9 +15,9 @@
 
 enum {
     CACHE_FIRST_SIZE = 64,
-    CACHE_SIZE_MAX = 8192,                                 /* statements of a program are a few hundred */
-    COPIES_MAX = 64,                                       /* of one text in use at once: more is a forgotten reset */
-    VALUE_BYTES_MAX = 256 * 1024 * 1024                    /* also of what a person's SQL can make */
+    CACHE_SIZE_MAX = 8192,              /* statements of a program are a few hundred */
+    COPIES_MAX = 64,                    /* of one text in use at once: more is a forgotten reset */
+    VALUE_BYTES_MAX = 256 * 1024 * 1024 /* also of what a person's SQL can make */
 };
 
 /* ------------------------------------------------------------------ codes */
@@ -31,14 +32,13 @@ static enum status fail_disk(struct db *db, int code, struct err *err) {
     bool full = code == SQLITE_IOERR_SHMSIZE || code == SQLITE_IOERR_SHMMAP ||
                 (db->sqlite && sqlite3_system_errno(db->sqlite) == ENOSPC);
     if (full) return fail_full(err);
-    return err_set(err, ST_DISK, "cannot read or write %s: %s (%d)", "无法读写 %s：%s（%d）", db->path,
-                   db->sqlite ? sqlite3_errmsg(db->sqlite) : sqlite3_errstr(code), code);
+    return err_set(err, ST_DISK, "cannot read or write %s: %s (%d)", "无法读写 %s：%s（%d）",
+                   db->path, db->sqlite ? sqlite3_errmsg(db->sqlite) : sqlite3_errstr(code), code);
 }
 
 static enum status fail_damaged(struct db *db, int code, struct err *err) {
-    return err_set(err, ST_DAMAGED,
-                   "%s is damaged or is not a book (%s)", "%s 已损坏或不是本程序的文件（%s）",
-                   db->path, sqlite3_errstr(code));
+    return err_set(err, ST_DAMAGED, "%s is damaged or is not a book (%s)",
+                   "%s 已损坏或不是本程序的文件（%s）", db->path, sqlite3_errstr(code));
 }
 
 enum status db_fail(struct db *db, int code, struct err *err) {
@@ -48,8 +48,8 @@ enum status db_fail(struct db *db, int code, struct err *err) {
     case SQLITE_NOMEM: return err_no_memory(err);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        return err_set(err, ST_BUSY, "another program holds the book %s; try again", "另一个程序正占用 %s，请稍后再试",
-                       db->path);
+        return err_set(err, ST_BUSY, "another program holds the book %s; try again",
+                       "另一个程序正占用 %s，请稍后再试", db->path);
     case SQLITE_FULL: return fail_full(err);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB: return fail_damaged(db, extended, err);
@@ -59,11 +59,12 @@ enum status db_fail(struct db *db, int code, struct err *err) {
     case SQLITE_CANTOPEN: return fail_disk(db, extended, err);
     case SQLITE_READONLY:
     case SQLITE_PERM:
-        return err_set(err, ST_DENIED, "%s cannot be written: check who owns it and its permissions",
+        return err_set(err, ST_DENIED,
+                       "%s cannot be written: check who owns it and its permissions",
                        "%s 不可写：请检查文件的所有者和权限", db->path);
     case SQLITE_AUTH:
-        return err_set(err, ST_DENIED, "only reading of the views is allowed here: %s", "此处只能读取：%s",
-                       sqlite3_errmsg(db->sqlite));
+        return err_set(err, ST_DENIED, "only reading of the views is allowed here: %s",
+                       "此处只能读取：%s", sqlite3_errmsg(db->sqlite));
     case SQLITE_INTERRUPT: return err_set(err, ST_CANCELLED, "cancelled", "已取消");
     case SQLITE_TOOBIG: return err_set(err, ST_TOO_LARGE, "a value is too large", "内容过大");
     default:
@@ -74,18 +75,21 @@ enum status db_fail(struct db *db, int code, struct err *err) {
 
 /* ------------------------------------------------------------------ opening */
 
-/* The file is made by us, since SQLite would give it the permissions of the umask. Its WAL takes after it. */
+/* The file is made by us, since SQLite would give it the permissions of the umask. Its WAL takes
+ * after it. */
 static enum status find_file(const char *path, int flags, struct err *err) {
     if (platform_exists(path)) return ST_OK;
     if (flags & DB_CREATE) return platform_make_file(path, false, err);
     return err_set(err, ST_NOT_FOUND, "there is no book at %s", "%s 处没有数据文件", path);
 }
 
-/* SQLite's own way waits longer and longer between looks, so that a person's save would find the lock taken again by
- * whoever applies a long reply slice by slice. tries: looks so far for this lock. */
+/* SQLite's own way waits longer and longer between looks, so that a person's save would find the
+ * lock taken again by whoever applies a long reply slice by slice. tries: looks so far for this
+ * lock. */
 static int wait_for_lock(void *ctx, int tries) {
-    enum { OFTEN = 500, OFTEN_MS = 1, SELDOM_MS = 10 };    /* a slice holds the lock some 20 ms */
-    int waited_ms = tries <= OFTEN ? tries * OFTEN_MS : OFTEN * OFTEN_MS + (tries - OFTEN) * SELDOM_MS;
+    enum { OFTEN = 500, OFTEN_MS = 1, SELDOM_MS = 10 }; /* a slice holds the lock some 20 ms */
+    int waited_ms =
+        tries <= OFTEN ? tries * OFTEN_MS : OFTEN * OFTEN_MS + (tries - OFTEN) * SELDOM_MS;
     (void)ctx;
     if (waited_ms >= DB_BUSY_MS) return 0;
     (void)sqlite3_sleep(tries < OFTEN ? OFTEN_MS : SELDOM_MS);
@@ -93,7 +97,7 @@ static int wait_for_lock(void *ctx, int tries) {
 }
 
 void db_let_others(void) {
-    (void)sqlite3_sleep(2);                                /* longer than the look above */
+    (void)sqlite3_sleep(2); /* longer than the look above */
 }
 
 /* What a read-only handle cannot set it does not need. */
@@ -104,11 +108,15 @@ static enum status configure(struct db *db, struct err *err) {
     sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
-    TRY(db_exec(db, "PRAGMA foreign_keys = OFF; PRAGMA cache_size = -6000; PRAGMA mmap_size = 0;"
-                    "PRAGMA trusted_schema = OFF", err));
+    TRY(db_exec(db,
+                "PRAGMA foreign_keys = OFF; PRAGMA cache_size = -6000; PRAGMA mmap_size = 0;"
+                "PRAGMA trusted_schema = OFF",
+                err));
     if (!db->read_only)
-        TRY(db_exec(db, "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-                        "PRAGMA secure_delete = ON", err));
+        TRY(db_exec(db,
+                    "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                    "PRAGMA secure_delete = ON",
+                    err));
     return db_exec(db, "SELECT count(*) FROM sqlite_master", err);
 }
 
@@ -145,7 +153,7 @@ void db_close(struct db *db) {
         if (db->cache[i]) db_finalize(db->cache[i]);
     if (db->sqlite) {
         int code = sqlite3_close(db->sqlite);
-        assert(code == SQLITE_OK);                         /* else a statement of db_prepare_read_only was left */
+        assert(code == SQLITE_OK); /* else a statement of db_prepare_read_only was left */
         (void)code;
     }
     free(db->cache);
@@ -189,7 +197,8 @@ static enum status cache_grow(struct db *db, struct err *err) {
     return ST_OK;
 }
 
-static enum status make_stmt(struct db *db, const char *sql, unsigned flags, struct db_stmt **out, struct err *err) {
+static enum status make_stmt(struct db *db, const char *sql, unsigned flags, struct db_stmt **out,
+                             struct err *err) {
     struct db_stmt *s = calloc(1, sizeof *s);
     const char *tail = NULL;
     if (!s) return err_no_memory(err);
@@ -222,9 +231,11 @@ static void make_ready(struct db_stmt *s) {
 }
 
 /* A free statement with this text; NULL when there is none. */
-static struct db_stmt *find_cached(struct db *db, const char *sql, uint64_t hash, size_t *out_copies) {
+static struct db_stmt *find_cached(struct db *db, const char *sql, uint64_t hash,
+                                   size_t *out_copies) {
     *out_copies = 0;
-    for (size_t at = hash & (db->cache_size - 1); db->cache[at]; at = (at + 1) & (db->cache_size - 1)) {
+    for (size_t at = hash & (db->cache_size - 1); db->cache[at];
+         at = (at + 1) & (db->cache_size - 1)) {
         struct db_stmt *s = db->cache[at];
         if (s->hash != hash || strcmp(s->sql, sql) != 0) continue;
         if (!sqlite3_stmt_busy(s->stmt)) return s;
@@ -233,7 +244,8 @@ static struct db_stmt *find_cached(struct db *db, const char *sql, uint64_t hash
     return NULL;
 }
 
-static enum status add_cached(struct db *db, const char *sql, uint64_t hash, struct db_stmt **out, struct err *err) {
+static enum status add_cached(struct db *db, const char *sql, uint64_t hash, struct db_stmt **out,
+                              struct err *err) {
     struct db_stmt *s = NULL;
     TRY(cache_grow(db, err));
     TRY(make_stmt(db, sql, SQLITE_PREPARE_PERSISTENT, &s, err));
@@ -270,11 +282,14 @@ void db_finalize(struct db_stmt *s) {
 
 /* ------------------------------------------------------------------ statements by object */
 
-static size_t kept_place(const struct db_kept *kept, size_t size, const void *object, uint32_t what, uint64_t mask) {
-    uint64_t hash = ((uint64_t)(uintptr_t)object ^ (uint64_t)what << 48 ^ mask * UINT64_C(0x9E3779B97F4A7C15)) *
-                    UINT64_C(0xD6E8FEB86659FD93);
+static size_t kept_place(const struct db_kept *kept, size_t size, const void *object, uint32_t what,
+                         uint64_t mask) {
+    uint64_t hash =
+        ((uint64_t)(uintptr_t)object ^ (uint64_t)what << 48 ^ mask * UINT64_C(0x9E3779B97F4A7C15)) *
+        UINT64_C(0xD6E8FEB86659FD93);
     size_t at = (size_t)(hash >> 40) & (size - 1);
-    while (kept[at].stmt && (kept[at].object != object || kept[at].what != what || kept[at].mask != mask))
+    while (kept[at].stmt &&
+           (kept[at].object != object || kept[at].what != what || kept[at].mask != mask))
         at = (at + 1) & (size - 1);
     return at;
 }
@@ -301,8 +316,8 @@ static enum status kept_grow(struct db *db, struct err *err) {
     return ST_OK;
 }
 
-enum status db_keep(struct db *db, const void *object, uint32_t what, uint64_t mask, struct db_stmt *s,
-                    struct err *err) {
+enum status db_keep(struct db *db, const void *object, uint32_t what, uint64_t mask,
+                    struct db_stmt *s, struct err *err) {
     TRY(kept_grow(db, err));
     struct db_kept *place = &db->kept[kept_place(db->kept, db->kept_size, object, what, mask)];
     if (!place->stmt) db->kept_used++;
@@ -418,7 +433,8 @@ enum status db_begin(struct db *db, bool write, struct err *err) {
 /* What is written into a file that was set aside is saved nowhere. */
 static enum status check_in_place(const struct db *db, struct err *err) {
     if (sqlite3_txn_state(db->sqlite, NULL) != SQLITE_TXN_WRITE || !db_has_moved(db)) return ST_OK;
-    return err_set(err, ST_BUSY, "the book was replaced meanwhile: do it again", "账本文件刚被替换：请重做一次");
+    return err_set(err, ST_BUSY, "the book was replaced meanwhile: do it again",
+                   "账本文件刚被替换：请重做一次");
 }
 
 /* A commit that failed leaves nothing half done: the transaction is rolled back. */

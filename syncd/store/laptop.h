@@ -1,15 +1,15 @@
-/* Private to the laptop's half of the store: the save in progress, what the file knows about clocks and
- * the server, and the hidden tables. Rules: PROTOCOL.md, "What a pull and a receipt do on the laptop".
+/* Private to the laptop's half of the store: the save in progress, what the file knows about clocks
+ * and the server, and the hidden tables. Rules: PROTOCOL.md, "What a pull and a receipt do on the
+ * laptop".
  *
  * Tables (laptop_schema.c):
  *   state       one row: epoch, cursor, clocks, last batch with a receipt
- *   outbox      batches without a receipt, and the newest one as a stub, so that neither its number nor the
- *               id counter in it is ever given again
- *   pending     cells that the outbox names, of edits (not of creations: such a row has _seq = -batch)
- *   ahead       cells known from a receipt beyond the row's seq
- *   before_edit what a cell showed before an edit of the outbox, for undo and for edit and retry
- *   emptied     base of an edit that was undone: a form may still show it
- *   ledger, held, receipt, people, import_row
+ *   outbox      batches without a receipt, and the newest one as a stub, so that neither its number
+ * nor the id counter in it is ever given again pending     cells that the outbox names, of edits
+ * (not of creations: such a row has _seq = -batch) ahead       cells known from a receipt beyond
+ * the row's seq before_edit what a cell showed before an edit of the outbox, for undo and for edit
+ * and retry emptied     base of an edit that was undone: a form may still show it ledger, held,
+ * receipt, people, import_row
  */
 #ifndef ROADBOOK_STORE_LAPTOP_H
 #define ROADBOOK_STORE_LAPTOP_H
@@ -17,28 +17,28 @@
 #include "syncd/store/store_private.h"
 
 enum {
-    CLOCK_SLACK_MS = 2000,                                 /* less is the usual noise of a network and a clock */
-    CLOCK_NOTE_MS = 30000,                                 /* a reading younger than that need not be written */
-    BUSINESS_DAY_OFFSET_MIN = 480,                         /* the day of a visit is China's */
-    OWNERS_MAX = 100,                                      /* a chain of owners longer than that is a circle */
-    EMPTIED_KEPT = 10000,                                  /* batches for which an open form may still know an undone one */
-    IMPORTS_KEPT = 8,                                      /* imports that can be taken back */
-    SHOWN_MAX = 20                                         /* candidates and the like in a message */
+    CLOCK_SLACK_MS = 2000,         /* less is the usual noise of a network and a clock */
+    CLOCK_NOTE_MS = 30000,         /* a reading younger than that need not be written */
+    BUSINESS_DAY_OFFSET_MIN = 480, /* the day of a visit is China's */
+    OWNERS_MAX = 100,              /* a chain of owners longer than that is a circle */
+    EMPTIED_KEPT = 10000,          /* batches for which an open form may still know an undone one */
+    IMPORTS_KEPT = 8,              /* imports that can be taken back */
+    SHOWN_MAX = 20                 /* candidates and the like in a message */
 };
 
 struct laptop_state {
     int64_t epoch;
     struct position cursor, top;
     int64_t since, news_version;
-    uint32_t last_batch;                                   /* with a receipt, and the chain there */
+    uint32_t last_batch; /* with a receipt, and the chain there */
     struct chain last_chain;
     uint64_t boot_id;
     uint32_t boot_number, suspect_boot;
-    int64_t note_wall_ms, note_boot_ms;                    /* the last reading of both clocks */
+    int64_t note_wall_ms, note_boot_ms; /* the last reading of both clocks */
     int64_t steps_ms, expected_offset_ms;
-    int64_t head, round_ms;                                /* the server's seq and time at the last round */
+    int64_t head, round_ms; /* the server's seq and time at the last round */
     bool complete;
-    struct chain unknown;                                  /* catalogue that did not know an entity; zero: none such */
+    struct chain unknown; /* catalogue that did not know an entity; zero: none such */
 };
 
 struct save {
@@ -46,14 +46,14 @@ struct save {
     struct arena mem;
     struct batch batch;
     size_t change_cap;
-    size_t bytes;                                          /* canonical, so far: at most */
-    uint32_t counter;                                      /* the next id's */
+    size_t bytes;     /* canonical, so far: at most */
+    uint32_t counter; /* the next id's */
 };
 
 struct laptop {
     struct laptop_state state;
-    bool known;                                            /* state and the two below are as in the file ... */
-    int64_t data_version;                                  /* ... as long as this has not moved */
+    bool known;           /* state and the two below are as in the file ... */
+    int64_t data_version; /* ... as long as this has not moved */
     uint32_t device;
     int64_t employee;
     struct save save;
@@ -64,7 +64,7 @@ struct local {
     const struct entity *e;
     int64_t id;
     bool found;
-    struct value *values;                                  /* one per field */
+    struct value *values; /* one per field */
     struct row_meta meta;
 };
 enum { GONE_HERE = 0, GONE_HIDDEN = 1, GONE_DOOMED = 2 };
@@ -73,72 +73,83 @@ enum { GONE_HERE = 0, GONE_HIDDEN = 1, GONE_DOOMED = 2 };
 
 /* The laptop part of a store, with the state as the file has it now. */
 enum status laptop_get(struct store *store, struct laptop **out, struct err *err) NODISCARD;
-enum status state_write(struct store *store, const struct laptop_state *state, struct err *err) NODISCARD;
+enum status state_write(struct store *store, const struct laptop_state *state,
+                        struct err *err) NODISCARD;
 /* The state as the file has it, for rescue. *out_found false: there is none. */
-enum status state_read(struct db *db, struct laptop_state *out, bool *out_found, struct err *err) NODISCARD;
+enum status state_read(struct db *db, struct laptop_state *out, bool *out_found,
+                       struct err *err) NODISCARD;
 void state_take(struct db_stmt *row, struct laptop_state *out);
 extern const char *const state_columns;
-/* Reads both clocks into state: *out_now is the stamp of an edit made now. *out_moved: worth writing at once. */
-enum status clock_note(struct store *store, struct laptop_state *state, struct stamp *out_now, bool *out_moved,
-                       struct err *err) NODISCARD;
+/* Reads both clocks into state: *out_now is the stamp of an edit made now. *out_moved: worth
+ * writing at once. */
+enum status clock_note(struct store *store, struct laptop_state *state, struct stamp *out_now,
+                       bool *out_moved, struct err *err) NODISCARD;
 /* What the server's time says about the wall clock. */
 void clock_meet(struct laptop_state *state, const struct stamp *asked, int64_t server_ms);
 /* Runs an SQL statement that answers with one number; 0 for no row. */
-enum status laptop_number(struct store *store, const char *sql, int64_t *out, struct err *err) NODISCARD;
+enum status laptop_number(struct store *store, const char *sql, int64_t *out,
+                          struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ laptop_cells.c */
 
 struct pending {
     bool found;
     int64_t base_seq;
-    uint32_t own;                                          /* the last own batch that edits the cell */
-    int64_t seq;                                           /* of the server's value; -1: not known */
-    struct value *values;                                  /* the server's value; NULL: not known */
+    uint32_t own;         /* the last own batch that edits the cell */
+    int64_t seq;          /* of the server's value; -1: not known */
+    struct value *values; /* the server's value; NULL: not known */
     size_t value_count;
 };
-enum status pending_get(struct db *db, int64_t row, uint32_t cell, struct arena *mem, struct pending *out,
-                        struct err *err) NODISCARD;
-enum status pending_put(struct db *db, uint32_t entity, int64_t row, uint32_t cell, const struct pending *p,
-                        struct err *err) NODISCARD;
+enum status pending_get(struct db *db, int64_t row, uint32_t cell, struct arena *mem,
+                        struct pending *out, struct err *err) NODISCARD;
+enum status pending_put(struct db *db, uint32_t entity, int64_t row, uint32_t cell,
+                        const struct pending *p, struct err *err) NODISCARD;
 /* Keeps the server's value if it is newer than the one known. */
-enum status pending_note(struct db *db, uint32_t entity, int64_t row, uint32_t cell, struct pending *p,
-                         const struct value *values, size_t count, int64_t seq, struct err *err) NODISCARD;
+enum status pending_note(struct db *db, uint32_t entity, int64_t row, uint32_t cell,
+                         struct pending *p, const struct value *values, size_t count, int64_t seq,
+                         struct err *err) NODISCARD;
 enum status pending_drop(struct db *db, int64_t row, uint32_t cell, struct err *err) NODISCARD;
 enum status pending_any(struct db *db, int64_t row, bool *out, struct err *err) NODISCARD;
-enum status ahead_get(struct db *db, int64_t row, uint32_t cell, int64_t *out, struct err *err) NODISCARD;
-enum status ahead_put(struct db *db, int64_t row, uint32_t cell, int64_t seq, struct err *err) NODISCARD;
+enum status ahead_get(struct db *db, int64_t row, uint32_t cell, int64_t *out,
+                      struct err *err) NODISCARD;
+enum status ahead_put(struct db *db, int64_t row, uint32_t cell, int64_t seq,
+                      struct err *err) NODISCARD;
 enum status ahead_trim(struct db *db, int64_t row, int64_t seq, struct err *err) NODISCARD;
-enum status before_put(struct db *db, uint32_t batch, int64_t row, uint32_t cell, const struct value *values,
-                       size_t count, struct err *err) NODISCARD;
+enum status before_put(struct db *db, uint32_t batch, int64_t row, uint32_t cell,
+                       const struct value *values, size_t count, struct err *err) NODISCARD;
 /* values NULL when there is none. */
 enum status before_get(struct db *db, uint32_t batch, int64_t row, uint32_t cell, struct arena *mem,
                        struct value **out, size_t *out_count, struct err *err) NODISCARD;
 /* row 0: of all rows. */
-enum status before_drop(struct db *db, uint32_t batch, int64_t row, uint32_t cell, struct err *err) NODISCARD;
+enum status before_drop(struct db *db, uint32_t batch, int64_t row, uint32_t cell,
+                        struct err *err) NODISCARD;
 enum status emptied_put(struct db *db, uint32_t batch, int64_t row, uint32_t cell, struct base base,
                         struct err *err) NODISCARD;
-enum status emptied_resolve(struct db *db, int64_t row, uint32_t cell, struct base *base, struct err *err) NODISCARD;
+enum status emptied_resolve(struct db *db, int64_t row, uint32_t cell, struct base *base,
+                            struct err *err) NODISCARD;
 /* The base of an edit made now by someone who looks at the row as it is. */
-enum status cell_base(struct db *db, const struct local *local, uint32_t cell, struct base *out, struct err *err) NODISCARD;
+enum status cell_base(struct db *db, const struct local *local, uint32_t cell, struct base *out,
+                      struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ laptop_local.c */
 
-enum status local_read(struct store *store, const struct entity *e, int64_t id, struct arena *mem, struct local *out,
-                       struct err *err) NODISCARD;
+enum status local_read(struct store *store, const struct entity *e, int64_t id, struct arena *mem,
+                       struct local *out, struct err *err) NODISCARD;
 /* As local_read, and it is there to be seen: else ST_NOT_FOUND or ST_GONE. */
-enum status local_visible(struct store *store, const struct entity *e, int64_t id, struct arena *mem,
-                          struct local *out, struct err *err) NODISCARD;
+enum status local_visible(struct store *store, const struct entity *e, int64_t id,
+                          struct arena *mem, struct local *out, struct err *err) NODISCARD;
 /* Writes the cells in mask and the hidden columns; local->values become values. */
-enum status local_write(struct store *store, struct local *local, uint64_t mask, struct value *values,
-                        struct err *err) NODISCARD;
-enum status local_set_gone(struct store *store, struct local *local, int64_t gone, struct arena *mem,
-                           struct err *err) NODISCARD;
+enum status local_write(struct store *store, struct local *local, uint64_t mask,
+                        struct value *values, struct err *err) NODISCARD;
+enum status local_set_gone(struct store *store, struct local *local, int64_t gone,
+                           struct arena *mem, struct err *err) NODISCARD;
 enum status local_remove(struct store *store, struct local *local, struct err *err) NODISCARD;
 /* It left, died or became another: goes, unless the outbox names it. *out_gone: it went. */
 enum status local_doom(struct store *store, struct local *local, struct arena *mem, bool *out_gone,
                        struct err *err) NODISCARD;
 /* A doomed row goes when the outbox names it no more. */
-enum status local_sweep(struct store *store, struct local *local, bool *out_gone, struct err *err) NODISCARD;
+enum status local_sweep(struct store *store, struct local *local, bool *out_gone,
+                        struct err *err) NODISCARD;
 /* A copy of the row's values, to change. */
 struct value *local_copy(const struct local *local, struct arena *mem);
 uint64_t cell_bit(const struct cell *c);
@@ -148,39 +159,45 @@ enum status local_unit(struct store *store, const struct entity *e, int64_t id, 
 
 /* ------------------------------------------------------------------ laptop_check.c */
 
-enum status check_values(const struct entity *e, const struct value *values, uint64_t cells, struct err *err) NODISCARD;
-enum status check_refs(struct store *store, const struct entity *e, int64_t id, struct value *values,
-                       uint64_t fields, struct err *err) NODISCARD;
-enum status check_key(struct store *store, const struct entity *e, int64_t id, const struct value *values,
-                      struct err *err) NODISCARD;
-enum status check_may_edit(const struct entity *e, const struct value *values, const struct field *f,
-                           struct err *err) NODISCARD;
+enum status check_values(const struct entity *e, const struct value *values, uint64_t cells,
+                         struct err *err) NODISCARD;
+enum status check_refs(struct store *store, const struct entity *e, int64_t id,
+                       struct value *values, uint64_t fields, struct err *err) NODISCARD;
+enum status check_key(struct store *store, const struct entity *e, int64_t id,
+                      const struct value *values, struct err *err) NODISCARD;
+enum status check_may_edit(const struct entity *e, const struct value *values,
+                           const struct field *f, struct err *err) NODISCARD;
 bool row_is_frozen(const struct entity *e, const struct value *values);
 
 /* ------------------------------------------------------------------ laptop_save.c */
 
-/* Makes room for one more change; ST_TOO_LARGE when the batch is full. probe: it, or what is added to one. */
+/* Makes room for one more change; ST_TOO_LARGE when the batch is full. probe: it, or what is added
+ * to one. */
 enum status save_room(struct store *store, const struct change *probe, struct err *err) NODISCARD;
 /* The change of the row in this batch, made when it is not there. */
-enum status save_change(struct store *store, const struct entity *e, int64_t row, struct change **out,
-                        struct err *err) NODISCARD;
-struct change *save_creation(struct store *store, int64_t row);  /* made in this batch; else NULL */
+enum status save_change(struct store *store, const struct entity *e, int64_t row,
+                        struct change **out, struct err *err) NODISCARD;
+struct change *save_creation(struct store *store, int64_t row); /* made in this batch; else NULL */
 /* Copies an edit into a change; an edit of the same cell there gives way. */
-enum status change_put_edit(struct store *store, struct change *change, const struct edit *edit, struct err *err) NODISCARD;
+enum status change_put_edit(struct store *store, struct change *change, const struct edit *edit,
+                            struct err *err) NODISCARD;
 void change_drop_edit(struct change *change, uint32_t cell);
-enum status change_add_retries(struct store *store, struct change *change, const struct refusal_id *ids, size_t count,
+enum status change_add_retries(struct store *store, struct change *change,
+                               const struct refusal_id *ids, size_t count,
                                struct err *err) NODISCARD;
-enum status save_delete(struct store *store, const struct entity *e, int64_t id, const struct refusal_id *retry,
-                        size_t *out_rows, struct err *err) NODISCARD;
+enum status save_delete(struct store *store, const struct entity *e, int64_t id,
+                        const struct refusal_id *retry, size_t *out_rows,
+                        struct err *err) NODISCARD;
 /* id 0: a new one. retry may be NULL. */
-enum status save_create(struct store *store, const struct entity *e, int64_t id, const struct field_edit *edits,
-                        size_t count, const struct refusal_id *retry, int64_t *out_id, struct err *err) NODISCARD;
+enum status save_create(struct store *store, const struct entity *e, int64_t id,
+                        const struct field_edit *edits, size_t count,
+                        const struct refusal_id *retry, int64_t *out_id, struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ laptop_edit.c */
 
-enum status save_edit(struct store *store, const struct entity *e, int64_t id, const struct field_edit *edits,
-                      size_t count, const struct form *form, const struct refusal_id *retry, bool *out_changed,
-                      struct err *err) NODISCARD;
+enum status save_edit(struct store *store, const struct entity *e, int64_t id,
+                      const struct field_edit *edits, size_t count, const struct form *form,
+                      const struct refusal_id *retry, bool *out_changed, struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ laptop_outbox.c */
 
@@ -191,26 +208,31 @@ struct outbox_row {
     uint32_t counter;
     struct batch batch;
 };
-enum status outbox_get(struct db *db, uint32_t n, struct arena *mem, struct outbox_row *out, bool *out_found,
-                       struct err *err) NODISCARD;
+enum status outbox_get(struct db *db, uint32_t n, struct arena *mem, struct outbox_row *out,
+                       bool *out_found, struct err *err) NODISCARD;
 typedef enum status outbox_each(void *ctx, struct outbox_row *row, struct err *err);
 /* In order, from a number on. Each batch lives in mem of its own, until the next. */
-enum status outbox_walk(struct db *db, uint32_t from, outbox_each *each, void *ctx, struct err *err) NODISCARD;
+enum status outbox_walk(struct db *db, uint32_t from, outbox_each *each, void *ctx,
+                        struct err *err) NODISCARD;
 enum status outbox_rewrite(struct db *db, const struct batch *batch, struct err *err) NODISCARD;
-enum status outbox_newest(struct db *db, uint32_t *out_n, uint32_t *out_counter, struct err *err) NODISCARD;
-/* Puts all edits of the outbox on a row that has none of them, for rows that come back after a rescue. */
-enum status outbox_replay(struct store *store, struct local *local, struct arena *mem, struct err *err) NODISCARD;
+enum status outbox_newest(struct db *db, uint32_t *out_n, uint32_t *out_counter,
+                          struct err *err) NODISCARD;
+/* Puts all edits of the outbox on a row that has none of them, for rows that come back after a
+ * rescue. */
+enum status outbox_replay(struct store *store, struct local *local, struct arena *mem,
+                          struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ laptop_undo.c */
 
 /* Takes back a batch that was not sent, inside a write transaction. */
-enum status undo_unsent(struct store *store, const struct outbox_row *row, struct err *err) NODISCARD;
+enum status undo_unsent(struct store *store, const struct outbox_row *row,
+                        struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ laptop_receipt.c */
 
 /* One batch: its changes meet their receipt, and it leaves the outbox. */
-enum status receipt_take(struct store *store, const struct receipt *receipt, struct apply_counts *counts,
-                         struct err *err) NODISCARD;
+enum status receipt_take(struct store *store, const struct receipt *receipt,
+                         struct apply_counts *counts, struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ laptop_pull.c */
 

@@ -1,6 +1,7 @@
-/* Applying a reply, slice by slice. Each slice is one transaction; the first of them notes what the server told
- * about itself, the last one moves the cursor, so that a crash between two repeats what is not done and no more.
- * What a person saved between the read of a round and its slices is seen by each slice afresh.
+/* Applying a reply, slice by slice. Each slice is one transaction; the first of them notes what the
+ * server told about itself, the last one moves the cursor, so that a crash between two repeats what
+ * is not done and no more. What a person saved between the read of a round and its slices is seen
+ * by each slice afresh.
  *
  *   START -> ALIASES -> RECEIPTS -> HELD -> LEDGER -> RECORDS -> END -> DONE
  */
@@ -10,12 +11,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum stage { STAGE_START, STAGE_ALIASES, STAGE_RECEIPTS, STAGE_HELD, STAGE_LEDGER, STAGE_RECORDS, STAGE_END, STAGE_DONE };
+enum stage {
+    STAGE_START,
+    STAGE_ALIASES,
+    STAGE_RECEIPTS,
+    STAGE_HELD,
+    STAGE_LEDGER,
+    STAGE_RECORDS,
+    STAGE_END,
+    STAGE_DONE
+};
 
 enum {
-    SLICE_COMMIT_MS = 8,                                   /* of a slice's time, left for its commit */
-    SLICE_ITEMS_MAX = 4000,                                /* when the clock does not say so, for the memory of the log */
-    CLOCK_LOOK_ITEMS = 8                                   /* items between looks at the clock */
+    SLICE_COMMIT_MS = 8,    /* of a slice's time, left for its commit */
+    SLICE_ITEMS_MAX = 4000, /* when the clock does not say so, for the memory of the log */
+    CLOCK_LOOK_ITEMS = 8    /* items between looks at the clock */
 };
 
 struct apply {
@@ -23,17 +33,20 @@ struct apply {
     const struct round_request *request;
     const struct round_reply *reply;
     enum stage stage;
-    size_t at;                                             /* in the section of the stage */
-    bool reread;                                           /* a part came of a row that is not here */
-    struct chain unknown;                                  /* see laptop_state */
+    size_t at;            /* in the section of the stage */
+    bool reread;          /* a part came of a row that is not here */
+    struct chain unknown; /* see laptop_state */
     struct apply_counts counts;
 };
 
 /* ------------------------------------------------------------------ the ends */
 
-static enum status check_same_cursor(const struct apply *a, const struct laptop_state *state, struct err *err) {
-    if (state->cursor.seq == a->request->cursor.seq && state->epoch == a->request->epoch) return ST_OK;
-    return err_set(err, ST_CONFLICT, "another program synced this book in the meantime", "期间另一程序已同步过本机数据");
+static enum status check_same_cursor(const struct apply *a, const struct laptop_state *state,
+                                     struct err *err) {
+    if (state->cursor.seq == a->request->cursor.seq && state->epoch == a->request->epoch)
+        return ST_OK;
+    return err_set(err, ST_CONFLICT, "another program synced this book in the meantime",
+                   "期间另一程序已同步过本机数据");
 }
 
 static enum status take_people(struct apply *a, struct err *err) {
@@ -41,7 +54,9 @@ static enum status take_people(struct apply *a, struct err *err) {
     TRY(db_exec(a->store->db, "DELETE FROM people", err));
     for (size_t i = 0; i < a->reply->people_count; i++) {
         const struct person *p = &a->reply->people[i];
-        TRY(db_prepare(a->store->db, "INSERT OR REPLACE INTO people(device, employee, name) VALUES (?,?,?)", &s, err));
+        TRY(db_prepare(a->store->db,
+                       "INSERT OR REPLACE INTO people(device, employee, name) VALUES (?,?,?)", &s,
+                       err));
         db_bind_int(s, 1, p->device);
         db_bind_int(s, 2, p->employee);
         db_bind_text(s, 3, p->name);
@@ -92,8 +107,9 @@ static enum status take_end(struct apply *a, struct err *err) {
 static enum status take_held_news(struct apply *a, const struct held_news *news, struct err *err) {
     struct db_stmt *s;
     TRY(db_prepare(a->store->db,
-                   "UPDATE held SET state = ? WHERE batch = ? AND change = ? AND (cell = ? OR cell = 0 OR ? = 0)", &s,
-                   err));
+                   "UPDATE held SET state = ? WHERE batch = ? AND change = ? AND (cell = ? OR cell "
+                   "= 0 OR ? = 0)",
+                   &s, err));
     db_bind_int(s, 1, (int64_t)news->state);
     db_bind_int(s, 2, news->id.batch);
     db_bind_int(s, 3, news->id.change);
@@ -106,14 +122,16 @@ static enum status take_ledger(struct apply *a, const struct ledger_entry *l, st
     struct buf loser SCOPED(buf_free) = buf_new(BUF_MAX_BATCH);
     struct buf winner SCOPED(buf_free) = buf_new(BUF_MAX_BATCH);
     struct db_stmt *s;
-    const int64_t numbers[] = {l->seq, l->entity_tag, l->row, l->cell_tag, (int64_t)l->rule, l->base_seq,
-                               l->loser_device, l->winner_device, l->loser_batch, l->loser_time_ms,
-                               l->winner_time_ms, l->winner_is_new};
+    const int64_t numbers[] = {l->seq,           l->entity_tag,     l->row,
+                               l->cell_tag,      (int64_t)l->rule,  l->base_seq,
+                               l->loser_device,  l->winner_device,  l->loser_batch,
+                               l->loser_time_ms, l->winner_time_ms, l->winner_is_new};
     if (l->loser) values_write(l->loser, l->value_count, &loser);
     if (l->winner) values_write(l->winner, l->value_count, &winner);
     TRY(buf_status(&loser, err));
     TRY(buf_status(&winner, err));
-    TRY(db_prepare(a->store->db, "INSERT OR IGNORE INTO ledger VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,0)", &s, err));
+    TRY(db_prepare(a->store->db,
+                   "INSERT OR IGNORE INTO ledger VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,0)", &s, err));
     for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) db_bind_int(s, (int)i + 1, numbers[i]);
     db_bind_blob(s, 13, buf_slice(&loser));
     db_bind_blob(s, 14, buf_slice(&winner));
@@ -137,7 +155,8 @@ static enum status take_alias(struct apply *a, const struct alias_news *news, st
 
 static size_t section_count(const struct apply *a) {
     switch (a->stage) {
-    case STAGE_START: case STAGE_END: return 1;
+    case STAGE_START:
+    case STAGE_END: return 1;
     case STAGE_ALIASES: return a->reply->alias_count;
     case STAGE_RECEIPTS: return a->reply->receipt_count;
     case STAGE_HELD: return a->reply->held_count;
@@ -183,7 +202,8 @@ static enum status take_items(struct apply *a, struct err *err) {
     for (size_t items = 1; a->stage != STAGE_DONE && items <= SLICE_ITEMS_MAX; items++) {
         TRY(take_item(a, err));
         next_item(a);
-        bool late = is_time_to_look(a, items) && env->boot_ms(env->ctx) - began >= APPLY_SLICE_MS - SLICE_COMMIT_MS;
+        bool late = is_time_to_look(a, items) &&
+                    env->boot_ms(env->ctx) - began >= APPLY_SLICE_MS - SLICE_COMMIT_MS;
         if (late) break;
     }
     return ST_OK;
@@ -191,13 +211,14 @@ static enum status take_items(struct apply *a, struct err *err) {
 
 enum status store_apply_slice(struct apply *a, bool *out_done, struct err *err) {
     struct apply before = *a;
-    if (a->stage != STAGE_START) db_let_others();          /* a person's save does not wait for the whole reply */
+    if (a->stage != STAGE_START)
+        db_let_others(); /* a person's save does not wait for the whole reply */
     TRY(db_begin(a->store->db, true, err));
     enum status status = take_items(a, err);
     if (status == ST_OK) status = db_commit(a->store->db, err);
     if (status != ST_OK) {
         store_rollback(a->store);
-        *a = before;                                       /* the slice may be tried again */
+        *a = before; /* the slice may be tried again */
         return status;
     }
     *out_done = a->stage == STAGE_DONE;
@@ -238,8 +259,10 @@ static enum status forget_above(struct store *store, int64_t back, struct err *e
     return ST_OK;
 }
 
-/* The server went back in time: seqs of the life that it forgot say nothing any more, and the log is read again. */
-static enum status enter_epoch(struct store *store, const struct round_reply *reply, struct err *err) {
+/* The server went back in time: seqs of the life that it forgot say nothing any more, and the log
+ * is read again. */
+static enum status enter_epoch(struct store *store, const struct round_reply *reply,
+                               struct err *err) {
     struct laptop *laptop;
     TRY(laptop_get(store, &laptop, err));
     struct laptop_state state = laptop->state;
@@ -253,7 +276,8 @@ static enum status enter_epoch(struct store *store, const struct round_reply *re
     return state_write(store, &state, err);
 }
 
-static enum status take_epoch(struct store *store, const struct round_reply *reply, struct err *err) {
+static enum status take_epoch(struct store *store, const struct round_reply *reply,
+                              struct err *err) {
     TRY(db_begin(store->db, true, err));
     enum status status = enter_epoch(store, reply, err);
     if (status == ST_OK) status = db_commit(store->db, err);
@@ -261,11 +285,13 @@ static enum status take_epoch(struct store *store, const struct round_reply *rep
     return status;
 }
 
-enum status store_apply_begin(struct store *store, const struct round_request *request, const struct round_reply *reply,
-                              struct apply **out, struct err *err) {
+enum status store_apply_begin(struct store *store, const struct round_request *request,
+                              const struct round_reply *reply, struct apply **out,
+                              struct err *err) {
     if (reply->kind == REPLY_CLONED)
         return err_set(err, ST_CLONED,
-                       "this laptop's store was copied or set back: the server has batch %u of it. Enrol it anew",
+                       "this laptop's store was copied or set back: the server has batch %u of it. "
+                       "Enrol it anew",
                        "本机数据是副本或被还原过：服务器已有批次%u。请重新登记", reply->last_batch);
     struct apply *a = calloc(1, sizeof *a);
     if (!a) return err_no_memory(err);

@@ -1,11 +1,12 @@
-/* What a save must fulfil before anything is written. Whatever the server alone can know (grants, another's
- * draft, the office's fields) passes here and comes back as waiting or refused.
+/* What a save must fulfil before anything is written. Whatever the server alone can know (grants,
+ * another's draft, the office's fields) passes here and comes back as waiting or refused.
  */
 #include "syncd/store/laptop.h"
 
 #include <string.h>
 
-enum status check_values(const struct entity *e, const struct value *values, uint64_t cells, struct err *err) {
+enum status check_values(const struct entity *e, const struct value *values, uint64_t cells,
+                         struct err *err) {
     for (size_t c = 0; c < e->cell_count; c++) {
         const struct cell *cell = &e->cells[c];
         if (!(cells & cell_bit(cell)) || cell->rule == RULE_DERIVED) continue;
@@ -19,12 +20,13 @@ static enum status reference_missing(const struct field *f, int64_t id, struct e
     char text[ID_TEXT_BYTES] = "";
     if (id_is_valid(id)) id_format(id, text);
     return err_set(err, ST_INVALID, "%s%.0s: there is no %s with the id %s here",
-                   "%.0s%s：这里没有编号为%.0s%s的记录", f->name, f->label[LANG_ZH], f->refers_to, text);
+                   "%.0s%s：这里没有编号为%.0s%s的记录", f->name, f->label[LANG_ZH], f->refers_to,
+                   text);
 }
 
 /* Owners of one kind form a chain; it must not come back to the row. */
-static enum status check_circle(struct store *store, const struct entity *e, int64_t id, int64_t owner,
-                                struct arena *mem, struct err *err) {
+static enum status check_circle(struct store *store, const struct entity *e, int64_t id,
+                                int64_t owner, struct arena *mem, struct err *err) {
     int64_t at = owner;
     for (int depth = 0; at != 0; depth++) {
         struct local local;
@@ -32,7 +34,8 @@ static enum status check_circle(struct store *store, const struct entity *e, int
             return err_set(err, ST_INVALID, "the row would own itself", "该记录会成为自己的上级");
         TRY(local_read(store, e, at, mem, &local, err));
         if (!local.found) return ST_OK;
-        at = local.values[e->owner_field].kind == VALUE_INT ? local.values[e->owner_field].number : 0;
+        at = local.values[e->owner_field].kind == VALUE_INT ? local.values[e->owner_field].number
+                                                            : 0;
     }
     return ST_OK;
 }
@@ -46,7 +49,7 @@ static enum status check_ref(struct store *store, const struct entity *e, int64_
     int64_t gone;
     if (!target || !id_is_valid(value->number)) return reference_missing(f, value->number, err);
     TRY(rows_gone(store->db, target, ROWS_LAPTOP, value->number, &found, &gone, err));
-    if (!found || gone != GONE_HERE) {                     /* it may have become another */
+    if (!found || gone != GONE_HERE) { /* it may have become another */
         TRY(alias_resolve(store->db, value->number, &value->number, err));
         TRY(rows_gone(store->db, target, ROWS_LAPTOP, value->number, &found, &gone, err));
     }
@@ -55,17 +58,18 @@ static enum status check_ref(struct store *store, const struct entity *e, int64_
     return check_circle(store, e, id, value->number, &mem, err);
 }
 
-enum status check_refs(struct store *store, const struct entity *e, int64_t id, struct value *values,
-                       uint64_t fields, struct err *err) {
+enum status check_refs(struct store *store, const struct entity *e, int64_t id,
+                       struct value *values, uint64_t fields, struct err *err) {
     for (size_t i = 0; i < e->field_count; i++) {
-        bool asked = (fields >> i & 1) && e->fields[i].type == FIELD_REF && values[i].kind == VALUE_INT;
+        bool asked =
+            (fields >> i & 1) && e->fields[i].type == FIELD_REF && values[i].kind == VALUE_INT;
         if (asked) TRY(check_ref(store, e, id, i, &values[i], err));
     }
     return ST_OK;
 }
 
-enum status check_key(struct store *store, const struct entity *e, int64_t id, const struct value *values,
-                      struct err *err) {
+enum status check_key(struct store *store, const struct entity *e, int64_t id,
+                      const struct value *values, struct err *err) {
     struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
     struct slice title;
     int64_t other;
@@ -75,8 +79,8 @@ enum status check_key(struct store *store, const struct entity *e, int64_t id, c
     if (other == 0 || other == id) return ST_OK;
     TRY(store_title(store, e, other, &mem, &title, err));
     id_format(other, text);
-    return err_set(err, ST_CONFLICT, "there is one already: %.*s (%s)", "已经存在：%.*s（%s）", (int)title.len,
-                   (const char *)title.data, text);
+    return err_set(err, ST_CONFLICT, "there is one already: %.*s (%s)", "已经存在：%.*s（%s）",
+                   (int)title.len, (const char *)title.data, text);
 }
 
 bool row_is_frozen(const struct entity *e, const struct value *values) {
@@ -98,10 +102,11 @@ static enum status deny(const struct field *f, enum reason reason, struct err *e
     return ST_DENIED;
 }
 
-enum status check_may_edit(const struct entity *e, const struct value *values, const struct field *f,
-                           struct err *err) {
+enum status check_may_edit(const struct entity *e, const struct value *values,
+                           const struct field *f, struct err *err) {
     if (f->rule == RULE_DERIVED)
-        return err_set(err, ST_INVALID, "%s is computed and cannot be given", "%s由系统计算，不能填写", f->name);
+        return err_set(err, ST_INVALID, "%s is computed and cannot be given",
+                       "%s由系统计算，不能填写", f->name);
     if (f->rule == RULE_APPEND) return deny(f, REASON_APPEND, err);
     if (f->rule == RULE_FROZEN && row_is_frozen(e, values)) return deny(f, REASON_FROZEN, err);
     return ST_OK;

@@ -1,8 +1,9 @@
-/* Saves: one transaction of the person is one transaction of the database and one batch of the outbox.
+/* Saves: one transaction of the person is one transaction of the database and one batch of the
+ * outbox.
  *
- * The write lock is taken at the start, so that the batch's number is known while it is put together. The batch
- * lives in memory until the commit writes it as one row: a save of a new visit touches the visit's pages,
- * the full text's and one of the outbox.
+ * The write lock is taken at the start, so that the batch's number is known while it is put
+ * together. The batch lives in memory until the commit writes it as one row: a save of a new visit
+ * touches the visit's pages, the full text's and one of the outbox.
  */
 #include "syncd/store/laptop.h"
 
@@ -10,7 +11,7 @@
 #include <string.h>
 
 static struct save *save_of(struct store *store) {
-    assert(store->laptop && store->laptop->save.open);     /* store_begin comes first */
+    assert(store->laptop && store->laptop->save.open); /* store_begin comes first */
     return &store->laptop->save;
 }
 
@@ -47,7 +48,8 @@ static enum status begin_batch(struct store *store, struct err *err) {
     TRY(outbox_newest(store->db, &newest, &counter, err));
     save_reset(&laptop->save);
     laptop->save.counter = counter;
-    laptop->save.batch = (struct batch){.number = newest + 1, .cursor = state.cursor.seq, .stamp = now};
+    laptop->save.batch =
+        (struct batch){.number = newest + 1, .cursor = state.cursor.seq, .stamp = now};
     laptop->save.open = true;
     return ST_OK;
 }
@@ -64,7 +66,7 @@ void store_rollback(struct store *store) {
     if (db_in_transaction(store->db)) db_rollback(store->db);
     if (!store->laptop) return;
     save_reset(&store->laptop->save);
-    store->laptop->known = false;                          /* what was written to the state is not there any more */
+    store->laptop->known = false; /* what was written to the state is not there any more */
 }
 
 void store_batch_import(struct store *store, int64_t import_id) {
@@ -77,7 +79,10 @@ void store_batch_all_or_nothing(struct store *store) {
 
 /* ------------------------------------------------------------------ the batch in memory */
 
-enum { HEAD_BYTES = 128, NUMBERS_BYTES = 64 };             /* number, stamp and counts of the batch itself; of an item */
+enum {
+    HEAD_BYTES = 128,
+    NUMBERS_BYTES = 64
+}; /* number, stamp and counts of the batch itself; of an item */
 
 /* More than the canonical bytes of a change can be. */
 static size_t bytes_at_most(const struct change *change) {
@@ -87,23 +92,27 @@ static size_t bytes_at_most(const struct change *change) {
         bytes += NUMBERS_BYTES;
         for (size_t k = 0; k < edit->value_count; k++) bytes += 16 + edit->values[k].text.len;
     }
-    for (size_t i = 0; i < change->unit_count; i++) bytes += NUMBERS_BYTES * (1 + change->unit[i].cell_count);
+    for (size_t i = 0; i < change->unit_count; i++)
+        bytes += NUMBERS_BYTES * (1 + change->unit[i].cell_count);
     return bytes;
 }
 
 static enum status count_bytes(struct save *save, struct err *err) {
     struct buf bytes SCOPED(buf_free) = buf_new(BUF_MAX_BATCH);
-    for (size_t i = 0; i < save->batch.change_count; i++) change_write(&save->batch.changes[i], &bytes);
+    for (size_t i = 0; i < save->batch.change_count; i++)
+        change_write(&save->batch.changes[i], &bytes);
     save->bytes = bytes.len;
     return buf_status(&bytes, err);
 }
 
-/* Most batches are far from full, so that a bound does; what is written is counted when the bound no longer does. */
+/* Most batches are far from full, so that a bound does; what is written is counted when the bound
+ * no longer does. */
 enum status save_room(struct store *store, const struct change *probe, struct err *err) {
     struct save *save = save_of(store);
     struct buf bytes SCOPED(buf_free) = buf_new(BUF_MAX_BATCH);
     size_t most = bytes_at_most(probe);
-    if (save->batch.change_count < BATCH_ROWS_MAX && save->bytes + most <= BATCH_BYTES_MAX - HEAD_BYTES) {
+    if (save->batch.change_count < BATCH_ROWS_MAX &&
+        save->bytes + most <= BATCH_BYTES_MAX - HEAD_BYTES) {
         save->bytes += most;
         return ST_OK;
     }
@@ -112,17 +121,19 @@ enum status save_room(struct store *store, const struct change *probe, struct er
     bool full = save->batch.change_count >= BATCH_ROWS_MAX || bytes.too_large ||
                 save->bytes + bytes.len > BATCH_BYTES_MAX - HEAD_BYTES;
     if (full && save->batch.change_count > 0)
-        return err_set(err, ST_TOO_LARGE, "this transaction is full: commit it and begin the next one",
+        return err_set(err, ST_TOO_LARGE,
+                       "this transaction is full: commit it and begin the next one",
                        "本次提交已满：请先提交，再继续");
     if (full)
-        return err_set(err, ST_TOO_LARGE, "too much for one transaction: at most %d KiB", "一次提交最多%d KiB",
-                       BATCH_BYTES_MAX / 1024);
+        return err_set(err, ST_TOO_LARGE, "too much for one transaction: at most %d KiB",
+                       "一次提交最多%d KiB", BATCH_BYTES_MAX / 1024);
     TRY(buf_status(&bytes, err));
     save->bytes += bytes.len;
     return ST_OK;
 }
 
-static enum status add_change(struct save *save, const struct change *change, struct change **out, struct err *err) {
+static enum status add_change(struct save *save, const struct change *change, struct change **out,
+                              struct err *err) {
     struct batch *b = &save->batch;
     if (b->change_count == save->change_cap) {
         size_t cap = save->change_cap ? save->change_cap * 2 : 8;
@@ -145,8 +156,8 @@ static struct change *find_change(struct save *save, int64_t row) {
     return NULL;
 }
 
-enum status save_change(struct store *store, const struct entity *e, int64_t row, struct change **out,
-                        struct err *err) {
+enum status save_change(struct store *store, const struct entity *e, int64_t row,
+                        struct change **out, struct err *err) {
     struct save *save = save_of(store);
     struct change *there = find_change(save, row);
     if (there && there->kind != CHANGE_DELETE) {
@@ -162,8 +173,8 @@ struct change *save_creation(struct store *store, int64_t row) {
     return there && there->kind == CHANGE_CREATE ? there : NULL;
 }
 
-static enum status copy_values(struct arena *mem, const struct value *values, size_t count, struct value **out,
-                               struct err *err) {
+static enum status copy_values(struct arena *mem, const struct value *values, size_t count,
+                               struct value **out, struct err *err) {
     struct value *copy = ARENA_ARRAY(mem, count + 1, struct value);
     if (!copy) return err_no_memory(err);
     for (size_t i = 0; i < count; i++)
@@ -172,7 +183,8 @@ static enum status copy_values(struct arena *mem, const struct value *values, si
     return ST_OK;
 }
 
-enum status change_put_edit(struct store *store, struct change *change, const struct edit *edit, struct err *err) {
+enum status change_put_edit(struct store *store, struct change *change, const struct edit *edit,
+                            struct err *err) {
     struct arena *mem = &save_of(store)->mem;
     struct edit copy = *edit;
     TRY(copy_values(mem, edit->values, edit->value_count, &copy.values, err));
@@ -197,10 +209,11 @@ void change_drop_edit(struct change *change, uint32_t cell) {
     change->edit_count = kept;
 }
 
-enum status change_add_retries(struct store *store, struct change *change, const struct refusal_id *ids, size_t count,
-                               struct err *err) {
+enum status change_add_retries(struct store *store, struct change *change,
+                               const struct refusal_id *ids, size_t count, struct err *err) {
     if (count == 0) return ST_OK;
-    struct refusal_id *all = ARENA_ARRAY(&save_of(store)->mem, change->retry_count + count, struct refusal_id);
+    struct refusal_id *all =
+        ARENA_ARRAY(&save_of(store)->mem, change->retry_count + count, struct refusal_id);
     if (!all) return err_no_memory(err);
     if (change->retry_count > 0) memcpy(all, change->retry_of, change->retry_count * sizeof *all);
     memcpy(all + change->retry_count, ids, count * sizeof *all);
@@ -211,10 +224,12 @@ enum status change_add_retries(struct store *store, struct change *change, const
 
 /* ------------------------------------------------------------------ creating */
 
-static struct value first_value(const struct laptop *laptop, const struct entity *e, const struct field *f,
-                                int64_t wall_ms) {
-    if (e->author && strcmp(e->author, f->name) == 0 && laptop->employee != 0) return value_int(laptop->employee);
-    if (f->rule == RULE_STATE && f->values && f->values->count > 0) return value_int(f->values->values[0].number);
+static struct value first_value(const struct laptop *laptop, const struct entity *e,
+                                const struct field *f, int64_t wall_ms) {
+    if (e->author && strcmp(e->author, f->name) == 0 && laptop->employee != 0)
+        return value_int(laptop->employee);
+    if (f->rule == RULE_STATE && f->values && f->values->count > 0)
+        return value_int(f->values->values[0].number);
     if (strcmp(f->name, "business_date") == 0) {
         int64_t local_ms = wall_ms + (int64_t)BUSINESS_DAY_OFFSET_MIN * 60000;
         return value_int(local_ms / 86400000 - (local_ms % 86400000 < 0));
@@ -222,19 +237,24 @@ static struct value first_value(const struct laptop *laptop, const struct entity
     return value_null();
 }
 
-static enum status put_given(const struct entity *e, const struct field_edit *given, struct value *values,
-                             struct arena *mem, struct err *err) {
+static enum status put_given(const struct entity *e, const struct field_edit *given,
+                             struct value *values, struct arena *mem, struct err *err) {
     struct value *v = &values[entity_field_index(e, given->field)];
     if (given->field->rule == RULE_DERIVED)
-        return err_set(err, ST_INVALID, "%s is computed and cannot be given", "%s由系统计算，不能填写",
-                       given->field->name);
-    struct edit edit = {.kind = EDIT_COUNT, .values = (struct value[]){given->value, value_null()}, .value_count = 1};
+        return err_set(err, ST_INVALID, "%s is computed and cannot be given",
+                       "%s由系统计算，不能填写", given->field->name);
+    struct edit edit = {.kind = EDIT_COUNT,
+                        .values = (struct value[]){given->value, value_null()},
+                        .value_count = 1};
     struct value *result;
     switch (given->kind) {
     case FIELD_EDIT_SET: *v = given->value; return ST_OK;
     case FIELD_EDIT_COUNT: break;
-    case FIELD_EDIT_ADD: edit.kind = EDIT_ELEMENTS; edit.value_count = 2; break;
-    case FIELD_EDIT_REMOVE: return ST_OK;                  /* from an empty set */
+    case FIELD_EDIT_ADD:
+        edit.kind = EDIT_ELEMENTS;
+        edit.value_count = 2;
+        break;
+    case FIELD_EDIT_REMOVE: return ST_OK; /* from an empty set */
     }
     TRY(edit_apply(entity_cell_of(e, given->field), &edit, v, mem, &result, err));
     *v = result[0];
@@ -242,19 +262,24 @@ static enum status put_given(const struct entity *e, const struct field_edit *gi
 }
 
 /* A creation holds the cells that are not empty, as plain values. */
-static enum status creation(const struct entity *e, int64_t id, struct value *values, struct arena *mem,
-                            struct change *out, struct err *err) {
-    struct change change = {.kind = CHANGE_CREATE, .entity_tag = e->tag, .row = id,
+static enum status creation(const struct entity *e, int64_t id, struct value *values,
+                            struct arena *mem, struct change *out, struct err *err) {
+    struct change change = {.kind = CHANGE_CREATE,
+                            .entity_tag = e->tag,
+                            .row = id,
                             .edits = ARENA_ARRAY(mem, e->cell_count + 1, struct edit)};
     if (!change.edits) return err_no_memory(err);
     for (size_t c = 0; c < e->cell_count; c++) {
         const struct cell *cell = &e->cells[c];
         bool empty = true;
         if (cell->rule == RULE_DERIVED) continue;
-        for (size_t i = 0; i < cell->count; i++) empty &= values[cell->first + i].kind == VALUE_NULL;
+        for (size_t i = 0; i < cell->count; i++)
+            empty &= values[cell->first + i].kind == VALUE_NULL;
         if (empty) continue;
-        change.edits[change.edit_count++] = (struct edit){
-            .cell_tag = cell->tag, .kind = EDIT_SET, .values = &values[cell->first], .value_count = cell->count};
+        change.edits[change.edit_count++] = (struct edit){.cell_tag = cell->tag,
+                                                          .kind = EDIT_SET,
+                                                          .values = &values[cell->first],
+                                                          .value_count = cell->count};
     }
     *out = change;
     return ST_OK;
@@ -263,12 +288,14 @@ static enum status creation(const struct entity *e, int64_t id, struct value *va
 static enum status new_id(struct store *store, int64_t *out, struct err *err) {
     struct save *save = save_of(store);
     if (save->counter == UINT32_MAX)
-        return err_set(err, ST_TOO_LARGE, "this laptop has no ids left: enrol it anew", "本机编号已用尽：请重新登记");
+        return err_set(err, ST_TOO_LARGE, "this laptop has no ids left: enrol it anew",
+                       "本机编号已用尽：请重新登记");
     *out = id_make(store->laptop->device, save->counter);
     return ST_OK;
 }
 
-/* First eight bytes of a hash tell, when an import is taken back, whether anyone touched the row since. */
+/* First eight bytes of a hash tell, when an import is taken back, whether anyone touched the row
+ * since. */
 static enum status note_import_creation(struct store *store, const struct entity *e, int64_t id,
                                         const struct value *values, struct err *err) {
     const struct batch *b = &save_of(store)->batch;
@@ -277,9 +304,11 @@ static enum status note_import_creation(struct store *store, const struct entity
     values_write(values, e->field_count, &bytes);
     TRY(buf_status(&bytes, err));
     struct hash hash = hash_sha256(buf_slice(&bytes));
-    TRY(db_prepare(store->db,
-                   "INSERT OR REPLACE INTO import_row(import_id, batch, row_id, cell, entity, after)"
-                   " VALUES (?,?,?,0,?,?)", &s, err));
+    TRY(db_prepare(
+        store->db,
+        "INSERT OR REPLACE INTO import_row(import_id, batch, row_id, cell, entity, after)"
+        " VALUES (?,?,?,0,?,?)",
+        &s, err));
     db_bind_int(s, 1, b->import_id);
     db_bind_int(s, 2, b->number);
     db_bind_int(s, 3, id);
@@ -288,10 +317,11 @@ static enum status note_import_creation(struct store *store, const struct entity
     return db_run(s, err);
 }
 
-/* What the person gave; the rest by default. *out_given: bits of fields whose references have to be looked up. */
-static enum status creation_values(struct store *store, const struct entity *e, const struct field_edit *edits,
-                                   size_t count, struct arena *mem, struct value **out, uint64_t *out_given,
-                                   struct err *err) {
+/* What the person gave; the rest by default. *out_given: bits of fields whose references have to be
+ * looked up. */
+static enum status creation_values(struct store *store, const struct entity *e,
+                                   const struct field_edit *edits, size_t count, struct arena *mem,
+                                   struct value **out, uint64_t *out_given, struct err *err) {
     struct value *values = ARENA_ARRAY(mem, e->field_count, struct value);
     uint64_t given = 0;
     if (!values) return err_no_memory(err);
@@ -309,8 +339,9 @@ static enum status creation_values(struct store *store, const struct entity *e, 
     return ST_OK;
 }
 
-static enum status insert_created(struct store *store, const struct entity *e, struct change *change,
-                                  const struct value *values, const struct refusal_id *retry, struct err *err) {
+static enum status insert_created(struct store *store, const struct entity *e,
+                                  struct change *change, const struct value *values,
+                                  const struct refusal_id *retry, struct err *err) {
     struct save *save = save_of(store);
     struct row_meta meta = {.seq = -(int64_t)save->batch.number};
     struct change *kept;
@@ -328,8 +359,9 @@ static enum status insert_created(struct store *store, const struct entity *e, s
     return change_add_retries(store, kept, retry, retry ? 1 : 0, err);
 }
 
-enum status save_create(struct store *store, const struct entity *e, int64_t id, const struct field_edit *edits,
-                        size_t count, const struct refusal_id *retry, int64_t *out_id, struct err *err) {
+enum status save_create(struct store *store, const struct entity *e, int64_t id,
+                        const struct field_edit *edits, size_t count,
+                        const struct refusal_id *retry, int64_t *out_id, struct err *err) {
     struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
     struct value *values;
     struct change change;
@@ -351,16 +383,17 @@ enum status save_create(struct store *store, const struct entity *e, int64_t id,
     return ST_OK;
 }
 
-enum status store_create(struct store *store, const struct entity *e, const struct field_edit *edits, size_t count,
-                         int64_t *out_id, struct err *err) {
+enum status store_create(struct store *store, const struct entity *e,
+                         const struct field_edit *edits, size_t count, int64_t *out_id,
+                         struct err *err) {
     return save_create(store, e, 0, edits, count, NULL, out_id, err);
 }
 
 /* ------------------------------------------------------------------ deleting */
 
 /* The base of a row, and of those of its cells that have another. */
-static enum status unit_bases(struct store *store, struct unit_row *u, const struct local *local, struct arena *mem,
-                              struct err *err) {
+static enum status unit_bases(struct store *store, struct unit_row *u, const struct local *local,
+                              struct arena *mem, struct err *err) {
     const struct entity *e = local->e;
     u->base = (struct base){local->meta.seq > 0 ? local->meta.seq : 0,
                             local->meta.seq < 0 ? (uint32_t)-local->meta.seq : 0};
@@ -392,13 +425,13 @@ static enum status check_may_delete(const struct entity *e, struct err *err) {
         return err_set(err, ST_DENIED, "only head office creates and deletes these: %s%.0s",
                        "仅总部可新建或删除：%.0s%s", e->name, e->label[LANG_ZH]);
     if (e->append_only)
-        return err_set(err, ST_DENIED, "these are never deleted: %s%.0s", "此类记录不可删除：%.0s%s", e->name,
-                       e->label[LANG_ZH]);
+        return err_set(err, ST_DENIED, "these are never deleted: %s%.0s",
+                       "此类记录不可删除：%.0s%s", e->name, e->label[LANG_ZH]);
     return ST_OK;
 }
 
-enum status save_delete(struct store *store, const struct entity *e, int64_t id, const struct refusal_id *retry,
-                        size_t *out_rows, struct err *err) {
+enum status save_delete(struct store *store, const struct entity *e, int64_t id,
+                        const struct refusal_id *retry, size_t *out_rows, struct err *err) {
     struct save *save = save_of(store);
     struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
     struct change change = {.kind = CHANGE_DELETE, .entity_tag = e->tag, .row = id}, *kept;
@@ -420,7 +453,8 @@ enum status save_delete(struct store *store, const struct entity *e, int64_t id,
     return ST_OK;
 }
 
-enum status store_delete(struct store *store, const struct entity *e, int64_t id, size_t *out_rows, struct err *err) {
+enum status store_delete(struct store *store, const struct entity *e, int64_t id, size_t *out_rows,
+                         struct err *err) {
     return save_delete(store, e, id, NULL, out_rows, err);
 }
 
@@ -431,7 +465,8 @@ static enum status forget_old_imports(struct store *store, struct err *err) {
     TRY(db_prepare(store->db,
                    "DELETE FROM import_row WHERE import_id NOT IN (SELECT import_id FROM"
                    " (SELECT import_id, max(batch) AS newest FROM import_row GROUP BY import_id"
-                   "  ORDER BY newest DESC LIMIT ?) kept)", &s, err));
+                   "  ORDER BY newest DESC LIMIT ?) kept)",
+                   &s, err));
     db_bind_int(s, 1, IMPORTS_KEPT);
     return db_run(s, err);
 }
@@ -440,7 +475,8 @@ static enum status forget_old_imports(struct store *store, struct err *err) {
 static enum status note_import(struct store *store, struct err *err) {
     struct db_stmt *s;
     bool earlier;
-    TRY(db_prepare(store->db, "SELECT 1 FROM import_row WHERE import_id = ? AND batch < ? LIMIT 1", &s, err));
+    TRY(db_prepare(store->db, "SELECT 1 FROM import_row WHERE import_id = ? AND batch < ? LIMIT 1",
+                   &s, err));
     db_bind_int(s, 1, save_of(store)->batch.import_id);
     db_bind_int(s, 2, save_of(store)->batch.number);
     TRY(db_step(s, &earlier, err));
@@ -455,9 +491,11 @@ static enum status write_batch(struct store *store, struct err *err) {
     struct db_stmt *s;
     batch_write(b, &content);
     TRY(buf_status(&content, err));
-    TRY(db_prepare(store->db,
-                   "INSERT INTO outbox(n, sent, done, made_ms, counter, changes, import_id, chain, content)"
-                   " VALUES (?,0,0,?,?,?,?,NULL,?)", &s, err));
+    TRY(db_prepare(
+        store->db,
+        "INSERT INTO outbox(n, sent, done, made_ms, counter, changes, import_id, chain, content)"
+        " VALUES (?,0,0,?,?,?,?,NULL,?)",
+        &s, err));
     db_bind_int(s, 1, b->number);
     db_bind_int(s, 2, b->stamp.wall_ms);
     db_bind_int(s, 3, save->counter);

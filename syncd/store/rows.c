@@ -1,21 +1,32 @@
 /* Rows in their tables: reading, writing, and the full text that goes with it.
  *
- * The text of a statement is built once for an entity and a set of cells; after that it is found by entity and mask
- * (db_kept), since a save should cost little more than the engine itself.
+ * The text of a statement is built once for an entity and a set of cells; after that it is found by
+ * entity and mask (db_kept), since a save should cost little more than the engine itself.
  */
 #include "syncd/store/store_private.h"
 
 #include <assert.h>
 #include <string.h>
 
-enum what { WHAT_READ, WHAT_GONE, WHAT_INSERT, WHAT_UPDATE, WHAT_DELETE, WHAT_KEY, WHAT_OWNED, WHAT_COUNT };
+enum what {
+    WHAT_READ,
+    WHAT_GONE,
+    WHAT_INSERT,
+    WHAT_UPDATE,
+    WHAT_DELETE,
+    WHAT_KEY,
+    WHAT_OWNED,
+    WHAT_COUNT
+};
 enum { LAPTOP_HIDDEN = 3, SERVER_HIDDEN = 5, ROW_TEXT_CAP = 64 * 1024 * 1024 };
 
-/* A wide row's statement is some 2 KB. Statements of roles are told apart: tests open both in one process. */
+/* A wide row's statement is some 2 KB. Statements of roles are told apart: tests open both in one
+ * process. */
 typedef void write_sql(struct buf *sql, const struct entity *e, enum rows_role role, uint64_t mask);
 
-static enum status prepare(struct db *db, const struct entity *e, enum rows_role role, enum what what, uint64_t mask,
-                           write_sql *write, struct db_stmt **out, struct err *err) {
+static enum status prepare(struct db *db, const struct entity *e, enum rows_role role,
+                           enum what what, uint64_t mask, write_sql *write, struct db_stmt **out,
+                           struct err *err) {
     uint32_t key = (uint32_t)what + (uint32_t)role * WHAT_COUNT;
     *out = db_kept(db, e, key, mask);
     if (*out) return ST_OK;
@@ -36,7 +47,8 @@ static int hidden_count(enum rows_role role) {
 
 /* ------------------------------------------------------------------ reading */
 
-static void write_read(struct buf *sql, const struct entity *e, enum rows_role role, uint64_t mask) {
+static void write_read(struct buf *sql, const struct entity *e, enum rows_role role,
+                       uint64_t mask) {
     (void)mask;
     buf_printf(sql, "SELECT %s", hidden_columns(role));
     for (size_t i = 0; i < e->field_count; i++) {
@@ -49,15 +61,16 @@ static void write_read(struct buf *sql, const struct entity *e, enum rows_role r
     buf_put_text(sql, " WHERE id = ?");
 }
 
-static void write_gone(struct buf *sql, const struct entity *e, enum rows_role role, uint64_t mask) {
+static void write_gone(struct buf *sql, const struct entity *e, enum rows_role role,
+                       uint64_t mask) {
     (void)mask;
     buf_put_text(sql, role == ROWS_LAPTOP ? "SELECT _gone FROM " : "SELECT _dead FROM ");
     rows_put_table(sql, e);
     buf_put_text(sql, " WHERE id = ?");
 }
 
-enum status rows_gone(struct db *db, const struct entity *e, enum rows_role role, int64_t id, bool *out_found,
-                      int64_t *out_gone, struct err *err) {
+enum status rows_gone(struct db *db, const struct entity *e, enum rows_role role, int64_t id,
+                      bool *out_found, int64_t *out_gone, struct err *err) {
     struct db_stmt *s = NULL;
     bool row;
     TRY(prepare(db, e, role, WHAT_GONE, 0, write_gone, &s, err));
@@ -69,8 +82,8 @@ enum status rows_gone(struct db *db, const struct entity *e, enum rows_role role
     return ST_OK;
 }
 
-enum status rows_take_values(const struct entity *e, struct db_stmt *s, int first, bool all, struct arena *mem,
-                             struct value **out, struct err *err) {
+enum status rows_take_values(const struct entity *e, struct db_stmt *s, int first, bool all,
+                             struct arena *mem, struct value **out, struct err *err) {
     struct value *values = ARENA_ARRAY(mem, e->field_count + 1, struct value);
     if (!values) return err_no_memory(err);
     int column = first;
@@ -86,7 +99,8 @@ enum status rows_take_values(const struct entity *e, struct db_stmt *s, int firs
     return ST_OK;
 }
 
-static enum status take_blob(struct db_stmt *s, int column, struct arena *mem, struct slice *out, struct err *err) {
+static enum status take_blob(struct db_stmt *s, int column, struct arena *mem, struct slice *out,
+                             struct err *err) {
     struct slice blob = db_blob(s, column);
     *out = (struct slice){0};
     if (blob.len == 0) return ST_OK;
@@ -94,8 +108,8 @@ static enum status take_blob(struct db_stmt *s, int column, struct arena *mem, s
     return out->data ? ST_OK : err_no_memory(err);
 }
 
-static enum status take_meta(struct db_stmt *s, enum rows_role role, struct arena *mem, struct row_meta *out,
-                             struct err *err) {
+static enum status take_meta(struct db_stmt *s, enum rows_role role, struct arena *mem,
+                             struct row_meta *out, struct err *err) {
     *out = (struct row_meta){.seq = db_int(s, 0)};
     if (role == ROWS_LAPTOP) {
         out->gone = db_int(s, 1);
@@ -107,8 +121,9 @@ static enum status take_meta(struct db_stmt *s, enum rows_role role, struct aren
     return take_blob(s, 4, mem, &out->more, err);
 }
 
-static enum status take_row(struct db_stmt *s, const struct entity *e, enum rows_role role, struct arena *mem,
-                            struct value **out_values, struct row_meta *out_meta, struct err *err) {
+static enum status take_row(struct db_stmt *s, const struct entity *e, enum rows_role role,
+                            struct arena *mem, struct value **out_values, struct row_meta *out_meta,
+                            struct err *err) {
     struct row_meta meta;
     TRY(take_meta(s, role, mem, &meta, err));
     TRY(rows_take_values(e, s, hidden_count(role), false, mem, out_values, err));
@@ -116,8 +131,9 @@ static enum status take_row(struct db_stmt *s, const struct entity *e, enum rows
     return ST_OK;
 }
 
-enum status rows_read(struct db *db, const struct entity *e, enum rows_role role, int64_t id, struct arena *mem,
-                      struct value **out_values, struct row_meta *out_meta, bool *out_found, struct err *err) {
+enum status rows_read(struct db *db, const struct entity *e, enum rows_role role, int64_t id,
+                      struct arena *mem, struct value **out_values, struct row_meta *out_meta,
+                      bool *out_found, struct err *err) {
     struct db_stmt *s = NULL;
     bool row;
     TRY(prepare(db, e, role, WHAT_READ, 0, write_read, &s, err));
@@ -134,7 +150,7 @@ enum status rows_read(struct db *db, const struct entity *e, enum rows_role role
 static void bind_value(struct db_stmt *s, int index, struct value v) {
     if (v.kind == VALUE_INT) db_bind_int(s, index, v.number);
     if (v.kind == VALUE_TEXT) db_bind_text(s, index, v.text);
-}                                                          /* nothing bound is NULL */
+} /* nothing bound is NULL */
 
 static void bind_int_or_null(struct db_stmt *s, int index, int64_t v) {
     if (v != 0) db_bind_int(s, index, v);
@@ -144,7 +160,8 @@ static void bind_blob_or_null(struct db_stmt *s, int index, struct slice v) {
     if (v.len > 0) db_bind_blob(s, index, v);
 }
 
-static void bind_meta(struct db_stmt *s, int first, enum rows_role role, const struct row_meta *meta) {
+static void bind_meta(struct db_stmt *s, int first, enum rows_role role,
+                      const struct row_meta *meta) {
     db_bind_int(s, first, meta->seq);
     if (role == ROWS_LAPTOP) {
         bind_int_or_null(s, first + 1, meta->gone);
@@ -164,8 +181,8 @@ static bool is_searched(const struct entity *e, const struct field *f, bool *out
     return rows_is_stored(f) && rows_holds_text(f) && (*out_title || f->search > 0);
 }
 
-enum status rows_text(const struct entity *e, const struct value *values, struct arena *mem, struct slice *out_title,
-                      struct slice *out_body, struct err *err) {
+enum status rows_text(const struct entity *e, const struct value *values, struct arena *mem,
+                      struct slice *out_title, struct slice *out_body, struct err *err) {
     struct slice title = {0}, only = {0};
     struct buf body SCOPED(buf_free) = buf_new(BUF_MAX_MESSAGE);
     size_t parts = 0;
@@ -192,8 +209,9 @@ enum status rows_text(const struct entity *e, const struct value *values, struct
     return ST_OK;
 }
 
-static enum status change_text(struct db *db, const struct entity *e, int64_t id, const struct value *before,
-                               const struct value *after, struct arena *mem, struct err *err) {
+static enum status change_text(struct db *db, const struct entity *e, int64_t id,
+                               const struct value *before, const struct value *after,
+                               struct arena *mem, struct err *err) {
     struct slice title[2] = {{0}}, body[2] = {{0}};
     if (before) TRY(rows_text(e, before, mem, &title[0], &body[0], err));
     if (after) TRY(rows_text(e, after, mem, &title[1], &body[1], err));
@@ -203,8 +221,9 @@ static enum status change_text(struct db *db, const struct entity *e, int64_t id
     return ST_OK;
 }
 
-static enum status put_text(struct db *db, const struct entity *e, int64_t id, const struct value *before,
-                            const struct value *after, struct err *err) {
+static enum status put_text(struct db *db, const struct entity *e, int64_t id,
+                            const struct value *before, const struct value *after,
+                            struct err *err) {
     struct arena mem = arena_new(ROW_TEXT_CAP);
     enum status status = change_text(db, e, id, before, after, &mem, err);
     arena_clear(&mem);
@@ -213,7 +232,8 @@ static enum status put_text(struct db *db, const struct entity *e, int64_t id, c
 
 /* ------------------------------------------------------------------ writing */
 
-static void write_insert(struct buf *sql, const struct entity *e, enum rows_role role, uint64_t mask) {
+static void write_insert(struct buf *sql, const struct entity *e, enum rows_role role,
+                         uint64_t mask) {
     int parameters = 1 + hidden_count(role);
     (void)mask;
     buf_put_text(sql, "INSERT INTO ");
@@ -231,7 +251,8 @@ static void write_insert(struct buf *sql, const struct entity *e, enum rows_role
 }
 
 enum status rows_insert(struct db *db, const struct entity *e, enum rows_role role, int64_t id,
-                        const struct value *values, const struct row_meta *meta, bool search, struct err *err) {
+                        const struct value *values, const struct row_meta *meta, bool search,
+                        struct err *err) {
     struct db_stmt *s = NULL;
     TRY(prepare(db, e, role, WHAT_INSERT, 0, write_insert, &s, err));
     db_bind_int(s, 1, id);
@@ -247,11 +268,13 @@ static bool is_in_mask(const struct entity *e, uint64_t mask, size_t cell) {
     return mask >> e->cells[cell].index & 1;
 }
 
-static void write_update(struct buf *sql, const struct entity *e, enum rows_role role, uint64_t mask) {
+static void write_update(struct buf *sql, const struct entity *e, enum rows_role role,
+                         uint64_t mask) {
     buf_put_text(sql, "UPDATE ");
     rows_put_table(sql, e);
-    buf_put_text(sql, role == ROWS_LAPTOP ? " SET _seq = ?, _gone = ?, _more = ?"
-                                          : " SET _seq = ?, _whole = ?, _dead = ?, _clock = ?, _more = ?");
+    buf_put_text(sql, role == ROWS_LAPTOP
+                          ? " SET _seq = ?, _gone = ?, _more = ?"
+                          : " SET _seq = ?, _whole = ?, _dead = ?, _clock = ?, _more = ?");
     for (size_t c = 0; c < e->cell_count; c++) {
         if (!is_in_mask(e, mask, c)) continue;
         for (size_t i = e->cells[c].first; i < e->cells[c].first + e->cells[c].count; i++) {
@@ -272,9 +295,9 @@ static bool touches_text(const struct entity *e, uint64_t mask) {
     return false;
 }
 
-enum status rows_update(struct db *db, const struct entity *e, enum rows_role role, int64_t id, uint64_t cell_mask,
-                        const struct value *values, const struct row_meta *meta, bool search,
-                        const struct value *old, struct err *err) {
+enum status rows_update(struct db *db, const struct entity *e, enum rows_role role, int64_t id,
+                        uint64_t cell_mask, const struct value *values, const struct row_meta *meta,
+                        bool search, const struct value *old, struct err *err) {
     struct db_stmt *s = NULL;
     TRY(prepare(db, e, role, WHAT_UPDATE, cell_mask, write_update, &s, err));
     bind_meta(s, 1, role, meta);
@@ -291,15 +314,16 @@ enum status rows_update(struct db *db, const struct entity *e, enum rows_role ro
     return put_text(db, e, id, old, values, err);
 }
 
-static void write_delete(struct buf *sql, const struct entity *e, enum rows_role role, uint64_t mask) {
+static void write_delete(struct buf *sql, const struct entity *e, enum rows_role role,
+                         uint64_t mask) {
     (void)role, (void)mask;
     buf_put_text(sql, "DELETE FROM ");
     rows_put_table(sql, e);
     buf_put_text(sql, " WHERE id = ?");
 }
 
-enum status rows_delete(struct db *db, const struct entity *e, int64_t id, bool search, const struct value *old,
-                        struct err *err) {
+enum status rows_delete(struct db *db, const struct entity *e, int64_t id, bool search,
+                        const struct value *old, struct err *err) {
     struct db_stmt *s = NULL;
     TRY(prepare(db, e, ROWS_LAPTOP, WHAT_DELETE, 0, write_delete, &s, err));
     db_bind_int(s, 1, id);
@@ -336,15 +360,16 @@ static void write_key(struct buf *sql, const struct entity *e, enum rows_role ro
 static bool has_key(const struct entity *e, const struct value *values) {
     size_t count = key_count(e), given = 0;
     for (size_t i = 0; i < count; i++) {
-        const struct value *v = &values[entity_field_index(e, entity_field(e, slice_from(e->key[i])))];
+        const struct value *v =
+            &values[entity_field_index(e, entity_field(e, slice_from(e->key[i])))];
         if (v->kind == VALUE_NULL && i == 0) return false;
         if (v->kind != VALUE_NULL) given++;
     }
     return given >= (count > 1 ? 2 : 1);
 }
 
-enum status rows_by_key(struct db *db, const struct entity *e, enum rows_role role, const struct value *values,
-                        int64_t *out_id, struct err *err) {
+enum status rows_by_key(struct db *db, const struct entity *e, enum rows_role role,
+                        const struct value *values, int64_t *out_id, struct err *err) {
     struct db_stmt *s = NULL;
     bool row;
     if (!has_key(e, values)) {
@@ -353,14 +378,16 @@ enum status rows_by_key(struct db *db, const struct entity *e, enum rows_role ro
     }
     TRY(prepare(db, e, role, WHAT_KEY, 0, write_key, &s, err));
     for (size_t i = 0; i < key_count(e); i++)
-        bind_value(s, (int)i + 1, values[entity_field_index(e, entity_field(e, slice_from(e->key[i])))]);
+        bind_value(s, (int)i + 1,
+                   values[entity_field_index(e, entity_field(e, slice_from(e->key[i])))]);
     TRY(db_step(s, &row, err));
     *out_id = row ? db_int(s, 0) : 0;
     db_reset(s);
     return ST_OK;
 }
 
-static void write_owned(struct buf *sql, const struct entity *e, enum rows_role role, uint64_t mask) {
+static void write_owned(struct buf *sql, const struct entity *e, enum rows_role role,
+                        uint64_t mask) {
     (void)mask;
     buf_put_text(sql, "SELECT id FROM ");
     rows_put_table(sql, e);
@@ -369,8 +396,8 @@ static void write_owned(struct buf *sql, const struct entity *e, enum rows_role 
     buf_printf(sql, " = ? AND %s ORDER BY id", rows_living_sql(role));
 }
 
-static enum status collect_ids(struct db_stmt *s, struct arena *mem, int64_t **out_ids, size_t *out_count,
-                               struct err *err) {
+static enum status collect_ids(struct db_stmt *s, struct arena *mem, int64_t **out_ids,
+                               size_t *out_count, struct err *err) {
     size_t count = 0, room = 16;
     int64_t *ids = ARENA_ARRAY(mem, room, int64_t);
     bool row;
@@ -391,8 +418,8 @@ static enum status collect_ids(struct db_stmt *s, struct arena *mem, int64_t **o
     return ST_OK;
 }
 
-enum status rows_owned(struct db *db, const struct entity *e, enum rows_role role, int64_t owner, struct arena *mem,
-                       int64_t **out_ids, size_t *out_count, struct err *err) {
+enum status rows_owned(struct db *db, const struct entity *e, enum rows_role role, int64_t owner,
+                       struct arena *mem, int64_t **out_ids, size_t *out_count, struct err *err) {
     struct db_stmt *s = NULL;
     if (e->owner_field < 0) {
         *out_ids = NULL;
