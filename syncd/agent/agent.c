@@ -72,14 +72,7 @@ static enum status load_identity(struct agent *agent, struct err *err) {
 static void trace(struct agent *agent, const char *what, const struct session_http *m, struct arena *mem) {
     if (!agent->config.trace_dir) return;
     struct buf text = buf_new(BUF_MAX_MESSAGE);
-    if (m->method)
-        buf_printf(&text, "%s %s HTTP/1.1\r\n", m->method, m->path);
-    else
-        buf_printf(&text, "HTTP/1.1 %d\r\n", m->code);
-    for (size_t i = 0; i < m->field_count; i++)
-        buf_printf(&text, "%s: %s\r\n", m->fields[i].name, m->fields[i].value);
-    buf_put_text(&text, "\r\n");
-    buf_put_slice(&text, m->body);
+    session_http_write(m, &text);
     char *path = arena_printf(mem, "%s/%06u-%s.http", agent->config.trace_dir, ++agent->trace_number, what);
     struct err ignored;
     if (path) (void)platform_write_file_private(path, buf_slice(&text), &ignored);
@@ -229,9 +222,11 @@ static enum status check_reply(const struct agent *agent, const struct round_rep
     case REPLY_ROUND: return check_receipts(agent, reply, err);
     case REPLY_CLONED:
         return err_set(err, ST_CLONED,
-                       "this book was copied, or set back to an older state: the server knows its batches up to %u. Nothing "
-                       "was sent and nothing is lost. Ask the administrator for a new link and run: roadbook enroll LINK",
-                       "此账本是副本或被还原到旧状态：服务器已有其第 %u 批修改。未发送任何内容，也未丢失任何内容。请向管理员索取新链接并重新登记",
+                       "this book is a copy, or was set back to an older state: the server knows its saves up to %u. Nothing "
+                       "was sent and nothing is lost: what was saved here stays here (roadbook pending, roadbook export). Go on "
+                       "in a new book: ask the administrator for a link and run: roadbook --home NEW-FOLDER enroll LINK",
+                       "此账本是副本，或已被还原到旧状态：服务器已有其截至第 %u 批的修改。未发送任何内容，也未丢失任何内容：此处保存的内容仍在"
+                       "（roadbook pending、roadbook export）。请改用新账本：向管理员索取链接，然后运行 roadbook --home 新文件夹 enroll 链接",
                        reply->last_batch);
     case REPLY_EPOCH:
         return err_set(err, ST_CONFLICT, "the server has gone back in time: tell the administrator; your edits wait here",

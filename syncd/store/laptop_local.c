@@ -14,31 +14,33 @@ struct value *local_copy(const struct local *local, struct arena *mem) {
     return copy;
 }
 
-enum status local_read(struct store *store, const struct entity *e, int64_t id, struct arena *mem, struct local *out,
-                       struct err *err) {
+enum status local_read(struct store *store, const struct entity *e, int64_t id, struct arena *mem,
+                       struct local *out, struct err *err) {
     struct local local = {.e = e, .id = id};
-    TRY(rows_read(store->db, e, ROWS_LAPTOP, id, mem, &local.values, &local.meta, &local.found, err));
+    TRY(rows_read(store->db, e, ROWS_LAPTOP, id, mem, &local.values, &local.meta, &local.found,
+                  err));
     *out = local;
     return ST_OK;
 }
 
-enum status local_visible(struct store *store, const struct entity *e, int64_t id, struct arena *mem,
-                          struct local *out, struct err *err) {
+enum status local_visible(struct store *store, const struct entity *e, int64_t id,
+                          struct arena *mem, struct local *out, struct err *err) {
     char text[ID_TEXT_BYTES];
     struct local local;
     TRY(local_read(store, e, id, mem, &local, err));
     id_format(id_is_valid(id) ? id : 0, text);
     if (!local.found || local.meta.gone == GONE_HIDDEN)
-        return err_set(err, ST_NOT_FOUND, "no such %s here: %s", "这里没有该%s：%s", e->name, text);
+        return err_set(err, ST_NOT_FOUND, "no such %s%.0s here: %s", "这里没有该%.0s%s：%s",
+                       e->name, e->label[LANG_ZH], text);
     if (local.meta.gone == GONE_DOOMED)
-        return err_set(err, ST_GONE, "this %s is read-only, it is leaving this laptop: %s",
-                       "该%s只读，即将离开本机：%s", e->name, text);
+        return err_set(err, ST_GONE, "this %s%.0s is read-only, it is leaving this laptop: %s",
+                       "该%.0s%s只读，即将离开本机：%s", e->name, e->label[LANG_ZH], text);
     *out = local;
     return ST_OK;
 }
 
-enum status local_write(struct store *store, struct local *local, uint64_t mask, struct value *values,
-                        struct err *err) {
+enum status local_write(struct store *store, struct local *local, uint64_t mask,
+                        struct value *values, struct err *err) {
     bool search = mask != 0 && local->meta.gone == GONE_HERE;
     TRY(rows_update(store->db, local->e, ROWS_LAPTOP, local->id, mask, values, &local->meta, search,
                     search ? local->values : NULL, err));
@@ -47,8 +49,8 @@ enum status local_write(struct store *store, struct local *local, uint64_t mask,
 }
 
 /* Only rows that people see are in the full text. */
-enum status local_set_gone(struct store *store, struct local *local, int64_t gone, struct arena *mem,
-                           struct err *err) {
+enum status local_set_gone(struct store *store, struct local *local, int64_t gone,
+                           struct arena *mem, struct err *err) {
     struct slice title, body;
     bool was_here = local->meta.gone == GONE_HERE, is_here = gone == GONE_HERE;
     if (was_here != is_here) {
@@ -59,11 +61,13 @@ enum status local_set_gone(struct store *store, struct local *local, int64_t gon
             TRY(db_text_remove(store->db, local->id, title, body, err));
     }
     local->meta.gone = gone;
-    return rows_update(store->db, local->e, ROWS_LAPTOP, local->id, 0, local->values, &local->meta, false, NULL, err);
+    return rows_update(store->db, local->e, ROWS_LAPTOP, local->id, 0, local->values, &local->meta,
+                       false, NULL, err);
 }
 
 static enum status forget_cells(struct store *store, int64_t id, struct err *err) {
-    static const char *const forget[] = {"DELETE FROM pending WHERE row_id = ?", "DELETE FROM ahead WHERE row_id = ?"};
+    static const char *const forget[] = {"DELETE FROM pending WHERE row_id = ?",
+                                         "DELETE FROM ahead WHERE row_id = ?"};
     for (size_t i = 0; i < ARRAY_COUNT(forget); i++) {
         struct db_stmt *s;
         TRY(db_prepare(store->db, forget[i], &s, err));
@@ -74,12 +78,14 @@ static enum status forget_cells(struct store *store, int64_t id, struct err *err
 }
 
 enum status local_remove(struct store *store, struct local *local, struct err *err) {
-    TRY(rows_delete(store->db, local->e, local->id, local->meta.gone == GONE_HERE, local->values, err));
+    TRY(rows_delete(store->db, local->e, local->id, local->meta.gone == GONE_HERE, local->values,
+                    err));
     local->found = false;
     return forget_cells(store, local->id, err);
 }
 
-static enum status is_named(struct store *store, const struct local *local, bool *out, struct err *err) {
+static enum status is_named(struct store *store, const struct local *local, bool *out,
+                            struct err *err) {
     *out = true;
     return local->meta.seq < 0 ? ST_OK : pending_any(store->db, local->id, out, err);
 }
@@ -88,9 +94,11 @@ enum status local_doom(struct store *store, struct local *local, struct arena *m
                        struct err *err) {
     bool named;
     TRY(is_named(store, local, &named, err));
-    *out_gone = !named || local->meta.gone == GONE_HIDDEN; /* what was deleted here need not be shown */
+    *out_gone =
+        !named || local->meta.gone == GONE_HIDDEN; /* what was deleted here need not be shown */
     if (*out_gone) return local_remove(store, local, err);
-    return local->meta.gone == GONE_DOOMED ? ST_OK : local_set_gone(store, local, GONE_DOOMED, mem, err);
+    return local->meta.gone == GONE_DOOMED ? ST_OK
+                                           : local_set_gone(store, local, GONE_DOOMED, mem, err);
 }
 
 enum status local_sweep(struct store *store, struct local *local, bool *out_gone, struct err *err) {
@@ -103,7 +111,8 @@ enum status local_sweep(struct store *store, struct local *local, bool *out_gone
     return local_remove(store, local, err);
 }
 
-enum status laptop_is_pending(struct store *store, const struct entity *e, int64_t id, bool *out, struct err *err) {
+enum status laptop_is_pending(struct store *store, const struct entity *e, int64_t id, bool *out,
+                              struct err *err) {
     struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
     struct local local;
     TRY(local_read(store, e, id, &mem, &local, err));
@@ -130,7 +139,8 @@ static enum status unit_add(struct unit *unit, uint32_t entity_tag, int64_t row,
     if (unit->count == UNIT_ROWS_MAX)
         return err_set(err, ST_TOO_LARGE, "it owns more than %d rows: delete some of these first",
                        "其下属记录超过%d条：请先删除一部分", UNIT_ROWS_MAX);
-    if (unit->count > 0 && unit->rows[0].row == row) return ST_OK;  /* one owner each: a circle ends at its start */
+    if (unit->count > 0 && unit->rows[0].row == row)
+        return ST_OK; /* one owner each: a circle ends at its start */
     if (unit->count == unit->cap) {
         size_t cap = unit->cap ? unit->cap * 2 : 16;
         struct unit_row *grown = ARENA_ARRAY(unit->mem, cap, struct unit_row);
@@ -144,10 +154,12 @@ static enum status unit_add(struct unit *unit, uint32_t entity_tag, int64_t row,
 }
 
 static bool is_owned_by(const struct entity *owned, const struct entity *owner) {
-    return owned->owner_field >= 0 && strcmp(owned->fields[owned->owner_field].refers_to, owner->name) == 0;
+    return owned->owner_field >= 0 &&
+           strcmp(owned->fields[owned->owner_field].refers_to, owner->name) == 0;
 }
 
-static enum status unit_add_owned(struct store *store, struct unit *unit, size_t at, struct err *err) {
+static enum status unit_add_owned(struct store *store, struct unit *unit, size_t at,
+                                  struct err *err) {
     int64_t owner = unit->rows[at].row;
     const struct entity *of = catalogue_entity_by_tag(store->cat, unit->rows[at].entity_tag);
     for (size_t i = 0; i < store->cat->count; i++) {

@@ -1,5 +1,6 @@
-/* What can be checked about a file alone: the engine's own check, values against the catalogue, references, full
- * text, then what laptop and server add. A finding is a line that says where and what; it changes nothing.
+/* What can be checked about a file alone: the engine's own check, values against the catalogue,
+ * references, full text, then what laptop and server add. A finding is a line that says where and
+ * what; it changes nothing.
  */
 #include "syncd/store/store_private.h"
 
@@ -13,7 +14,7 @@ struct check {
     void *ctx;
     struct buf *out;
     int64_t rows, total;
-    uint64_t text_sum;                                     /* what the index should hold */
+    uint64_t text_sum; /* what the index should hold */
 };
 
 /* Enough is enough: a file with a million findings is told by the first ten thousand. */
@@ -21,27 +22,32 @@ static bool may_report(const struct check *check) {
     return check->out->len < FINDINGS_BYTES;
 }
 
-static void report(struct check *check, const struct entity *e, int64_t id, const struct field *f, const char *what) {
+static void report(struct check *check, const struct entity *e, int64_t id, const struct field *f,
+                   const char *what) {
     char text[ID_TEXT_BYTES] = "?";
     if (!may_report(check)) return;
     if (id_is_valid(id)) id_format(id, text);
-    buf_printf(check->out, "%s %s (%lld)%s%s: %s\n", e->name, text, (long long)id, f ? ", " : "", f ? f->name : "", what);
+    buf_printf(check->out, "%s %s (%lld)%s%s: %s\n", e->name, text, (long long)id, f ? ", " : "",
+               f ? f->name : "", what);
 }
 
 /* ------------------------------------------------------------------ one row */
 
-static void check_values(struct check *check, const struct entity *e, int64_t id, const struct value *values) {
+static void check_values(struct check *check, const struct entity *e, int64_t id,
+                         const struct value *values) {
     for (size_t i = 0; i < e->field_count; i++) {
         const struct field *f = &e->fields[i];
         struct err err;
         if (!rows_is_stored(f) || values[i].kind == VALUE_NULL) continue;
-        if (field_check(f, values[i], &err) != ST_OK) report(check, e, id, f, err.text[LANG_EN]);
+        if (field_check_merged(f, values[i], &err) != ST_OK)
+            report(check, e, id, f, err.text[LANG_EN]);
     }
 }
 
-/* A laptop holds a part of the book: what its rows refer to may be out of its sight. At the server everything is. */
-static enum status check_references(struct check *check, const struct entity *e, int64_t id, const struct value *values,
-                                    struct err *err) {
+/* A laptop holds a part of the book: what its rows refer to may be out of its sight. At the server
+ * everything is. */
+static enum status check_references(struct check *check, const struct entity *e, int64_t id,
+                                    const struct value *values, struct err *err) {
     for (size_t i = 0; i < e->field_count; i++) {
         const struct field *f = &e->fields[i];
         const struct entity *target = NULL;
@@ -52,24 +58,29 @@ static enum status check_references(struct check *check, const struct entity *e,
             continue;
         }
         TRY(store_locate(check->store, values[i].number, &target, &final, err));
-        if (!target && check->store->kind == STORE_SERVER) report(check, e, id, f, "refers to a row that is not there");
-        if (target && strcmp(target->name, f->refers_to) != 0) report(check, e, id, f, "refers to a row of another kind");
+        if (!target && check->store->kind == STORE_SERVER)
+            report(check, e, id, f, "refers to a row that is not there");
+        if (target && strcmp(target->name, f->refers_to) != 0)
+            report(check, e, id, f, "refers to a row of another kind");
     }
     return ST_OK;
 }
 
-static enum status check_row(struct check *check, const struct entity *e, struct db_stmt *s, struct arena *mem,
-                             struct err *err) {
+static enum status check_row(struct check *check, const struct entity *e, struct db_stmt *s,
+                             struct arena *mem, struct err *err) {
     struct value *values;
     struct slice title, body;
     int64_t id = db_int(s, 0);
-    TRY(rows_take_values(e, s, 1, false, mem, &values, err));
+    TRY(rows_take_values(e, s, 2, false, mem, &values, err));
     if (!id_is_valid(id)) report(check, e, id, NULL, "is no id");
     check_values(check, e, id, values);
     TRY(check_references(check, e, id, values, err));
     TRY(rows_text(e, values, mem, &title, &body, err));
-    check->text_sum += db_text_sum_row(id, title, body);
-    if (++check->rows % LOOK_EVERY == 0 && check->progress && !check->progress(check->ctx, check->rows, check->total))
+    if (db_int(s, 1))
+        check->text_sum +=
+            db_text_sum_row(id, title, body); /* only rows that people see are in it */
+    if (++check->rows % LOOK_EVERY == 0 && check->progress &&
+        !check->progress(check->ctx, check->rows, check->total))
         return err_set(err, ST_CANCELLED, "cancelled", "已取消");
     return ST_OK;
 }
@@ -82,14 +93,8 @@ static enum status check_entity(struct check *check, const struct entity *e, str
     struct db_stmt *s = NULL;
     enum status status = ST_OK;
     bool more = true;
-    buf_put_text(&sql, "SELECT id");
-    for (size_t i = 0; i < e->field_count; i++) {
-        if (!rows_is_stored(&e->fields[i])) continue;
-        buf_put_text(&sql, ", ");
-        rows_put_name(&sql, e->fields[i].name);
-    }
-    buf_put_text(&sql, " FROM ");
-    rows_put_table(&sql, e);
+    buf_printf(&sql, "SELECT id, %s", rows_living_sql(check->store->role));
+    rows_put_columns(&sql, e);
     TRY(buf_status(&sql, err));
     TRY(db_prepare(check->store->db, buf_text(&sql), &s, err));
     while (status == ST_OK) {
@@ -124,13 +129,15 @@ static enum status count_rows(struct store *store, int64_t *out, struct err *err
 static enum status check_text(struct check *check, struct err *err) {
     uint64_t sum;
     TRY(db_text_sum(check->store->db, &sum, err));
-    if (sum != check->text_sum) buf_put_text(check->out, "full text: the index does not fit the rows\n");
+    if (sum != check->text_sum)
+        buf_put_text(check->out, "full text: the index does not fit the rows\n");
     return ST_OK;
 }
 
 static enum status check_content(struct check *check, struct err *err) {
     TRY(count_rows(check->store, &check->total, err));
-    for (size_t i = 0; i < check->store->cat->count; i++) TRY(check_entity(check, &check->store->cat->entities[i], err));
+    for (size_t i = 0; i < check->store->cat->count; i++)
+        TRY(check_entity(check, &check->store->cat->entities[i], err));
     if (check->store->kind == STORE_SERVER) return centre_verify(check->store, check->out, err);
     TRY(check_text(check, err));
     return laptop_verify(check->store, check->out, err);
@@ -146,8 +153,8 @@ static enum status content_or_damage(struct check *check, struct err *err) {
 }
 
 /* One read transaction, so that what others write meanwhile is not taken for a finding. */
-enum status store_verify(struct store *store, store_progress *progress, void *ctx, struct buf *out_findings,
-                         int64_t *out_rows, struct err *err) {
+enum status store_verify(struct store *store, store_progress *progress, void *ctx,
+                         struct buf *out_findings, int64_t *out_rows, struct err *err) {
     struct check check = {.store = store, .progress = progress, .ctx = ctx, .out = out_findings};
     bool own = !db_in_transaction(store->db);
     if (own) TRY(db_begin(store->db, false, err));
