@@ -1,8 +1,9 @@
 /* Rounds: hello when the key is old, push, pull, apply, until there is nothing more either way.
  *
- * One arena per round, cleared before the next. The order inside a round is what keeps it safe: the store marks
- * batches as sent, durably, before the first byte leaves, and moves its cursor only with the last slice; so a crash
- * or a lost reply anywhere means that the same question is asked again.
+ * One arena per round, cleared before the next. The order inside a round is what keeps it safe: the
+ * store marks batches as sent, durably, before the first byte leaves, and moves its cursor only
+ * with the last slice; so a crash or a lost reply anywhere means that the same question is asked
+ * again.
  */
 #include "syncd/agent/agent.h"
 
@@ -14,16 +15,16 @@
 #include "syncd/platform/platform.h"
 
 enum {
-    AGENT_ROUND_BYTES_MAX = 128 * 1024 * 1024,             /* memory of one round */
-    AGENT_PROOF_TRIES_MAX = 3,                             /* hellos or nonces refused in a row */
-    AGENT_ROUNDS_MAX = 1000000,                            /* a server that never ends is a fault */
+    AGENT_ROUND_BYTES_MAX = 128 * 1024 * 1024, /* memory of one round */
+    AGENT_PROOF_TRIES_MAX = 3,                 /* hellos or nonces refused in a row */
+    AGENT_ROUNDS_MAX = 1000000,                /* a server that never ends is a fault */
     AGENT_DEFLATE_LEVEL = 9
 };
 
 struct agent {
     struct agent_config config;
     struct session session;
-    bool enrolled;                                         /* session has the identity */
+    bool enrolled; /* session has the identity */
     unsigned trace_number;
 };
 
@@ -56,8 +57,9 @@ static enum status load_identity(struct agent *agent, struct err *err) {
     struct store_identity identity;
     TRY(store_identity(agent->config.store, &identity, err));
     if (!identity.device)
-        return err_set(err, ST_DENIED, "this laptop is not enrolled: ask the administrator for a link, then run: "
-                                       "roadbook enroll LINK",
+        return err_set(err, ST_DENIED,
+                       "this laptop is not enrolled: ask the administrator for a link, then run: "
+                       "roadbook enroll LINK",
                        "本机尚未登记：请向管理员索取登记链接，然后运行 roadbook enroll 链接");
     struct session_identity mine;
     session_identity_from(&identity, &mine);
@@ -69,18 +71,21 @@ static enum status load_identity(struct agent *agent, struct err *err) {
 /* ------------------------------------------------------------------ trace */
 
 /* One file a message, as it stood on the line: head, blank line, body. */
-static void trace(struct agent *agent, const char *what, const struct session_http *m, struct arena *mem) {
+static void trace(struct agent *agent, const char *what, const struct session_http *m,
+                  struct arena *mem) {
     if (!agent->config.trace_dir) return;
     struct buf text = buf_new(BUF_MAX_MESSAGE);
     session_http_write(m, &text);
-    char *path = arena_printf(mem, "%s/%06u-%s.http", agent->config.trace_dir, ++agent->trace_number, what);
+    char *path =
+        arena_printf(mem, "%s/%06u-%s.http", agent->config.trace_dir, ++agent->trace_number, what);
     struct err ignored;
     if (path) (void)platform_write_file_private(path, buf_slice(&text), &ignored);
     buf_free(&text);
 }
 
-static enum status exchange(struct agent *agent, const char *what, const struct session_http *request,
-                            struct arena *mem, struct session_http *out, struct err *err) {
+static enum status exchange(struct agent *agent, const char *what,
+                            const struct session_http *request, struct arena *mem,
+                            struct session_http *out, struct err *err) {
     trace(agent, what, request, mem);
     const struct transport_door *door = agent->config.transport;
     TRY(door->exchange(door->ctx, request, mem, out, err));
@@ -90,7 +95,8 @@ static enum status exchange(struct agent *agent, const char *what, const struct 
 
 /* ------------------------------------------------------------------ enrolment */
 
-/* The key is in the store before the code is spent: a lost reply is asked for again with the same key. */
+/* The key is in the store before the code is spent: a lost reply is asked for again with the same
+ * key. */
 static enum status prepare_identity(struct agent *agent, const struct session_link *link,
                                     struct store_identity *identity, struct err *err) {
     TRY(store_identity(agent->config.store, identity, err));
@@ -114,14 +120,15 @@ static void keep_text(char *out, size_t bytes, struct slice text) {
     out[cut.len] = 0;
 }
 
-static enum status enroll_in(struct agent *agent, const struct session_link *link, struct slice device_name,
-                             struct arena *mem, struct err *err) {
+static enum status enroll_in(struct agent *agent, const struct session_link *link,
+                             struct slice device_name, struct arena *mem, struct err *err) {
     struct store_identity identity;
     TRY(prepare_identity(agent, link, &identity, err));
     struct session_identity mine;
     session_identity_from(&identity, &mine);
     struct session_http request, answer;
-    TRY(session_enroll_request(&mine, link, device_name, slice_from(ROADBOOK_VERSION), mem, &request, err));
+    TRY(session_enroll_request(&mine, link, device_name, slice_from(ROADBOOK_VERSION), mem,
+                               &request, err));
     TRY(exchange(agent, "enroll", &request, mem, &answer, err));
     struct enroll_reply reply;
     TRY(session_enroll_reply(&mine, &answer, mem, &reply, err));
@@ -132,8 +139,8 @@ static enum status enroll_in(struct agent *agent, const struct session_link *lin
     return store_identity_set(agent->config.store, &identity, err);
 }
 
-enum status agent_enroll(struct agent *agent, const struct session_link *link, struct slice device_name,
-                         struct err *err) {
+enum status agent_enroll(struct agent *agent, const struct session_link *link,
+                         struct slice device_name, struct err *err) {
     struct arena mem = arena_new(AGENT_ROUND_BYTES_MAX);
     enum status status = enroll_in(agent, link, device_name, &mem, err);
     arena_clear(&mem);
@@ -146,15 +153,15 @@ static enum status greet(struct agent *agent, struct arena *mem, struct err *err
     struct session_http request, answer;
     struct hello_reply reply;
     const struct agent_config *c = &agent->config;
-    TRY(session_hello_request(&agent->session, slice_from(ROADBOOK_VERSION), &c->catalogue->version, c->env, mem,
-                              &request, err));
+    TRY(session_hello_request(&agent->session, slice_from(ROADBOOK_VERSION), &c->catalogue->version,
+                              c->env, mem, &request, err));
     TRY(exchange(agent, "hello", &request, mem, &answer, err));
     return session_hello_reply(&agent->session, &answer, c->env, mem, &reply, err);
 }
 
 /* Sends one message with proof; a refused nonce or an old key costs another try, not the round. */
-static enum status ask(struct agent *agent, struct slice message, struct arena *mem, struct slice *out,
-                       struct err *err) {
+static enum status ask(struct agent *agent, struct slice message, struct arena *mem,
+                       struct slice *out, struct err *err) {
     enum status status = ST_TRY_AGAIN;
     for (int i = 0; i < AGENT_PROOF_TRIES_MAX && status == ST_TRY_AGAIN; i++) {
         if (session_needs_hello(&agent->session, agent->config.env)) TRY(greet(agent, mem, err));
@@ -162,7 +169,7 @@ static enum status ask(struct agent *agent, struct slice message, struct arena *
         TRY(session_round_request(&agent->session, "round", message, mem, &request, err));
         enum status sent = exchange(agent, "round", &request, mem, &answer, err);
         if (sent != ST_OK) {
-            session_start(&agent->session, &agent->session.identity);   /* its nonce may be spent */
+            session_start(&agent->session, &agent->session.identity); /* its nonce may be spent */
             return sent;
         }
         status = session_round_reply(&agent->session, &answer, mem, out, err);
@@ -175,7 +182,7 @@ static enum status ask(struct agent *agent, struct slice message, struct arena *
 struct round {
     struct round_request request;
     struct round_reply reply;
-    bool outbox_left;                                      /* more batches than fitted into this push */
+    bool outbox_left; /* more batches than fitted into this push */
 };
 
 static enum status any_entry(void *ctx, const struct outbox_entry *entry, struct err *err) {
@@ -209,28 +216,42 @@ static enum status ask_round(struct agent *agent, struct arena *mem, struct roun
     return ST_OK;
 }
 
-static enum status check_receipts(const struct agent *agent, const struct round_reply *reply, struct err *err) {
+static enum status check_receipts(const struct agent *agent, const struct round_reply *reply,
+                                  struct err *err) {
     if (!reply->receipt_count) return ST_OK;
-    if (sign_check(agent->session.identity.org_public, reply->receipts_bytes, reply->receipts_signature)) return ST_OK;
+    if (sign_check(agent->session.identity.org_public, reply->receipts_bytes,
+                   reply->receipts_signature))
+        return ST_OK;
     return err_set(err, ST_UNAUTHENTIC,
-                   "the receipts do not bear the signature of %s: nothing was taken from them; tell the administrator",
-                   "回执上没有 %s 的有效签名：未采用任何内容，请告知管理员", agent->session.identity.org);
+                   "the receipts do not bear the signature of %s: nothing was taken from them; "
+                   "tell the administrator",
+                   "回执上没有 %s 的有效签名：未采用任何内容，请告知管理员",
+                   agent->session.identity.org);
 }
 
-static enum status check_reply(const struct agent *agent, const struct round_reply *reply, struct err *err) {
+static enum status check_reply(const struct agent *agent, const struct round_reply *reply,
+                               struct err *err) {
     switch (reply->kind) {
     case REPLY_ROUND: return check_receipts(agent, reply, err);
     case REPLY_CLONED:
-        return err_set(err, ST_CLONED,
-                       "this book is a copy, or was set back to an older state: the server knows its saves up to %u. Nothing "
-                       "was sent and nothing is lost: what was saved here stays here (roadbook pending, roadbook export). Go on "
-                       "in a new book: ask the administrator for a link and run: roadbook --home NEW-FOLDER enroll LINK",
-                       "此账本是副本，或已被还原到旧状态：服务器已有其截至第 %u 批的修改。未发送任何内容，也未丢失任何内容：此处保存的内容仍在"
-                       "（roadbook pending、roadbook export）。请改用新账本：向管理员索取链接，然后运行 roadbook --home 新文件夹 enroll 链接",
-                       reply->last_batch);
+        return err_set(
+            err, ST_CLONED,
+            "this book is a copy, or was set back to an older state: the server knows its saves up "
+            "to %u. Nothing "
+            "was sent and nothing is lost: what was saved here stays here (roadbook pending, "
+            "roadbook export). Go on "
+            "in a new book: ask the administrator for a link and run: roadbook --home NEW-FOLDER "
+            "enroll LINK",
+            "此账本是副本，或已被还原到旧状态：服务器已有其截至第 %u "
+            "批的修改。未发送任何内容，也未丢失任何内容：此处保存的内容仍在"
+            "（roadbook pending、roadbook export）。请改用新账本：向管理员索取链接，然后运行 "
+            "roadbook --home 新文件夹 enroll 链接",
+            reply->last_batch);
     case REPLY_EPOCH:
-        return err_set(err, ST_CONFLICT, "the server has gone back in time: tell the administrator; your edits wait here",
-                       "服务器数据被还原到较早的时间：请告知管理员；您的修改仍保存在本机");
+        return err_set(
+            err, ST_CONFLICT,
+            "the server has gone back in time: tell the administrator; your edits wait here",
+            "服务器数据被还原到较早的时间：请告知管理员；您的修改仍保存在本机");
     }
     return err_set(err, ST_MALFORMED, "a reply of unknown kind", "未知类型的回复");
 }
@@ -245,8 +266,9 @@ static void add_counts(struct apply_counts *sum, const struct apply_counts *c) {
     sum->rows_gone += c->rows_gone;
 }
 
-static enum status apply_round(struct agent *agent, const struct round *round, agent_progress_call *call, void *ctx,
-                               struct agent_result *result, struct err *err) {
+static enum status apply_round(struct agent *agent, const struct round *round,
+                               agent_progress_call *call, void *ctx, struct agent_result *result,
+                               struct err *err) {
     struct apply *apply;
     TRY(store_apply_begin(agent->config.store, &round->request, &round->reply, &apply, err));
     enum status status = ST_OK;
@@ -255,7 +277,8 @@ static enum status apply_round(struct agent *agent, const struct round *round, a
         status = store_apply_slice(apply, &done, err);
         result->progress.cursor = round->reply.cursor.seq;
         if (status == ST_OK && call && !call(ctx, &result->progress) && !done)
-            status = err_set(err, ST_CANCELLED, "stopped; what was not applied comes again", "已停止；未处理的内容会重新获取");
+            status = err_set(err, ST_CANCELLED, "stopped; what was not applied comes again",
+                             "已停止；未处理的内容会重新获取");
     }
     struct apply_counts counts;
     store_apply_counts(apply, &counts);
@@ -264,25 +287,28 @@ static enum status apply_round(struct agent *agent, const struct round *round, a
     return status;
 }
 
-static enum status sync_once(struct agent *agent, struct arena *mem, agent_progress_call *call, void *ctx,
-                             struct agent_result *result, bool *out_again, struct err *err) {
+static enum status sync_once(struct agent *agent, struct arena *mem, agent_progress_call *call,
+                             void *ctx, struct agent_result *result, bool *out_again,
+                             struct err *err) {
     struct round round = {0};
     TRY(ask_round(agent, mem, &round, &result->progress, err));
     TRY(check_reply(agent, &round.reply, err));
     TRY(apply_round(agent, &round, call, ctx, result, err));
     result->retry_ms = round.reply.retry_ms;
-    if (round.request.batch_count) TRY(outbox_has_any(agent->config.store, &round.outbox_left, err));
+    if (round.request.batch_count)
+        TRY(outbox_has_any(agent->config.store, &round.outbox_left, err));
     *out_again = round.reply.more || round.outbox_left;
     return ST_OK;
 }
 
-static enum status sync_all(struct agent *agent, agent_progress_call *call, void *ctx, struct agent_result *result,
-                            struct err *err) {
+static enum status sync_all(struct agent *agent, agent_progress_call *call, void *ctx,
+                            struct agent_result *result, struct err *err) {
     TRY(load_identity(agent, err));
     bool again = true;
     for (int i = 0; again; i++) {
         if (i == AGENT_ROUNDS_MAX)
-            return err_set(err, ST_INTERNAL, "the server never says that there is no more", "服务器始终不结束同步");
+            return err_set(err, ST_INTERNAL, "the server never says that there is no more",
+                           "服务器始终不结束同步");
         struct arena mem = arena_new(AGENT_ROUND_BYTES_MAX);
         enum status status = sync_once(agent, &mem, call, ctx, result, &again, err);
         arena_clear(&mem);
@@ -291,8 +317,8 @@ static enum status sync_all(struct agent *agent, agent_progress_call *call, void
     return ST_OK;
 }
 
-enum status agent_sync(struct agent *agent, agent_progress_call *call, void *ctx, struct agent_result *out,
-                       struct err *err) {
+enum status agent_sync(struct agent *agent, agent_progress_call *call, void *ctx,
+                       struct agent_result *out, struct err *err) {
     memset(out, 0, sizeof(*out));
     struct err local = {0};
     enum status status = sync_all(agent, call, ctx, out, &local);
@@ -318,7 +344,8 @@ void agent_session(struct agent *agent, struct session *out) {
 }
 
 static enum status wait_in(struct session *copy, const struct transport_door *transport,
-                           const struct wait_request *wait, struct arena *mem, bool *out_news, struct err *err) {
+                           const struct wait_request *wait, struct arena *mem, bool *out_news,
+                           struct err *err) {
     struct buf message SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
     TRY(wire_write_wait_request(wait, &message, err));
     struct session_http request, answer;
@@ -330,8 +357,8 @@ static enum status wait_in(struct session *copy, const struct transport_door *tr
     return ST_OK;
 }
 
-enum status agent_wait(struct session *copy, const struct transport_door *transport, int64_t epoch, int64_t seq,
-                       bool *out_news, struct err *err) {
+enum status agent_wait(struct session *copy, const struct transport_door *transport, int64_t epoch,
+                       int64_t seq, bool *out_news, struct err *err) {
     struct arena mem = arena_new(1024 * 1024);
     struct wait_request wait = {.epoch = epoch, .seq = seq};
     enum status status = wait_in(copy, transport, &wait, &mem, out_news, err);
@@ -348,6 +375,6 @@ int64_t agent_backoff_ms(uint32_t failures, uint32_t server_retry_ms, uint64_t r
     for (uint32_t i = 1; i < failures && base < BACKOFF_MAX_MS; i++) base *= 2;
     if (base > BACKOFF_MAX_MS) base = BACKOFF_MAX_MS;
     if (server_retry_ms) base = (int64_t)server_retry_ms;
-    int64_t jitter = (int64_t)(random % 1024) * base / 2048;      /* up to half */
+    int64_t jitter = (int64_t)(random % 1024) * base / 2048; /* up to half */
     return server_retry_ms ? base + jitter / 4 : base / 2 + jitter;
 }
