@@ -20,14 +20,14 @@ static const struct command_option enroll_options[] = {
     COMMAND_FLAG("--no-sync", NULL, "do not fetch the book at once", "暂不取回账本内容"),
 };
 static const struct command_option rm_options[] = {
-    COMMAND_FLAG("--yes", "-y", "do not ask when rows of its own go with it",
+    COMMAND_FLAG("--yes", "-y", "do not ask when rows that belong to it go too",
                  "有下属记录一并删除时不再询问"),
 };
 static const struct command_option list_options[] = {
     COMMAND_LIST_OPTIONS,
 };
 static const struct command_option limit_options[] = {
-    COMMAND_OPTION("--limit", "-n", "N", "数目", "at most N (default: 50)",
+    COMMAND_OPTION("--limit", "-n", "N", "数目", "at most N rows (default: 50)",
                    "最多显示 N 条（默认 50）", NULL),
 };
 static const struct command_option all_options[] = {
@@ -107,7 +107,7 @@ static const struct command commands[] = {
      .flags = CLI_NEEDS_BOOK,
      COMMAND_WORDS(1, 2, "@entity"),
      COMMAND_OPTIONS(rm_options),
-     .summary = {"delete a row with the rows of its own", "删除一条记录及其名下记录"},
+     .summary = {"delete a row and the rows that belong to it", "删除一条记录及其名下记录"},
      .details = {COMMAND_ROW_EN, COMMAND_ROW_ZH}},
     {.name = "get",
      .usage = {"ENTITY ROW | ID", "类别 记录 | 编号"},
@@ -187,7 +187,7 @@ static const struct command commands[] = {
      .flags = CLI_NEEDS_BOOK,
      COMMAND_OPTIONS(all_options),
      COMMAND_WORDS(0, 0, NULL),
-     .summary = {"own edits that the server refused, or that wait",
+     .summary = {"your edits that the server refused, or that wait",
                  "被服务器拒绝或等待处理的修改"}},
     {.name = "held retry",
      .usage = {"NO [FIELD=VALUE...]", "编号 [字段=值...]"},
@@ -268,11 +268,11 @@ static const struct command commands[] = {
      .usage = {"[COMMAND]", "[命令]"},
      .run = cli_about_help,
      COMMAND_WORDS(0, 2, "@command"),
-     .summary = {"help", "帮助"}},
+     .summary = {"show help", "显示帮助"}},
     {.name = "version",
      .usage = {"", ""},
      .run = cli_about_version,
-     .summary = {"the version", "版本"}},
+     .summary = {"show the version", "显示版本"}},
 };
 
 const struct command_set cli_commands = {

@@ -15,7 +15,7 @@
     COMMAND_OPTION("--sort", "-s", "FIELD", "字段",                                                \
                    "order by a field; -FIELD: the greatest first", "按字段排序；-字段：从大到小",  \
                    "@field"),                                                                      \
-        COMMAND_OPTION("--limit", "-n", "N", "数目", "at most N", "最多显示 N 条", NULL),          \
+        COMMAND_OPTION("--limit", "-n", "N", "数目", "at most N rows", "最多显示 N 条", NULL),     \
         COMMAND_OPTION("--offset", NULL, "N", "数目", "leave out the first N", "跳过前 N 条",      \
                        NULL),                                                                      \
         COMMAND_OPTION("--columns", "-c", "A,B,...", "字段,...", "which fields to show",           \
@@ -44,10 +44,12 @@
                      "带 UTF-8 标记，便于 Excel 打开")
 
 #define COMMAND_ROW_EN                                                                             \
-    "A row is named by its short id (3-1Z7K), its number, its natural key, or the beginning of "   \
-    "its name\nif only one row begins so.\n"
-#define COMMAND_ROW_ZH                                                                             \
-    "记录可用短编号（3-1Z7K）、数字编号、自然键，或能唯一确定它的名称开头来指明。\n"
+    "A row is named by its short id (3-1Z7K), its number, its own code (such as an item's), or "   \
+    "its name,\n"                                                                                  \
+    "of which the beginning is enough if no other row begins so.\n"
+#define COMMAND_ROW_ZH                                                                                            \
+    "记录可用短编号（3-1Z7K）、数字编号、自身代码（如产品编码）或名称来指明；\n" \
+    "名称只写开头也可以，只要不与其他记录混淆。\n"
 #define COMMAND_CONDITIONS_EN                                                                      \
     "Conditions (all must hold):\n"                                                                \
     "  FIELD=VALUE   equal; for sets: has the element; FIELD= empty\n"                             \
@@ -63,14 +65,13 @@
     "  字段>=值、字段<=值、字段>值、字段<值\n"                                      \
     "在命令行中请加引号：'business_date>=2026-01-01'。\n"
 #define COMMAND_IMPORT_EN                                                                          \
-    "Columns are known by field name or label in either language. A row that cannot "              \
-    "be taken is refused with its\n"                                                               \
-    "line and reason, the others go on; the exit code tells when none could be taken. "            \
-    "Without --match the\n"                                                                        \
-    "natural key finds rows that exist.\n"
-#define COMMAND_IMPORT_ZH                                                                                                      \
-    "列名可为字段名或中英文名称。不能导入的行会注明行号和原因，其余照常导入；若无一行" \
-    "可导入，退出码会反映出来。\n"                                                                                \
-    "未给 --match 时，按自然键查找已有记录。\n"
+    "The head of the file names fields, by name or by label in either language. A row that "       \
+    "cannot be taken\n"                                                                            \
+    "is refused with its line and the reason, and the others go on; the exit code tells when "     \
+    "none could be\n"                                                                              \
+    "taken. Without --match, rows that exist are found by their own code, where they have one.\n"
+#define COMMAND_IMPORT_ZH                                                                                                              \
+    "文件首行写字段，可用字段名或中英文名称。不能导入的行会注明行号和原因，其余照常导入；\n" \
+    "若无一行可导入，退出码会反映出来。未给 --match 时，按记录自身的代码（如有）查找已有记录。\n"
 
 #endif

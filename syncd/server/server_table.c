@@ -249,7 +249,7 @@ static const struct command commands[] = {
     {.name = "verify",
      NOTHING,
      HOME(server_cmd_verify),
-     .summary = {"check all that can be checked", "检查数据完整性"}},
+     .summary = {"check that every book is whole and consistent", "检查各账本是否完整一致"}},
     {.name = "sql",
      .usage = {"\"SELECT ...\"", "\"SELECT ...\""},
      HOME(server_cmd_sql),
@@ -266,8 +266,11 @@ static const struct command commands[] = {
      .usage = {"[COMMAND]", "[命令]"},
      .run = server_cmd_help,
      COMMAND_WORDS(0, 2, "@command"),
-     .summary = {"help", "帮助"}},
-    {.name = "version", NOTHING, .run = server_cmd_version, .summary = {"the version", "版本"}},
+     .summary = {"show help", "显示帮助"}},
+    {.name = "version",
+     NOTHING,
+     .run = server_cmd_version,
+     .summary = {"show the version", "显示版本"}},
 };
 
 const struct command_set server_commands = {

@@ -143,6 +143,20 @@ TEST(numbers_have_a_least_value) {
     CHECK_INT(n, 50);
 }
 
+TEST(help_by_words) {
+    static const char *const held[] = {"held"}, *const both[] = {"held", "retry"}, *const none[] = {"x"};
+    struct err err;
+    SCOPED(buf_free) struct buf help = buf_new(BUF_MAX_LINE);
+    CHECK_OK(command_help_words(&set, held, 1, LANG_EN, &help, &err));
+    CHECK(strstr(buf_text(&help), "usage: book held\n") != NULL);
+    CHECK(strstr(buf_text(&help), "\n\nusage: book held retry NO\n  again\n") != NULL);
+    buf_reset(&help);
+    CHECK_OK(command_help_words(&set, both, 2, LANG_EN, &help, &err));
+    CHECK(strstr(buf_text(&help), "again\n\nusage: book held retry NO\n") == buf_text(&help));
+    buf_reset(&help);
+    CHECK_INT(command_help_words(&set, none, 1, LANG_EN, &help, &err), ST_USAGE);
+}
+
 TEST(help_and_completion_come_from_the_table) {
     SCOPED(buf_free) struct buf help = buf_new(BUF_MAX_LINE), script = buf_new(BUF_MAX_LINE);
     command_help(&set, &commands[0], LANG_EN, &help);
