@@ -6,16 +6,16 @@ import sys
 from pathlib import Path
 
 TOP = Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
-FUNCTION_LINES, FILE_LINES = 70, 700
+FUNCTION_LINES, FILE_LINES, COLUMNS = 70, 700, 100
 DOORS = {                                   # foreign header -> files that may include it
     r"sqlite3\.h": r"syncd/store/db_\w+\.[ch]",
     r"zlib\.h": r"protocol/wire/deflate\.c",
     r"sodium\.h": r"protocol/base/crypto\.c",
     r"utf8proc\.h": r"protocol/base/text\.c",
     r"jansson\.h": r"protocol/base/json\.c",
-    r"curl/curl\.h": r"syncd/agent/transport\.c",
     r"(event2|openssl)/.*": r"syncd/http/\w+\.[ch]",
     r"qrencode\.h": r"syncd/server/\w+\.c",
+    r"curl/curl\.h": r"(syncd/agent/transport|tools/inspect)\.c",
     r"(unistd|pthread|fcntl|poll|signal|dirent|sys/\w+|netinet/.*|arpa/.*|netdb)\.h": r"syncd/(platform|http|server)/\w+\.[ch]",
 }
 ABOVE = [                                   # folder -> folders of this project that it may include
@@ -32,12 +32,13 @@ ABOVE = [                                   # folder -> folders of this project 
     ("client/", ["protocol", "syncd/store", "syncd/agent", "syncd/api", "syncd/platform", "client"]),
 ]
 FORBIDDEN = re.compile(r"(?<![\w.>])(time|sleep|usleep|nanosleep|random|rand|clock_gettime|gettimeofday|getrandom|localtime_r|gmtime_r)\s*\(")
+TABLES = {"protocol/model/entities.c"}       # declarations that read best one a line
 LEFT_OVER = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 
 
 def sources():
     names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "*.c", "*.h"], cwd=TOP, text=True, capture_output=True).stdout.split()
-    return [n for n in names if n.startswith(("protocol/", "syncd/", "client/", "tests/"))]
+    return [n for n in names if n.startswith(("protocol/", "syncd/", "client/", "tests/", "tools/"))]
 
 
 def functions(lines):
@@ -57,12 +58,17 @@ def functions(lines):
 def check(name, text):
     lines = text.splitlines()
     product = not name.startswith("tests/")
+    in_rows = False                         # between "#define X_ROWS" and the last line that goes on
     if len(lines) > FILE_LINES and product:
         yield f"{name}: {len(lines)} lines: would a reader find a room in there?"
     for i, line in enumerate(lines, 1):
         include = re.match(r'\s*#\s*include\s+[<"]([^">]+)[">]', line)
         if include and product:
             yield from check_include(name, i, include.group(1))
+        in_rows = in_rows or re.match(r"#define \w+_ROWS\b", line) is not None
+        if product and name not in TABLES and not in_rows and len(line.rstrip(" \\")) > COLUMNS:
+            yield f"{name}:{i}: {len(line)} columns"
+        in_rows = in_rows and line.endswith("\\")
         if LEFT_OVER.search(line):
             yield f"{name}:{i}: a left-over word"
         if product and name.endswith(".c") and not name.startswith(("syncd/platform/", "syncd/http/")) and FORBIDDEN.search(line.split("/*")[0].split('"')[0]):

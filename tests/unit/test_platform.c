@@ -122,6 +122,44 @@ TEST(folders_are_made_with_their_parents_for_one_user) {
     place_close(&place);
 }
 
+TEST(a_folder_is_listed_in_order) {
+    struct err err;
+    struct place place = place_open();
+    const char *const *names;
+    size_t count;
+    static const char *const FILES[] = {"b", "a.db", ".hidden", "C"};
+    for (size_t i = 0; i < ARRAY_COUNT(FILES); i++)
+        CHECK_OK(platform_make_file(place_path(&place, FILES[i]), true, &err));
+    CHECK_OK(platform_list_dir(place.dir, 3, &place.mem, &names, &count, &err));
+    CHECK_INT(count, 3);
+    CHECK_TEXT(names[0], "C");
+    CHECK_TEXT(names[1], "a.db");
+    CHECK_TEXT(names[2], "b");
+    CHECK_INT(platform_list_dir(place.dir, 2, &place.mem, &names, &count, &err), ST_TOO_LARGE);
+    CHECK_INT(platform_list_dir(place_path(&place, "none"), 9, &place.mem, &names, &count, &err),
+              ST_NOT_FOUND);
+    CHECK(platform_is_dir(place.dir) && !platform_is_dir(place_path(&place, "b")));
+    place_close(&place);
+}
+
+TEST(a_path_is_made_absolute) {
+    struct err err;
+    struct place place = place_open();
+    const char *path;
+    CHECK_OK(platform_absolute_path("/a/b", &place.mem, &path, &err));
+    CHECK_TEXT(path, "/a/b");
+    CHECK_OK(platform_absolute_path("b", &place.mem, &path, &err));
+    CHECK(path[0] == '/' && strcmp(path + strlen(path) - 2, "/b") == 0);
+    place_close(&place);
+}
+
+TEST(this_computer_has_a_name) {
+    char name[256] = "", none[1] = "x";
+    CHECK(platform_host_name(name, sizeof name) && name[0] != 0);
+    CHECK(!platform_host_name(none, sizeof none));
+    CHECK(none[0] == 'x');
+}
+
 TEST(a_lock_is_held_by_one) {
     struct err err;
     struct place place = place_open();
