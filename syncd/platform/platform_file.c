@@ -17,6 +17,23 @@ static void close_fd(int *fd) {
     if (*fd >= 0) close(*fd);
 }
 
+/* The system says it in English; these are the reasons that people meet. */
+static const char *reason_zh(int number, const char *otherwise) {
+    switch (number) {
+    case ENOENT: return "文件或文件夹不存在";
+    case ENOTDIR: return "路径中有一段不是文件夹";
+    case EISDIR: return "这是文件夹，不是文件";
+    case EACCES:
+    case EPERM: return "没有权限";
+    case EROFS: return "此处只能读取";
+    case ENOSPC:
+    case EDQUOT: return "磁盘已满";
+    case EEXIST: return "已存在";
+    case ENOTEMPTY: return "文件夹不为空";
+    }
+    return otherwise;
+}
+
 enum status platform_errno(int number, const char *path, struct err *err) {
     enum status status = ST_DISK;
     if (number == ENOENT || number == ENOTDIR)
@@ -33,7 +50,8 @@ enum status platform_errno(int number, const char *path, struct err *err) {
         status = ST_CONFLICT;
     char text[128];
     const char *reason = strerror_r(number, text, sizeof text);
-    return err_set(err, status, "%s: %s", "%s：%s", path, reason);
+    return err_set(err, status, "%s: %s%.0s", "%s：%.0s%s", path, reason,
+                   reason_zh(number, reason));
 }
 
 enum status platform_read_file(const char *path, size_t bytes_max, struct arena *mem,
