@@ -246,6 +246,8 @@ struct env {
     uint64_t (*boot_id)(void *ctx); /* names this run of the machine; another after a restart */
     void (*random)(void *ctx, void *out, size_t bytes);
     void (*log)(void *ctx, enum log_level level, const char *line);
+    /* Minutes east of Greenwich where the person is, at that instant; NULL: China's, 480. */
+    int (*utc_offset_min)(void *ctx, int64_t unix_ms);
 };
 
 /* ------------------------------------------------------------------ cryptography

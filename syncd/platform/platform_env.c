@@ -33,6 +33,11 @@ void platform_sleep_ms(int64_t ms) {
     while (ms > 0 && nanosleep(&left, &left) != 0 && errno == EINTR) continue;
 }
 
+static int env_utc_offset_min(void *ctx, int64_t unix_ms) {
+    (void)ctx;
+    return platform_utc_offset_minutes(unix_ms);
+}
+
 static int64_t env_wall_ms(void *ctx) {
     (void)ctx;
     return clock_us(CLOCK_REALTIME) / 1000;
@@ -120,5 +125,6 @@ void platform_env(struct env *out) {
         .boot_id = env_boot_id,
         .random = env_random,
         .log = env_log,
+        .utc_offset_min = env_utc_offset_min,
     };
 }

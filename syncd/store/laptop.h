@@ -19,7 +19,7 @@
 enum {
     CLOCK_SLACK_MS = 2000,         /* less is the usual noise of a network and a clock */
     CLOCK_NOTE_MS = 30000,         /* a reading younger than that need not be written */
-    BUSINESS_DAY_OFFSET_MIN = 480, /* the day of a visit is China's */
+    BUSINESS_DAY_OFFSET_MIN = 480, /* where nobody says where the person is: China */
     OWNERS_MAX = 100,              /* a chain of owners longer than that is a circle */
     EMPTIED_KEPT = 10000,          /* batches for which an open form may still know an undone one */
     IMPORTS_KEPT = 8,              /* imports that can be taken back */

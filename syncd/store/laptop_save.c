@@ -224,16 +224,22 @@ enum status change_add_retries(struct store *store, struct change *change,
 
 /* ------------------------------------------------------------------ creating */
 
-static struct value first_value(const struct laptop *laptop, const struct entity *e,
+/* The day that the person's calendar shows. */
+static int64_t business_day(const struct env *env, int64_t wall_ms) {
+    int offset_min =
+        env->utc_offset_min ? env->utc_offset_min(env->ctx, wall_ms) : BUSINESS_DAY_OFFSET_MIN;
+    int64_t local_ms = wall_ms + (int64_t)offset_min * 60000;
+    return local_ms / 86400000 - (local_ms % 86400000 < 0);
+}
+
+static struct value first_value(const struct store *store, const struct entity *e,
                                 const struct field *f, int64_t wall_ms) {
+    const struct laptop *laptop = store->laptop;
     if (e->author && strcmp(e->author, f->name) == 0 && laptop->employee != 0)
         return value_int(laptop->employee);
     if (f->rule == RULE_STATE && f->values && f->values->count > 0)
         return value_int(f->values->values[0].number);
-    if (strcmp(f->name, "business_date") == 0) {
-        int64_t local_ms = wall_ms + (int64_t)BUSINESS_DAY_OFFSET_MIN * 60000;
-        return value_int(local_ms / 86400000 - (local_ms % 86400000 < 0));
-    }
+    if (strcmp(f->name, "business_date") == 0) return value_int(business_day(store->env, wall_ms));
     return value_null();
 }
 
@@ -332,7 +338,7 @@ static enum status creation_values(struct store *store, const struct entity *e,
     for (size_t i = 0; i < e->field_count; i++) {
         const struct field *f = &e->fields[i];
         if (given >> i & 1 || f->rule == RULE_DERIVED) continue;
-        values[i] = first_value(store->laptop, e, f, save_of(store)->batch.stamp.wall_ms);
+        values[i] = first_value(store, e, f, save_of(store)->batch.stamp.wall_ms);
     }
     *out = values;
     *out_given = given;

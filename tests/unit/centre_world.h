@@ -115,7 +115,7 @@ static inline void world_enrol(struct world *w, int at, enum user_role role, con
 static inline void world_open(struct world *w) {
     struct err err = {0};
     memset(w, 0, sizeof *w);
-    w->env = (struct env){w, world_ms, world_ms, world_boot, world_random, world_log};
+    w->env = (struct env){w, world_ms, world_ms, world_boot, world_random, world_log, NULL};
     w->now = 1000000;
     w->mem = arena_new(ARENA_CAP_DEFAULT);
     (void)snprintf(w->path, sizeof w->path, "/tmp/roadbook-centre-XXXXXX");

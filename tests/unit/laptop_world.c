@@ -37,7 +37,7 @@ void world_start(struct world *w) {
     struct err err;
     struct store_identity identity = {.org = "acme", .user = "wang", .device = WORLD_DEVICE};
     *w = (struct world){.wall = INT64_C(1767225600000), .boot = 1000000, .boot_id = 7, .epoch = 1};
-    w->env = (struct env){w, wall_ms, boot_ms, boot_id, random_bytes, write_log};
+    w->env = (struct env){w, wall_ms, boot_ms, boot_id, random_bytes, write_log, NULL};
     fixture_start(&w->f);
     CHECK_OK(crypto_start(&err));
     open_store(w);

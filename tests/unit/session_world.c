@@ -36,7 +36,7 @@ void world_open(struct world *w) {
     CHECK_OK(crypto_start(&err));
     *w = (struct world){
         .boot_ms = 1000, .wall_ms = INT64_C(1770000000000), .mem = arena_new(ARENA_CAP_DEFAULT)};
-    w->env = (struct env){w, world_wall, world_boot, world_boot_id, world_random, world_log};
+    w->env = (struct env){w, world_wall, world_boot, world_boot_id, world_random, world_log, NULL};
     w->org_key = sign_key_from_seed(seed);
     seed[0] = 2;
     w->identity =

@@ -52,7 +52,7 @@ static void write_log(void *ctx, enum log_level level, const char *line) {
 }
 
 const struct env *fixture_env(void) {
-    static const struct env ENV = {NULL, wall_ms, boot_ms, boot_id, random_bytes, write_log};
+    static const struct env ENV = {NULL, wall_ms, boot_ms, boot_id, random_bytes, write_log, NULL};
     return &ENV;
 }
 

@@ -60,7 +60,7 @@ static struct sign_key key_of(uint8_t byte) {
 
 static void talk_start(struct talk *t) {
     *t = (struct talk){.boot_ms = 60000, .mem = arena_new(ARENA_CAP_DEFAULT), .text = buf_new(BUF_MAX_BATCH)};
-    t->env = (struct env){t, talk_wall, talk_boot, talk_boot_id, talk_random, talk_log};
+    t->env = (struct env){t, talk_wall, talk_boot, talk_boot_id, talk_random, talk_log, NULL};
     t->org_key = key_of(0x0A);
     t->identity = (struct session_identity){.org = "acme", .key = key_of(0x0B)};
     sign_public(&t->org_key, t->identity.org_public);

@@ -126,7 +126,7 @@ enum status world_open(uint64_t seed, struct world *out, struct err *err) {
     out->mem = arena_new(WORLD_MEMORY);
     out->random_state = seed;
     out->now_ms = world_start_ms;
-    out->env = (struct env){out, server_wall, server_boot, server_boot_id, server_random, no_log};
+    out->env = (struct env){out, server_wall, server_boot, server_boot_id, server_random, no_log, NULL};
     const char *dir;
     TRY(crypto_start(err));
     TRY(catalogue_release(&out->mem, &out->catalogue, err));
@@ -198,7 +198,7 @@ enum status world_laptop_add(struct world *w, const char *name, struct err *err)
                                .boot_start_ms = w->now_ms - 1000};
     snprintf(l->name, sizeof(l->name), "%s", name);
     path_of(w, name, l->dir);
-    l->env = (struct env){l, laptop_wall, laptop_boot, laptop_boot_id, laptop_random, no_log};
+    l->env = (struct env){l, laptop_wall, laptop_boot, laptop_boot_id, laptop_random, no_log, NULL};
     l->door = (struct transport_door){l, world_exchange};
     TRY(platform_make_dir(l->dir, err));
     int64_t user;
