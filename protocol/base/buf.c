@@ -10,7 +10,7 @@
 
 #include "protocol/base/base.h"
 
-enum { BUF_BYTES_FIRST = 64, VARINT_BYTES_MAX = 10 };
+enum { BUF_BYTES_FIRST = 256, VARINT_BYTES_MAX = 10 };
 
 struct buf buf_new(size_t max) {
     return (struct buf){.max = max < SIZE_MAX ? max : SIZE_MAX - 1};

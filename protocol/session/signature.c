@@ -71,10 +71,12 @@ static bool is(struct slice name, const char *text) {
 /* Line ends would let one component speak for another. */
 static bool put_value(struct slice value, bool lower_case, struct buf *out) {
     for (size_t i = 0; i < value.len; i++) {
-        uint8_t byte = value.data[i];
-        if (byte < ' ' && byte != '\t') return false;
-        if (lower_case && byte >= 'A' && byte <= 'Z') byte = (uint8_t)(byte + 'a' - 'A');
-        buf_put_byte(out, byte);
+        if (value.data[i] < ' ' && value.data[i] != '\t') return false;
+    }
+    size_t begin = out->len;
+    buf_put_slice(out, value);
+    for (size_t i = begin; lower_case && i < out->len; i++) {
+        if (out->data[i] >= 'A' && out->data[i] <= 'Z') out->data[i] += 'a' - 'A';
     }
     return true;
 }

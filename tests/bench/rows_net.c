@@ -38,7 +38,7 @@ static bool take_round(struct caller *c, const struct session_http *http, struct
     c->laptop->cursor = out->cursor;
     c->laptop->since = out->since;
     c->laptop->top = out->head;
-    c->laptop->news = out->news_version;
+    if (out->has_news) c->laptop->news = out->news_version;
     return true;
 }
 

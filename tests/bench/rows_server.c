@@ -158,7 +158,7 @@ void rows_first_load(struct bench *b) {
         l->cursor = reply.cursor;
         l->top = reply.head;
         l->since = reply.since;
-        l->news = reply.news_version;
+        if (reply.has_news) l->news = reply.news_version;
     }
     if (records != rows) bench_fail("the first load is not complete", NULL);
     struct buf bare SCOPED(buf_free) = buf_new(BUF_MAX_FILE);
@@ -200,7 +200,7 @@ static bool idle_round(struct idle *idle, struct hall_laptop *l, double *out_us)
     l->cursor = round.cursor;
     l->since = round.since;
     l->top = round.head;
-    l->news = round.news_version;
+    if (round.has_news) l->news = round.news_version;
     return true;
 }
 
