@@ -63,6 +63,7 @@ static enum status read_options(int argc, char **argv, struct options *out, stru
 static enum status run(const struct options *o, struct arena *mem, struct err *err) {
     struct env env;
     struct catalogue catalogue;
+    platform_return_memory();
     platform_env(&env);
     TRY(crypto_start(err));
     TRY(transport_start(err));

@@ -1,6 +1,9 @@
 /* The process among others: signals, waiting, the service manager, limits, bells. */
 #include <errno.h>
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -86,6 +89,14 @@ enum status platform_wait(const int fds[], size_t count, int64_t timeout_ms, siz
     while (which < count && (ready == 0 || polled[which].revents == 0)) which++;
     *out_which = which;
     return ST_OK;
+}
+
+void platform_return_memory(void) {
+#ifdef __GLIBC__
+    enum { LARGE_BYTES = 128 * 1024 };
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES); /* a fixed one: it would grow with what is freed */
+    (void)mallopt(M_ARENA_MAX, 1);
+#endif
 }
 
 void platform_notify(const char *state) {
