@@ -112,8 +112,8 @@ void platform_signals_close(int fd);
 enum status platform_wait(const int fds[], size_t count, int64_t timeout_ms, size_t *out_which,
                           struct err *err) NODISCARD;
 
-/* Large blocks go back to the system when they are freed. For a program that stays for days and needs
- * much memory seldom. Before the first thread. */
+/* Large blocks go back to the system when they are freed: for a program that stays for days and
+ * seldom needs much. Before the first thread. */
 void platform_return_memory(void);
 /* Tells the service manager (systemd's protocol), such as "READY=1". Quietly nothing without one.
  */

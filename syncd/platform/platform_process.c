@@ -94,7 +94,7 @@ enum status platform_wait(const int fds[], size_t count, int64_t timeout_ms, siz
 void platform_return_memory(void) {
 #ifdef __GLIBC__
     enum { LARGE_BYTES = 128 * 1024 };
-    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES); /* a fixed one: it would grow with what is freed */
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES); /* fixed: else it grows with what is freed */
     (void)mallopt(M_ARENA_MAX, 1);
 #endif
 }

@@ -92,7 +92,7 @@ static double peak_mb(int pid) {
     int64_t peak = 0;
     for (;;) {
         int64_t now = hall_rss_bytes(pid, "VmHWM");
-        if (now > peak) peak = now;
+        if (now > 0) peak = now;                           /* before its exec it was this program's */
         int ended = waitpid(pid, &status, WNOHANG);
         if (ended == pid) break;
         if (ended < 0) bench_fail("no child", NULL);
