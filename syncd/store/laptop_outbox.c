@@ -235,7 +235,7 @@ static enum status ask(struct store *store, struct arena *mem, struct round_requ
                                     .envelope = {.now = now,
                                                  .expected_offset_ms = state.expected_offset_ms,
                                                  .suspect_boot = state.suspect_boot},
-                                    .page_bytes = WIRE_PAGE_BYTES / 2,
+                                    .page_bytes = WIRE_PAGE_BYTES / 4,
                                     .batches = push.batches,
                                     .batch_count = push.count};
     if (push.count > 0) TRY(sign_push(store, &push.chain, request.signature, err));
