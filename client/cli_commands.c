@@ -153,8 +153,11 @@ static const struct command commands[] = {
      .flags = CLI_NEEDS_BOOK,
      COMMAND_WORDS(0, 1, NULL),
      .summary = {"take back the latest save, or a certain one", "撤销最近一次（或指定批号的）保存"},
-     .details = {"What was not sent yet disappears. What was sent is taken back by a new edit.\n",
-                 "尚未发送的会直接取消；已发送的由一次新的修改予以撤回。\n"}},
+     .details = {"What was not sent yet disappears. What was sent and has no answer yet is taken "
+                 "back by a new\n"
+                 "edit. What the server has confirmed stays: edit the row.\n",
+                 "尚未发送的会直接取消；已发送而未确认的，由一次新的修改予以撤回。\n"
+                 "服务器已确认的不能撤销：请直接修改该记录。\n"}},
     {.name = "sync",
      .usage = {"", ""},
      .run = cli_sync_run,
@@ -180,7 +183,11 @@ static const struct command commands[] = {
      .flags = CLI_NEEDS_BOOK,
      COMMAND_WORDS(1, COMMAND_WORDS_MAX, NULL),
      COMMAND_OPTIONS(resolve_options),
-     .summary = {"settle a conflict", "处理冲突"}},
+     .summary = {"settle a conflict", "处理冲突"},
+     .details =
+         {"NO is as roadbook conflicts shows it: all that one change lost or took; 12.city is, of "
+          "that,\none field.\n",
+          "编号见 roadbook conflicts，指一次修改的全部冲突；12.city 只指其中一个字段。\n"}},
     {.name = "held",
      .usage = {"", ""},
      .run = cli_held_list,

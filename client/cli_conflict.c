@@ -47,8 +47,8 @@ static void conflict_cells(struct conflicts *c, const struct conflict *conflict,
     struct cli *cli = c->cli;
     const struct ledger_entry *l = &conflict->entry;
     SCOPED(buf_free)
-    struct buf row = buf_new(BUF_MAX_LINE),
-               stands = buf_new(BUF_MAX_BATCH), lost = buf_new(BUF_MAX_BATCH);
+    struct buf row = buf_new(BUF_MAX_LINE), stands = buf_new(BUF_MAX_BATCH),
+               lost = buf_new(BUF_MAX_BATCH);
     SCOPED(buf_free) struct buf field = buf_new(BUF_MAX_LINE);
     char id[ID_TEXT_BYTES];
     id_format(l->row, id);
@@ -139,43 +139,43 @@ enum status cli_conflict_list(void *program, const struct command_line *line, st
 
 /* ------------------------------------------------------------------ resolve */
 
-struct choice {
-    struct cli *cli;
-    int64_t seq;
-    bool found, lost_is_mine;
-};
-
-static enum status look(void *ctx, const struct conflict *conflict, struct err *err) {
-    struct choice *c = ctx;
-    (void)err;
-    if (conflict->entry.seq != c->seq) return ST_OK;
-    c->found = true;
-    c->lost_is_mine = conflict->entry.loser_device == c->cli->identity.device;
-    return ST_OK;
-}
-
-static enum status resolve_one(struct cli *cli, const char *typed, bool *out_taken,
-                               struct err *err) {
-    struct choice c = {.cli = cli};
-    if (!text_to_int(slice_from(typed), &c.seq))
+/* "12": all that one change lost or took; "12.city": of that, one field. */
+static enum status choice_read(const struct cli *cli, const char *typed,
+                               struct conflict_choice *out, struct err *err) {
+    struct conflict_choice choice = {.take = CONFLICT_KEEP};
+    struct slice rest = slice_from(typed), number;
+    bool is_number = slice_cut(&rest, '.', &number) && text_to_int(number, &choice.seq);
+    if (!is_number)
         return err_set(err, ST_USAGE,
                        "not the number of a conflict: %s (roadbook conflicts shows them)",
                        "不是冲突编号：%s（可用 roadbook conflicts 查看）", typed);
-    TRY(store_conflicts(cli->store, true, look, &c, err));
-    if (!c.found)
+    choice.field = rest;
+    if (command_has(cli->line, "--take-lost")) choice.take = CONFLICT_TAKE_LOST;
+    if (command_has(cli->line, "--take-mine")) choice.take = CONFLICT_TAKE_MINE;
+    *out = choice;
+    return ST_OK;
+}
+
+static enum status resolve_one(struct cli *cli, const char *typed, int64_t *out_seq,
+                               bool *out_taken, struct err *err) {
+    struct conflict_choice choice;
+    size_t written;
+    TRY(choice_read(cli, typed, &choice, err));
+    enum status status = store_conflict_resolve(cli->store, &choice, &written, err);
+    if (status == ST_NOT_FOUND)
         return err_set(err, ST_NOT_FOUND,
                        "there is no conflict %s (roadbook conflicts --all shows them)",
                        "没有编号为 %s 的冲突（可用 roadbook conflicts --all 查看）", typed);
-    bool take = command_has(cli->line, "--take-lost") ||
-                (command_has(cli->line, "--take-mine") && c.lost_is_mine);
-    TRY(store_conflict_resolve(cli->store, c.seq, take, err));
-    *out_taken = take;
+    TRY(status);
+    *out_seq = choice.seq;
+    *out_taken = written > 0;
     return ST_OK;
 }
 
 enum status cli_conflict_resolve(void *program, const struct command_line *line, struct err *err) {
     struct cli *cli = program;
-    bool taken = false;
+    int64_t seq;
+    bool taken;
     int given = command_has(line, "--take-mine") + command_has(line, "--take-lost") +
                 command_has(line, "--keep");
     if (given > 1)
@@ -184,7 +184,7 @@ enum status cli_conflict_resolve(void *program, const struct command_line *line,
                        "--take-mine、--take-lost、--keep 只能选一个");
     if (cli->json) buf_put_byte(&cli->out, '[');
     for (size_t i = 0; i < line->word_count; i++) {
-        TRY(resolve_one(cli, line->words[i], &taken, err));
+        TRY(resolve_one(cli, line->words[i], &seq, &taken, err));
         if (taken) cli_saved(cli);
         if (!cli->json) {
             cli_say(cli, "%s: %s\n", "%s：%s\n", line->words[i],
@@ -194,8 +194,7 @@ enum status cli_conflict_resolve(void *program, const struct command_line *line,
             continue;
         }
         if (i > 0) buf_put_byte(&cli->out, ',');
-        cli_json_key(cli, "seq", true);
-        buf_put_text(&cli->out, line->words[i]); /* a number: it was read as one */
+        cli_json_int(cli, "seq", seq, true);
         cli_json_bool(cli, "taken", taken, false);
         buf_put_byte(&cli->out, '}');
     }

@@ -189,6 +189,9 @@ static enum status approve_entry(struct centre *c, const struct quarantine_entry
         change.unit[i].cell_count = 0;
     }
     change.retry_count = 0;
+    bool is_of_a_cell = entry->id.cell_tag != 0;
+    if (is_of_a_cell && change.kind == CHANGE_CREATE)
+        change.kind = CHANGE_EDIT; /* the row came in */
     struct office_save s = {.changes = &change, .count = 1, .person = person, .approved = true};
     TRY(check_living(c, &change, err));
     TRY(save(c, &s, mem, err));

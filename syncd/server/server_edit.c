@@ -138,7 +138,7 @@ enum status server_cmd_rm(void *program, const struct command_line *line, struct
     TRY(unit_collect(&e, id, &unit, err));
     if (unit.count > 1 && !command_has(line, "--yes"))
         return err_set(err, ST_CONFLICT,
-                       "%zu rows belong to it and go with it: add --yes to delete them all",
+                       "rows belong to it and go with it (%zu): add --yes to delete them all",
                        "有 %zu 条记录隶属于它，将一并删除：确认请加 --yes", unit.count - 1);
     struct change change = {.kind = CHANGE_DELETE,
                             .entity_tag = e.entity->tag,

@@ -153,7 +153,7 @@ static enum status check_not_retried(struct store *store, const struct held_entr
     if (entry->retried == 0) return ST_OK;
     TRY(outbox_get(store->db, entry->retried, &mem, &row, &found, err));
     if (!found) return ST_OK;
-    return err_set(err, ST_CONFLICT, "it was sent again already, in transaction %u",
+    return err_set(err, ST_CONFLICT, "it was sent again already, in batch %u",
                    "已在批次%u中重新提交", entry->retried);
 }
 

@@ -109,21 +109,53 @@ static enum status write_loser(struct store *store, const struct ledger_entry *l
     return save_edit(store, e, l->row, edits, cell->count, NULL, NULL, &changed, err);
 }
 
-static enum status resolve(struct store *store, int64_t seq, bool take_loser, struct err *err) {
-    struct entry_walk walk = {.seq = seq};
+static bool is_chosen(const struct store *store, const struct ledger_entry *l,
+                      const struct conflict_choice *choice) {
+    const struct entity *e = catalogue_entity_by_tag(store->cat, l->entity_tag);
+    const struct cell *cell = e && l->cell_tag ? entity_cell(e, l->cell_tag) : NULL;
+    if (choice->field.len == 0) return true;
+    if (!cell) return false;
+    if (slice_equal(choice->field, slice_from(cell_name(e, cell)))) return true;
+    for (size_t i = 0; i < cell->count; i++)
+        if (slice_equal(choice->field, slice_from(e->fields[cell->first + i].name))) return true;
+    return false;
+}
+
+static bool takes_loser(const struct store *store, const struct ledger_entry *l,
+                        enum conflict_take take) {
+    if (take == CONFLICT_TAKE_MINE) return l->loser_device == store->laptop->device;
+    return take == CONFLICT_TAKE_LOST;
+}
+
+static enum status set_done(struct store *store, int64_t entry, struct err *err) {
     struct db_stmt *s;
+    TRY(db_prepare(store->db, "UPDATE ledger SET done = 1 WHERE rowid = ?", &s, err));
+    db_bind_int(s, 1, entry);
+    return db_run(s, err);
+}
+
+static enum status resolve(struct store *store, const struct conflict_choice *choice,
+                           size_t *out_written, struct err *err) {
+    struct entry_walk walk = {.seq = choice->seq};
+    bool any = false;
+    *out_written = 0;
     for (;;) {
         struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
         TRY(entry_next(store, &walk, &mem, err));
         if (!walk.found) break;
-        if (take_loser) TRY(write_loser(store, &walk.entry, err));
+        if (!is_chosen(store, &walk.entry, choice)) continue;
+        any = true;
+        if (takes_loser(store, &walk.entry, choice->take)) {
+            TRY(write_loser(store, &walk.entry, err));
+            (*out_written)++;
+        }
+        TRY(set_done(store, walk.after, err));
     }
-    if (walk.after == 0)
-        return err_set(err, ST_NOT_FOUND, "there is no conflict %lld", "没有编号为%lld的冲突",
-                       (long long)seq);
-    TRY(db_prepare(store->db, "UPDATE ledger SET done = 1 WHERE seq = ?", &s, err));
-    db_bind_int(s, 1, seq);
-    return db_run(s, err);
+    if (any) return ST_OK;
+    return err_set(err, ST_NOT_FOUND, "there is no conflict %lld%s%.*s",
+                   "没有编号为%lld%s%.*s的冲突", (long long)choice->seq,
+                   choice->field.len ? "." : "", (int)choice->field.len,
+                   choice->field.len ? (const char *)choice->field.data : "");
 }
 
 /* Commits what has no batch too. */
@@ -135,12 +167,16 @@ static enum status commit_any(struct store *store, struct err *err) {
     return ST_OK;
 }
 
-enum status store_conflict_resolve(struct store *store, int64_t ledger_seq, bool take_loser,
-                                   struct err *err) {
+enum status store_conflict_resolve(struct store *store, const struct conflict_choice *choice,
+                                   size_t *out_written, struct err *err) {
+    size_t written = 0;
     TRY(store_begin(store, err));
-    enum status status = resolve(store, ledger_seq, take_loser, err);
+    enum status status = resolve(store, choice, &written, err);
     if (status == ST_OK) status = commit_any(store, err);
-    if (status != ST_OK) store_rollback(store);
+    if (status == ST_OK)
+        *out_written = written;
+    else
+        store_rollback(store);
     return status;
 }
 

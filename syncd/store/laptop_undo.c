@@ -249,9 +249,10 @@ static enum status find_batch(struct store *store, uint32_t *batch, struct arena
     if (found && out->batch.change_count > 0) return ST_OK;
     TRY(outbox_newest(store->db, &last, &counter, err));
     if (found || *batch > last)
-        return err_set(err, ST_NOT_FOUND, "there is no transaction %u to undo",
-                       "没有可撤销的批次%u", *batch);
-    return err_set(err, ST_CONFLICT, "the server has transaction %u already: edit the row instead",
+        return err_set(err, ST_NOT_FOUND, "there is no batch %u to undo", "没有可撤销的批次%u",
+                       *batch);
+    return err_set(err, ST_CONFLICT,
+                   "the server has confirmed batch %u already: edit the row instead",
                    "服务器已接收批次%u：请直接修改该记录", *batch);
 }
 

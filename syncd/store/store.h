@@ -212,10 +212,20 @@ struct conflict { /* a ledger entry that concerns this book, for people */
 typedef enum status store_conflict_row(void *ctx, const struct conflict *conflict, struct err *err);
 enum status store_conflicts(struct store *store, bool also_done, store_conflict_row *row, void *ctx,
                             struct err *err) NODISCARD;
-/* All entries of one seq: what one change lost, or took. take_loser: writes the values that lost as
- * a new edit; else only marks them done. */
-enum status store_conflict_resolve(struct store *store, int64_t ledger_seq, bool take_loser,
-                                   struct err *err) NODISCARD;
+enum conflict_take {
+    CONFLICT_KEEP,      /* only marks it done */
+    CONFLICT_TAKE_LOST, /* writes the value that lost as a new edit */
+    CONFLICT_TAKE_MINE, /* the same where it is this laptop's; else what stands is mine, or merged
+                         */
+};
+struct conflict_choice {
+    int64_t seq;        /* of the ledger: what one change lost, or took */
+    struct slice field; /* only this field, or the group that it is in; empty: all of that seq */
+    enum conflict_take take;
+};
+/* *out_written: how many values that lost stand again. */
+enum status store_conflict_resolve(struct store *store, const struct conflict_choice *choice,
+                                   size_t *out_written, struct err *err) NODISCARD;
 
 struct held { /* an own edit that the server did not take */
     struct refusal_id id;

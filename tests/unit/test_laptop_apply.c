@@ -445,10 +445,44 @@ TEST(a_lost_edit_is_told_and_can_be_taken_back) {
         .seq = ++w.seq, .entity_tag = e->tag, .row = id, .cell_tag = fixture_field(e, "name")->tag, .loser = lost,
         .winner = won, .value_count = 1, .loser_device = WORLD_DEVICE};
     world_apply(&w);
-    CHECK_OK(store_conflict_resolve(w.store, w.seq, true, &err));
+    struct conflict_choice take = {.seq = w.seq, .take = CONFLICT_TAKE_LOST}, unknown = {.seq = 999};
+    size_t written;
+    CHECK_OK(store_conflict_resolve(w.store, &take, &written, &err));
+    CHECK_INT(written, 1);
     CHECK_TEXT(world_text(&w, "account", id, "name"), "loser");
     CHECK_INT(world_number(&w, "SELECT count(*) FROM ledger WHERE done = 0"), 0);
-    CHECK_STATUS(store_conflict_resolve(w.store, 999, false, &err), ST_NOT_FOUND);
+    CHECK_STATUS(store_conflict_resolve(w.store, &unknown, &written, &err), ST_NOT_FOUND);
+    world_stop(&w);
+}
+
+TEST(of_several_conflicts_of_one_seq_each_can_be_settled_and_mine_is_mine_only) {
+    struct world w;
+    struct err err;
+    world_start(&w);
+    int64_t id = other_row(A);
+    const struct entity *e = world_entity(&w, "account");
+    world_pull(&w, "account", id, "name", "winner");
+    world_ask(&w);
+    struct value lost[] = {text_value("loser")}, won[] = {text_value("winner")};
+    static const char *const fields[] = {"name", "website", "industry"};
+    ++w.seq;
+    for (size_t i = 0; i < ARRAY_COUNT(fields); i++)
+        w.reply.ledger[w.reply.ledger_count++] = (struct ledger_entry){
+            .seq = w.seq, .entity_tag = e->tag, .row = id, .cell_tag = fixture_field(e, fields[i])->tag, .loser = lost,
+            .winner = won, .value_count = 1, .loser_device = i == 1 ? WORLD_DEVICE + 1 : WORLD_DEVICE};
+    world_apply(&w);
+    size_t written;
+    struct conflict_choice one = {w.seq, SLICE("industry"), CONFLICT_KEEP}, none = {w.seq, SLICE("city"), CONFLICT_KEEP};
+    struct conflict_choice mine = {.seq = w.seq, .take = CONFLICT_TAKE_MINE};
+    CHECK_STATUS(store_conflict_resolve(w.store, &none, &written, &err), ST_NOT_FOUND);
+    CHECK_OK(store_conflict_resolve(w.store, &one, &written, &err));
+    CHECK_INT(written, 0);
+    CHECK_INT(world_number(&w, "SELECT count(*) FROM ledger WHERE done = 0"), 2);
+    CHECK_OK(store_conflict_resolve(w.store, &mine, &written, &err));
+    CHECK_INT(written, 2);
+    CHECK_TEXT(world_text(&w, "account", id, "name"), "loser");
+    CHECK_INT(world_number(&w, "SELECT count(*) FROM r_account WHERE website IS NULL"), 1);
+    CHECK_INT(world_number(&w, "SELECT count(*) FROM ledger WHERE done = 0"), 0);
     world_stop(&w);
 }
 
