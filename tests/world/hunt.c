@@ -1,6 +1,6 @@
 /* Random runs: one seed makes people, clocks that are off, and a bad network; at rest the oracles look.
  *
- *     hunt [--seed N] [--runs N] [--profile cells|kinds|rows|refused] [--trace]
+ *     hunt [--seed N] [--runs N] [--profile cells|kinds|rows|refused] [--kept FILE] [--trace]
  *
  * Converging is not correct. Each edit is remembered with what its author had been shown: values carry the number
  * of the edit that wrote them ("e17"), so what a person saw can be read off the screen. No rule of the product reads
@@ -682,17 +682,33 @@ static bool one(const struct profile *profile, uint64_t seed, bool trace) {
     return !r->failure[0];
 }
 
+/* Lines "PROFILE SEED": runs that failed once. */
+static bool kept_seeds(const char *path, bool trace) {
+    FILE *file = fopen(path, "r");
+    char name[32];
+    unsigned long long seed;
+    bool good = file != NULL;
+    if (!file) printf("FAILED: cannot read %s\n", path);
+    while (file && fscanf(file, "%31s %llu", name, &seed) == 2)
+        for (size_t p = 0; p < ARRAY_COUNT(profiles); p++)
+            if (!strcmp(name, profiles[p].name)) good = one(&profiles[p], seed, trace) && good;
+    if (file) fclose(file);
+    return good;
+}
+
 int main(int argc, char **argv) {
     uint64_t seed = 1, runs = 40;
+    bool kept = true;
     const char *only = NULL;
     bool trace = false;
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--seed") && i + 1 < argc) seed = strtoull(argv[++i], NULL, 10);
         else if (!strcmp(argv[i], "--runs") && i + 1 < argc) runs = strtoull(argv[++i], NULL, 10);
         else if (!strcmp(argv[i], "--profile") && i + 1 < argc) only = argv[++i];
+        else if (!strcmp(argv[i], "--kept") && i + 1 < argc) kept = kept_seeds(argv[++i], trace) && kept;
         else if (!strcmp(argv[i], "--trace")) trace = true;
         else {
-            fprintf(stderr, "usage: hunt [--seed N] [--runs N] [--profile cells|kinds|rows|refused] [--trace]\n");
+            fprintf(stderr, "usage: hunt [--seed N] [--runs N] [--profile cells|kinds|rows|refused] [--kept FILE] [--trace]\n");
             return 64;
         }
     }
@@ -702,5 +718,5 @@ int main(int argc, char **argv) {
         for (uint64_t i = 0; i < runs; i++) one(&profiles[p], seed + i, trace) ? passed++ : failed++;
     }
     printf("%llu passed, %llu failed\n", (unsigned long long)passed, (unsigned long long)failed);
-    return failed != 0;
+    return failed != 0 || !kept;
 }
