@@ -189,9 +189,10 @@ void cli_put_values(struct cli *cli, const struct entity *e, uint32_t cell_tag,
 void cli_put_cell(const struct cli *cli, const struct entity *e, uint32_t cell_tag,
                   struct buf *out) {
     const struct cell *cell = cell_tag ? entity_cell(e, cell_tag) : NULL;
-    if (!cell) buf_put_text(out, cli_pick(cli, "(whole row)", "（整条记录）"));
-    for (size_t i = 0; cell && i < cell->count; i++)
-        buf_printf(out, "%s%s", i > 0 ? "/" : "", e->fields[cell->first + i].label[cli->lang]);
+    if (cell)
+        cell_write_label(e, cell, cli->lang, out);
+    else
+        buf_put_text(out, cli_pick(cli, "(whole row)", "（整条记录）"));
 }
 
 void cli_json_values(struct cli *cli, const struct entity *e, uint32_t cell_tag,

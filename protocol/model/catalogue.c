@@ -133,6 +133,12 @@ const char *cell_name(const struct entity *e, const struct cell *c) {
     return f->group ? f->group : f->name;
 }
 
+void cell_write_label(const struct entity *e, const struct cell *c, enum lang lang,
+                      struct buf *out) {
+    for (size_t i = 0; i < c->count; i++)
+        buf_printf(out, "%s%s", i > 0 ? "/" : "", e->fields[c->first + i].label[lang]);
+}
+
 const struct enum_value *enum_by_number(const struct enumeration *values, int64_t number) {
     for (size_t i = 0; i < values->count; i++)
         if (values->values[i].number == number) return &values->values[i];

@@ -204,6 +204,9 @@ const struct cell *entity_cell(const struct entity *e,
                                uint32_t tag); /* by any of its fields' tags */
 const struct cell *entity_cell_of(const struct entity *e, const struct field *f);
 const char *cell_name(const struct entity *e, const struct cell *c); /* group or field name */
+/* For people: the labels of its fields, joined by "/". */
+void cell_write_label(const struct entity *e, const struct cell *c, enum lang lang,
+                      struct buf *out);
 const struct enum_value *enum_by_number(const struct enumeration *values, int64_t number);
 const struct enum_value *enum_by_text(const struct enumeration *values,
                                       struct slice text); /* name or any label */

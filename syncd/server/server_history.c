@@ -43,12 +43,16 @@ static void put_edit(struct listing *l, const struct server *server, const struc
     listing_text(l, buf_slice(&text));
 }
 
-static void put_cell(struct listing *l, const struct entity *e, uint32_t tag) {
+/* Programs get names, people labels. */
+static void put_cell(struct listing *l, const struct server *server, const struct entity *e,
+                     uint32_t tag) {
+    SCOPED(buf_free) struct buf label = buf_new(BUF_MAX_LINE);
     const struct cell *cell = e && tag ? entity_cell(e, tag) : NULL;
-    if (cell)
-        listing_string(l, cell_name(e, cell));
-    else
+    if (cell && !server->json) cell_write_label(e, cell, server->lang, &label);
+    if (!cell)
         listing_null(l);
+    else
+        listing_string(l, server->json ? cell_name(e, cell) : buf_text(&label));
 }
 
 /* Who a device belongs to. */
@@ -75,8 +79,8 @@ static void put_title(struct listing *l, struct server *server, struct centre *c
     arena_clear(&mem);
 }
 
-static void put_entity(struct listing *l, const struct entity *e) {
-    listing_string(l, e ? e->name : NULL);
+static void put_entity(struct listing *l, const struct server *server, const struct entity *e) {
+    listing_string(l, !e ? NULL : server->json ? e->name : e->label[server->lang]);
 }
 
 struct printing {
@@ -108,7 +112,7 @@ static enum status history_row(void *ctx, const struct centre_history *line, str
     listing_text(p->l, line->person);
     listing_text(p->l, line->device_name);
     listing_string(p->l, history_what(p->server, line->entry.kind));
-    put_cell(p->l, p->e, line->cell_tag);
+    put_cell(p->l, p->server, p->e, line->cell_tag);
     put_edit(p->l, p->server, p->e, line->cell_tag, line->edit_kind, line->values,
              line->value_count);
     listing_string(p->l, p->server->json ? outcome_name(line->outcome)
@@ -151,10 +155,10 @@ static enum status ledger_row(void *ctx, const struct ledger_entry *entry, struc
     (void)err;
     listing_int(p->l, entry->seq);
     listing_time(p->l, entry->winner_is_new ? entry->winner_time_ms : entry->loser_time_ms);
-    put_entity(p->l, e);
+    put_entity(p->l, p->server, e);
     listing_id(p->l, entry->row);
     put_title(p->l, p->server, p->c, e, entry->row);
-    put_cell(p->l, e, entry->cell_tag);
+    put_cell(p->l, p->server, e, entry->cell_tag);
     listing_string(p->l, p->server->json ? rule_name(entry->rule)
                                          : rule_label(entry->rule, p->server->lang));
     put_edit(p->l, p->server, e, entry->cell_tag, EDIT_SET, entry->loser,
@@ -201,7 +205,10 @@ static void put_content(struct printing *p, const struct entity *e,
             const struct cell *cell = e ? entity_cell(e, edit->cell_tag) : NULL;
             if (!cell) continue;
             if (i > 0) buf_put_text(&text, "; ");
-            if (!q->id.cell_tag) buf_printf(&text, "%s=", cell_name(e, cell));
+            if (!q->id.cell_tag) {
+                cell_write_label(e, cell, p->server->lang, &text);
+                buf_put_byte(&text, '=');
+            }
             server_put_edit(p->server, e, edit->cell_tag, edit->kind, edit->values,
                             edit->value_count, &text);
         }
@@ -217,10 +224,10 @@ static enum status request_row(void *ctx, const struct quarantine_entry *q, stru
     listing_int(p->l, q->seq);
     listing_time(p->l, q->time_ms);
     put_person(p->l, p->server, p->c, q->device);
-    put_entity(p->l, e);
+    put_entity(p->l, p->server, e);
     listing_id(p->l, q->row);
     put_title(p->l, p->server, p->c, e, q->row);
-    put_cell(p->l, e, q->id.cell_tag);
+    put_cell(p->l, p->server, e, q->id.cell_tag);
     put_content(p, e, q);
     listing_string(p->l, p->server->json ? outcome_name(q->outcome)
                                          : outcome_label(q->outcome, p->server->lang));
