@@ -37,7 +37,8 @@ static const struct place places[] = {
     {"contact", "title", NULL, KIND_LAST},        {"contact", "phones", NULL, KIND_SET},
     {"contact", "account", NULL, KIND_REF}};
 
-enum fate { FATE_PENDING, FATE_ACCEPTED, FATE_HELD, FATE_UNDONE, FATE_FOLDED };
+/* FATE_GONE: folded into a text that was undone, unless it was sent before: then a receipt says so. */
+enum fate { FATE_PENDING, FATE_ACCEPTED, FATE_HELD, FATE_UNDONE, FATE_FOLDED, FATE_GONE };
 
 /* What somebody did, and what he had been shown. */
 struct deed {
@@ -391,7 +392,7 @@ static void do_undo(struct run *r, struct world_laptop *l) {
         d->fate = FATE_UNDONE;
         for (size_t k = 0; k < i; k++)                     /* texts that it had taken in go with it */
             if (r->edits[k].place == d->place && r->edits[k].row == d->row && r->edits[k].laptop == d->laptop && r->edits[k].fate == FATE_FOLDED)
-                r->edits[k].fate = FATE_UNDONE;
+                r->edits[k].fate = FATE_GONE;
     }
     SAY(r, "  %s undoes batch %u\n", l->name, undone);
 }
