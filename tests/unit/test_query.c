@@ -64,9 +64,10 @@ TEST(a_database_of_something_else_is_refused) {
     fixture_stop(&f);
 }
 
+/* Of this process: a busy neighbour does not make a search slower. */
 static double seconds(void) {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    CHECK(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now) == 0);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
@@ -105,7 +106,12 @@ TEST(an_older_release_that_becomes_the_newer_one_migrates_on_opening) {
     CHECK_OK(rows_insert(store_db(store), e, ROWS_LAPTOP, 9, values, &meta, true, &err));
     store_close(store);
     f.cat = newer;
+    struct store_config reader = {.path = f.path, .kind = STORE_LAPTOP, .read_only = true, .catalogue = &f.cat, .env = fixture_env()};
+    CHECK_OK(store_open(&reader, &store, &err));
+    CHECK(!store_is_current(store));
+    store_close(store);
     store = fixture_store(&f, STORE_LAPTOP);
+    CHECK(store_is_current(store));
     e = fixture_entity(&f, "account");
     CHECK_OK(store_get(store, e, 9, &f.mem, &row, &err));
     CHECK_SLICE(row.values[entity_field_index(e, fixture_field(e, "remarks"))].text, "新备注");
