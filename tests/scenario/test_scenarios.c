@@ -31,7 +31,7 @@ struct scenario {
     size_t row_count;
     struct named_form forms[FORMS_MAX];
     size_t form_count;
-    struct slice during;                                   /* command to run inside the next round */
+    struct slice during; /* command to run inside the next round */
     struct err *during_err;
     enum status during_status;
 };
@@ -39,7 +39,8 @@ struct scenario {
 static enum status run_line(struct scenario *s, struct slice line, struct err *err);
 
 static enum status wrong(struct err *err, const char *what, struct slice where) {
-    return err_set(err, ST_USAGE, "%s: %.*s", "%s：%.*s", what, (int)where.len, (const char *)where.data);
+    return err_set(err, ST_USAGE, "%s: %.*s", "%s：%.*s", what, (int)where.len,
+                   (const char *)where.data);
 }
 
 static bool is(struct slice s, const char *text) {
@@ -61,9 +62,12 @@ static enum status split(struct slice line, struct arena *mem, struct words *out
         if (!word) return err_no_memory(err);
         size_t n = 0;
         for (bool quoted = false; i < line.len && (quoted || line.data[i] != ' '); i++) {
-            if (line.data[i] == '"') quoted = !quoted;
-            else if (line.data[i] == '\\' && i + 1 < line.len && line.data[i + 1] == 'n') word[n++] = '\n', i++;
-            else word[n++] = line.data[i];
+            if (line.data[i] == '"')
+                quoted = !quoted;
+            else if (line.data[i] == '\\' && i + 1 < line.len && line.data[i + 1] == 'n')
+                word[n++] = '\n', i++;
+            else
+                word[n++] = line.data[i];
         }
         out->at[out->count++] = slice_of(word, n);
     }
@@ -76,7 +80,8 @@ static struct named_row *find_row(struct scenario *s, struct slice name) {
     return NULL;
 }
 
-static enum status name_row(struct scenario *s, struct slice name, const struct entity *e, int64_t id, struct err *err) {
+static enum status name_row(struct scenario *s, struct slice name, const struct entity *e,
+                            int64_t id, struct err *err) {
     if (s->row_count == NAMES_MAX) return wrong(err, "too many names", name);
     struct named_row *row = &s->rows[s->row_count++];
     snprintf(row->name, sizeof(row->name), "%.*s", (int)name.len, (const char *)name.data);
@@ -88,7 +93,8 @@ static enum status name_row(struct scenario *s, struct slice name, const struct 
 /* "+10m", "-3y" in milliseconds. */
 static enum status read_span(struct slice text, int64_t *out, struct err *err) {
     int64_t sign = text.len && text.data[0] == '-' ? -1 : 1, n;
-    if (text.len < 3 || !text_to_int(slice_of(text.data + 1, text.len - 2), &n)) return wrong(err, "no span of time", text);
+    if (text.len < 3 || !text_to_int(slice_of(text.data + 1, text.len - 2), &n))
+        return wrong(err, "no span of time", text);
     int64_t unit = 0;
     switch (text.data[text.len - 1]) {
     case 's': unit = 1000; break;
@@ -102,7 +108,8 @@ static enum status read_span(struct slice text, int64_t *out, struct err *err) {
     return ST_OK;
 }
 
-static enum status read_value(struct scenario *s, const struct field *f, struct slice text, struct value *out, struct err *err) {
+static enum status read_value(struct scenario *s, const struct field *f, struct slice text,
+                              struct value *out, struct err *err) {
     struct named_row *row = f->type == FIELD_REF ? find_row(s, text) : NULL;
     if (row) {
         *out = value_int(row->id);
@@ -112,8 +119,8 @@ static enum status read_value(struct scenario *s, const struct field *f, struct 
 }
 
 /* name=value, name+=value, name-=value */
-static enum status read_edit(struct scenario *s, const struct entity *e, struct slice word, struct field_edit *out,
-                             struct err *err) {
+static enum status read_edit(struct scenario *s, const struct entity *e, struct slice word,
+                             struct field_edit *out, struct err *err) {
     const uint8_t *eq = memchr(word.data, '=', word.len);
     if (!eq || eq == word.data) return wrong(err, "not FIELD=VALUE", word);
     size_t name = (size_t)(eq - word.data);
@@ -133,10 +140,12 @@ static enum status read_edit(struct scenario *s, const struct entity *e, struct 
     return ST_OK;
 }
 
-static enum status read_edits(struct scenario *s, const struct entity *e, const struct words *w, size_t from,
-                              struct field_edit *out, size_t *out_count, struct err *err) {
+static enum status read_edits(struct scenario *s, const struct entity *e, const struct words *w,
+                              size_t from, struct field_edit *out, size_t *out_count,
+                              struct err *err) {
     *out_count = 0;
-    for (size_t i = from; i < w->count; i++) TRY(read_edit(s, e, w->at[i], &out[(*out_count)++], err));
+    for (size_t i = from; i < w->count; i++)
+        TRY(read_edit(s, e, w->at[i], &out[(*out_count)++], err));
     return ST_OK;
 }
 
@@ -147,13 +156,15 @@ static enum status read_place(struct scenario *s, struct slice word, struct name
     size_t n = point ? (size_t)(point - word.data) : word.len;
     *out_row = find_row(s, slice_of(word.data, n));
     if (!*out_row) return wrong(err, "no such row", word);
-    *out_field = point ? entity_field((*out_row)->entity, slice_of(point + 1, word.len - n - 1)) : NULL;
+    *out_field =
+        point ? entity_field((*out_row)->entity, slice_of(point + 1, word.len - n - 1)) : NULL;
     return point && !*out_field ? wrong(err, "no such field", word) : ST_OK;
 }
 
 /* ------------------------------------------------------------------ laptops act */
 
-static enum status do_add(struct scenario *s, struct world_laptop *l, const struct words *w, struct err *err) {
+static enum status do_add(struct scenario *s, struct world_laptop *l, const struct words *w,
+                          struct err *err) {
     const struct entity *e = w->count > 3 ? catalogue_entity(&s->world.catalogue, w->at[2]) : NULL;
     if (!e) return wrong(err, "add ENTITY NAME FIELD=VALUE", w->at[0]);
     struct field_edit edits[WORDS_MAX];
@@ -164,7 +175,8 @@ static enum status do_add(struct scenario *s, struct world_laptop *l, const stru
         struct receipt receipt;
         TRY(world_office_save(&s->world, e, 0, edits, count, &receipt, &id, err));
         if (receipt.lines[0].outcome > OUTCOME_MERGED)
-            return err_set(err, ST_INVALID, "head office: %s", "总部：%s", reason_text(receipt.lines[0].reason, LANG_EN));
+            return err_set(err, ST_INVALID, "head office: %s", "总部：%s",
+                           reason_text(receipt.lines[0].reason, LANG_EN));
         return name_row(s, w->at[3], e, id, err);
     }
     TRY(store_begin(l->store, err));
@@ -178,8 +190,9 @@ static enum status do_add(struct scenario *s, struct world_laptop *l, const stru
     return name_row(s, w->at[3], e, id, err);
 }
 
-static enum status save_edits(struct world_laptop *l, const struct entity *e, int64_t id, const struct field_edit *edits,
-                              size_t count, const struct form *form, struct err *err) {
+static enum status save_edits(struct world_laptop *l, const struct entity *e, int64_t id,
+                              const struct field_edit *edits, size_t count, const struct form *form,
+                              struct err *err) {
     TRY(store_begin(l->store, err));
     bool changed;
     uint32_t batch;
@@ -189,7 +202,8 @@ static enum status save_edits(struct world_laptop *l, const struct entity *e, in
     return status;
 }
 
-static enum status do_set(struct scenario *s, struct world_laptop *l, const struct words *w, struct err *err) {
+static enum status do_set(struct scenario *s, struct world_laptop *l, const struct words *w,
+                          struct err *err) {
     struct named_row *row = w->count > 2 ? find_row(s, w->at[2]) : NULL;
     if (!row) return wrong(err, "set NAME FIELD=VALUE", w->at[0]);
     struct field_edit edits[WORDS_MAX];
@@ -201,7 +215,8 @@ static enum status do_set(struct scenario *s, struct world_laptop *l, const stru
     return world_office_save(&s->world, row->entity, row->id, edits, count, &receipt, &id, err);
 }
 
-static enum status do_rm(struct scenario *s, struct world_laptop *l, const struct words *w, struct err *err) {
+static enum status do_rm(struct scenario *s, struct world_laptop *l, const struct words *w,
+                         struct err *err) {
     struct named_row *row = w->count > 2 ? find_row(s, w->at[2]) : NULL;
     if (!row) return wrong(err, "rm NAME", w->at[0]);
     if (!l) return world_office_delete(&s->world, row->entity, row->id, err);
@@ -214,16 +229,19 @@ static enum status do_rm(struct scenario *s, struct world_laptop *l, const struc
     return status;
 }
 
-static enum status do_form(struct scenario *s, struct world_laptop *l, const struct words *w, struct err *err) {
+static enum status do_form(struct scenario *s, struct world_laptop *l, const struct words *w,
+                           struct err *err) {
     struct named_row *row = w->count == 4 ? find_row(s, w->at[3]) : NULL;
     if (!row || s->form_count == FORMS_MAX) return wrong(err, "form F NAME", w->at[0]);
     struct named_form *form = &s->forms[s->form_count++];
-    snprintf(form->name, sizeof(form->name), "%.*s", (int)w->at[2].len, (const char *)w->at[2].data);
+    snprintf(form->name, sizeof(form->name), "%.*s", (int)w->at[2].len,
+             (const char *)w->at[2].data);
     form->entity = row->entity;
     return store_form(l->store, row->entity, row->id, &s->mem, &form->form, err);
 }
 
-static enum status do_save(struct scenario *s, struct world_laptop *l, const struct words *w, struct err *err) {
+static enum status do_save(struct scenario *s, struct world_laptop *l, const struct words *w,
+                           struct err *err) {
     for (size_t i = 0; i < s->form_count && w->count > 2; i++) {
         struct named_form *form = &s->forms[i];
         if (!is(w->at[2], form->name)) continue;
@@ -249,7 +267,8 @@ static enum status take_held(void *ctx, const struct held *held, struct err *err
     (void)err;
     struct held_wanted *want = ctx;
     want->count++;
-    if (held->row != want->row || (held->id.cell_tag != want->cell_tag && held->id.cell_tag)) return ST_OK;
+    if (held->row != want->row || (held->id.cell_tag != want->cell_tag && held->id.cell_tag))
+        return ST_OK;
     want->found = true;
     want->id = held->id;
     want->outcome = held->outcome;
@@ -257,16 +276,18 @@ static enum status take_held(void *ctx, const struct held *held, struct err *err
     return ST_OK;
 }
 
-static enum status find_held(struct scenario *s, struct world_laptop *l, struct slice place, struct held_wanted *out,
-                             struct err *err) {
+static enum status find_held(struct scenario *s, struct world_laptop *l, struct slice place,
+                             struct held_wanted *out, struct err *err) {
     struct named_row *row;
     const struct field *field;
     TRY(read_place(s, place, &row, &field, err));
-    *out = (struct held_wanted){.row = row->id, .cell_tag = field ? entity_cell_of(row->entity, field)->tag : 0};
+    *out = (struct held_wanted){.row = row->id,
+                                .cell_tag = field ? entity_cell_of(row->entity, field)->tag : 0};
     return store_held(l->store, false, take_held, out, err);
 }
 
-static enum status do_held(struct scenario *s, struct world_laptop *l, const struct words *w, struct err *err) {
+static enum status do_held(struct scenario *s, struct world_laptop *l, const struct words *w,
+                           struct err *err) {
     struct held_wanted held;
     if (w->count != 3) return wrong(err, "retry or drop NAME.FIELD", w->at[0]);
     TRY(find_held(s, l, w->at[2], &held, err));
@@ -281,7 +302,8 @@ static void run_during(void *ctx, struct world_laptop *l) {
     s->during_status = run_line(s, s->during, s->during_err);
 }
 
-static enum status do_sync(struct scenario *s, struct world_laptop *l, const struct words *w, struct slice line, struct err *err) {
+static enum status do_sync(struct scenario *s, struct world_laptop *l, const struct words *w,
+                           struct slice line, struct err *err) {
     struct agent_result result;
     s->during_status = ST_OK;
     if (w->count > 2 && is(w->at[2], "during:")) {
@@ -297,9 +319,10 @@ static enum status do_sync(struct scenario *s, struct world_laptop *l, const str
                    : is(w->at[2], "cut")        ? WORLD_CUT_SLICES
                                                 : WORLD_FAULT_NONE;
         int64_t n = 1;
-        if (l->fault == WORLD_FAULT_NONE || (w->count > 3 && !text_to_int(w->at[3], &n))) return wrong(err, "unknown fault", line);
+        if (l->fault == WORLD_FAULT_NONE || (w->count > 3 && !text_to_int(w->at[3], &n)))
+            return wrong(err, "unknown fault", line);
         l->slices_left = (int)n;
-        (void)world_sync(l, &result, err);                 /* it is meant to go wrong */
+        (void)world_sync(l, &result, err); /* it is meant to go wrong */
         return ST_OK;
     }
     TRY(world_sync(l, &result, err));
@@ -315,9 +338,10 @@ static enum status do_clock(struct world_laptop *l, const struct words *w, struc
     return ST_OK;
 }
 
-static enum status laptop_line(struct scenario *s, struct world_laptop *l, const struct words *w, struct slice line, struct err *err) {
+static enum status laptop_line(struct scenario *s, struct world_laptop *l, const struct words *w,
+                               struct slice line, struct err *err) {
     struct slice what = w->count > 1 ? w->at[1] : SLICE("");
-    s->world.now_ms += 1000;                               /* each act of a person takes a second */
+    s->world.now_ms += 1000; /* each act of a person takes a second */
     if (is(what, "add")) return do_add(s, l, w, err);
     if (is(what, "set")) return do_set(s, l, w, err);
     if (is(what, "rm")) return do_rm(s, l, w, err);
@@ -342,10 +366,12 @@ static enum status office_decides(struct scenario *s, const struct words *w, str
     if (!held.found) return wrong(err, "nothing is held", w->at[3]);
     struct store_identity identity;
     TRY(store_identity(l->store, &identity, err));
-    return org_decide(s->world.office, identity.device, &held.id, is(w->at[1], "approve"), SLICE("office"), err);
+    return org_decide(s->world.office, identity.device, &held.id, is(w->at[1], "approve"),
+                      SLICE("office"), err);
 }
 
-static enum status office_line(struct scenario *s, const struct words *w, struct slice line, struct err *err) {
+static enum status office_line(struct scenario *s, const struct words *w, struct slice line,
+                               struct err *err) {
     struct slice what = w->count > 1 ? w->at[1] : SLICE("");
     s->world.now_ms += 1000;
     if (is(what, "add")) return do_add(s, NULL, w, err);
@@ -357,20 +383,22 @@ static enum status office_line(struct scenario *s, const struct words *w, struct
 
 /* ------------------------------------------------------------------ what must be so */
 
-static enum status differs(struct err *err, const char *who, struct slice what, struct slice want, struct slice have) {
-    return err_set(err, ST_CONFLICT, "%s %.*s: expected \"%.*s\", is \"%.*s\"", "%s %.*s：应为“%.*s”，实为“%.*s”", who,
-                   (int)what.len, (const char *)what.data, (int)want.len, (const char *)want.data, (int)have.len,
-                   (const char *)have.data);
+static enum status differs(struct err *err, const char *who, struct slice what, struct slice want,
+                           struct slice have) {
+    return err_set(err, ST_CONFLICT, "%s %.*s: expected \"%.*s\", is \"%.*s\"",
+                   "%s %.*s：应为“%.*s”，实为“%.*s”", who, (int)what.len, (const char *)what.data,
+                   (int)want.len, (const char *)want.data, (int)have.len, (const char *)have.data);
 }
 
-static enum status expect_number(const char *who, struct slice what, struct slice want, int64_t have, struct err *err) {
+static enum status expect_number(const char *who, struct slice what, struct slice want,
+                                 int64_t have, struct err *err) {
     char text[32];
     snprintf(text, sizeof(text), "%lld", (long long)have);
     return is(want, text) ? ST_OK : differs(err, who, what, want, slice_from(text));
 }
 
-static enum status expect_cell(struct scenario *s, const char *who, struct store *store, struct slice place,
-                               struct slice want, struct err *err) {
+static enum status expect_cell(struct scenario *s, const char *who, struct store *store,
+                               struct slice place, struct slice want, struct err *err) {
     struct named_row *named;
     const struct field *f;
     const struct entity *e;
@@ -385,25 +413,31 @@ static enum status expect_cell(struct scenario *s, const char *who, struct store
     struct named_row *target = f->type == FIELD_REF ? find_row(s, want) : NULL;
     if (target) {
         TRY(store_locate(store, target->id, &e, &id, err));
-        return v.kind == VALUE_INT && v.number == id ? ST_OK : differs(err, who, place, want, SLICE("another row"));
+        return v.kind == VALUE_INT && v.number == id
+                   ? ST_OK
+                   : differs(err, who, place, want, SLICE("another row"));
     }
     struct buf have SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
     field_write_text(f, v, LANG_EN, 0, &have);
     if (!have.len) buf_put_text(&have, "-");
-    return slice_equal(buf_slice(&have), want) ? ST_OK : differs(err, who, place, want, buf_slice(&have));
+    return slice_equal(buf_slice(&have), want) ? ST_OK
+                                               : differs(err, who, place, want, buf_slice(&have));
 }
 
-static enum status expect_row(struct scenario *s, const char *who, struct store *store, const struct words *w, struct err *err) {
+static enum status expect_row(struct scenario *s, const char *who, struct store *store,
+                              const struct words *w, struct err *err) {
     struct named_row *named = find_row(s, w->at[3]);
     if (!named) return wrong(err, "no such row", w->at[3]);
     struct row row = {0};
     enum status status = store_get(store, named->entity, named->id, &s->mem, &row, err);
     if (status != ST_OK && status != ST_NOT_FOUND) return status;
     bool has = status == ST_OK && !row.gone, want = is(w->at[2], "has");
-    return has == want ? ST_OK : differs(err, who, w->at[3], w->at[2], has ? SLICE("has") : SLICE("lacks"));
+    return has == want ? ST_OK
+                       : differs(err, who, w->at[3], w->at[2], has ? SLICE("has") : SLICE("lacks"));
 }
 
-static enum status expect_count(struct scenario *s, const char *who, struct store *store, const struct words *w, struct err *err) {
+static enum status expect_count(struct scenario *s, const char *who, struct store *store,
+                                const struct words *w, struct err *err) {
     struct query query = {.entity = catalogue_entity(&s->world.catalogue, w->at[3])};
     if (!query.entity || w->count != 5) return wrong(err, "count ENTITY N", w->at[3]);
     int64_t count;
@@ -411,7 +445,8 @@ static enum status expect_count(struct scenario *s, const char *who, struct stor
     return expect_number(who, w->at[3], w->at[4], count, err);
 }
 
-static enum status expect_book(struct scenario *s, const char *who, struct store *store, const struct words *w, struct err *err) {
+static enum status expect_book(struct scenario *s, const char *who, struct store *store,
+                               const struct words *w, struct err *err) {
     if (w->count < 4) return wrong(err, "expect WHO what?", w->at[0]);
     if (is(w->at[2], "has") || is(w->at[2], "lacks")) return expect_row(s, who, store, w, err);
     if (is(w->at[2], "count")) return expect_count(s, who, store, w, err);
@@ -434,12 +469,14 @@ static enum status take_receipt(void *ctx, const struct receipt_note *note, stru
     return ST_OK;
 }
 
-static enum status expect_receipt(struct scenario *s, struct world_laptop *l, const struct words *w, struct err *err) {
+static enum status expect_receipt(struct scenario *s, struct world_laptop *l, const struct words *w,
+                                  struct err *err) {
     struct named_row *row;
     const struct field *f;
     if (w->count != 5) return wrong(err, "receipt NAME.FIELD OUTCOME", w->at[0]);
     TRY(read_place(s, w->at[3], &row, &f, err));
-    struct receipt_wanted want = {.row = row->id, .cell_tag = f ? entity_cell_of(row->entity, f)->tag : 0};
+    struct receipt_wanted want = {.row = row->id,
+                                  .cell_tag = f ? entity_cell_of(row->entity, f)->tag : 0};
     TRY(store_receipts(l->store, 0, take_receipt, &want, err));
     struct slice have = want.found ? slice_from(outcome_name(want.outcome)) : SLICE("(no receipt)");
     return slice_equal(have, w->at[4]) ? ST_OK : differs(err, l->name, w->at[3], w->at[4], have);
@@ -454,11 +491,13 @@ static const char *reason_name(enum reason reason) {
     return names[reason];
 }
 
-static enum status expect_held(struct scenario *s, struct world_laptop *l, const struct words *w, struct err *err) {
+static enum status expect_held(struct scenario *s, struct world_laptop *l, const struct words *w,
+                               struct err *err) {
     struct held_wanted held = {0};
     if (w->count == 4 && is(w->at[3], "none")) {
         TRY(store_held(l->store, false, take_held, &held, err));
-        return held.count ? differs(err, l->name, SLICE("held"), SLICE("none"), SLICE("some")) : ST_OK;
+        return held.count ? differs(err, l->name, SLICE("held"), SLICE("none"), SLICE("some"))
+                          : ST_OK;
     }
     if (w->count < 5) return wrong(err, "held NAME.FIELD OUTCOME [REASON]", w->at[0]);
     TRY(find_held(s, l, w->at[3], &held, err));
@@ -476,7 +515,8 @@ static enum status count_conflict(void *ctx, const struct conflict *conflict, st
     return ST_OK;
 }
 
-static enum status expect_laptop(struct scenario *s, struct world_laptop *l, const struct words *w, struct err *err) {
+static enum status expect_laptop(struct scenario *s, struct world_laptop *l, const struct words *w,
+                                 struct err *err) {
     struct slice what = w->at[2];
     if (is(what, "receipt")) return expect_receipt(s, l, w, err);
     if (is(what, "held")) return expect_held(s, l, w, err);
@@ -502,7 +542,8 @@ struct ledger_wanted {
     int64_t count;
 };
 
-static void write_side(const struct ledger_wanted *want, const struct value *values, size_t count, struct buf *out) {
+static void write_side(const struct ledger_wanted *want, const struct value *values, size_t count,
+                       struct buf *out) {
     const struct cell *cell = entity_cell_of(want->row->entity, want->field);
     size_t at = entity_field_index(want->row->entity, want->field) - cell->first;
     if (values && at < count) field_write_text(want->field, values[at], LANG_EN, 0, out);
@@ -518,10 +559,12 @@ static enum status take_ledger(void *ctx, const struct ledger_entry *entry, stru
         return ST_OK;
     }
     if (entity_cell_of(want->row->entity, want->field)->tag != entry->cell_tag) return ST_OK;
-    struct buf loser SCOPED(buf_free) = buf_new(BUF_MAX_LINE), winner SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
+    struct buf loser SCOPED(buf_free) = buf_new(BUF_MAX_LINE),
+                     winner SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
     write_side(want, entry->loser, entry->value_count, &loser);
     write_side(want, entry->winner, entry->value_count, &winner);
-    want->found |= slice_equal(buf_slice(&loser), want->loser) && slice_equal(buf_slice(&winner), want->winner);
+    want->found |= slice_equal(buf_slice(&loser), want->loser) &&
+                   slice_equal(buf_slice(&winner), want->winner);
     return buf_status(&winner, err);
 }
 
@@ -531,14 +574,18 @@ static enum status expect_ledger(struct scenario *s, const struct words *w, stru
     bool count = w->count == 4 && is(w->at[2], "count");
     if (!count) {
         struct named_row *row;
-        if (w->count != 5 && w->count != 3) return wrong(err, "ledger NAME.FIELD LOSER WINNER", w->at[0]);
+        if (w->count != 5 && w->count != 3)
+            return wrong(err, "ledger NAME.FIELD LOSER WINNER", w->at[0]);
         TRY(read_place(s, w->at[2], &row, &want.field, err));
         want.row = row;
         if (w->count == 5) want.loser = w->at[3], want.winner = w->at[4];
     }
     TRY(centre_ledger(c, 0, INT64_MAX, 0, &s->mem, take_ledger, &want, err));
     if (count) return expect_number("ledger", w->at[2], w->at[3], want.count, err);
-    return want.found ? ST_OK : differs(err, "ledger", w->at[2], w->count == 5 ? w->at[3] : SLICE("an entry"), SLICE("(no such entry)"));
+    return want.found
+               ? ST_OK
+               : differs(err, "ledger", w->at[2], w->count == 5 ? w->at[3] : SLICE("an entry"),
+                         SLICE("(no such entry)"));
 }
 
 static enum status expect_line(struct scenario *s, const struct words *w, struct err *err) {
@@ -618,7 +665,8 @@ static enum status at_rest(struct scenario *s, struct err *err) {
     TRY(world_settle(&s->world, err));
     TRY(world_compare(&s->world, &difference, err));
     if (!difference.len) return ST_OK;
-    return err_set(err, ST_CONFLICT, "at the end the books differ: %s", "结束时账本不一致：%s", buf_text(&difference));
+    return err_set(err, ST_CONFLICT, "at the end the books differ: %s", "结束时账本不一致：%s",
+                   buf_text(&difference));
 }
 
 static enum status run_lines(struct scenario *s, struct slice text, bool verbose, struct err *err) {
@@ -633,7 +681,7 @@ static enum status run_lines(struct scenario *s, struct slice text, bool verbose
 }
 
 static bool run_file(const char *file, bool verbose) {
-    static struct scenario scenario;                       /* too large for a stack */
+    static struct scenario scenario; /* too large for a stack */
     struct scenario *s = &scenario;
     memset(s, 0, sizeof(*s));
     s->file = file;
@@ -643,7 +691,8 @@ static bool run_file(const char *file, bool verbose) {
     enum status status = platform_read_file(file, TEXT_MAX * 64, &s->mem, &text, &err);
     if (status == ST_OK) status = world_open(42, &s->world, &err);
     if (status == ST_OK) status = run_lines(s, text, verbose, &err);
-    if (status != ST_OK) printf("FAILED %s:%d: %s: %s\n", file, s->line, status_name(status), err.text[LANG_EN]);
+    if (status != ST_OK)
+        printf("FAILED %s:%d: %s: %s\n", file, s->line, status_name(status), err.text[LANG_EN]);
     world_close(&s->world);
     arena_clear(&s->mem);
     return status == ST_OK;

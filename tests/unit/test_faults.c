@@ -1,5 +1,6 @@
-/* Faults anywhere in a whole round: the n-th send, the n-th allocation, the n-th disk call, on the laptop and at
- * the server. The only outcomes are that it worked, or that it failed cleanly, nothing is lost, and a rerun succeeds.
+/* Faults anywhere in a whole round: the n-th send, the n-th allocation, the n-th disk call, on the
+ * laptop and at the server. The only outcomes are that it worked, or that it failed cleanly,
+ * nothing is lost, and a rerun succeeds.
  */
 #include <stdio.h>
 
@@ -13,7 +14,7 @@ enum { SENDS_MAX = 40, STRIDE = 40 };
 struct shop {
     struct world world;
     int64_t acme;
-    int64_t points;                                        /* what the counter must come to */
+    int64_t points; /* what the counter must come to */
     unsigned round;
 };
 
@@ -26,7 +27,8 @@ static void open_shop(struct shop *s) {
     struct receipt receipt;
     *s = (struct shop){0};
     CHECK_OK(world_open(3, &s->world, &err));
-    struct field_edit name = {entity_field(account(s), SLICE("name")), FIELD_EDIT_SET, value_text(SLICE("Acme"))};
+    struct field_edit name = {entity_field(account(s), SLICE("name")), FIELD_EDIT_SET,
+                              value_text(SLICE("Acme"))};
     CHECK_OK(world_office_save(&s->world, account(s), 0, &name, 1, &receipt, &s->acme, &err));
     CHECK_OK(world_laptop_add(&s->world, "A", &err));
     CHECK_OK(world_laptop_add(&s->world, "B", &err));
@@ -40,11 +42,14 @@ static void edit(struct shop *s, struct world_laptop *l) {
     uint32_t batch;
     char text[64];
     snprintf(text, sizeof(text), "%s%u", l->name, ++s->round);
-    struct field_edit edits[] = {{entity_field(account(s), SLICE("tags")), FIELD_EDIT_ADD, value_text(slice_from(text))},
-                                 {entity_field(account(s), SLICE("website")), FIELD_EDIT_SET, value_text(slice_from(text))},
-                                 {entity_field(account(s), SLICE("points")), FIELD_EDIT_COUNT, value_int(1)}};
-    size_t count = s->round % 50 ? 3 : 2;                  /* a set holds 64 elements: now and then they go */
-    if (s->round % 50 == 0) edits[0] = (struct field_edit){entity_field(account(s), SLICE("tags")), FIELD_EDIT_SET, value_null()};
+    struct field_edit edits[] = {
+        {entity_field(account(s), SLICE("tags")), FIELD_EDIT_ADD, value_text(slice_from(text))},
+        {entity_field(account(s), SLICE("website")), FIELD_EDIT_SET, value_text(slice_from(text))},
+        {entity_field(account(s), SLICE("points")), FIELD_EDIT_COUNT, value_int(1)}};
+    size_t count = s->round % 50 ? 3 : 2; /* a set holds 64 elements: now and then they go */
+    if (s->round % 50 == 0)
+        edits[0] = (struct field_edit){entity_field(account(s), SLICE("tags")), FIELD_EDIT_SET,
+                                       value_null()};
     CHECK_OK(store_begin(l->store, &err));
     CHECK_OK(store_edit(l->store, account(s), s->acme, edits, count, NULL, &changed, &err));
     CHECK_OK(store_commit(l->store, &batch, &err));
@@ -59,8 +64,11 @@ static void check_sound(struct shop *s) {
     CHECK_OK(world_settle(&s->world, &err));
     CHECK_OK(world_compare(&s->world, &difference, &err));
     CHECK_TEXT(buf_text(&difference), "");
-    CHECK_OK(store_get(world_office_store(&s->world), account(s), s->acme, &s->world.mem, &row, &err));
-    CHECK_INT(row.values[entity_field_index(account(s), entity_field(account(s), SLICE("points")))].number, s->points);
+    CHECK_OK(
+        store_get(world_office_store(&s->world), account(s), s->acme, &s->world.mem, &row, &err));
+    CHECK_INT(row.values[entity_field_index(account(s), entity_field(account(s), SLICE("points")))]
+                  .number,
+              s->points);
 }
 
 static void lose(struct shop *s, unsigned n, enum world_fault fault) {
@@ -77,23 +85,32 @@ static void lose(struct shop *s, unsigned n, enum world_fault fault) {
 TEST(any_send_may_be_lost_either_way_or_come_twice) {
     static struct shop shop;
     open_shop(&shop);
-    for (unsigned n = 0; n < SENDS_MAX; n++) lose(&shop, n, n % 3 == 0 ? WORLD_LOSE_REQUEST : n % 3 == 1 ? WORLD_LOSE_REPLY : WORLD_REPEAT_REQUEST);
+    for (unsigned n = 0; n < SENDS_MAX; n++)
+        lose(&shop, n,
+             n % 3 == 0   ? WORLD_LOSE_REQUEST
+             : n % 3 == 1 ? WORLD_LOSE_REPLY
+                          : WORLD_REPEAT_REQUEST);
     world_close(&shop.world);
 }
 
-/* Both laptops have something to send; the fault strikes A's sync, wherever it is then: laptop, wire, or server. */
+/* Both laptops have something to send; the fault strikes A's sync, wherever it is then: laptop,
+ * wire, or server. */
 static bool strike(struct shop *s, size_t n, bool disk, enum fault_disk kind) {
     struct err err;
     struct agent_result result;
     edit(s, &s->world.laptops[1]);
     CHECK_OK(world_sync(&s->world.laptops[1], &result, &err));
     edit(s, &s->world.laptops[0]);
-    if (disk) fault_vfs_arm(n, kind, false);
-    else fault_arm(n);
+    if (disk)
+        fault_vfs_arm(n, kind, false);
+    else
+        fault_arm(n);
     (void)world_sync(&s->world.laptops[0], &result, &err);
     bool fired = disk ? fault_vfs_fired() : fault_fired();
-    if (disk) fault_vfs_disarm();
-    else fault_disarm();
+    if (disk)
+        fault_vfs_disarm();
+    else
+        fault_disarm();
     check_sound(s);
     return fired;
 }
@@ -103,7 +120,7 @@ TEST(any_allocation_of_a_round_may_fail) {
     open_shop(&shop);
     size_t n = 1;
     while (strike(&shop, n, false, FAULT_DISK_FULL)) n += 1 + n / STRIDE;
-    CHECK(n > 100);                                        /* else the faults struck something smaller than a round */
+    CHECK(n > 100); /* else the faults struck something smaller than a round */
     world_close(&shop.world);
 }
 

@@ -7,11 +7,11 @@
 
 #define ORG "demo"
 enum { WORLD_SETTLE_ROUNDS = 12, WORLD_MEMORY = 256 * 1024 * 1024 };
-static const int64_t world_start_ms = 1767225600000;       /* 2026-01-01 */
+static const int64_t world_start_ms = 1767225600000; /* 2026-01-01 */
 
 /* ------------------------------------------------------------------ doors */
 
-static uint64_t next_random(uint64_t *state) {             /* splitmix64 (Steele, Lea, Flood 2014) */
+static uint64_t next_random(uint64_t *state) { /* splitmix64 (Steele, Lea, Flood 2014) */
     uint64_t z = *state += 0x9e3779b97f4a7c15u;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
     z = (z ^ z >> 27) * 0x94d049bb133111ebu;
@@ -71,13 +71,15 @@ static enum status world_exchange(void *ctx, const struct session_http *request,
     if (fault == WORLD_LOSE_REQUEST || fault == WORLD_LOSE_REPLY || fault == WORLD_REPEAT_REQUEST)
         l->fault = WORLD_FAULT_NONE;
     l->world->now_ms += 1;
-    if (fault == WORLD_LOSE_REQUEST) return err_set(err, ST_OFFLINE, "the request was lost", "请求丢失");
+    if (fault == WORLD_LOSE_REQUEST)
+        return err_set(err, ST_OFFLINE, "the request was lost", "请求丢失");
     service_handle(l->world->service, request, mem, out);
     if (fault == WORLD_REPEAT_REQUEST) {
         struct session_http again;
         service_handle(l->world->service, request, mem, &again);
     }
-    if (fault == WORLD_LOSE_REPLY) return err_set(err, ST_OFFLINE, "the reply was lost", "回复丢失");
+    if (fault == WORLD_LOSE_REPLY)
+        return err_set(err, ST_OFFLINE, "the reply was lost", "回复丢失");
     if (is_round(request) && out->code == 200 && l->during) {
         void (*during)(void *, struct world_laptop *) = l->during;
         l->during = NULL;
@@ -89,7 +91,7 @@ static enum status world_exchange(void *ctx, const struct session_http *request,
 /* ------------------------------------------------------------------ opening */
 
 static void path_of(const struct world *w, const char *name, char out[WORLD_PATH_BYTES]) {
-    char path[WORLD_PATH_BYTES];                           /* out may be a part of *w */
+    char path[WORLD_PATH_BYTES]; /* out may be a part of *w */
     snprintf(path, sizeof(path), "%.400s/%.100s", w->dir, name);
     memcpy(out, path, sizeof(path));
 }
@@ -100,7 +102,8 @@ static enum status open_server(struct world *w, bool create, struct err *err) {
     struct org_config config = {.path = path, .catalogue = w->server_catalogue, .env = &w->env};
     if (create) TRY(org_create(&config, SLICE("Demo 示例公司"), err));
     TRY(org_open(&config, &w->office, err));
-    struct service_config service = {.dir = w->dir, .catalogue = w->server_catalogue, .env = &w->env, .readers = 1};
+    struct service_config service = {
+        .dir = w->dir, .catalogue = w->server_catalogue, .env = &w->env, .readers = 1};
     return service_open(&service, &w->service, err);
 }
 
@@ -112,7 +115,8 @@ static enum status make_org(struct world *w, struct err *err) {
     return open_server(w, true, err);
 }
 
-enum status world_server_release(struct world *w, const struct catalogue *catalogue, struct err *err) {
+enum status world_server_release(struct world *w, const struct catalogue *catalogue,
+                                 struct err *err) {
     service_close(w->service);
     org_close(w->office);
     w->service = NULL;
@@ -126,7 +130,8 @@ enum status world_open(uint64_t seed, struct world *out, struct err *err) {
     out->mem = arena_new(WORLD_MEMORY);
     out->random_state = seed;
     out->now_ms = world_start_ms;
-    out->env = (struct env){out, server_wall, server_boot, server_boot_id, server_random, no_log, NULL};
+    out->env =
+        (struct env){out, server_wall, server_boot, server_boot_id, server_random, no_log, NULL};
     const char *dir;
     TRY(crypto_start(err));
     TRY(catalogue_release(&out->mem, &out->catalogue, err));
@@ -155,18 +160,22 @@ void world_close(struct world *w) {
 static enum status open_handles(struct world_laptop *l, struct err *err) {
     char path[WORLD_PATH_BYTES + 16];
     snprintf(path, sizeof(path), "%s/book.db", l->dir);
-    struct store_config config = {.path = path, .kind = STORE_LAPTOP, .create = true,
-                                  .catalogue = l->catalogue, .env = &l->env};
+    struct store_config config = {.path = path,
+                                  .kind = STORE_LAPTOP,
+                                  .create = true,
+                                  .catalogue = l->catalogue,
+                                  .env = &l->env};
     TRY(store_open(&config, &l->store, err));
     TRY(store_open(&config, &l->sync_store, err));
-    struct agent_config agent = {.store = l->sync_store, .catalogue = l->catalogue, .env = &l->env,
-                                 .transport = &l->door};
+    struct agent_config agent = {
+        .store = l->sync_store, .catalogue = l->catalogue, .env = &l->env, .transport = &l->door};
     return agent_open(&agent, &l->agent, err);
 }
 
 /* ------------------------------------------------------------------ laptops */
 
-static enum status make_user(struct world *w, const char *name, int64_t *out_user, struct err *err) {
+static enum status make_user(struct world *w, const char *name, int64_t *out_user,
+                             struct err *err) {
     const struct entity *e = catalogue_entity(&w->catalogue, SLICE("employee"));
     struct field_edit edits[] = {
         {entity_field(e, SLICE("login")), FIELD_EDIT_SET, value_text(slice_from(name))},
@@ -180,7 +189,8 @@ static enum status make_user(struct world *w, const char *name, int64_t *out_use
     return centre_user_add(org_centre(w->office), &user, out_user, err);
 }
 
-static enum status make_link(struct world *w, int64_t user, struct session_link *out, struct err *err) {
+static enum status make_link(struct world *w, int64_t user, struct session_link *out,
+                             struct err *err) {
     memset(out, 0, sizeof(*out));
     snprintf(out->base_url, sizeof(out->base_url), "https://server.test");
     snprintf(out->org, sizeof(out->org), ORG);
@@ -192,9 +202,13 @@ static enum status make_link(struct world *w, int64_t user, struct session_link 
 }
 
 enum status world_laptop_add(struct world *w, const char *name, struct err *err) {
-    if (w->laptop_count == WORLD_LAPTOPS_MAX) return err_set(err, ST_TOO_LARGE, "too many laptops", "电脑过多");
+    if (w->laptop_count == WORLD_LAPTOPS_MAX)
+        return err_set(err, ST_TOO_LARGE, "too many laptops", "电脑过多");
     struct world_laptop *l = &w->laptops[w->laptop_count];
-    *l = (struct world_laptop){.world = w, .catalogue = &w->catalogue, .random_state = next_random(&w->random_state), .boot_id = 1,
+    *l = (struct world_laptop){.world = w,
+                               .catalogue = &w->catalogue,
+                               .random_state = next_random(&w->random_state),
+                               .boot_id = 1,
                                .boot_start_ms = w->now_ms - 1000};
     snprintf(l->name, sizeof(l->name), "%s", name);
     path_of(w, name, l->dir);
@@ -252,7 +266,9 @@ enum status world_settle(struct world *w, struct err *err) {
         }
         TRY(is_settled(w, &settled, err));
     }
-    return settled ? ST_OK : err_set(err, ST_INTERNAL, "the laptops never come to rest", "始终无法同步完成");
+    return settled
+               ? ST_OK
+               : err_set(err, ST_INTERNAL, "the laptops never come to rest", "始终无法同步完成");
 }
 
 enum status world_restart(struct world_laptop *l, struct err *err) {
@@ -260,14 +276,15 @@ enum status world_restart(struct world_laptop *l, struct err *err) {
     return open_handles(l, err);
 }
 
-enum status world_release(struct world_laptop *l, const struct catalogue *catalogue, struct err *err) {
+enum status world_release(struct world_laptop *l, const struct catalogue *catalogue,
+                          struct err *err) {
     close_handles(l);
     l->catalogue = catalogue;
     return open_handles(l, err);
 }
 
 enum status world_reboot(struct world_laptop *l, int64_t offset_ms, struct err *err) {
-    TRY(store_clock_note(l->sync_store, err));             /* the last reading before the machine went off */
+    TRY(store_clock_note(l->sync_store, err)); /* the last reading before the machine went off */
     l->boot_id++;
     l->world->now_ms += 1000;
     l->boot_start_ms = l->world->now_ms;
@@ -288,8 +305,8 @@ struct store *world_office_store(struct world *w) {
     return centre_store(org_centre(w->office));
 }
 
-static enum status office_values(struct world *w, const struct entity *e, int64_t id, struct arena *mem,
-                                 struct value **out, struct err *err) {
+static enum status office_values(struct world *w, const struct entity *e, int64_t id,
+                                 struct arena *mem, struct value **out, struct err *err) {
     if (!id) {
         *out = ARENA_ARRAY(mem, e->field_count, struct value);
         return *out ? ST_OK : err_no_memory(err);
@@ -300,8 +317,9 @@ static enum status office_values(struct world *w, const struct entity *e, int64_
     return ST_OK;
 }
 
-static enum status office_edit(const struct entity *e, const struct field_edit *from, struct value *values,
-                               struct change *change, struct arena *mem, struct err *err) {
+static enum status office_edit(const struct entity *e, const struct field_edit *from,
+                               struct value *values, struct change *change, struct arena *mem,
+                               struct err *err) {
     const struct cell *cell = entity_cell_of(e, from->field);
     struct edit *edit = NULL;
     for (size_t i = 0; i < change->edit_count; i++)
@@ -339,12 +357,14 @@ static void sort_edits(struct change *change) {
         }
 }
 
-enum status world_office_save(struct world *w, const struct entity *e, int64_t id, const struct field_edit *edits,
-                              size_t count, struct receipt *out_receipt, int64_t *out_id, struct err *err) {
+enum status world_office_save(struct world *w, const struct entity *e, int64_t id,
+                              const struct field_edit *edits, size_t count,
+                              struct receipt *out_receipt, int64_t *out_id, struct err *err) {
     struct arena *mem = &w->mem;
     struct value *values;
     TRY(office_values(w, e, id, mem, &values, err));
-    struct change change = {.kind = id ? CHANGE_EDIT : CHANGE_CREATE, .entity_tag = e->tag, .row = id};
+    struct change change = {
+        .kind = id ? CHANGE_EDIT : CHANGE_CREATE, .entity_tag = e->tag, .row = id};
     if (!id) TRY(org_office_id(w->office, &change.row, err));
     change.edits = ARENA_ARRAY(mem, count, struct edit);
     if (!change.edits) return err_no_memory(err);
@@ -355,10 +375,12 @@ enum status world_office_save(struct world *w, const struct entity *e, int64_t i
     return ST_OK;
 }
 
-enum status world_office_delete(struct world *w, const struct entity *e, int64_t id, struct err *err) {
+enum status world_office_delete(struct world *w, const struct entity *e, int64_t id,
+                                struct err *err) {
     struct receipt receipt;
     struct unit_row unit = {.row = id, .entity_tag = e->tag};
-    struct change change = {.kind = CHANGE_DELETE, .entity_tag = e->tag, .row = id, .unit = &unit, .unit_count = 1};
+    struct change change = {
+        .kind = CHANGE_DELETE, .entity_tag = e->tag, .row = id, .unit = &unit, .unit_count = 1};
     return org_office_save(w->office, &change, 1, 0, 0, SLICE("office"), &w->mem, &receipt, err);
 }
 
@@ -386,15 +408,16 @@ enum status world_dump(struct store *store, struct buf *out, struct err *err) {
     return buf_status(out, err);
 }
 
-static void first_difference(const char *who, struct slice want, struct slice have, struct buf *out) {
+static void first_difference(const char *who, struct slice want, struct slice have,
+                             struct buf *out) {
     struct slice a, b;
     do {
         a = b = (struct slice){0};
         (void)slice_cut(&want, '\n', &a);
         (void)slice_cut(&have, '\n', &b);
     } while (slice_equal(a, b) && (a.len || b.len));
-    buf_printf(out, "%s has \"%.*s\", head office \"%.*s\"", who, (int)b.len, (const char *)b.data, (int)a.len,
-               (const char *)a.data);
+    buf_printf(out, "%s has \"%.*s\", head office \"%.*s\"", who, (int)b.len, (const char *)b.data,
+               (int)a.len, (const char *)a.data);
 }
 
 enum status world_compare(struct world *w, struct buf *out_difference, struct err *err) {

@@ -1,5 +1,6 @@
-/* A world in one process: laptops and a server, made of the production code of store, agent, session, wire and
- * server, with virtual clocks and a network that does what it is told. Scenario files and random runs drive it.
+/* A world in one process: laptops and a server, made of the production code of store, agent,
+ * session, wire and server, with virtual clocks and a network that does what it is told. Scenario
+ * files and random runs drive it.
  *
  * Nothing here waits or draws real random numbers: the same calls give the same bytes.
  */
@@ -14,10 +15,10 @@ enum { WORLD_LAPTOPS_MAX = 8, WORLD_PATH_BYTES = 512, WORLD_NAME_BYTES = 32 };
 
 enum world_fault {
     WORLD_FAULT_NONE,
-    WORLD_LOSE_REQUEST,                                    /* the round never reaches the server */
-    WORLD_LOSE_REPLY,                                      /* the server has acted, the laptop does not know */
-    WORLD_REPEAT_REQUEST,                                  /* the network sends the round twice */
-    WORLD_CUT_SLICES                                       /* the agent dies after slices_left slices */
+    WORLD_LOSE_REQUEST,   /* the round never reaches the server */
+    WORLD_LOSE_REPLY,     /* the server has acted, the laptop does not know */
+    WORLD_REPEAT_REQUEST, /* the network sends the round twice */
+    WORLD_CUT_SLICES      /* the agent dies after slices_left slices */
 };
 
 struct world;
@@ -26,60 +27,69 @@ struct world_laptop {
     char name[WORLD_NAME_BYTES];
     char dir[WORLD_PATH_BYTES];
     struct env env;
-    const struct catalogue *catalogue;                     /* of its release; the world's unless world_release said so */
+    const struct catalogue
+        *catalogue; /* of its release; the world's unless world_release said so */
     uint64_t random_state;
-    int64_t offset_ms;                                     /* wall clock less true time */
+    int64_t offset_ms; /* wall clock less true time */
     int64_t boot_start_ms;
     uint64_t boot_id;
-    struct store *store;                                   /* the person's handle */
-    struct store *sync_store;                              /* the agent's */
+    struct store *store;      /* the person's handle */
+    struct store *sync_store; /* the agent's */
     struct agent *agent;
     struct transport_door door;
-    enum world_fault fault;                                /* of the next round; then none */
+    enum world_fault fault; /* of the next round; then none */
     int slices_left;
-    void (*during)(void *ctx, struct world_laptop *laptop);/* between the reply and its applying; then NULL */
+    void (*during)(void *ctx,
+                   struct world_laptop *laptop); /* between the reply and its applying; then NULL */
     void *during_ctx;
 };
 
 struct world {
     char dir[WORLD_PATH_BYTES];
-    struct arena mem;                                      /* for the life of the world */
-    struct catalogue catalogue;                            /* of this release */
+    struct arena mem;           /* for the life of the world */
+    struct catalogue catalogue; /* of this release */
     const struct catalogue *server_catalogue;
-    struct env env;                                        /* the server's */
+    struct env env; /* the server's */
     uint64_t random_state;
-    int64_t now_ms;                                        /* true time */
+    int64_t now_ms; /* true time */
     int64_t server_offset_ms;
     struct service *service;
-    struct org *office;                                    /* head office's own handle, as its command line has it */
+    struct org *office; /* head office's own handle, as its command line has it */
     struct world_laptop laptops[WORLD_LAPTOPS_MAX];
     size_t laptop_count;
 };
 
 /* In a fresh folder below the temporary one; org "demo" with no users. */
 enum status world_open(uint64_t seed, struct world *out, struct err *err) NODISCARD;
-void world_close(struct world *w);                         /* removes its folder */
+void world_close(struct world *w); /* removes its folder */
 
 /* A user of that name (with an employee row) and his enrolled laptop. */
 enum status world_laptop_add(struct world *w, const char *name, struct err *err) NODISCARD;
-struct world_laptop *world_laptop(struct world *w, struct slice name);       /* NULL: none */
-enum status world_sync(struct world_laptop *laptop, struct agent_result *out, struct err *err) NODISCARD;
+struct world_laptop *world_laptop(struct world *w, struct slice name); /* NULL: none */
+enum status world_sync(struct world_laptop *laptop, struct agent_result *out,
+                       struct err *err) NODISCARD;
 /* All laptops until nothing is left to send or to fetch. */
 enum status world_settle(struct world *w, struct err *err) NODISCARD;
 /* The program dies and starts again: handles are closed and opened. */
 enum status world_restart(struct world_laptop *laptop, struct err *err) NODISCARD;
-/* The programs of another release are installed, here or at the server; they know another catalogue. */
-enum status world_release(struct world_laptop *laptop, const struct catalogue *catalogue, struct err *err) NODISCARD;
-enum status world_server_release(struct world *w, const struct catalogue *catalogue, struct err *err) NODISCARD;
+/* The programs of another release are installed, here or at the server; they know another
+ * catalogue. */
+enum status world_release(struct world_laptop *laptop, const struct catalogue *catalogue,
+                          struct err *err) NODISCARD;
+enum status world_server_release(struct world *w, const struct catalogue *catalogue,
+                                 struct err *err) NODISCARD;
 /* The machine restarts; its wall clock moves by offset meanwhile. */
 enum status world_reboot(struct world_laptop *laptop, int64_t offset_ms, struct err *err) NODISCARD;
 /* The wall clock steps while the machine runs; the daemon notices. */
 enum status world_step(struct world_laptop *laptop, int64_t offset_ms, struct err *err) NODISCARD;
 
 /* Head office creates (id 0) or edits a row through its own save path. */
-enum status world_office_save(struct world *w, const struct entity *e, int64_t id, const struct field_edit *edits,
-                              size_t count, struct receipt *out_receipt, int64_t *out_id, struct err *err) NODISCARD;
-enum status world_office_delete(struct world *w, const struct entity *e, int64_t id, struct err *err) NODISCARD;
+enum status world_office_save(struct world *w, const struct entity *e, int64_t id,
+                              const struct field_edit *edits, size_t count,
+                              struct receipt *out_receipt, int64_t *out_id,
+                              struct err *err) NODISCARD;
+enum status world_office_delete(struct world *w, const struct entity *e, int64_t id,
+                                struct err *err) NODISCARD;
 /* Head office's book, read by a handle of its own. */
 struct store *world_office_store(struct world *w);
 
