@@ -191,12 +191,9 @@ static bool has_table(struct store *store, const char *name) {
 static enum status book_print(struct inspect *in, const char *path, struct err *err) {
     struct store *store;
     enum store_kind kind = STORE_SERVER;
-    TRY(book_open(in, path, kind, &store, err));
-    if (has_table(store, "outbox")) {
-        store_close(store);
-        kind = STORE_LAPTOP;
-        TRY(book_open(in, path, kind, &store, err));
-    }
+    enum status opened = book_open(in, path, kind, &store, err);
+    if (opened == ST_INVALID) opened = book_open(in, path, kind = STORE_LAPTOP, &store, err);
+    TRY(opened);
     printf("%s: the book of %s\n", path,
            kind == STORE_LAPTOP ? "a laptop" : "an org, at the server");
     enum status status = tables_print(store, err);

@@ -247,11 +247,25 @@ enum status server_org_open(struct server *server, struct org **out, struct err 
     return org_open(&config, out, err);
 }
 
+/* After an update of the programs the first who comes migrates, also one who only wants to read. */
+static enum status bring_up_to_date(const struct org_config *config, struct err *err) {
+    struct org_reader *reader;
+    struct org *org;
+    TRY(org_reader_open(config, &reader, err));
+    bool is_current = store_is_current(centre_store(org_reader_centre(reader)));
+    org_reader_close(reader);
+    if (is_current) return ST_OK;
+    TRY(org_open(config, &org, err));
+    org_close(org);
+    return ST_OK;
+}
+
 enum status server_reader_open(struct server *server, struct org_reader **out, struct err *err) {
     const char *name, *path;
     TRY(server_org_pick(server, &name, err));
     if (!(path = server_org_path(server, name))) return err_no_memory(err);
     struct org_config config = server_org_config(server, path);
+    TRY(bring_up_to_date(&config, err));
     return org_reader_open(&config, out, err);
 }
 

@@ -132,6 +132,7 @@ static enum status make_schema(struct store *store, struct err *err) {
 static enum status bring_up_to_date(struct store *store, struct err *err) {
     bool ready;
     TRY(look_at_file(store, &ready, err));
+    store->is_current = ready || !store->read_only;
     if (ready || store->read_only) return ST_OK;
     TRY(db_begin(store->db, true, err));
     enum status status = look_at_file(store, &ready, err);
@@ -180,6 +181,10 @@ void store_close(struct store *store) {
 
 const struct catalogue *store_catalogue(const struct store *store) {
     return store->cat;
+}
+
+bool store_is_current(const struct store *store) {
+    return store->is_current;
 }
 
 struct db *store_db(struct store *store) {

@@ -28,6 +28,8 @@ enum status store_open(const struct store_config *config, struct store **out,
                        struct err *err) NODISCARD;
 void store_close(struct store *store);
 const struct catalogue *store_catalogue(const struct store *store);
+/* False: a reader opened a file of an older release, in which newer fields are not there yet. */
+bool store_is_current(const struct store *store);
 /* Moves when anyone else committed to the file. */
 enum status store_version(struct store *store, int64_t *out, struct err *err) NODISCARD;
 

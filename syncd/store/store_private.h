@@ -24,6 +24,7 @@ struct store {
     enum store_kind kind;
     enum rows_role role; /* follows from kind */
     bool read_only;
+    bool is_current; /* schema and catalogue are those of this release; readers may find older */
     char *path;
     struct laptop *laptop; /* NULL until laptop_*.c needs it; laptop_stop frees it */
     struct centre *centre; /* likewise, centre_stop */

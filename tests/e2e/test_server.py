@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -223,6 +224,17 @@ class Commands(ServerTest):
         self.assertNotEqual(self.centre.command("sql", "DELETE FROM r_account").returncode, 0)
         self.assertEqual(self.centre.json("sql", "SELECT 1 AS a, 'x' AS b, NULL AS c, 1.5 AS d"),
                          [{"a": 1, "b": "x", "c": None, "d": 1.5}])
+
+    def test_a_reader_of_a_newer_release_migrates_too(self):
+        c = self.centre
+        c.run("add", "account", "name=大众汽车")
+        book = sqlite3.connect(os.path.join(c.home, "org", "acme.db"))
+        with book:
+            book.execute("DROP VIEW account")
+            book.execute("ALTER TABLE r_account DROP COLUMN country")
+            book.execute("UPDATE meta SET value = x'00' WHERE name = 'catalogue'")
+        book.close()
+        self.assertEqual(c.json("list", "account", "--columns", "name,country")[0]["country"], None)
 
     def test_a_link_prints_as_qr_code(self):
         self.centre.run("user", "add", "li")
