@@ -252,8 +252,8 @@ struct env {
 
 /* ------------------------------------------------------------------ cryptography
  *
- * Thin names over libsodium, which only crypto.c includes. crypto_start once per process (it only
- * picks implementations; it draws no random numbers that matter here).
+ * Thin names over libsodium and libcrypto's SHA-256, which only crypto.c includes. crypto_start
+ * once per process (it only picks implementations; it draws no random numbers that matter here).
  */
 enum {
     HASH_BYTES = 32, /* SHA-256: chains, digests */
