@@ -204,12 +204,13 @@ static void put_type(const struct field *f, struct buf *out) {
 }
 
 /* Limits in the unit that people write. */
-static void put_limits(const struct field *f, struct buf *out) {
-    if (f->required) buf_put_text(out, "required ");
+static void put_limits(const struct field *f, enum lang lang, struct buf *out) {
+    if (f->required) buf_put_text(out, lang == LANG_ZH ? "必填 " : "required ");
     if (f->type == FIELD_TEXT || f->type == FIELD_NOTE)
         buf_printf(out, "<=%lld", (long long)field_characters_max(f));
     else if (f->type == FIELD_SET)
-        buf_printf(out, "<=%lld elements", (long long)field_elements_max(f));
+        buf_printf(out, lang == LANG_ZH ? "<=%lld 项" : "<=%lld elements",
+                   (long long)field_elements_max(f));
     else if (f->max == INT64_MAX && f->min == 0)
         buf_put_text(out, ">=0");
     else if (f->min != 0 || f->max != 0) {
@@ -220,11 +221,20 @@ static void put_limits(const struct field *f, struct buf *out) {
     if (f->unit) buf_printf(out, " %s", f->unit);
 }
 
+/* What may be typed for an enumeration: error messages name the values likewise. */
+static void put_values(const struct field *f, enum lang lang, struct buf *out) {
+    for (size_t i = 0; f->values && i < f->values->count; i++) {
+        const struct enum_value *v = &f->values->values[i];
+        if (i > 0) buf_put_text(out, lang == LANG_ZH ? "、" : ", ");
+        buf_put_text(out, lang == LANG_ZH ? v->label[lang] : v->name);
+    }
+}
+
 static void markdown_field(const struct field *f, enum lang lang, struct buf *out) {
     buf_printf(out, "| %u | `%s` | %s | ", f->tag, f->name, f->label[lang]);
     put_type(f, out);
     buf_printf(out, " | %s | %s | ", rule_name(f->rule), f->group ? f->group : "");
-    put_limits(f, out);
+    put_limits(f, LANG_EN, out);
     buf_put_text(out, " |\n");
 }
 
@@ -235,7 +245,9 @@ static void text_field(const struct field *f, enum lang lang, struct buf *out) {
     pad(out, f->label[lang], 28);
     pad(out, buf_text(&type), 28);
     pad(out, rule_label(f->rule, lang), 30);
-    put_limits(f, out);
+    put_limits(f, lang, out);
+    if (f->values && f->type == FIELD_SET) buf_put_text(out, lang == LANG_ZH ? "：" : ": ");
+    put_values(f, lang, out);
     buf_put_byte(out, '\n');
 }
 
