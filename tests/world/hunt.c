@@ -560,8 +560,8 @@ static enum status take_ledger(void *ctx, const struct ledger_entry *entry, stru
     struct run *r = g->r;
     if (!entry->cell_tag) {
         for (size_t i = 0; i < r->edit_count; i++)
-            if (r->edits[i].kind == KIND_DELETE && r->edits[i].batch == entry->loser_batch &&
-                r->edits[i].row == entry->row)
+            if (r->edits[i].kind == KIND_DELETE && r->edits[i].laptop + 1 == entry->loser_device &&
+                r->edits[i].batch == entry->loser_batch && r->edits[i].row == entry->row)
                 put(&g->deletes, i);
         return ST_OK;
     }
