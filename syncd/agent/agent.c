@@ -336,7 +336,7 @@ enum status agent_wake(const char *home, struct err *err) {
     TRY(platform_make_dir(buf_text(&path), err));
     buf_put_text(&path, "/now");
     TRY(buf_status(&path, err));
-    return platform_write_file_private(buf_text(&path), SLICE("saved\n"), err);
+    return platform_touch(buf_text(&path), err);
 }
 
 void agent_session(struct agent *agent, struct session *out) {

@@ -32,6 +32,9 @@ enum status platform_read_file(const char *path, size_t bytes_max, struct arena 
  * content. Only this user may read it (mode 0600). */
 enum status platform_write_file_private(const char *path, struct slice content,
                                         struct err *err) NODISCARD;
+/* Writes one byte into the file, made when it is not there (0600), so that who watches its folder
+ * notices. Does not wait for the disk: it says something to the living only. */
+enum status platform_touch(const char *path, struct err *err) NODISCARD;
 /* Makes an empty file that only this user may read (0600). One that is there already is fine, or
  * ST_CONFLICT with exclusive. */
 enum status platform_make_file(const char *path, bool exclusive, struct err *err) NODISCARD;

@@ -129,6 +129,12 @@ enum status platform_write_file_private(const char *path, struct slice content, 
     return sync_parent(path, err);
 }
 
+enum status platform_touch(const char *path, struct err *err) {
+    SCOPED(close_fd) int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0 || pwrite(fd, "\n", 1, 0) != 1) return platform_errno(errno, path, err);
+    return ST_OK;
+}
+
 enum status platform_make_file(const char *path, bool exclusive, struct err *err) {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | (exclusive ? O_EXCL : 0), 0600);
     if (fd < 0 && errno == EEXIST)

@@ -197,6 +197,12 @@ TEST(a_watch_notices_writes) {
         CHECK_ROW(row, !platform_watch_drain(watch));
         CHECK_OK(platform_remove(place_path(&place, "book"), &err));
         CHECK_ROW(row, platform_watch_drain(watch));
+        for (int i = 0; i < 2; i++) { /* made, then there already */
+            platform_sleep_ms(20);    /* a file's time goes in steps */
+            CHECK_OK(platform_touch(place_path(&place, "now"), &err));
+            CHECK_ROW(row, platform_watch_drain(watch));
+        }
+        CHECK_STATUS(platform_touch(place_path(&place, "no/now"), &err), ST_NOT_FOUND);
         platform_watch_close(watch);
         place_close(&place);
     }
