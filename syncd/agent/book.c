@@ -67,6 +67,24 @@ static enum status rescue(const char *home, const char *path, const struct catal
     return ST_OK;
 }
 
+/* The rest does not come back by itself when even the identity could not be read. */
+static void note_stranger(struct store *store, const char *path, struct err *out_note) {
+    struct store_identity identity;
+    struct err ignored;
+    enum status status = store_identity(store, &identity, &ignored);
+    bool is_stranger = status == ST_OK && identity.device == 0;
+    bytes_wipe(&identity, sizeof(identity));
+    if (!is_stranger) return;
+    (void)err_set(
+        out_note, ST_DAMAGED,
+        "the book was damaged and was set aside beside %s; what was not sent was rescued "
+        "as far as it could be read, but not who this laptop is: ask head office for a "
+        "new link, then run: roadbook enroll",
+        "账本文件已损坏，已另存于 %s 旁；未发送的修改已尽量救回，但本机的登记信息无法读取："
+        "请向总部索取新链接，然后运行 roadbook enroll",
+        path);
+}
+
 /* Nothing works without the identity: whether it can be read shows at once. */
 static enum status open_readable(const struct store_config *config, struct store **out,
                                  struct err *err) {
@@ -93,7 +111,9 @@ enum status book_open(const char *home, const struct catalogue *catalogue, const
     enum status status = open_readable(&config, out, err);
     if (status != ST_DAMAGED) return status;
     TRY(rescue(home, path, catalogue, env, out_note, err));
-    return store_open(&config, out, err);
+    TRY(store_open(&config, out, err));
+    note_stranger(*out, path, out_note);
+    return ST_OK;
 }
 
 /* The engine's word alone is not enough: the server may have said that something of its own is

@@ -26,6 +26,16 @@ enum {
 
 /* ------------------------------------------------------------------ listening */
 
+static const char *listen_reason_zh(int number, const char *otherwise) {
+    switch (number) {
+    case EADDRINUSE: return "该地址已被占用";
+    case EADDRNOTAVAIL: return "本机没有该地址";
+    case EACCES:
+    case EPERM: return "没有权限";
+    default: return otherwise;
+    }
+}
+
 static enum status socket_err(int number, const char *what, struct err *err) {
     enum status status = ST_INTERNAL;
     if (number == EADDRINUSE)
@@ -36,7 +46,8 @@ static enum status socket_err(int number, const char *what, struct err *err) {
         status = ST_NOT_FOUND;
     char text[128];
     const char *reason = strerror_r(number, text, sizeof text);
-    return err_set(err, status, "cannot listen at %s: %s", "无法监听 %s：%s", what, reason);
+    return err_set(err, status, "cannot listen at %s: %s%.0s", "无法监听 %s：%.0s%s", what, reason,
+                   listen_reason_zh(number, reason));
 }
 
 static int bind_listen(const struct sockaddr *address, socklen_t len, int family, int *out_fd) {
@@ -62,10 +73,10 @@ static uint16_t bound_port(int fd) {
 }
 
 static enum status listen_tcp(struct http_server *server, struct err *err) {
-    char service[8];
+    char service[8], what[128];
     const char *host = server->config.host;
-    const char *what = host != NULL ? host : "*";
     snprintf(service, sizeof service, "%u", server->config.port);
+    snprintf(what, sizeof what, "%s:%s", host != NULL ? host : "*", service);
     struct addrinfo hints = {
         .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     struct addrinfo *found = NULL;

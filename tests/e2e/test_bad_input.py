@@ -358,13 +358,20 @@ def damaged_anywhere(world):
     shutil.copytree(home, good)
     pages = range(1, os.path.getsize(os.path.join(home, "book.db")) // 4096 + 1)
     special = [1, roots["secret_identity"], roots["state"], roots["pending"]]
-    for page in special + random.Random(7).sample([p for p in pages if p not in (roots["outbox"], *special)], 16):
+
+    def without(*lost):
         shutil.rmtree(home)
         shutil.copytree(good, home)
         with open(os.path.join(home, "book.db"), "r+b") as file:
-            file.seek((page - 1) * 4096)
-            file.write(b"\xa5" * 4096)
-        said = world.laptop("ada", "verify", fails=True)
+            for page in lost:
+                file.seek((page - 1) * 4096)
+                file.write(b"\xa5" * 4096)
+        return world.laptop("ada", "verify", fails=True)
+
+    said = without(roots["secret_identity"], roots["secret_setting"])   # and the spare
+    check("new link" in said.err, f"nothing about a new link: {said}")
+    for page in special + random.Random(7).sample([p for p in pages if p not in (roots["outbox"], *special)], 16):
+        said = without(page)
         check("set aside" in said.err, f"page {page}: {said}")
         check(pending(world, "ada") == 4, f"page {page}: {pending(world, 'ada')} of 4 batches were rescued")
     world.start_server()

@@ -377,6 +377,7 @@ class Serving(ServerTest):
     def test_a_second_server_at_the_same_port_says_so(self):
         done = subprocess.run([SERVER, "--home", self.centre.home, "serve"], capture_output=True, text=True, timeout=20)
         self.assertEqual(done.returncode, 75)
+        self.assertIn(self.centre.url.removeprefix("https://").split(":")[1] + ": Address already in use", done.stderr)
 
     def test_the_log_holds_no_secret(self):
         c = self.centre
