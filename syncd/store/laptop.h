@@ -23,7 +23,8 @@ enum {
     OWNERS_MAX = 100,              /* a chain of owners longer than that is a circle */
     EMPTIED_KEPT = 10000,          /* batches for which an open form may still know an undone one */
     IMPORTS_KEPT = 8,              /* imports that can be taken back */
-    SHOWN_MAX = 20                 /* candidates and the like in a message */
+    SHOWN_MAX = 20,                /* candidates and the like in a message */
+    KNOWN_REFS = 64                /* rows that a save remembers to have seen */
 };
 
 struct laptop_state {
@@ -41,6 +42,11 @@ struct laptop_state {
     struct chain unknown; /* catalogue that did not know an entity; zero: none such */
 };
 
+struct known_ref {
+    const struct entity *e;
+    int64_t id;
+};
+
 struct save {
     bool open;
     struct arena mem;
@@ -48,6 +54,9 @@ struct save {
     size_t change_cap;
     size_t bytes;     /* canonical, so far: at most */
     uint32_t counter; /* the next id's */
+    /* Rows that were found here, by hash of the id. The transaction holds the write lock, so that
+     * only this save can make one of them go (refs_forget). */
+    struct known_ref refs[KNOWN_REFS];
 };
 
 struct laptop {
@@ -163,6 +172,8 @@ enum status check_values(const struct entity *e, const struct value *values, uin
                          struct err *err) NODISCARD;
 enum status check_refs(struct store *store, const struct entity *e, int64_t id,
                        struct value *values, uint64_t fields, struct err *err) NODISCARD;
+/* A row goes or comes back: what the save in progress remembers of rows counts no more. */
+void refs_forget(struct store *store);
 enum status check_key(struct store *store, const struct entity *e, int64_t id,
                       const struct value *values, struct err *err) NODISCARD;
 enum status check_may_edit(const struct entity *e, const struct value *values,

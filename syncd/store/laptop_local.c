@@ -61,6 +61,7 @@ enum status local_set_gone(struct store *store, struct local *local, int64_t gon
             TRY(db_text_remove(store->db, local->id, title, body, err));
     }
     local->meta.gone = gone;
+    refs_forget(store);
     return rows_update(store->db, local->e, ROWS_LAPTOP, local->id, 0, local->values, &local->meta,
                        false, NULL, err);
 }
@@ -78,6 +79,7 @@ static enum status forget_cells(struct store *store, int64_t id, struct err *err
 }
 
 enum status local_remove(struct store *store, struct local *local, struct err *err) {
+    refs_forget(store);
     TRY(rows_delete(store->db, local->e, local->id, local->meta.gone == GONE_HERE, local->values,
                     err));
     local->found = false;

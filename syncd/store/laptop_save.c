@@ -80,18 +80,28 @@ void store_batch_all_or_nothing(struct store *store) {
 /* ------------------------------------------------------------------ the batch in memory */
 
 enum {
-    HEAD_BYTES = 128,
-    NUMBERS_BYTES = 64
-}; /* number, stamp and counts of the batch itself; of an item */
+    HEAD_BYTES = 128,   /* number, stamp and counts of the batch itself */
+    NUMBERS_BYTES = 64, /* of an item */
+    EDIT_BYTES = 16,    /* of an edit whose bases are zero: tag, kind, count, two bases */
+    INT_BYTES = 11,     /* of a value: its kind and the longest number */
+    TEXT_BYTES = 6      /* before a text: its kind and length */
+};
+
+/* A creation has no bases. */
+static size_t edit_bytes_at_most(const struct edit *edit) {
+    bool zero = (edit->base.seq | edit->today.seq) == 0 && (edit->base.own | edit->today.own) == 0;
+    size_t bytes = zero ? EDIT_BYTES : NUMBERS_BYTES;
+    for (size_t k = 0; k < edit->value_count; k++) {
+        const struct value *v = &edit->values[k];
+        bytes += v->kind == VALUE_TEXT ? TEXT_BYTES + v->text.len : INT_BYTES;
+    }
+    return bytes;
+}
 
 /* More than the canonical bytes of a change can be. */
 static size_t bytes_at_most(const struct change *change) {
     size_t bytes = NUMBERS_BYTES * (1 + change->retry_count);
-    for (size_t i = 0; i < change->edit_count; i++) {
-        const struct edit *edit = &change->edits[i];
-        bytes += NUMBERS_BYTES;
-        for (size_t k = 0; k < edit->value_count; k++) bytes += 16 + edit->values[k].text.len;
-    }
+    for (size_t i = 0; i < change->edit_count; i++) bytes += edit_bytes_at_most(&change->edits[i]);
     for (size_t i = 0; i < change->unit_count; i++)
         bytes += NUMBERS_BYTES * (1 + change->unit[i].cell_count);
     return bytes;
