@@ -1,9 +1,16 @@
 /* Private to syncd/server: the merge of one batch, shared by its files.
  *
- *     push.c    batches of a request, in order, exactly once        judge.c  may it come in?
- *     merge.c   one batch, one change; what is not taken is kept    revive.c deletes, and rows that
- * come back edit.c    edits meet cells; creations, twins                  reply.c  receipts and
- * pages
+ *     push.c    batches of a request, in order, exactly once
+ *
+ *     merge.c   one batch, one change; what is not taken is kept
+ *
+ *     judge.c   may it come in?
+ *
+ *     edit.c    edits meet cells; creations, twins
+ *
+ *     revive.c  deletes, and rows that come back
+ *
+ *     reply.c   receipts and pages
  *
  * No threads, no clocks of its own, no SQL: everything goes through centre.h.
  */
