@@ -4,12 +4,18 @@
  *
  * Tables (laptop_schema.c):
  *   state       one row: epoch, cursor, clocks, last batch with a receipt
- *   outbox      batches without a receipt, and the newest one as a stub, so that neither its number
- * nor the id counter in it is ever given again pending     cells that the outbox names, of edits
- * (not of creations: such a row has _seq = -batch) ahead       cells known from a receipt beyond
- * the row's seq before_edit what a cell showed before an edit of the outbox, for undo and for edit
- * and retry emptied     base of an edit that was undone: a form may still show it ledger, held,
- * receipt, people, import_row
+ *   outbox      batches without a receipt, and the newest one as a stub, so that neither its
+ *               number nor the id counter in it is ever given again
+ *
+ *   pending     cells that the outbox names, of edits (of a creation the row has _seq = -batch)
+ *
+ *   ahead       cells known from a receipt beyond the row's seq
+ *
+ *   before_edit what a cell showed before an edit of the outbox, for undo and for edit and retry
+ *
+ *   emptied     base of an edit that was undone: a form may still show it
+ *
+ *   ledger, held, receipt, people, import_row, attempt
  */
 #ifndef ROADBOOK_STORE_LAPTOP_H
 #define ROADBOOK_STORE_LAPTOP_H
