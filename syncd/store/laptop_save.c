@@ -235,21 +235,21 @@ enum status change_add_retries(struct store *store, struct change *change,
 /* ------------------------------------------------------------------ creating */
 
 /* The day that the person's calendar shows. */
-static int64_t business_day(const struct env *env, int64_t wall_ms) {
+static int64_t business_day(const struct env *env, int64_t unix_ms) {
     int offset_min =
-        env->utc_offset_min ? env->utc_offset_min(env->ctx, wall_ms) : BUSINESS_DAY_OFFSET_MIN;
-    int64_t local_ms = wall_ms + (int64_t)offset_min * 60000;
+        env->utc_offset_min ? env->utc_offset_min(env->ctx, unix_ms) : BUSINESS_DAY_OFFSET_MIN;
+    int64_t local_ms = unix_ms + (int64_t)offset_min * 60000;
     return local_ms / 86400000 - (local_ms % 86400000 < 0);
 }
 
 static struct value first_value(const struct store *store, const struct entity *e,
-                                const struct field *f, int64_t wall_ms) {
+                                const struct field *f, int64_t moment_ms) {
     const struct laptop *laptop = store->laptop;
     if (e->author && strcmp(e->author, f->name) == 0 && laptop->employee != 0)
         return value_int(laptop->employee);
     if (f->rule == RULE_STATE && f->values && f->values->count > 0)
         return value_int(f->values->values[0].number);
-    if (strcmp(f->name, "business_date") == 0) return value_int(business_day(store->env, wall_ms));
+    if (strcmp(f->name, "business_date") == 0) return value_int(business_day(store->env, moment_ms));
     return value_null();
 }
 
@@ -333,6 +333,13 @@ static enum status note_import_creation(struct store *store, const struct entity
     return db_run(s, err);
 }
 
+/* When it was: the first instant that the person gave (the start of a visit), else now. */
+static int64_t moment_of(const struct entity *e, const struct value *values, int64_t wall_ms) {
+    for (size_t i = 0; i < e->field_count; i++)
+        if (e->fields[i].type == FIELD_TIME && values[i].kind == VALUE_INT) return values[i].number;
+    return wall_ms;
+}
+
 /* What the person gave; the rest by default. *out_given: bits of fields whose references have to be
  * looked up. */
 static enum status creation_values(struct store *store, const struct entity *e,
@@ -345,10 +352,11 @@ static enum status creation_values(struct store *store, const struct entity *e,
         TRY(put_given(e, &edits[i], values, mem, err));
         given |= (uint64_t)1 << entity_field_index(e, edits[i].field);
     }
+    int64_t moment_ms = moment_of(e, values, save_of(store)->batch.stamp.wall_ms);
     for (size_t i = 0; i < e->field_count; i++) {
         const struct field *f = &e->fields[i];
         if (given >> i & 1 || f->rule == RULE_DERIVED) continue;
-        values[i] = first_value(store, e, f, save_of(store)->batch.stamp.wall_ms);
+        values[i] = first_value(store, e, f, moment_ms);
     }
     *out = values;
     *out_given = given;
