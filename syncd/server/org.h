@@ -85,6 +85,10 @@ enum status org_device(struct org_reader *reader, uint32_t number, struct centre
 enum status org_round(struct org_reader *reader, uint32_t device,
                       const struct round_request *request, struct arena *mem,
                       struct round_reply *out, struct err *err) NODISCARD;
+/* The reply to an idle round, by head and device as they were read together a moment ago: the file
+ * is not asked again. false: not so idle, org_round says what it is. */
+bool org_round_idle(const struct centre_head *head, const struct centre_device *device,
+                    const struct round_request *request, int64_t wall_ms, struct round_reply *out);
 
 /* ------------------------------------------------------------------ head office
  *

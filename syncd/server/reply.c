@@ -375,17 +375,17 @@ static enum status check_batches(const struct centre_device *device, const struc
     return ST_OK;
 }
 
-static void start_reply(struct centre *c, const struct centre_head *head,
-                        const struct centre_device *device, const struct round_request *request,
+static void start_reply(const struct centre_head *head, const struct centre_device *device,
+                        const struct round_request *request, int64_t time_ms,
                         struct round_reply *out) {
     *out = (struct round_reply){.kind = REPLY_ROUND,
+                                .time_ms = time_ms,
                                 .epoch = head->epoch,
                                 .head = head->position,
                                 .cursor = request->cursor,
                                 .since = request->since,
                                 .news_version = head->news_version,
                                 .last_batch = device->last_batch};
-    out->time_ms = centre_now(c);
 }
 
 static enum status fill_reply(struct centre *c, uint32_t number,
@@ -395,13 +395,32 @@ static enum status fill_reply(struct centre *c, uint32_t number,
     struct centre_device device;
     TRY(centre_head(c, &head, err));
     TRY(centre_device(c, number, &device, err));
-    start_reply(c, &head, &device, request, out);
+    start_reply(&head, &device, request, centre_now(c), out);
     TRY(put_receipts(c, number, request, mem, out, err));
     TRY(put_page(c, &head, request, mem, out, err));
     TRY(centre_aliases_after(c, request->cursor.seq, mem, &out->aliases, &out->alias_count, err));
     TRY(centre_held_news(c, number, request->cursor.seq, out->cursor.seq, mem, &out->held,
                          &out->held_count, err));
     return put_news(c, &head, request, mem, out, err);
+}
+
+static bool same_position(const struct position *a, const struct position *b) {
+    return a->seq == b->seq && memcmp(a->chain.bytes, b->chain.bytes, CHAIN_BYTES) == 0;
+}
+
+bool org_round_idle(const struct centre_head *head, const struct centre_device *device,
+                    const struct round_request *request, int64_t wall_ms, struct round_reply *out) {
+    uint32_t number = device->last_batch;
+    bool welcome = !device->revoked && device->user_active && request->epoch == head->epoch;
+    bool brings = request->batch_count > 0 || request->last_batch != number ||
+                  memcmp(device->chain.bytes, request->last_chain.bytes, CHAIN_BYTES) != 0;
+    bool lacks = !same_position(&request->cursor, &head->position) ||
+                 !same_position(&request->top, &head->position) ||
+                 request->news_version != head->news_version;
+    if (!welcome || brings || lacks) return false;
+    start_reply(head, device, request, wall_ms > head->time_ms ? wall_ms : head->time_ms, out);
+    out->since = head->position.seq;
+    return true;
 }
 
 enum status org_round(struct org_reader *reader, uint32_t number,
@@ -416,7 +435,7 @@ enum status org_round(struct org_reader *reader, uint32_t number,
     centre_head_kept(c, &head);
     TRY(org_check_position(c, &head, &device, request, err));
     TRY(check_batches(&device, request, &cloned, err));
-    start_reply(c, &head, &device, request, &reply);
+    start_reply(&head, &device, request, centre_now(c), &reply);
     if (cloned) {
         *out = (struct round_reply){
             .kind = REPLY_CLONED, .last_batch = device.last_batch, .time_ms = reply.time_ms};

@@ -129,6 +129,7 @@ static void idle_find(struct service_job *job) {
     if (service_org_reader(job->service, job->org, job->reader, &handle, NULL) != ST_OK) return;
     centre_head_kept(org_reader_centre(handle), &head); /* read with the device a moment ago */
     job->idle = head.position.seq == round->cursor.seq && head.news_version == round->news_version;
+    job->idle_head = head;
 }
 
 static enum status proof_check(struct service_job *job, struct arena *mem, struct err *err) {

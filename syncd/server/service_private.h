@@ -105,6 +105,7 @@ struct service_job {
     } as;
     size_t changes;
     bool idle;
+    struct centre_head idle_head; /* of an idle round, read together with known */
     uint32_t retry_ms;
     enum status failed; /* by the merge: ST_OK, or why it took nothing */
     struct err problem;

@@ -237,6 +237,50 @@ TEST(a_log_that_went_back_is_noticed) {
     world_close(&w);
 }
 
+/* What differs by one thing from an idle round is for org_round to judge. */
+TEST(an_idle_round_is_answered_without_the_file) {
+    enum { NOTHING, CURSOR, TOP, CHAIN, NEWS, EPOCH, LAST, LAST_CHAIN, REVOKED, INACTIVE, COUNT };
+    struct world w;
+    struct err err = {0};
+    struct centre_head head;
+    struct centre_device device;
+    struct round_reply idle = {0};
+    int64_t seq;
+    world_open(&w);
+    (void)account(&w, "Acme", &seq);
+    while (pull(&w, 0, 0)->more) {}
+    (void)pull(&w, 0, 0);
+    struct round_request r = request_of(&w, 0);
+    CHECK_OK(org_head(w.reader, &head, &err));
+    CHECK_OK(org_device(w.reader, w.laptops[0].number, &device, &err));
+    CHECK_OK(org_round(w.reader, w.laptops[0].number, &r, &w.mem, &w.reply, &err));
+    r.cursor = r.top = head.position;
+    for (int wrong = NOTHING; wrong < COUNT; wrong++) {
+        struct round_request asked = r;
+        struct centre_device who = device;
+        asked.cursor.seq -= wrong == CURSOR;
+        asked.top.seq -= wrong == TOP;
+        asked.cursor.chain.bytes[0] ^= wrong == CHAIN;
+        asked.news_version -= wrong == NEWS;
+        asked.epoch += wrong == EPOCH;
+        asked.last_batch -= wrong == LAST;
+        asked.last_chain.bytes[0] ^= wrong == LAST_CHAIN;
+        who.revoked = wrong == REVOKED;
+        who.user_active = wrong != INACTIVE;
+        CHECK_INT(org_round_idle(&head, &who, &asked, head.time_ms - 5, &idle), wrong == NOTHING);
+    }
+    CHECK_INT(idle.kind, REPLY_ROUND);
+    CHECK_INT(idle.epoch, w.reply.epoch);
+    CHECK_INT(idle.time_ms, head.time_ms);                 /* never before the last change */
+    CHECK_INT(idle.head.seq, head.position.seq);
+    CHECK_INT(idle.cursor.seq, head.position.seq);
+    CHECK_INT(idle.since, w.reply.since);
+    CHECK_INT(idle.news_version, w.reply.news_version);
+    CHECK_INT(idle.last_batch, w.reply.last_batch);
+    CHECK_INT(idle.record_count + idle.receipt_count + (size_t)idle.more, 0);
+    world_close(&w);
+}
+
 TEST(people_come_when_they_moved_on) {
     struct world w;
     struct err err = {0};
