@@ -453,7 +453,8 @@ struct ledger_entry {
 };
 
 /* What became of an entry of quarantine, or a change request, after its receipt. */
-enum held_state { HELD_OPEN, HELD_RELEASED, HELD_APPROVED, HELD_DECLINED };
+/* HELD_DROPPED is the laptop's own and never travels: its person gave the edit up. */
+enum held_state { HELD_OPEN, HELD_RELEASED, HELD_APPROVED, HELD_DECLINED, HELD_DROPPED };
 const char *held_state_name(enum held_state state); /* "open" */
 const char *held_state_label(enum held_state state, enum lang lang);
 struct held_news {

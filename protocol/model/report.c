@@ -46,6 +46,7 @@ static const struct state_row {
     [HELD_RELEASED] = {"released", {"sent again", "已重新提交"}},
     [HELD_APPROVED] = {"approved", {"approved", "已批准"}},
     [HELD_DECLINED] = {"declined", {"declined", "未批准"}},
+    [HELD_DROPPED] = {"dropped", {"given up", "已放弃"}},
 };
 
 const char *held_state_name(enum held_state state) {

@@ -220,5 +220,5 @@ enum status store_held_drop(struct store *store, const struct refusal_id *id, st
     struct held_entry entry;
     TRY(get_open(store, id, &mem, &entry, err));
     return mark(store, id, "UPDATE held SET state = ? WHERE batch = ? AND change = ? AND cell = ?",
-                HELD_RELEASED, err);
+                HELD_DROPPED, err);
 }
