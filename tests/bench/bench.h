@@ -102,6 +102,9 @@ struct plain;                                              /* tables and indexes
 enum { PLAIN_SEARCH = 1, PLAIN_SESSION = 2 };
 struct plain *plain_open(struct bench *b, enum rows_role role, int flags);
 void plain_close(struct plain *p);
+struct lap;
+/* The titles of the laptop's accounts, which its index holds as well, in as many transactions as they came in. */
+void plain_titles(struct plain *p, const struct lap *l);
 void plain_begin(struct plain *p);
 void plain_commit(struct plain *p);
 void plain_insert(struct plain *p, int64_t id, const struct visit *v);

@@ -139,6 +139,18 @@ void plain_insert(struct plain *p, int64_t id, const struct visit *v) {
     if (p->flags & PLAIN_SEARCH) MUST(db_text_add(p->db, id, v->title, v->body, &err));
 }
 
+void plain_titles(struct plain *p, const struct lap *l) {
+    struct err err;
+    size_t sites = work_sites(l->b), each = sites / (l->slices ? l->slices : 1) + 1;
+    for (size_t i = 0; i < sites; i++) {
+        char title[32];
+        (void)snprintf(title, sizeof title, "Site %zu", i);
+        if (i % each == 0) MUST(db_begin(p->db, true, &err));
+        MUST(db_text_add(p->db, l->accounts[i], slice_from(title), (struct slice){0}, &err));
+        if ((i + 1) % each == 0 || i + 1 == sites) MUST(db_commit(p->db, &err));
+    }
+}
+
 void plain_upsert(struct plain *p, int64_t id, const struct visit *v, const struct visit *old) {
     struct err err;
     run_row(p, p->upsert, id, v);

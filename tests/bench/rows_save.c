@@ -42,6 +42,8 @@ static void saves_open(struct bench *b, struct saves *s, size_t count) {
     lap_open(b, &s->lap);
     s->plain = plain_open(b, ROWS_LAPTOP, PLAIN_SEARCH);
     s->session = plain_open(b, ROWS_LAPTOP, PLAIN_SEARCH | PLAIN_SESSION);
+    plain_titles(s->plain, &s->lap);
+    plain_titles(s->session, &s->lap);
     work_make(b, count, s->lap.accounts, s->lap.author, &b->mem, &s->work);
     s->counter = 1;
 }
