@@ -249,7 +249,8 @@ static struct value first_value(const struct store *store, const struct entity *
         return value_int(laptop->employee);
     if (f->rule == RULE_STATE && f->values && f->values->count > 0)
         return value_int(f->values->values[0].number);
-    if (strcmp(f->name, "business_date") == 0) return value_int(business_day(store->env, moment_ms));
+    if (strcmp(f->name, "business_date") == 0)
+        return value_int(business_day(store->env, moment_ms));
     return value_null();
 }
 
