@@ -66,7 +66,7 @@ void buf_put_slice(struct buf *buf, struct slice s) {
 }
 
 void buf_put_byte(struct buf *buf, uint8_t byte) {
-    buf_put(buf, &byte, 1);
+    if (reserve(buf, 1)) buf->data[buf->len++] = byte;
 }
 
 void buf_put_text(struct buf *buf, const char *zero_terminated) {
@@ -91,6 +91,10 @@ void buf_printf(struct buf *buf, const char *format, ...) {
 void buf_put_varint(struct buf *buf, uint64_t value) {
     uint8_t bytes[VARINT_BYTES_MAX];
     size_t count = 0;
+    if (value < 0x80) { /* most are */
+        buf_put_byte(buf, (uint8_t)value);
+        return;
+    }
     for (; value >= 0x80; value >>= 7) bytes[count++] = (uint8_t)(value | 0x80);
     bytes[count++] = (uint8_t)value;
     buf_put(buf, bytes, count);

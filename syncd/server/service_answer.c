@@ -84,8 +84,8 @@ static enum status round_reply_of(struct service_job *job, struct arena *mem,
                                     .time_ms = now_ms(job->service)};
         return ST_OK;
     }
-    if (job->idle && org_round_idle(&job->idle_head, &job->known, &job->as.round,
-                                    now_ms(job->service), out))
+    if (job->idle &&
+        org_round_idle(&job->idle_head, &job->known, &job->as.round, now_ms(job->service), out))
         return ST_OK;
     TRY(service_org_reader(job->service, job->org, job->reader, &handle, err));
     return org_round(handle, job->device, &job->as.round, mem, out, err);
