@@ -24,7 +24,8 @@ enum {
 struct agent {
     struct agent_config config;
     struct session session;
-    bool enrolled; /* session has the identity */
+    bool enrolled;     /* session has the identity */
+    uint32_t retry_ms; /* the slot that a busy server named instead of an answer; 0: none */
     unsigned trace_number;
 };
 
@@ -83,6 +84,17 @@ static void trace(struct agent *agent, const char *what, const struct session_ht
     buf_free(&text);
 }
 
+enum { RETRY_AFTER_S_MAX = 3600 };
+
+/* A busy server says in plain HTTP when to come again. Nobody vouches for it, so it is held within
+ * an hour. */
+static uint32_t retry_after_ms(const struct session_http *answer) {
+    const char *text = session_http_field(answer, "Retry-After");
+    int64_t seconds;
+    if (!text || !text_to_int(slice_from(text), &seconds) || seconds < 0) return 0;
+    return (uint32_t)(seconds < RETRY_AFTER_S_MAX ? seconds : RETRY_AFTER_S_MAX) * 1000;
+}
+
 static enum status exchange(struct agent *agent, const char *what,
                             const struct session_http *request, struct arena *mem,
                             struct session_http *out, struct err *err) {
@@ -90,6 +102,7 @@ static enum status exchange(struct agent *agent, const char *what,
     const struct transport_door *door = agent->config.transport;
     TRY(door->exchange(door->ctx, request, mem, out, err));
     trace(agent, "reply", out, mem);
+    agent->retry_ms = retry_after_ms(out);
     return ST_OK;
 }
 
@@ -320,8 +333,10 @@ static enum status sync_all(struct agent *agent, agent_progress_call *call, void
 enum status agent_sync(struct agent *agent, agent_progress_call *call, void *ctx,
                        struct agent_result *out, struct err *err) {
     memset(out, 0, sizeof(*out));
+    agent->retry_ms = 0;
     struct err local = {0};
     enum status status = sync_all(agent, call, ctx, out, &local);
+    if (status != ST_OK) out->retry_ms = agent->retry_ms;
     struct err ignored;
     (void)store_attempt(agent->config.store, status == ST_OK ? NULL : &local, &ignored);
     if (status != ST_OK && err) *err = local;
