@@ -89,6 +89,7 @@ static enum status write_journal(struct centre *c, const struct centre_device *d
     s->entry.bytes = buf_slice(&bytes);
     s->entry.chain = chain_next(&device->chain, s->entry.bytes);
     TRY(centre_journal_add(c, &s->entry, err));
+    TRY(centre_device_moved(c, s->entry.device, s->entry.batch, &s->entry.chain, err));
     s->entry.bytes = (struct slice){0};
     return ST_OK;
 }

@@ -145,7 +145,8 @@ static enum status run_push(struct push *p, bool *out_cloned, struct err *err) {
     TRY(check_continuity(p, out_cloned, err));
     for (size_t i = 0; i < p->request->batch_count && !*out_cloned; i++)
         TRY(take_batch(p, i, out_cloned, err));
-    return ST_OK;
+    if (*out_cloned || p->out->batches == 0) return ST_OK;
+    return centre_device_moved(p->c, p->device.number, p->device.last_batch, &p->device.chain, err);
 }
 
 enum status org_merge_batches(struct org *org, uint32_t device, const struct round_request *request,

@@ -337,9 +337,13 @@ struct journal_entry {
     const struct outcome_change *outcomes; /* one per change */
     size_t outcome_count;
 };
-/* Also moves the device's last batch and chain. */
+/* In the transaction that also tells centre_device_moved where the device stands after its last
+ * batch. */
 enum status centre_journal_add(struct centre *c, const struct journal_entry *entry,
                                struct err *err) NODISCARD;
+/* The highest batch that the journal has of a device, and its chain there: once a push. */
+enum status centre_device_moved(struct centre *c, uint32_t device, uint32_t batch,
+                                const struct chain *chain, struct err *err) NODISCARD;
 /* ST_NOT_FOUND. */
 enum status centre_journal(struct centre *c, uint32_t device, uint32_t batch, struct arena *mem,
                            struct journal_entry *out, struct err *err) NODISCARD;

@@ -223,17 +223,18 @@ static enum status insert_journal(struct centre *c, const struct journal_entry *
     return db_run(s, err);
 }
 
-static enum status move_device(struct centre *c, const struct journal_entry *e, struct err *err) {
+enum status centre_device_moved(struct centre *c, uint32_t device, uint32_t batch,
+                                const struct chain *chain, struct err *err) {
     struct db_stmt *s;
     TRY(db_prepare(c->db, "UPDATE device SET last_batch = ?, chain = ? WHERE number = ?", &s, err));
-    db_bind_int(s, 1, e->batch);
-    db_bind_blob(s, 2, slice_of(e->chain.bytes, CHAIN_BYTES));
-    db_bind_int(s, 3, e->device);
+    db_bind_int(s, 1, batch);
+    db_bind_blob(s, 2, slice_of(chain->bytes, CHAIN_BYTES));
+    db_bind_int(s, 3, device);
     TRY(db_run(s, err));
-    struct centre_device *kept = c->devices[e->device % CENTRE_DEVICES_KEPT];
-    if (kept && kept->number == e->device) {
-        kept->last_batch = e->batch;
-        kept->chain = e->chain;
+    struct centre_device *kept = c->devices[device % CENTRE_DEVICES_KEPT];
+    if (kept && kept->number == device) {
+        kept->last_batch = batch;
+        kept->chain = *chain;
     }
     return ST_OK;
 }
@@ -242,8 +243,7 @@ enum status centre_journal_add(struct centre *c, const struct journal_entry *e, 
     SCOPED(buf_free) struct buf outcomes = buf_new(BUF_MAX_MESSAGE);
     outcomes_write(e->outcomes, e->outcome_count, &outcomes);
     TRY(buf_status(&outcomes, err));
-    TRY(insert_journal(c, e, buf_slice(&outcomes), err));
-    return move_device(c, e, err);
+    return insert_journal(c, e, buf_slice(&outcomes), err);
 }
 
 static enum status take_journal(struct db_stmt *s, struct arena *mem, struct journal_entry *out,
