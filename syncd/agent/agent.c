@@ -359,24 +359,21 @@ void agent_session(struct agent *agent, struct session *out) {
 }
 
 static enum status wait_in(struct session *copy, const struct transport_door *transport,
-                           const struct wait_request *wait, struct arena *mem, bool *out_news,
-                           struct err *err) {
+                           const struct wait_request *wait, struct arena *mem, struct err *err) {
     struct buf message SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
     TRY(wire_write_wait_request(wait, &message, err));
     struct session_http request, answer;
     TRY(session_round_request(copy, "wait", buf_slice(&message), mem, &request, err));
     TRY(transport->exchange(transport->ctx, &request, mem, &answer, err));
     struct slice nothing;
-    TRY(session_round_reply(copy, &answer, mem, &nothing, err));
-    *out_news = answer.code == 200;
-    return ST_OK;
+    return session_round_reply(copy, &answer, mem, &nothing, err);
 }
 
 enum status agent_wait(struct session *copy, const struct transport_door *transport, int64_t epoch,
-                       int64_t seq, bool *out_news, struct err *err) {
+                       int64_t seq, struct err *err) {
     struct arena mem = arena_new(1024 * 1024);
     struct wait_request wait = {.epoch = epoch, .seq = seq};
-    enum status status = wait_in(copy, transport, &wait, &mem, out_news, err);
+    enum status status = wait_in(copy, transport, &wait, &mem, err);
     arena_clear(&mem);
     return status;
 }

@@ -63,12 +63,12 @@ enum status agent_sync(struct agent *agent, agent_progress_call *call, void *ctx
 enum status agent_wake(const char *home, struct err *err) NODISCARD;
 
 /* A long poll on a transport of its own, beside rounds: ST_OK when the server has news or the time
- * is over (*out_news says which). Uses a copy of the session, so that it may run in another thread
+ * is over: a round tells which. Uses a copy of the session, so that it may run in another thread
  * while the agent works; make the copy with agent_session between rounds. ST_TRY_AGAIN: sync first,
  * then wait with a new copy. */
 void agent_session(struct agent *agent, struct session *out);
 enum status agent_wait(struct session *copy, const struct transport_door *transport, int64_t epoch,
-                       int64_t seq, bool *out_news, struct err *err) NODISCARD;
+                       int64_t seq, struct err *err) NODISCARD;
 
 /* When to try again after failures in a row: grows from 2 s to 15 min, with jitter; the server's
  * slot wins. */

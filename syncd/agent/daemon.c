@@ -20,14 +20,7 @@ enum { DAEMON_PATH_BYTES = 4096, DAEMON_LINE_BYTES = 1024, DAEMON_BUSY_RETRY_MS 
 
 /* ------------------------------------------------------------------ the long poll */
 
-enum waiter_state {
-    WAITER_OFF,
-    WAITER_ASKED,
-    WAITER_NEWS,
-    WAITER_OVER,
-    WAITER_FAILED,
-    WAITER_STOP
-};
+enum waiter_state { WAITER_OFF, WAITER_ASKED, WAITER_OVER, WAITER_FAILED, WAITER_STOP };
 
 struct waiter {
     struct platform_mutex *mutex;
@@ -53,11 +46,9 @@ static void waiter_run(void *ctx) {
         platform_release(w->mutex);
         struct transport_door door = transport_door(w->transport);
         struct err err;
-        bool news = false;
-        enum status status = agent_wait(&session, &door, epoch, seq, &news, &err);
+        enum status status = agent_wait(&session, &door, epoch, seq, &err);
         platform_lock(w->mutex);
-        if (w->state == WAITER_ASKED)
-            w->state = status != ST_OK ? WAITER_FAILED : news ? WAITER_NEWS : WAITER_OVER;
+        if (w->state == WAITER_ASKED) w->state = status == ST_OK ? WAITER_OVER : WAITER_FAILED;
         platform_bell_ring(&w->bell);
     }
     platform_release(w->mutex);
@@ -206,7 +197,6 @@ static void saved(struct daemon *d) {
 
 static void heard(struct daemon *d) {
     switch (waiter_take(&d->waiter)) {
-    case WAITER_NEWS:
     case WAITER_OVER:
         d->due_ms = platform_mono_ms(); /* a round also asks the next wait */
         break;
