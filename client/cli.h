@@ -134,7 +134,9 @@ void cli_progress_end(const struct cli *cli);
  * shown when someone sits there. ST_USAGE when nothing came. */
 enum status cli_ask(const struct cli *cli, const char *en, const char *zh, char *buffer,
                     size_t room, struct slice *out, struct err *err) NODISCARD;
-/* Asks on the terminal; true without asking when nobody sits there, or with --yes. */
+/* Somebody sits at the terminal, and nothing asked for JSON. */
+bool cli_can_ask(const struct cli *cli);
+/* Asks on the terminal: where cli_can_ask. */
 bool cli_confirm(const struct cli *cli, const char *en, const char *zh, ...) PRINTF_LIKE(2, 4)
     PRINTF_LIKE(3, 4);
 

@@ -20,8 +20,8 @@ static const struct command_option enroll_options[] = {
     COMMAND_FLAG("--no-sync", NULL, "do not fetch the book at once", "暂不取回账本内容"),
 };
 static const struct command_option rm_options[] = {
-    COMMAND_FLAG("--yes", "-y", "do not ask when rows that belong to it go too",
-                 "有下属记录一并删除时不再询问"),
+    COMMAND_FLAG("--yes", "-y", "also the rows that belong to it, without asking",
+                 "连同其名下记录一并删除，不再询问"),
 };
 static const struct command_option list_options[] = {
     COMMAND_LIST_OPTIONS,
@@ -108,7 +108,10 @@ static const struct command commands[] = {
      COMMAND_WORDS(1, 2, "@entity"),
      COMMAND_OPTIONS(rm_options),
      .summary = {"delete a row and the rows that belong to it", "删除一条记录及其名下记录"},
-     .details = {COMMAND_ROW_EN, COMMAND_ROW_ZH}},
+     .details = {COMMAND_ROW_EN "If rows belong to it, you are asked first; where nobody can be "
+                                "asked (a script), nothing is\ndeleted without --yes.\n",
+                 COMMAND_ROW_ZH
+                 "若有名下记录，会先询问；无法询问时（如在脚本中），不加 --yes 就不会删除。\n"}},
     {.name = "get",
      .usage = {"ENTITY ROW | ID", "类别 记录 | 编号"},
      .run = cli_show_get,

@@ -81,6 +81,25 @@ static enum status delete_unit(struct cli *cli, const struct entity *e, int64_t 
     return status;
 }
 
+/* What belongs to a row goes with it only if a person says so: at the terminal, or with --yes. */
+static enum status agree_to_unit(struct cli *cli, const char *row, size_t owned, struct err *err) {
+    if (owned == 0 || command_has(cli->line, "--yes")) return ST_OK;
+    if (!cli_can_ask(cli))
+        return err_set(err, ST_CONFLICT,
+                       owned == 1 ? "nothing was deleted: %s has %zu row of its own that would go "
+                                    "with it; add --yes to delete both"
+                                  : "nothing was deleted: %s has %zu rows of its own that would go "
+                                    "with it; add --yes to delete them all",
+                       "没有删除任何内容：%s 名下还有 %zu 条记录会一并删除；确认请加 --yes", row,
+                       owned);
+    if (cli_confirm(cli,
+                    owned == 1 ? "%s has %zu row of its own that goes with it. Delete both?"
+                               : "%s has %zu rows of its own that go with it. Delete them all?",
+                    "%s 名下还有 %zu 条记录会一并删除。全部删除吗？", row, owned))
+        return ST_OK;
+    return err_set(err, ST_CANCELLED, "nothing was deleted", "没有删除任何内容");
+}
+
 enum status cli_edit_rm(void *program, const struct command_line *line, struct err *err) {
     struct cli *cli = program;
     const struct entity *e;
@@ -91,12 +110,7 @@ enum status cli_edit_rm(void *program, const struct command_line *line, struct e
     SCOPED(buf_free) struct buf row = buf_new(BUF_MAX_LINE);
     cli_put_row(cli, e, id, &row); /* while it still has its name */
     TRY(count_unit(cli, e, id, &rows, err));
-    if (rows > 1 &&
-        !cli_confirm(cli,
-                     rows == 2 ? "%s has %zu row of its own that goes with it. Delete both?"
-                               : "%s has %zu rows of its own that go with it. Delete them all?",
-                     "%s 名下还有 %zu 条记录会一并删除。全部删除吗？", buf_text(&row), rows - 1))
-        return err_set(err, ST_CANCELLED, "nothing was deleted", "没有删除任何内容");
+    TRY(agree_to_unit(cli, buf_text(&row), rows - 1, err));
     TRY(delete_unit(cli, e, id, &rows, err));
     cli_saved(cli);
     if (cli->json) {

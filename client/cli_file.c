@@ -138,7 +138,7 @@ static enum status read_options(struct cli *cli, struct import_options *out, str
                        "--create-only 与 --update-only 只能选一个");
     o.mode = create ? IMPORT_CREATE_ONLY : update ? IMPORT_UPDATE_ONLY : IMPORT_BOTH;
     TRY(cli_entity(cli, 0, &o.entity, err));
-    if (match) TRY(api_field(o.entity, slice_from(match), &o.match, err));
+    TRY(import_match(&o, match, err));
     TRY(platform_read_file(cli_word(cli, 1), BUF_MAX_FILE, &cli->mem, &o.bytes, err));
     *out = o;
     return ST_OK;

@@ -61,10 +61,11 @@ enum status cli_ask(const struct cli *cli, const char *en, const char *zh, char 
     return ST_OK;
 }
 
+bool cli_can_ask(const struct cli *cli) {
+    return !cli->json && cli->err_is_terminal && platform_is_terminal(PLATFORM_STDIN);
+}
+
 bool cli_confirm(const struct cli *cli, const char *en, const char *zh, ...) {
-    if (cli->json || command_has(cli->line, "--yes") || !cli->err_is_terminal ||
-        !platform_is_terminal(PLATFORM_STDIN))
-        return true;
     va_list args;
     va_start(args, zh);
     vfprintf(stderr, cli_pick(cli, en, zh), args);

@@ -171,6 +171,8 @@ static enum status sync_now(struct daemon *d, struct err *err) {
     enum status status = locked_sync(d, &result, err);
     int64_t now = platform_mono_ms();
     d->last_round_ms = now;
+    if (status == ST_CLONED)
+        return status; /* no round will go better: it is said once, at the end */
     if (status != ST_OK) {
         int64_t again = after_failure(d, err, result.retry_ms);
         d->due_ms = now + again;
@@ -233,12 +235,15 @@ static enum status wait_for_something(struct daemon *d, bool *out_stop, struct e
     return ST_OK;
 }
 
-/* ST_DAMAGED: another book stands there now, and has to be opened. */
+/* ST_DAMAGED: another book stands there now, and has to be opened. ST_CLONED: this book is a copy,
+ * of which a person has to hear. */
 static enum status sync_or_mend(struct daemon *d, struct err *err) {
     struct err failure, note = {0};
     if (store_has_moved(d->store))
         return err_set(err, ST_DAMAGED, "the book was replaced", "账本文件已被替换");
-    if (sync_now(d, &failure) != ST_DAMAGED) return ST_OK;
+    enum status synced = sync_now(d, &failure);
+    if (synced == ST_CLONED) *err = failure;
+    if (synced != ST_DAMAGED) return synced == ST_CLONED ? ST_CLONED : ST_OK;
     const struct daemon_config *c = d->config;
     enum status status = book_mend(&d->store, c->home, c->catalogue, c->env, &note, err);
     if (d->store) return ST_OK;                 /* it was sound: the fault is the server's */

@@ -89,7 +89,8 @@ struct import_options {
     const char *encoding; /* NULL: find out */
     struct slice map;     /* "COLUMN=field,COLUMN2=-"; over the names that are known */
     const struct field
-        *match; /* finds the row that exists; NULL: the natural key if there is one */
+        *match;    /* finds the row that exists; NULL: the natural key if there is one */
+    bool match_id; /* rows are found by the column of their ids; then match is NULL */
     enum import_mode mode;
     bool dry_run;
 };
@@ -122,6 +123,9 @@ struct import_totals {
 typedef enum status import_report(void *ctx, const struct import_row *row, struct err *err);
 typedef bool import_progress(void *ctx, int64_t done,
                              int64_t total); /* bytes; false stops after this batch */
+/* What --match says: a field of options->entity, by name or label, or id. NULL says nothing. */
+enum status import_match(struct import_options *options, const char *typed,
+                         struct err *err) NODISCARD;
 /* Rows that cannot be taken are refused one by one; the others go on. A dry run writes nothing. An
  * empty cell says nothing: it empties no field. A row is reported when its batch is committed.
  * Errors are those of the whole: no column is known, the encoding is wrong, the disk is full.
@@ -134,11 +138,13 @@ enum status import_run(const struct api_book *book, const struct api_writer *wri
 /* ------------------------------------------------------------------ export */
 
 enum export_form { EXPORT_CSV, EXPORT_JSONL };
-/* What import takes back: CSV with field names as head, sets joined by "; ", references by natural
- * key, external number or title when unique, else short id. write is called with pieces. */
+/* What import takes back: CSV with field names as head, behind the short id of the row; sets joined
+ * by "; ", references by natural key, external number or title when unique, else short id. write is
+ * called with pieces. excel: with the mark by which Excel knows UTF-8, and ids in the form that it
+ * does not take for dates. */
 typedef enum status export_write(void *ctx, struct slice piece, struct err *err);
 enum status export_run(const struct api_book *book, const struct query *query,
-                       enum export_form form, bool bom, export_write *write, void *ctx,
+                       enum export_form form, bool excel, export_write *write, void *ctx,
                        int64_t *out_rows, struct err *err) NODISCARD;
 
 #endif

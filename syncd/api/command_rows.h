@@ -25,8 +25,8 @@
                    "which column is which field; COLUMN=- leaves one out",                         \
                    "列与字段的对应；列=- 表示忽略该列", NULL),                                     \
         COMMAND_OPTION("--match", NULL, "FIELD", "字段",                                           \
-                       "the field that tells which row it is: found rows are updated",             \
-                       "用哪个字段查找已有记录：找到则更新", "@field"),                            \
+                       "the field that tells which row it is, or id: found rows are updated",      \
+                       "用哪个字段（或 id）查找已有记录：找到则更新", "@field"),                   \
         COMMAND_FLAG("--create-only", NULL, "only new rows; those that exist are left alone",      \
                      "只新建，不改已有记录"),                                                      \
         COMMAND_FLAG("--update-only", NULL, "only rows that exist", "只更新已有记录"),             \
@@ -40,8 +40,8 @@
 #define COMMAND_EXPORT_OPTIONS                                                                     \
     COMMAND_OPTION("--format", NULL, "FORM", "格式", "csv (default) or jsonl (one object a line)", \
                    "csv（默认）或 jsonl（每行一个对象）", "csv jsonl"),                            \
-        COMMAND_FLAG("--bom", NULL, "with the mark by which Excel knows UTF-8",                    \
-                     "带 UTF-8 标记，便于 Excel 打开")
+        COMMAND_FLAG("--bom", NULL, "for Excel: it shall know UTF-8, and take no id for a date",   \
+                     "供 Excel 打开：带 UTF-8 标记，且编号不会被当作日期")
 
 #define COMMAND_ROW_EN                                                                             \
     "A row is named by its short id (3-1Z7K), its number, its own code (such as an item's), or "   \
@@ -69,9 +69,16 @@
     "cannot be taken\n"                                                                            \
     "is refused with its line and the reason, and the others go on; the exit code tells when "     \
     "none could be\n"                                                                              \
-    "taken. Without --match, rows that exist are found by their own code, where they have one.\n"
-#define COMMAND_IMPORT_ZH                                                                                                              \
-    "文件首行写字段，可用字段名或中英文名称。不能导入的行会注明行号和原因，其余照常导入；\n" \
-    "若无一行可导入，退出码会反映出来。未给 --match 时，按记录自身的代码（如有）查找已有记录。\n"
+    "taken. Without --match, rows that exist are found by their own code, where they have one.\n"  \
+    "An empty cell changes nothing.\n"                                                             \
+    "To edit rows in a spreadsheet: export ENTITY --bom > FILE.csv; edit and save it as CSV;\n"    \
+    "import ENTITY FILE.csv --match id. A line without an id becomes a new row.\n"
+#define COMMAND_IMPORT_ZH                                                                                                                 \
+    "文件首行写字段，可用字段名或中英文名称。不能导入的行会注明行号和原因，其余照常导入；\n"    \
+    "若无一行可导入，退出码会反映出来。未给 --match 时，按记录自身的代码（如有）查找已有记录。\n" \
+    "空单元格不改变原值。\n"                                                                                                    \
+    "用表格软件修改：先 export 类别 --bom > 文件.csv，修改后存为 CSV，再 import 类别 文件.csv "                  \
+    "--match id。\n"                                                                                                                     \
+    "没有编号的行视为新记录。\n"
 
 #endif

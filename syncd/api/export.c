@@ -5,6 +5,7 @@
 #include "syncd/api/directory.h"
 #include "syncd/api/lookup.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -17,6 +18,7 @@ struct exporter {
     const struct api_book *book;
     const struct entity *entity;
     enum export_form form;
+    bool excel;
     export_write *write;
     void *ctx;
     struct directory
@@ -94,26 +96,31 @@ static enum status put_value(struct exporter *x, size_t field, struct value v, s
 /* ------------------------------------------------------------------ rows */
 
 static void put_head(struct exporter *x) {
-    bool first = true;
-    for (size_t i = 0; i < x->entity->field_count; i++) {
-        if (!is_exported(&x->entity->fields[i])) continue;
-        csv_write_field(&x->out, slice_from(x->entity->fields[i].name), first);
-        first = false;
-    }
+    csv_write_field(&x->out, SLICE("id"), true);
+    for (size_t i = 0; i < x->entity->field_count; i++)
+        if (is_exported(&x->entity->fields[i]))
+            csv_write_field(&x->out, slice_from(x->entity->fields[i].name), false);
     csv_write_end(&x->out);
+}
+
+/* A spreadsheet would take 1-16 for a day in January; a formula that is a text it leaves alone. */
+static void put_id(struct exporter *x, int64_t id) {
+    char text[ID_TEXT_BYTES], formula[ID_TEXT_BYTES + 4];
+    id_format(id, text);
+    (void)snprintf(formula, sizeof formula, "=\"%s\"", text);
+    csv_write_field(&x->out, slice_from(x->excel ? formula : text), true);
 }
 
 static enum status put_csv_row(struct exporter *x, const struct row *row, struct err *err) {
     struct arena mem SCOPED(arena_clear) = arena_new(EXPORT_SCRATCH_CAP);
     struct buf cell SCOPED(buf_free) = buf_new(BUF_MAX_BATCH);
-    bool first = true;
+    put_id(x, row->id);
     for (size_t i = 0; i < x->entity->field_count; i++) {
         if (!is_exported(&x->entity->fields[i])) continue;
         buf_reset(&cell);
         TRY(put_value(x, i, row->values[i], &mem, &cell, err));
         TRY(buf_status(&cell, err));
-        csv_write_field(&x->out, buf_slice(&cell), first);
-        first = false;
+        csv_write_field(&x->out, buf_slice(&cell), false);
     }
     csv_write_end(&x->out);
     return ST_OK;
@@ -161,8 +168,8 @@ static void close_directories(struct exporter *x) {
     }
 }
 
-static enum status run(struct exporter *x, const struct query *query, bool bom, struct err *err) {
-    if (bom) buf_put_text(&x->out, "\xEF\xBB\xBF");
+static enum status run(struct exporter *x, const struct query *query, struct err *err) {
+    if (x->excel) buf_put_text(&x->out, "\xEF\xBB\xBF");
     if (x->form == EXPORT_CSV) {
         TRY(open_directories(x, err));
         put_head(x);
@@ -172,17 +179,18 @@ static enum status run(struct exporter *x, const struct query *query, bool bom, 
 }
 
 enum status export_run(const struct api_book *book, const struct query *query,
-                       enum export_form form, bool bom, export_write *write, void *ctx,
+                       enum export_form form, bool excel, export_write *write, void *ctx,
                        int64_t *out_rows, struct err *err) {
     struct exporter x = {.book = book,
                          .entity = query->entity,
                          .form = form,
+                         .excel = excel,
                          .write = write,
                          .ctx = ctx,
                          .names_mem = arena_new(NAMES_BYTES_MAX),
                          .out = buf_new(BUF_MAX_MESSAGE)};
     x.names = lookup_new(&x.names_mem);
-    enum status status = run(&x, query, bom, err);
+    enum status status = run(&x, query, err);
     if (status == ST_OK) *out_rows = x.rows;
     close_directories(&x);
     arena_clear(&x.names_mem);

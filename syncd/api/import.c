@@ -119,6 +119,7 @@ static enum status add_known(void *ctx, const struct row *row, struct err *err) 
  * nothing is looked for, and the store says what is missing. */
 static enum status choose_match(struct import *im, struct err *err) {
     const struct import_options *o = im->options;
+    if (o->match_id) return ST_OK;
     if (o->match) {
         if (!has_column(im, o->match))
             return err_set(err, ST_USAGE,
@@ -142,6 +143,13 @@ static enum status load_known(struct import *im, struct err *err) {
     struct query all = {.entity = im->options->entity};
     TRY(choose_match(im, err));
     return im->match_count > 0 ? store_list(im->book->store, &all, add_known, im, err) : ST_OK;
+}
+
+enum status import_match(struct import_options *options, const char *typed, struct err *err) {
+    if (!typed) return ST_OK;
+    options->match_id = strcmp(typed, "id") == 0;
+    return options->match_id ? ST_OK
+                             : api_field(options->entity, slice_from(typed), &options->match, err);
 }
 
 /* ------------------------------------------------------------------ the run */

@@ -14,6 +14,7 @@ int64_t csv_position(const struct csv *csv, int64_t *out_total);
 struct mapping {                                 /* which field each column of the file is for */
     const struct field *fields[CSV_COLUMNS_MAX]; /* NULL: left out */
     size_t count;
+    size_t id; /* the column of the rows' ids, with match_id */
 };
 /* *out_text: a line for each column, for people. In mem. */
 enum status mapping_make(const struct import_options *options, enum lang lang,

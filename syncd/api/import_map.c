@@ -14,6 +14,7 @@ struct heading {
     struct slice folded;
     struct slice bare;         /* without what stands in brackets behind it */
     bool decided;              /* by the person */
+    bool is_id;                /* the ids of rows */
     const struct field *meant; /* known, though the column is left out */
 };
 
@@ -26,6 +27,7 @@ struct word {
 struct mapper {
     const struct entity *entity;
     enum lang lang;
+    bool match_id;
     struct arena *mem;
     struct word *words;
     size_t word_count;
@@ -145,6 +147,34 @@ static void map_level(struct mapper *m, enum level level, bool bare) {
     }
 }
 
+/* ------------------------------------------------------------------ ids of rows */
+
+/* Other systems call their numbers so as well: the column counts only when a person asks for it. */
+static bool names_the_id(struct slice folded) {
+    return slice_equal(folded, SLICE("id")) || slice_equal(folded, SLICE("short id")) ||
+           slice_equal(folded, SLICE("编号"));
+}
+
+static bool has_id(const struct mapper *m) {
+    bool any = false;
+    for (size_t i = 0; i < m->count; i++) any |= m->headings[i].is_id;
+    return any;
+}
+
+static void take_id(struct mapper *m, size_t column) {
+    m->headings[column].decided = m->headings[column].is_id = true;
+    m->mapping->id = column;
+}
+
+static enum status find_id(struct mapper *m, struct err *err) {
+    if (!m->match_id) return ST_OK;
+    for (size_t i = 0; i < m->count && !has_id(m); i++)
+        if (!m->headings[i].decided && names_the_id(m->headings[i].folded)) take_id(m, i);
+    if (has_id(m)) return ST_OK;
+    return err_set(err, ST_USAGE, "no column of the file is id, by which rows are to be found",
+                   "文件中没有用于匹配的列 id");
+}
+
 /* ------------------------------------------------------------------ what the person says */
 
 static enum status map_target(struct mapper *m, struct slice name, const struct field **out,
@@ -178,6 +208,10 @@ static enum status map_pair(struct mapper *m, struct slice pair, struct err *err
         if (h->decided || !slice_equal(h->folded, folded)) continue;
         h->decided = true;
         if (slice_equal(name, SLICE("-"))) return ST_OK;
+        if (m->match_id && !has_id(m) && slice_equal(name, SLICE("id"))) {
+            take_id(m, i);
+            return ST_OK;
+        }
         return map_target(m, name, &m->mapping->fields[i], err);
     }
     return err_set(err, ST_USAGE, "--map: the file has no column \"%.*s\"",
@@ -197,6 +231,9 @@ static void put_reason(const struct mapper *m, const struct heading *h, struct b
     bool zh = m->lang == LANG_ZH;
     if (h->decided)
         buf_put_text(out, zh ? "（按 --map 略去）" : " (left out by --map)");
+    else if (!h->meant && slice_equal(h->folded, SLICE("id")))
+        buf_put_text(out, zh ? "（加 --match id 则按它查找记录）"
+                             : " (with --match id it tells which row is meant)");
     else if (!h->meant)
         buf_put_text(out, zh ? "（没有这样的字段）" : " (no such field)");
     else if (h->meant->rule == RULE_DERIVED)
@@ -212,8 +249,8 @@ static enum status tell(const struct mapper *m, struct slice *out_text, struct e
         const struct field *f = m->mapping->fields[i];
         if (h->shown.len == 0 && !f) continue;
         buf_put_slice(&text, h->shown);
-        buf_printf(&text, " -> %s", f ? f->name : "-");
-        if (!f) put_reason(m, h, &text);
+        buf_printf(&text, " -> %s", f ? f->name : h->is_id ? "id" : "-");
+        if (!f && !h->is_id) put_reason(m, h, &text);
         buf_put_byte(&text, '\n');
     }
     TRY(buf_status(&text, err));
@@ -241,13 +278,18 @@ enum status mapping_make(const struct import_options *options, enum lang lang,
                          const struct slice *head, size_t count, struct arena *mem,
                          struct mapping *out, struct slice *out_text, struct err *err) {
     struct mapping mapping = {.count = count};
-    struct mapper m = {
-        .entity = options->entity, .lang = lang, .mem = mem, .count = count, .mapping = &mapping};
+    struct mapper m = {.entity = options->entity,
+                       .lang = lang,
+                       .match_id = options->match_id,
+                       .mem = mem,
+                       .count = count,
+                       .mapping = &mapping};
     struct slice text;
     bool any = false;
     TRY(read_words(&m, err));
     TRY(read_headings(&m, head, err));
     TRY(map_given(&m, options->map, err));
+    TRY(find_id(&m, err));
     for (int bare = 0; bare < 2; bare++)
         for (int level = 0; level < LEVEL_COUNT; level++)
             map_level(&m, (enum level)level, bare == 1);

@@ -140,6 +140,45 @@ static enum status find_row(const struct import *im, struct slice key, int64_t *
     return ST_OK;
 }
 
+/* As export writes it: 1-16, or ="1-16". */
+static struct slice bare_id(struct slice cell) {
+    struct slice s = slice_trim(cell);
+    bool formula = s.len > 3 && s.data[0] == '=' && s.data[1] == '"' && s.data[s.len - 1] == '"';
+    return formula ? slice_of(s.data + 2, s.len - 3) : s;
+}
+
+/* A record without an id is a new row. Only the form with its check character counts: a bare number
+ * is hardly ever one of ours. */
+static enum status find_by_id(const struct import *im, const struct slice *cells, size_t count,
+                              int64_t *out_id, struct err *err) {
+    const struct entity *of = NULL, *e = im->options->entity;
+    struct slice typed =
+        im->mapping.id < count ? bare_id(cells[im->mapping.id]) : (struct slice){0};
+    struct slice shown = text_prefix(typed, 40);
+    const char *text = (const char *)shown.data;
+    int64_t id;
+    *out_id = 0;
+    if (typed.len == 0 && im->options->mode == IMPORT_UPDATE_ONLY)
+        return err_set(err, ST_NOT_FOUND, "the row has no id: there is nothing to update",
+                       "该行没有编号：没有可更新的对应记录");
+    if (typed.len == 0) return ST_OK;
+    if (!memchr(typed.data, '-', typed.len) || !id_parse(typed, &id))
+        return err_set(err, ST_INVALID,
+                       "\"%.*s\" is not an id: has the spreadsheet made a date of it? export --bom "
+                       "prevents that",
+                       "“%.*s”不是编号：是否被表格软件改成了日期？用 export --bom 导出可避免",
+                       (int)shown.len, text);
+    TRY(store_locate(im->book->store, id, &of, &id, err));
+    if (of != e)
+        return err_set(err, ST_NOT_FOUND, "there is no %s%.0s with the id %.*s",
+                       "%.0s%s中没有编号 %.*s", e->name, e->label[LANG_ZH], (int)shown.len, text);
+    if (im->options->mode == IMPORT_CREATE_ONLY)
+        return err_set(err, ST_CONFLICT, "the row %.*s is there already", "记录 %.*s 已存在",
+                       (int)shown.len, text);
+    *out_id = id;
+    return ST_OK;
+}
+
 /* ------------------------------------------------------------------ remembering what this import
  * did */
 
@@ -299,7 +338,10 @@ static enum status take(struct import *im, const struct slice *cells, size_t cou
     TRY(parse_cells(im, cells, count, mem, given, err));
     if (!import_match_key(im, given->values, &key)) buf_reset(&key);
     TRY(buf_status(&key, err));
-    TRY(find_row(im, buf_slice(&key), &id, err));
+    if (im->options->match_id)
+        TRY(find_by_id(im, cells, count, &id, err));
+    else
+        TRY(find_row(im, buf_slice(&key), &id, err));
     if (id == 0) return create_row(im, given, buf_slice(&key), out, err);
     return update_row(im, id, given, buf_slice(&key), mem, out, err);
 }

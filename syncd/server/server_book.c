@@ -261,7 +261,7 @@ static enum status options_read(struct server *server, struct import_options *ou
     if (command_has(server->line, "--create-only")) out->mode = IMPORT_CREATE_ONLY;
     if (command_has(server->line, "--update-only")) out->mode = IMPORT_UPDATE_ONLY;
     TRY(api_entity(&server->catalogue, slice_from(server->line->words[0]), &out->entity, err));
-    if (match) TRY(api_field(out->entity, slice_from(match), &out->match, err));
+    TRY(import_match(out, match, err));
     return platform_read_file(server->line->words[1], IMPORT_FILE_MAX, &server->mem, &out->bytes,
                               err);
 }

@@ -25,6 +25,7 @@ import unittest
 
 ROADBOOK, MAKE_BOOK = (str(pathlib.Path(p).resolve()) for p in sys.argv[1:3])
 SERVER = str(pathlib.Path(sys.argv.pop(3)).resolve()) if len(sys.argv) > 3 and "/" in sys.argv[3] else None
+SYNCD = os.path.join(os.path.dirname(ROADBOOK), "roadbook-syncd")
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SCREENS = ROOT / "tests" / "golden" / "screens"
 DEMO = ROOT / "tools" / "demo-data"
@@ -119,8 +120,19 @@ class Editing(Book):
     def test_rm_takes_owned_rows_and_says_so(self):
         self.add("account", "name=Acme")
         self.add("contact", "account=Acme", "name=Wang")
-        self.assertIn("1 row of its own", self.out("rm", "account", "Acme"))
+        self.assertIn("1 row of its own", self.out("rm", "account", "Acme", "--yes"))
         self.assertEqual(self.data("list", "contact"), [])
+
+    def test_rm_where_nobody_can_be_asked_needs_yes_for_owned_rows(self):
+        self.add("account", "name=Acme")
+        self.add("contact", "account=Acme", "name=Wang")
+        for words in (("rm", "account", "Acme"), ("rm", "account", "Acme", "--json")):
+            self.assertIn("--yes", self.error(*words, code=INVALID))
+        self.assertIn("--yes", self.error("rm", "account", "Acme", "--lang", "zh", code=INVALID))
+        self.assertEqual(len(self.data("list", "account") + self.data("list", "contact")), 2)
+        self.out("rm", "contact", "Wang")                      # nothing belongs to it
+        self.out("rm", "account", "Acme")
+        self.assertEqual(self.data("list", "account"), [])
 
     def test_options_stand_anywhere(self):
         self.add("account", "name=B")
@@ -291,6 +303,54 @@ class Files(Book):
             match = "name"
             totals = self.data("import", entity, path, "--match", match)
             self.assertEqual((totals["unchanged"], totals["refused"], totals["updated"]), (1, 0, 0), totals)
+
+    def edited(self, text, changes, extra=()):
+        """What a person does in a spreadsheet: cells by (name, column), and lines at the end. It takes ="x" for x."""
+        rows = [[c[2:-1] if c.startswith('="') else c for c in r] for r in csv.reader(io.StringIO(text))]
+        head = rows[0]
+        for r in rows[1:]:
+            for (name, column), value in changes.items():
+                if r[head.index("name")] == name:
+                    r[head.index(column)] = value
+        rows += [[line.get(column, "") for column in head] for line in extra]
+        out = io.StringIO()
+        csv.writer(out).writerows(rows)
+        return out.getvalue()
+
+    def test_export_edit_import_is_a_round_trip(self):
+        for encoding in ("utf-8-sig", "gb18030"):
+            with self.subTest(encoding):
+                ids = [self.add("account", "name=宝山机械", "city=上海", "tags=a"), self.add("account", "name=Acme", "city=Paris"),
+                       self.add("account", "name=Acme", "city=Lyon")]        # no name tells the last two apart
+                text = self.out("export", "account", "--bom" if encoding == "utf-8-sig" else "city!=x").removeprefix("\ufeff")
+                self.assertEqual(text.split(",")[0], "id")
+                totals = self.data("import", "account", self.write("same.csv", text.encode(encoding)), "--match", "id")
+                self.assertEqual((totals["unchanged"], totals["updated"], totals["created"], totals["refused"]), (3, 0, 0, 0))
+                path = self.write("a.csv", self.edited(text, {("宝山机械", "tags"): "a; b", ("宝山机械", "name"): "宝山重工"},
+                                                       [{"name": "新客户"}]).encode(encoding))
+                totals = self.data("import", "account", path, "--match", "id")
+                self.assertEqual((totals["unchanged"], totals["updated"], totals["created"], totals["refused"]), (2, 1, 1, 0))
+                rows = {r["short_id"]: r for r in self.data("list", "account", "--columns", "name,city,tags")}
+                self.assertEqual([(rows[i]["name"], rows[i]["city"]) for i in ids], [("宝山重工", "上海"), ("Acme", "Paris"), ("Acme", "Lyon")])
+                self.assertEqual(rows[ids[0]]["tags"], ["a", "b"])
+                for short in rows:
+                    self.out("rm", short)
+
+    def test_ids_of_an_import_are_checked(self):
+        short = self.add("account", "name=Acme")
+        contact = self.add("contact", "account=Acme", "name=Wang")
+        path = self.write("a.csv", f"id,name\n{short},New\n16-Jan,B\n{contact},C\n9-9ZZZ,D\n,E\n")
+        totals = self.data("import", "account", path, "--match", "id")
+        self.assertEqual([r["fate"] for r in totals["rows"]], ["updated", "refused", "refused", "refused", "created"])
+        self.assertIn("--bom", totals["rows"][1]["reason"])
+        again = self.data("import", "account", path, "--match", "id", "--update-only", "--dry-run")
+        self.assertEqual([r["fate"] for r in again["rows"]], ["unchanged"] + ["refused"] * 4)
+        left = self.data("import", "account", self.write("b.csv", f"ID,name\n{short},Another\n"), "--dry-run")
+        self.assertEqual(left["created"], 1)                   # other systems have a column ID too: it takes --match id
+        self.assertIn("--match id", left["mapping"][0])
+        self.assertIn("id", self.error("import", "account", self.write("c.csv", "name\nA\n"), "--match", "id", code=USAGE))
+        self.assertEqual(self.data("import", "account", self.write("d.csv", f"Nr,name\n{short},Mapped\n"), "--map", "Nr=id",
+                                   "--match", "id")["updated"], 1)
 
     def test_export_forms(self):
         self.add("account", "name=Acme", "tags=b,a")
@@ -591,6 +651,21 @@ class WithServer(Book):
         undone = self.data_on(1, "undo")
         self.assertGreater(undone["new_batch"], undone["undone"])
         self.assertEqual(self.data_on(1, "get", "account", "Acme")["city"], "Paris")
+
+    def test_the_daemon_of_a_copied_book_says_so_once_and_stops(self):
+        self.on(1, "add", "account", "name=Acme")
+        self.on(1, "sync")
+        copy = os.path.join(self.dir, "copy")
+        shutil.copytree(self.laptops[1], copy)
+        self.on(1, "add", "account", "name=Beta")
+        self.on(1, "sync")
+        self.run_cli("add", "account", "name=Gamma", home=copy)
+        done = subprocess.run([SYNCD, "--home", copy], env=ENV, capture_output=True, timeout=60)
+        text = done.stderr.decode()
+        self.assertEqual(done.returncode, 78, text)
+        self.assertEqual(text.count("is a copy"), 1, text)
+        self.assertIn("roadbook pending", text)
+        self.assertIn("Gamma", self.run_cli("pending", home=copy)[0])
 
     def test_a_link_works_once(self):
         link = json.loads(self.server("link", "li", "--json"))["link"]

@@ -158,6 +158,14 @@ class Commands(ServerTest):
                     words = [word for word in (name, second) if word]
                     self.assertIn(usage + " ".join(["roadbook-server", *words]), self.centre.run(*words, "--help", "--lang", lang))
 
+    def test_the_help_of_a_family_holds_the_options_of_each(self):
+        for family, options in (("user", ("--name", "--role", "--org")), ("org", ("--label", "--home")), ("device", ("--json",)),
+                                ("requests", ("--all",)), ("link", ("--days", "--qr", "--no-pin"))):
+            for lang in ("en", "zh"):
+                text = self.centre.run(family, "--help", "--lang", lang)
+                for option in options:
+                    self.assertIn("  " + option, text.replace("-a, ", "  "), (family, option))
+
     def complete(self, *words):
         script = ('source <("$0" completion bash); compopt() { :; }; COMP_WORDS=("$@"); '
                   'COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _roadbook-server; echo "${COMPREPLY[*]}"')
@@ -216,9 +224,15 @@ class Commands(ServerTest):
         self.assertIn("大众汽车", c.run("get", "account", "大众"))
         lines = c.run("export", "account", "--format", "jsonl").strip().splitlines()
         self.assertEqual(sorted(json.loads(line)["name"] for line in lines), ["大众汽车", "宝马"])
-        self.assertIn("name", c.run("export", "account").splitlines()[0])
+        self.assertTrue(c.run("export", "account").startswith("id,name,"))
+        back = os.path.join(c.dir, "back.csv")
+        with open(back, "w", encoding="utf-8") as file:
+            file.write(c.run("export", "account", "--bom").replace("宝马", "宝马集团"))
+        self.assertEqual({k: v for k, v in c.json("import", "account", back, "--match", "id").items() if k != "rows"},
+                         {"created": 0, "updated": 1, "unchanged": 1, "refused": 0})
         history = c.json("history", "account", "宝马", "name")
-        self.assertEqual([(h["value"], h["outcome"]) for h in history if h["field"] == "name"], [("宝马", "applied")])
+        self.assertEqual([(h["value"], h["outcome"]) for h in history if h["field"] == "name"],
+                         [("宝马", "applied"), ("宝马集团", "applied")])
 
     def test_sql_only_reads(self):
         self.assertNotEqual(self.centre.command("sql", "DELETE FROM r_account").returncode, 0)
