@@ -316,6 +316,9 @@ struct stamp {
     int64_t steps_ms;
 };
 
+/* An edit of nothing that names what is held: its author gives that up. */
+bool change_is_withdrawal(const struct change *change);
+
 enum batch_flags { BATCH_ALL_OR_NOTHING = 1 };
 
 struct batch {
@@ -341,7 +344,8 @@ struct record_cell {
     struct value *values;
     size_t value_count;
 };
-enum record_flags { RECORD_WHOLE = 1, RECORD_DEAD = 2 };
+/* RECORD_LEFT: it is in none of the homes that this laptop holds any more; without cells. */
+enum record_flags { RECORD_WHOLE = 1, RECORD_DEAD = 2, RECORD_LEFT = 4 };
 
 /* A row in a pull: at its latest seq, with the cells changed since the last "no more", or whole. */
 struct record {
@@ -453,8 +457,8 @@ struct ledger_entry {
 };
 
 /* What became of an entry of quarantine, or a change request, after its receipt. */
-/* HELD_DROPPED is the laptop's own and never travels: its person gave the edit up. */
-enum held_state { HELD_OPEN, HELD_RELEASED, HELD_APPROVED, HELD_DECLINED, HELD_DROPPED };
+/* HELD_WITHDRAWN: its author gave it up. */
+enum held_state { HELD_OPEN, HELD_RELEASED, HELD_APPROVED, HELD_DECLINED, HELD_WITHDRAWN };
 const char *held_state_name(enum held_state state); /* "open" */
 const char *held_state_label(enum held_state state, enum lang lang);
 struct held_news {

@@ -211,5 +211,21 @@ enum status people_write(const struct person *people, size_t count, struct buf *
                          struct err *err) NODISCARD;
 enum status people_read(struct slice section, struct arena *mem, size_t room, struct person **out,
                         size_t *out_count, struct err *err) NODISCARD;
+enum status scope_write(const struct scope_position *position, bool whole, struct buf *out,
+                        struct err *err) NODISCARD;
+enum status scope_read(struct slice section, struct arena *mem, struct scope_position *out,
+                       bool *out_whole, struct err *err) NODISCARD;
+enum status opened_write(const struct grant_news *opened, size_t count, struct buf *out,
+                         struct err *err) NODISCARD;
+enum status opened_read(struct slice section, struct arena *mem, size_t room,
+                        struct grant_news **out, size_t *out_count, struct err *err) NODISCARD;
+enum status closed_write(const int64_t *homes, size_t count, struct buf *out,
+                         struct err *err) NODISCARD;
+enum status closed_read(struct slice section, struct arena *mem, size_t room, int64_t **out,
+                        size_t *out_count, struct err *err) NODISCARD;
+enum status digest_write(const uint8_t digest[BOOK_DIGEST_BYTES], int64_t rows, struct buf *out,
+                         struct err *err) NODISCARD;
+enum status digest_read(struct slice section, struct arena *mem, uint8_t out[BOOK_DIGEST_BYTES],
+                        int64_t *out_rows, struct err *err) NODISCARD;
 
 #endif

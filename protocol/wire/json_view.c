@@ -3,6 +3,7 @@
  * With a catalogue, entities, cells and values stand by name; without one, or for what this release
  * does not know, by tag and as they travel.
  */
+#include "protocol/model/home.h"
 #include "protocol/wire/coder.h"
 #include "protocol/wire/messages.h"
 
@@ -320,6 +321,7 @@ static void record(struct view *v, const struct record *r) {
     number(v, "seq", r->seq);
     truth(v, "whole", (r->flags & RECORD_WHOLE) != 0);
     if (r->flags & RECORD_DEAD) truth(v, "dead", true);
+    if (r->flags & RECORD_LEFT) truth(v, "left", true);
     open(v, "cells", '[');
     for (size_t i = 0; i < r->cell_count; i++) {
         open(v, NULL, '{');
@@ -381,6 +383,46 @@ static void small_news(struct view *v, const struct round_reply *m) {
     if (m->held_count > 0) close(v, ']');
 }
 
+static void home(struct view *v, const char *name, int64_t home) {
+    SCOPED(buf_free) struct buf words = buf_new(BUF_MAX_LINE);
+    home_write(home, &words);
+    text(v, name, buf_slice(&words));
+}
+
+static void scope_position(struct view *v, const struct scope_position *p) {
+    open(v, "scope", '{');
+    number(v, "told", p->told);
+    number(v, "ready", p->ready);
+    if (p->filling > p->ready) {
+        number(v, "filling", p->filling);
+        if (p->at.home != 0) home(v, "at_home", p->at.home);
+        if (p->at.entity_tag != 0) entity(v, p->at.entity_tag);
+        if (p->at.row != 0) row_id(v, "at_row", p->at.row);
+    }
+    close(v, '}');
+}
+
+static void reply_scope(struct view *v, const struct round_reply *m) {
+    if (!m->has_scope) return;
+    scope_position(v, &m->scope);
+    if (m->scope_whole) truth(v, "scope_whole", true);
+    if (m->opened_count > 0) open(v, "opened", '[');
+    for (size_t i = 0; i < m->opened_count; i++) {
+        open(v, NULL, '{');
+        home(v, "home", m->opened[i].home);
+        number(v, "since", m->opened[i].since);
+        truth(v, "fills", m->opened[i].fills);
+        close(v, '}');
+    }
+    if (m->opened_count > 0) close(v, ']');
+    if (m->closed_count > 0) open(v, "closed", '[');
+    for (size_t i = 0; i < m->closed_count; i++) home(v, NULL, m->closed[i]);
+    if (m->closed_count > 0) close(v, ']');
+    if (m->filled_count > 0) open(v, "filled", '[');
+    for (size_t i = 0; i < m->filled_count; i++) record(v, &m->filled[i]);
+    if (m->filled_count > 0) close(v, ']');
+}
+
 static void reply_parts(struct view *v, const struct round_reply *m) {
     if (m->receipt_count > 0) {
         open(v, "receipts", '[');
@@ -399,6 +441,10 @@ static void reply_parts(struct view *v, const struct round_reply *m) {
         for (size_t i = 0; i < m->record_count; i++) record(v, &m->records[i]);
         close(v, ']');
     }
+    reply_scope(v, m);
+    if (!m->has_digest) return;
+    hex(v, "digest", m->digest, BOOK_DIGEST_BYTES);
+    number(v, "digest_rows", m->digest_rows);
 }
 
 /* ------------------------------------------------------------------ messages */
@@ -468,6 +514,7 @@ static enum status view_round_request(struct view *v, struct slice message, stru
     number(v, "news_version", m.news_version);
     number(v, "last_batch", m.last_batch);
     hex(v, "last_chain", m.last_chain.bytes, CHAIN_BYTES);
+    if (m.scope.told > 0) scope_position(v, &m.scope);
     stamp(v, "now", &m.envelope.now);
     number(v, "expected_offset_ms", m.envelope.expected_offset_ms);
     number_unless(v, "suspect_boot", m.envelope.suspect_boot, 0);

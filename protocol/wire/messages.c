@@ -282,6 +282,15 @@ static void code_round_request(struct coder *c, struct round_request *m) {
     m->page_bytes = flags & REQUEST_USUAL_PAGE ? WIRE_PAGE_BYTES : code_u32(c, m->page_bytes);
 }
 
+static enum status put_request_scope(const struct round_request *m, struct buf *payload,
+                                     struct err *err) {
+    SCOPED(buf_free) struct buf part = buf_new(BUF_MAX_LINE);
+    if (m->scope.told == 0) return ST_OK;
+    TRY(scope_write(&m->scope, false, &part, err));
+    put_section(payload, SECTION_SCOPE, &part);
+    return ST_OK;
+}
+
 enum status wire_write_round_request(const struct round_request *m, int level, struct buf *out,
                                      struct err *err) {
     SCOPED(buf_free) struct buf payload = buf_new(BUF_MAX_MESSAGE);
@@ -300,6 +309,7 @@ enum status wire_write_round_request(const struct round_request *m, int level, s
         put_section(&payload, SECTION_BATCHES, &part);
         for (size_t i = 0; i < cuts.count; i++) cuts.at[i] += payload.len - part.len;
     }
+    TRY(put_request_scope(m, &payload, err));
     return put_message(MESSAGE_ROUND_REQUEST, &payload, &cuts, level, WIRE_REQUEST_BYTES_MAX, out,
                        err);
 }
@@ -325,6 +335,10 @@ enum status wire_read_round_request(struct slice bytes, struct arena *mem,
             return malformed_sections(err);
         memcpy(m.signature, parts.at[SECTION_SIGNATURE].data, SIGN_BYTES);
     }
+    bool whole = false;
+    if (parts.has[SECTION_SCOPE])
+        TRY(scope_read(parts.at[SECTION_SCOPE], mem, &m.scope, &whole, err));
+    if (whole) return malformed_sections(err);
     *out = m;
     return ST_OK;
 }
@@ -393,12 +407,15 @@ static enum status put_receipts(const struct round_reply *m, uint32_t device,
     return ST_OK;
 }
 
-static enum status put_records(const struct round_reply *m, struct buf *payload, struct cuts *cuts,
-                               struct err *err) {
+/* A page brings the log or rows of homes being filled, hardly ever both: cuts are of the first. */
+static enum status put_records(enum section section, const struct record *records, size_t count,
+                               struct buf *payload, struct cuts *cuts, struct err *err) {
     SCOPED(buf_free) struct buf part = buf_new(BUF_MAX_MESSAGE);
-    TRY(records_write(m->records, m->record_count, &part, cuts, err));
-    put_section(payload, SECTION_RECORDS, &part);
-    for (size_t i = 0; i < cuts->count; i++) cuts->at[i] += payload->len - part.len;
+    bool first = cuts->count == 0;
+    if (count == 0) return ST_OK;
+    TRY(records_write(records, count, &part, first ? cuts : NULL, err));
+    put_section(payload, section, &part);
+    for (size_t i = 0; first && i < cuts->count; i++) cuts->at[i] += payload->len - part.len;
     return ST_OK;
 }
 
@@ -417,6 +434,20 @@ static enum status put_reply_parts(const struct round_reply *m, struct buf *payl
     PUT_PART(SECTION_ALIASES, aliases_write, m->aliases, m->alias_count);
     PUT_PART(SECTION_LEDGER, ledger_write, m->ledger, m->ledger_count);
     PUT_PART(SECTION_HELD, held_write, m->held, m->held_count);
+    if (!m->has_scope) return ST_OK;
+    buf_reset(&part);
+    TRY(scope_write(&m->scope, m->scope_whole, &part, err));
+    put_section(payload, SECTION_SCOPE, &part);
+    PUT_PART(SECTION_OPENED, opened_write, m->opened, m->opened_count);
+    PUT_PART(SECTION_CLOSED, closed_write, m->closed, m->closed_count);
+    return ST_OK;
+}
+
+static enum status put_digest(const struct round_reply *m, struct buf *payload, struct err *err) {
+    SCOPED(buf_free) struct buf part = buf_new(BUF_MAX_LINE);
+    if (!m->has_digest) return ST_OK;
+    TRY(digest_write(m->digest, m->digest_rows, &part, err));
+    put_section(payload, SECTION_DIGEST, &part);
     return ST_OK;
 }
 
@@ -433,7 +464,10 @@ enum status wire_write_round_reply(const struct round_reply *m, uint32_t device,
     if (m->kind == REPLY_ROUND) {
         if (m->receipt_count > 0) TRY(put_receipts(m, device, key, &payload, err));
         TRY(put_reply_parts(m, &payload, err));
-        if (m->record_count > 0) TRY(put_records(m, &payload, &cuts, err));
+        TRY(put_digest(m, &payload, err));
+        TRY(put_records(SECTION_RECORDS, m->records, m->record_count, &payload, &cuts, err));
+        if (m->has_scope)
+            TRY(put_records(SECTION_FILLED, m->filled, m->filled_count, &payload, &cuts, err));
     }
     return put_message(MESSAGE_ROUND_REPLY, &payload, &cuts, level, WIRE_REPLY_BYTES_MAX, out, err);
 }
@@ -461,6 +495,18 @@ static enum status read_receipts(const struct parts *parts, uint32_t device, str
         if ((count) == 0) return malformed_sections(err);                                          \
     } while (0)
 
+static enum status read_scope(const struct parts *p, struct arena *mem, struct round_reply *m,
+                              struct err *err) {
+    struct parts parts = *p;
+    m->has_scope = parts.has[SECTION_SCOPE];
+    if (!m->has_scope) return ST_OK;
+    TRY(scope_read(parts.at[SECTION_SCOPE], mem, &m->scope, &m->scope_whole, err));
+    READ_PART(SECTION_OPENED, opened_read, m->opened, m->opened_count);
+    READ_PART(SECTION_CLOSED, closed_read, m->closed, m->closed_count);
+    READ_PART(SECTION_FILLED, records_read, m->filled, m->filled_count);
+    return ST_OK;
+}
+
 enum status wire_read_round_reply(struct slice bytes, uint32_t device, struct arena *mem,
                                   struct round_reply *out, struct err *err) {
     struct parts parts;
@@ -476,6 +522,10 @@ enum status wire_read_round_reply(struct slice bytes, uint32_t device, struct ar
         READ_PART(SECTION_LEDGER, ledger_read, m.ledger, m.ledger_count);
         READ_PART(SECTION_HELD, held_read, m.held, m.held_count);
         READ_PART(SECTION_RECORDS, records_read, m.records, m.record_count);
+        TRY(read_scope(&parts, mem, &m, err));
+        m.has_digest = parts.has[SECTION_DIGEST];
+        if (m.has_digest)
+            TRY(digest_read(parts.at[SECTION_DIGEST], mem, m.digest, &m.digest_rows, err));
     }
     *out = m;
     return ST_OK;

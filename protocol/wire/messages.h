@@ -26,7 +26,12 @@ enum section {
     SECTION_LEDGER,
     SECTION_HELD,
     SECTION_RECORDS,
-    SECTION_COUNT
+    SECTION_SCOPE,  /* request: where it stands with its homes; reply: where it stands now */
+    SECTION_OPENED, /* homes granted, homes withdrawn */
+    SECTION_CLOSED,
+    SECTION_FILLED, /* rows of homes that are being filled */
+    SECTION_DIGEST = 20,
+    SECTION_COUNT = 64
 };
 
 enum status message_kind_of(struct slice bytes, enum message_kind *out, struct err *err) NODISCARD;

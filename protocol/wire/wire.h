@@ -20,7 +20,9 @@ enum {
     WIRE_CHANGES_MAX = 20000,                   /* changes of one push */
     WIRE_PUSH_BYTES = 1024 * 1024,              /* canonical bytes a laptop puts into one push */
     WIRE_PAGE_BYTES = 1024 * 1024,              /* what a laptop asks of a page, before deflate */
-    WIRE_TEXT_BYTES_MAX = 1024 * 1024           /* one value */
+    WIRE_TEXT_BYTES_MAX = 1024 * 1024,          /* one value */
+    WIRE_HOMES_MAX = 1000000,                   /* homes of one user */
+    BOOK_DIGEST_BYTES = 16
 };
 #define WIRE_MEDIA_TYPE "application/roadbook"
 #define WIRE_MEDIA_TYPE_JSON                                                                       \
@@ -83,6 +85,25 @@ struct enroll_reply {
     int64_t time_ms;
 };
 
+/* Where a laptop stands with the homes that it may see. All zero: it has heard of none yet. While
+ * homes are being filled the log does not move; what happened meanwhile comes by the log after. */
+struct fill_key { /* rows are filled in this order */
+    int64_t home;
+    uint32_t entity_tag;
+    int64_t row;
+};
+struct scope_position {
+    int64_t told;       /* it knows which grants ended up to this seq */
+    int64_t ready;      /* homes granted up to this seq are filled ... */
+    int64_t filling;    /* ... those after, up to this seq, are being filled; = ready: none are */
+    struct fill_key at; /* it has the rows up to this one; home 0: none */
+};
+struct grant_news {
+    int64_t home;
+    int64_t since;
+    bool fills; /* false: the log after the cursor holds all of it */
+};
+
 struct round_request {
     int64_t epoch;
     struct position cursor;
@@ -91,6 +112,7 @@ struct round_request {
     int64_t news_version;    /* of the catalogue news that it has */
     uint32_t last_batch;     /* last own batch with a receipt, and the chain there: */
     struct chain last_chain; /* the batches below continue it */
+    struct scope_position scope;
     struct envelope envelope;
     uint32_t page_bytes;   /* how much it wants at most, before deflate */
     struct batch *batches; /* last_batch + 1, + 2, ... */
@@ -128,6 +150,22 @@ struct round_reply {
     size_t ledger_count;
     struct held_news *held;
     size_t held_count;
+    bool has_scope;              /* the rest says something: */
+    struct scope_position scope; /* after this reply */
+    bool scope_whole;            /* opened is all that there is: other homes are closed */
+    struct grant_news *opened;   /* by home */
+    size_t opened_count;
+    int64_t *closed; /* homes, ascending */
+    size_t closed_count;
+    /* Whole rows of homes being filled, in the order of fill_key. They speak for the range after
+     * the request's scope.at (the beginning, if the request was filling nothing) up to scope.at
+     * here, or to the end if nothing is being filled any more: a row in that range that is not
+     * among them is not in that home, or comes with another home that the laptop holds. */
+    struct record *filled;
+    size_t filled_count;
+    bool has_digest; /* of all homes held, at head; PROTOCOL.md, "Proof of equality" */
+    uint8_t digest[BOOK_DIGEST_BYTES];
+    int64_t digest_rows;
 };
 
 struct wait_request { /* long poll: answer when the head passes seq */

@@ -28,6 +28,13 @@ static bool stamps_equal(const struct stamp *a, const struct stamp *b) {
            a->boot_ms == b->boot_ms && a->steps_ms == b->steps_ms;
 }
 
+static bool scopes_equal(const struct scope_position *a, const struct scope_position *b) {
+    bool same = a->told == b->told && a->ready == b->ready && a->filling == b->filling;
+    if (!same || a->filling == a->ready) return same;
+    return a->at.home == b->at.home && a->at.entity_tag == b->at.entity_tag &&
+           a->at.row == b->at.row;
+}
+
 bool requests_equal(const struct round_request *a, const struct round_request *b) {
     return a->epoch == b->epoch && positions_equal(&a->cursor, &b->cursor) &&
            positions_equal(&a->top, &b->top) && a->since == b->since &&
@@ -36,7 +43,7 @@ bool requests_equal(const struct round_request *a, const struct round_request *b
            stamps_equal(&a->envelope.now, &b->envelope.now) &&
            a->envelope.expected_offset_ms == b->envelope.expected_offset_ms &&
            a->envelope.suspect_boot == b->envelope.suspect_boot && a->page_bytes == b->page_bytes &&
-           a->batch_count == b->batch_count &&
+           scopes_equal(&a->scope, &b->scope) && a->batch_count == b->batch_count &&
            batches_equal(a->batches, b->batches, a->batch_count) &&
            memcmp(a->signature, b->signature, SIGN_BYTES) == 0;
 }
@@ -109,12 +116,31 @@ static bool news_equal(const struct round_reply *a, const struct round_reply *b)
     return equal;
 }
 
+static bool homes_equal_in(const struct round_reply *a, const struct round_reply *b) {
+    bool equal = a->has_scope == b->has_scope && a->has_digest == b->has_digest;
+    if (equal && a->has_digest)
+        equal = memcmp(a->digest, b->digest, BOOK_DIGEST_BYTES) == 0 &&
+                a->digest_rows == b->digest_rows;
+    if (!equal || !a->has_scope) return equal;
+    equal = scopes_equal(&a->scope, &b->scope) && a->scope_whole == b->scope_whole &&
+            a->opened_count == b->opened_count && a->closed_count == b->closed_count &&
+            a->filled_count == b->filled_count;
+    for (size_t i = 0; equal && i < a->opened_count; i++)
+        equal = a->opened[i].home == b->opened[i].home &&
+                a->opened[i].since == b->opened[i].since &&
+                a->opened[i].fills == b->opened[i].fills;
+    for (size_t i = 0; equal && i < a->closed_count; i++) equal = a->closed[i] == b->closed[i];
+    for (size_t i = 0; equal && i < a->filled_count; i++)
+        equal = records_equal(&a->filled[i], &b->filled[i]);
+    return equal;
+}
+
 bool replies_equal(const struct round_reply *a, const struct round_reply *b) {
     bool equal = a->kind == b->kind && a->epoch == b->epoch && a->time_ms == b->time_ms &&
                  positions_equal(&a->head, &b->head) && positions_equal(&a->cursor, &b->cursor) &&
                  a->since == b->since && a->more == b->more && a->retry_ms == b->retry_ms &&
                  a->last_batch == b->last_batch && a->has_news == b->has_news &&
-                 a->news_version == b->news_version && news_equal(a, b) &&
+                 a->news_version == b->news_version && news_equal(a, b) && homes_equal_in(a, b) &&
                  a->receipt_count == b->receipt_count && a->record_count == b->record_count &&
                  a->ledger_count == b->ledger_count;
     for (size_t i = 0; equal && i < a->receipt_count; i++) {

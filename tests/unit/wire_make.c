@@ -1,4 +1,5 @@
 #include "tests/unit/wire_make.h"
+#include "protocol/model/home.h"
 
 #include "protocol/wire/coder.h"
 #include "tests/unit/check.h"
@@ -152,8 +153,26 @@ static struct position any_position(struct maker *m) {
     return p;
 }
 
+static int64_t any_home(struct maker *m) {
+    static const enum home_class class[] = {HOME_CLASS_OWN, HOME_CLASS_TEAM, HOME_CLASS_TERRITORY};
+    if (maker_chance(m, 4)) return home_make(HOME_CLASS_PUBLIC, 0);
+    return home_make(class[maker_number(m, 3)], any_row(m));
+}
+
+static struct scope_position any_position_in_scope(struct maker *m) {
+    struct scope_position p = {.told = 1 + (int64_t)maker_number(m, 9999),
+                               .ready = (int64_t)maker_number(m, 9999)};
+    p.filling = p.ready;
+    if (maker_chance(m, 2)) return p;
+    p.filling += 1 + (int64_t)maker_number(m, 99);
+    if (maker_chance(m, 4)) return p;
+    p.at = (struct fill_key){any_home(m), (uint32_t)maker_number(m, 12), any_row(m)};
+    return p;
+}
+
 struct round_request maker_request(struct maker *m, size_t batch_count) {
     struct round_request r = {.epoch = 1 + (int64_t)maker_number(m, 9), .batch_count = batch_count};
+    if (maker_chance(m, 2)) r.scope = any_position_in_scope(m);
     if (!maker_chance(m, 4)) r.cursor = any_position(m);
     r.top = maker_chance(m, 2) ? r.cursor : any_position(m);
     r.since = maker_chance(m, 2) ? r.cursor.seq : (int64_t)maker_number(m, 1000);
@@ -216,24 +235,45 @@ static void any_receipts(struct maker *m, struct round_reply *r, size_t size) {
     }
 }
 
-static void any_records(struct maker *m, struct round_reply *r, size_t size) {
-    r->record_count = (size_t)maker_number(m, 8 * size + 1);
-    r->records = maker_room(m, r->record_count, sizeof *r->records);
-    for (size_t i = 0; i < r->record_count; i++) {
-        struct record *record = &r->records[i];
+static struct record *any_records(struct maker *m, size_t count) {
+    struct record *records = maker_room(m, count, sizeof *records);
+    for (size_t i = 0; i < count; i++) {
+        struct record *record = &records[i];
         *record = (struct record){.entity_tag = 1 + (uint32_t)maker_number(m, 3),
-                                  .flags = (uint32_t)maker_number(m, 4),
+                                  .flags = (uint32_t)maker_number(m, 8),
                                   .row = any_row(m),
                                   .seq = 6000 + (int64_t)i * 3};
         record->cells = maker_room(m, CELLS_MAX, sizeof *record->cells);
         uint32_t tag = 0;
-        for (size_t count = (size_t)maker_number(m, CELLS_MAX); record->cell_count < count;) {
+        for (size_t most = (size_t)maker_number(m, CELLS_MAX); record->cell_count < most;) {
             tag += 1 + (uint32_t)maker_number(m, 12);
             size_t values = (size_t)maker_number(m, 3);
             record->cells[record->cell_count++] =
                 (struct record_cell){tag, any_values(m, values), values};
         }
     }
+    return records;
+}
+
+static void any_scope(struct maker *m, struct round_reply *r, size_t size) {
+    r->has_digest = maker_chance(m, 2);
+    if (r->has_digest) r->digest_rows = (int64_t)maker_number(m, 100000);
+    for (size_t i = 0; r->has_digest && i < BOOK_DIGEST_BYTES; i++)
+        r->digest[i] = (uint8_t)maker_number(m, 256);
+    r->has_scope = maker_chance(m, 2);
+    if (!r->has_scope) return;
+    r->scope = any_position_in_scope(m);
+    r->scope_whole = maker_chance(m, 4);
+    r->opened_count = (size_t)maker_number(m, size + 1);
+    r->opened = maker_room(m, r->opened_count, sizeof *r->opened);
+    for (size_t i = 0; i < r->opened_count; i++)
+        r->opened[i] =
+            (struct grant_news){any_home(m), 1 + (int64_t)maker_number(m, 999), maker_chance(m, 2)};
+    r->closed_count = (size_t)maker_number(m, size + 1);
+    r->closed = maker_room(m, r->closed_count, sizeof *r->closed);
+    for (size_t i = 0; i < r->closed_count; i++) r->closed[i] = any_home(m);
+    r->filled_count = (size_t)maker_number(m, size + 1);
+    r->filled = any_records(m, r->filled_count);
 }
 
 static void any_ledger(struct maker *m, struct round_reply *r, size_t size) {
@@ -294,7 +334,9 @@ struct round_reply maker_reply(struct maker *m, size_t size) {
     r.last_batch = (uint32_t)maker_number(m, 1000);
     any_news(m, &r, size);
     any_receipts(m, &r, size);
-    any_records(m, &r, size);
+    r.record_count = (size_t)maker_number(m, 8 * size + 1);
+    r.records = any_records(m, r.record_count);
+    any_scope(m, &r, size);
     any_ledger(m, &r, size);
     return r;
 }
