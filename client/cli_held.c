@@ -106,8 +106,7 @@ enum status cli_held_list(void *program, const struct command_line *line, struct
     TRY(cli_list_begin(cli, columns, ARRAY_COUNT(columns), &table, err));
     struct holding h = {.cli = cli, .table = table};
     TRY(store_held(cli->store, command_has(line, "--all"), held_row, &h, err));
-    cli_list_end(cli, table, h.count, "the server took everything",
-                 "所有修改均已被服务器接受");
+    cli_list_end(cli, table, h.count, "the server took everything", "所有修改均已被服务器接受");
     if (h.count > 0)
         cli_note(
             cli,
@@ -166,6 +165,7 @@ enum status cli_held_drop(void *program, const struct command_line *line, struct
     TRY(id_read(line->words[0], &id, err));
     TRY(store_held_drop(cli->store, &id, err));
     cli_saved(cli);
-    say_done(cli, "given up; the server's value stands", "已放弃；以服务器的内容为准");
+    say_done(cli, "withdrawn; head office hears of it with the next sync",
+             "已撤回；总部将在下次同步时获知");
     return ST_OK;
 }

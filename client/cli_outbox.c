@@ -13,6 +13,15 @@ static const char *title_of(struct cli *cli, const struct change *change, struct
     return buf_text(out);
 }
 
+static const char *change_label(const struct cli *cli, const struct change *change) {
+    if (change_is_withdrawal(change)) return cli_pick(cli, "withdraw", "撤回");
+    return cli_change_label(cli, change->kind);
+}
+
+static const char *change_name(const struct change *change) {
+    return change_is_withdrawal(change) ? "withdraw" : cli_change_name(change->kind);
+}
+
 /* ------------------------------------------------------------------ pending */
 
 struct pending {
@@ -34,7 +43,7 @@ static void put_indented(struct buf *out, struct slice text) {
 static void change_text(struct cli *cli, const struct change *change) {
     const struct entity *e = catalogue_entity_by_tag(&cli->catalogue, change->entity_tag);
     SCOPED(buf_free) struct buf line = buf_new(BUF_MAX_BATCH);
-    buf_printf(&line, "  %s ", cli_change_label(cli, change->kind));
+    buf_printf(&line, "  %s ", change_label(cli, change));
     (void)title_of(cli, change, &line);
     buf_put_byte(&line, '\n');
     for (size_t i = 0; e && i < change->edit_count; i++) {
@@ -53,7 +62,7 @@ static void change_json(struct cli *cli, const struct change *change) {
     const struct entity *e = catalogue_entity_by_tag(&cli->catalogue, change->entity_tag);
     struct slice title = {0};
     struct err ignored;
-    cli_json_string(cli, "kind", cli_change_name(change->kind), true);
+    cli_json_string(cli, "kind", change_name(change), true);
     cli_json_string(cli, "entity", e ? e->name : "", false);
     cli_json_id(cli, change->row, false);
     if (e && store_title(cli->store, e, change->row, &cli->mem, &title, &ignored) == ST_OK)
@@ -151,7 +160,7 @@ static enum status describe(void *ctx, const struct outbox_entry *entry, struct 
             u->rows[u->deleted++] = c->row;
             continue;
         }
-        buf_printf(&u->text, "  %s ", cli_change_label(u->cli, c->kind));
+        buf_printf(&u->text, "  %s ", change_label(u->cli, c));
         (void)title_of(u->cli, c, &u->text);
         for (size_t k = 0; e && c->kind == CHANGE_EDIT && k < c->edit_count; k++) {
             buf_put_text(&u->text, k ? cli_pick(u->cli, ", ", "、") : cli_pick(u->cli, ": ", "："));
@@ -210,6 +219,11 @@ enum status cli_outbox_undo(void *program, const struct command_line *line, stru
 
 /* ------------------------------------------------------------------ receipts */
 
+/* An edit's receipt is told cell by cell, but that of a withdrawal, which has none. */
+static bool of_withdrawal(const struct receipt_note *n) {
+    return n->kind == CHANGE_EDIT && n->cell_tag == 0;
+}
+
 struct receipts {
     struct cli *cli;
     struct api_table *table;
@@ -223,7 +237,7 @@ static void receipt_json(struct receipts *r, const struct receipt_note *n) {
     cli_json_int(cli, "batch", n->batch, true);
     cli_json_int(cli, "seq", n->at, false);
     cli_json_time(cli, "time", n->time_ms, false);
-    cli_json_string(cli, "kind", cli_change_name(n->kind), false);
+    cli_json_string(cli, "kind", of_withdrawal(n) ? "withdraw" : cli_change_name(n->kind), false);
     cli_json_string(cli, "entity", n->entity ? n->entity->name : "", false);
     cli_json_id(cli, n->row, false);
     cli_json_key(cli, "field", false);
@@ -246,7 +260,8 @@ static enum status receipt_row(void *ctx, const struct receipt_note *n, struct e
     }
     cli_table_int(r->table, n->batch);
     cli_table_time(cli, r->table, n->time_ms);
-    cli_table_text(r->table, cli_change_label(cli, n->kind));
+    cli_table_text(r->table, of_withdrawal(n) ? cli_pick(cli, "withdraw", "撤回")
+                                              : cli_change_label(cli, n->kind));
     SCOPED(buf_free) struct buf what = buf_new(BUF_MAX_LINE);
     if (n->entity) {
         buf_printf(&what, "%s ", n->entity->label[cli->lang]);

@@ -6,13 +6,14 @@
 const char *reason_text(enum reason reason, enum lang lang) {
     assert(lang < LANG_COUNT);
     switch (reason) {
-#define REASON_CASE(name, number, en, zh) \
+#define REASON_CASE(name, number, en, zh)                                                          \
     case REASON_##name: return lang == LANG_ZH ? zh : en;
         REASON_ROWS(REASON_CASE)
 #undef REASON_CASE
     case REASON_COUNT: break;
     }
-    return lang == LANG_ZH ? "未知原因：请升级本程序" : "a reason that this release does not know: update it";
+    return lang == LANG_ZH ? "未知原因：请升级本程序"
+                           : "a reason that this release does not know: update it";
 }
 
 static const struct {
@@ -46,7 +47,7 @@ static const struct state_row {
     [HELD_RELEASED] = {"released", {"sent again", "已重新提交"}},
     [HELD_APPROVED] = {"approved", {"approved", "已批准"}},
     [HELD_DECLINED] = {"declined", {"declined", "未批准"}},
-    [HELD_DROPPED] = {"dropped", {"given up", "已放弃"}},
+    [HELD_WITHDRAWN] = {"withdrawn", {"withdrawn", "已撤回"}},
 };
 
 const char *held_state_name(enum held_state state) {
@@ -57,4 +58,8 @@ const char *held_state_label(enum held_state state, enum lang lang) {
     assert(lang < LANG_COUNT);
     if ((unsigned)state < ARRAY_COUNT(HELD_STATES)) return HELD_STATES[state].label[lang];
     return lang == LANG_ZH ? "未知" : "unknown";
+}
+
+bool change_is_withdrawal(const struct change *change) {
+    return change->kind == CHANGE_EDIT && change->edit_count == 0 && change->retry_count > 0;
 }

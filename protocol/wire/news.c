@@ -24,7 +24,7 @@ static void code_held(struct news_columns *n, struct held_news **held, size_t *c
         h.id.batch = column_u32(set, &n->columns[0], h.id.batch);
         h.id.change = column_u32(set, &n->columns[1], h.id.change);
         h.id.cell_tag = column_u32(set, &n->columns[2], h.id.cell_tag);
-        h.state = (enum held_state)column_number(set, &n->columns[3], h.state, HELD_DECLINED);
+        h.state = (enum held_state)column_number(set, &n->columns[3], h.state, HELD_WITHDRAWN);
         if (set->coder.reading) (*held)[i] = h;
     }
 }

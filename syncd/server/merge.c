@@ -94,6 +94,19 @@ enum status merge_release(struct merge *m, struct err *err) {
     return ST_OK;
 }
 
+/* What head office decided meanwhile stands: its author hears of that with the news of held edits.
+ */
+static enum status merge_withdrawal(struct merge *m, const struct entity *e,
+                                    struct outcome_change *out, struct err *err) {
+    for (size_t i = 0; i < m->change->retry_count; i++) {
+        bool closed;
+        TRY(centre_quarantine_close(m->c, m->author.number, &m->change->retry_of[i], HELD_WITHDRAWN,
+                                    centre_next_seq(m->c), &closed, err));
+    }
+    TRY(centre_alias_resolve(m->c, m->change->row, &out->row, err));
+    return merge_log(m, LOG_WITHDRAWN, e, out->row, OUTCOME_APPLIED, err);
+}
+
 enum status merge_stands_on(struct merge *m, int64_t named, uint32_t cell_tag, struct base *base,
                             struct err *err) {
     bool found = base->own > 0;
@@ -117,6 +130,7 @@ static enum status merge_change(struct merge *m, struct outcome_change *out, str
     out->edits = ARENA_ARRAY(m->mem, change->edit_count + 1, struct outcome_edit);
     if (!out->edits) return err_no_memory(err);
     m->when_ms = m->now_ms;
+    if (change_is_withdrawal(change)) return merge_withdrawal(m, e, out, err);
     if (!e) return merge_refuse(m, NULL, change->row, unknown, out, err);
     switch (change->kind) {
     case CHANGE_CREATE: return merge_create(m, e, out, err);

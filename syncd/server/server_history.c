@@ -100,6 +100,7 @@ static const char *history_what(const struct server *server, enum log_kind kind)
     case LOG_TAKEN: return server_say(server, "deleted with its owner", "随上级删除");
     case LOG_REVIVED: return server_say(server, "brought back", "恢复");
     case LOG_DECIDED: return server_say(server, "decided", "审批");
+    case LOG_WITHDRAWN: return server_say(server, "withdrawn", "撤回");
     }
     return "";
 }

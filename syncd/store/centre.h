@@ -160,10 +160,11 @@ enum status centre_link_take(struct centre *c, const struct enroll_request *requ
 enum log_kind {
     LOG_CREATE = 1,
     LOG_EDIT,
-    LOG_DELETE,  /* the outcome of a change; one seq each */
-    LOG_TAKEN,   /* a further row of a delete's unit */
-    LOG_REVIVED, /* a row that an edit brought back */
-    LOG_DECIDED  /* head office closed an entry of quarantine */
+    LOG_DELETE,   /* the outcome of a change; one seq each */
+    LOG_TAKEN,    /* a further row of a delete's unit */
+    LOG_REVIVED,  /* a row that an edit brought back */
+    LOG_DECIDED,  /* head office closed an entry of quarantine */
+    LOG_WITHDRAWN /* its author did */
 };
 
 struct log_entry {

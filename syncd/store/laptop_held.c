@@ -215,10 +215,28 @@ enum status store_held_retry(struct store *store, const struct refusal_id *id,
     return status;
 }
 
-enum status store_held_drop(struct store *store, const struct refusal_id *id, struct err *err) {
+/* ------------------------------------------------------------------ giving it up */
+
+/* Head office sees it as open until it hears: a batch of its own, with a change without edits. */
+static enum status withdraw(struct store *store, const struct refusal_id *id, struct err *err) {
     struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
     struct held_entry entry;
+    struct change *change;
+    uint32_t batch;
     TRY(get_open(store, id, &mem, &entry, err));
-    return mark(store, id, "UPDATE held SET state = ? WHERE batch = ? AND change = ? AND cell = ?",
-                HELD_DROPPED, err);
+    TRY(check_not_retried(store, &entry, err));
+    TRY(save_change(store, entry.held.entity, entry.held.row, &change, err));
+    TRY(change_add_retries(store, change, id, 1, err));
+    TRY(mark(store, id, "UPDATE held SET retried = ? WHERE batch = ? AND change = ? AND cell = ?",
+             store->laptop->save.batch.number, err));
+    TRY(mark(store, id, "UPDATE held SET state = ? WHERE batch = ? AND change = ? AND cell = ?",
+             HELD_WITHDRAWN, err));
+    return store_commit(store, &batch, err);
+}
+
+enum status store_held_drop(struct store *store, const struct refusal_id *id, struct err *err) {
+    TRY(store_begin(store, err));
+    enum status status = withdraw(store, id, err);
+    if (status != ST_OK) store_rollback(store);
+    return status;
 }

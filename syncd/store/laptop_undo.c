@@ -60,6 +60,7 @@ static enum status check_is_last(struct store *store, const struct batch *batch,
     for (size_t i = 0; i < batch->change_count; i++) {
         const struct change *change = &batch->changes[i];
         struct later later = {.row = change->row};
+        if (change_is_withdrawal(change)) continue;
         if (change->kind == CHANGE_EDIT) TRY(check_edit_is_last(store, batch->number, change, err));
         if (change->kind != CHANGE_CREATE) continue;
         TRY(outbox_walk(store->db, batch->number + 1, look_for_row, &later, err));
@@ -118,6 +119,7 @@ static enum status empty_edit(struct store *store, uint32_t batch, const struct 
     const struct entity *e = catalogue_entity_by_tag(store->cat, change->entity_tag);
     struct local local;
     bool gone;
+    if (change_is_withdrawal(change)) return ST_OK; /* the held entry is reopened with its batch */
     TRY(local_read(store, e, change->row, &mem, &local, err));
     for (size_t i = 0; i < change->edit_count; i++) {
         const struct cell *cell = entity_cell(e, change->edits[i].cell_tag);
@@ -151,8 +153,9 @@ static enum status empty_delete(struct store *store, const struct change *change
 }
 
 static enum status forget_batch(struct store *store, uint32_t batch, struct err *err) {
-    static const char *const forget[] = {"UPDATE held SET retried = 0 WHERE retried = ?",
-                                         "DELETE FROM import_row WHERE batch = ?"};
+    static const char *const forget[] = {
+        "UPDATE held SET state = 0 WHERE retried = ? AND state = 4",
+        "UPDATE held SET retried = 0 WHERE retried = ?", "DELETE FROM import_row WHERE batch = ?"};
     for (size_t i = 0; i < ARRAY_COUNT(forget); i++) {
         struct db_stmt *s;
         TRY(db_prepare(store->db, forget[i], &s, err));
@@ -211,6 +214,9 @@ static enum status reverse_change(struct store *store, uint32_t batch, const str
     struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
     const struct entity *e = catalogue_entity_by_tag(store->cat, change->entity_tag);
     size_t rows;
+    if (change_is_withdrawal(change))
+        return err_set(err, ST_CONFLICT, "the withdrawal has left already: enter the edit again",
+                       "撤回已发出：请重新录入该修改");
     if (!e || change->kind == CHANGE_DELETE)
         return err_set(
             err, ST_CONFLICT,

@@ -245,6 +245,8 @@ enum status store_held(struct store *store, bool also_closed, store_held_row *ro
 enum status store_held_retry(struct store *store, const struct refusal_id *id,
                              const struct field_edit *edits, size_t count,
                              struct err *err) NODISCARD;
+/* Gives it up: closed here at once, at head office when the batch that says so arrives. If that
+ * decided meanwhile, its decision stands. ST_CONFLICT when it is on its way again. */
 enum status store_held_drop(struct store *store, const struct refusal_id *id,
                             struct err *err) NODISCARD;
 

@@ -1,4 +1,4 @@
-/* A server with laptops that are nothing but what a test says they send: for test_merge_rows.c and test_org.c.
+/* A server with laptops that are nothing but what a test says they send: for test_merge_*.c and test_org.c.
  *
  * A laptop drafts one batch at a time (draft_*), pushes it and gets its receipt. Bases are what the test gives. The
  * time of an edit is the world's clock when its batch was begun.
