@@ -280,6 +280,16 @@ struct sign_key { /* secret holds seed and public key, as libsodium has it */
 enum status crypto_start(struct err *err) NODISCARD;
 struct hash hash_sha256(struct slice s);
 struct hash hash_sha256_two(struct slice a, struct slice b); /* of a followed by b */
+/* SHA-256 of what does not fit into memory: start, any number of parts, end. */
+struct hash_run {
+    uint64_t state[16]; /* opaque */
+};
+void hash_run_start(struct hash_run *run);
+void hash_run_add(struct hash_run *run, struct slice part);
+struct hash hash_run_end(struct hash_run *run);
+/* Keyed BLAKE2b with 16 bytes of output: for digests that must be cheap. key: at most 64 bytes. */
+enum { DIGEST_BYTES_SHORT = 16 };
+void hash_blake2b(struct slice key, struct slice message, uint8_t out[DIGEST_BYTES_SHORT]);
 void mac_sha256(struct slice key, struct slice message, uint8_t out[MAC_BYTES]);
 bool bytes_equal_secret(const void *a, const void *b, size_t bytes); /* in constant time */
 void bytes_wipe(void *data, size_t bytes);

@@ -3,6 +3,7 @@
  * here draws a random number: seeds and secrets come from the caller, who has them from
  * env->random. */
 #define OPENSSL_SUPPRESS_DEPRECATED /* the plain functions allocate nothing and cannot fail */
+#include <assert.h>
 #include <openssl/sha.h>
 #include <sodium.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "protocol/base/base.h"
 
 _Static_assert(HASH_BYTES == SHA256_DIGEST_LENGTH, "SHA-256");
+_Static_assert(DIGEST_BYTES_SHORT >= crypto_generichash_BYTES_MIN, "BLAKE2b");
 _Static_assert(MAC_BYTES == SHA256_DIGEST_LENGTH, "HMAC-SHA-256");
 _Static_assert(SIGN_BYTES == crypto_sign_BYTES, "Ed25519 signature");
 _Static_assert(SIGN_PUBLIC_BYTES == crypto_sign_PUBLICKEYBYTES, "Ed25519 public key");
@@ -35,6 +37,31 @@ struct hash hash_sha256_two(struct slice a, struct slice b) {
     if (b.len) SHA256_Update(&state, b.data, b.len);
     SHA256_Final(hash.bytes, &state);
     return hash;
+}
+
+_Static_assert(sizeof(SHA256_CTX) <= sizeof(struct hash_run), "the state fits");
+
+static SHA256_CTX *state_of(struct hash_run *run) {
+    return (SHA256_CTX *)(void *)run->state;
+}
+
+void hash_run_start(struct hash_run *run) {
+    SHA256_Init(state_of(run));
+}
+
+void hash_run_add(struct hash_run *run, struct slice part) {
+    if (part.len) SHA256_Update(state_of(run), part.data, part.len);
+}
+
+struct hash hash_run_end(struct hash_run *run) {
+    struct hash hash;
+    SHA256_Final(hash.bytes, state_of(run));
+    return hash;
+}
+
+void hash_blake2b(struct slice key, struct slice message, uint8_t out[DIGEST_BYTES_SHORT]) {
+    assert(key.len <= crypto_generichash_KEYBYTES_MAX);
+    (void)crypto_generichash(out, DIGEST_BYTES_SHORT, message.data, message.len, key.data, key.len);
 }
 
 /* RFC 2104: the hash of the padded key and what it keys. */
