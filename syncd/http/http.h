@@ -38,10 +38,18 @@ struct http_field {
 struct http_limits {
     size_t header_bytes_max;   /* 8 KiB: request line and fields; more is answered with 431 */
     size_t body_bytes_max;     /* 1 MiB: more is answered with 413 */
-    unsigned connections_max;  /* 20,000: further ones are closed at once */
+    unsigned connections_max;  /* 20,000: for one more the longest idle one is closed; when none is
+                                  idle, the new one is answered with 503 */
     unsigned idle_timeout_s;   /* 75: a kept-alive connection without a request */
     unsigned read_timeout_s;   /* 20: a handshake, a head; a body or reply may take this and ... */
-    unsigned rate_bytes_s_min; /* 1024: ... as much more as its bytes take at this rate */
+    unsigned rate_bytes_s_min; /* 1024: ... as much more as its bytes take at this rate, and no
+                                  pause is longer than read_timeout_s */
+    size_t held_bytes_max;     /* 256 MiB: bodies and replies in memory, half of it for one address;
+                                  above it requests are answered with 503 */
+    /* Of one address; 0: no limit. A quiet address may do what 20 seconds allow at once. */
+    unsigned address_connections_max; /* further ones are answered with 429, or closed */
+    unsigned address_connects_s;      /* new connections a second */
+    unsigned address_requests_s;      /* tokens a second, for http_charge */
 };
 
 /* Texts are borrowed until http_close. */
@@ -49,6 +57,7 @@ struct http_config {
     const char *host;      /* a name or address to listen at; NULL means all */
     uint16_t port;         /* 0 takes any free one */
     const char *unix_path; /* listen here instead, behind a reverse proxy that does the TLS */
+    bool is_forwarded; /* the last of X-Forwarded-For is the client's address: a proxy sets it */
     const char *cert_path; /* PEM, the whole chain; NULL: no TLS */
     const char *key_path;
     unsigned loops;   /* threads that serve connections; 0 means 1 */
@@ -91,8 +100,8 @@ const char *http_query(const struct http_request *request);  /* behind the "?", 
 /* The field's value without blanks around it, or NULL; of several with the name the first. */
 const char *http_header(const struct http_request *request, const char *name);
 struct slice http_body(const struct http_request *request);
-/* The client's address without port. Behind a proxy (Unix socket): the last of X-Forwarded-For,
- * which is the one that the proxy added, or "unix". */
+/* The client's address without port. With is_forwarded the last of X-Forwarded-For, which is the
+ * one that the proxy added; "unix" for a Unix socket where nothing says more. */
 const char *http_peer(const struct http_request *request);
 bool http_is_tls(const struct http_request *request);
 bool http_is_gone(const struct http_request *request); /* nobody will read the reply */
@@ -108,6 +117,10 @@ void http_reply(struct http_request *request, int code, const struct http_field 
 /* Answers with {"type":"about:blank","title":..,"status":..} (RFC 9457) and the code's usual title.
  */
 void http_reply_problem(struct http_request *request, int code);
+
+/* Takes tokens of the request's address. 0: done; else nothing was taken, and after that many
+ * milliseconds there will be as many. Any thread, by the holder of the request. */
+int64_t http_charge(struct http_request *request, unsigned tokens);
 
 /* Has work(ctx, request) run on a worker thread; the caller lets go of the request. Any thread. */
 void http_offload(struct http_request *request, http_handler *work, void *ctx);

@@ -7,8 +7,10 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -60,12 +62,31 @@ static bool has_out(const struct http_conn *conn) {
     return conn->out_at < conn->out.len;
 }
 
+/* How much of out has arrived: what the kernel has taken is not there yet, and one that does not
+ * read may have megabytes under way. What TLS adds is not counted. */
+static void note_arrived(struct http_conn *conn) {
+    int under_way = 0;
+    if (ioctl(conn->fd, SIOCOUTQ, &under_way) != 0 || under_way < 0) under_way = 0;
+    size_t waits = (size_t)under_way;
+    size_t arrived = conn->out_at > waits ? conn->out_at - waits : 0;
+    if (arrived <= conn->out_acked) return;
+    conn->out_acked = arrived;
+    conn->moved_ms = http_now_ms();
+}
+
+static void begin_waiting(struct http_conn *conn) {
+    if (conn->write_ms != 0) return;
+    note_arrived(conn);
+    conn->out_base = conn->out_acked;
+    conn->write_ms = conn->moved_ms = http_now_ms();
+}
+
 static void flush(struct http_conn *conn) {
     while (!conn->dead && has_out(conn)) {
         ssize_t put = transmit(conn, conn->out.data + conn->out_at, conn->out.len - conn->out_at);
         if (put < 0) conn->dead = true;
         if (put <= 0) {
-            if (conn->write_ms == 0) conn->write_ms = http_now_ms();
+            begin_waiting(conn);
             return;
         }
         conn->out_at += (size_t)put;
@@ -73,7 +94,7 @@ static void flush(struct http_conn *conn) {
     /* Waiting connections are many: they keep no buffers. */
     buf_free(&conn->out);
     conn->out = buf_new(BUF_MAX_MESSAGE + BUF_MAX_LINE);
-    conn->out_at = 0;
+    conn->out_at = conn->out_acked = 0;
     conn->write_ms = 0;
 }
 
@@ -89,21 +110,27 @@ static void consume(struct http_conn *conn, size_t bytes) {
 
 /* ------------------------------------------------------------------ events and time limits */
 
-static int64_t at_rate(const struct http_conn *conn, int64_t since_ms, size_t bytes) {
+/* The average since since_ms must keep the rate, and no pause since moved_ms be too long. */
+static int64_t at_rate(const struct http_conn *conn, int64_t since_ms, size_t bytes,
+                       int64_t moved_ms) {
     const struct http_limits *limits = limits_of(conn);
-    return since_ms + (int64_t)limits->read_timeout_s * 1000 +
-           (int64_t)(bytes * 1000 / limits->rate_bytes_s_min);
+    int64_t patience_ms = (int64_t)limits->read_timeout_s * 1000;
+    int64_t slow_ms = since_ms + patience_ms + (int64_t)(bytes * 1000 / limits->rate_bytes_s_min);
+    return slow_ms < moved_ms + patience_ms ? slow_ms : moved_ms + patience_ms;
 }
 
 static int64_t deadline_of(const struct http_conn *conn) {
-    if (conn->state == HTTP_LINGERING) return conn->since_ms + HTTP_LINGER_MS;
-    if (conn->state == HTTP_HANDSHAKE) return at_rate(conn, conn->since_ms, 0);
-    if (has_out(conn)) return at_rate(conn, conn->write_ms, conn->out_at);
+    int64_t since_ms = conn->since_ms;
+    if (conn->state == HTTP_LINGERING) return since_ms + HTTP_LINGER_MS;
+    if (conn->state == HTTP_HANDSHAKE) return at_rate(conn, since_ms, 0, since_ms);
+    if (has_out(conn))
+        return at_rate(conn, conn->write_ms, conn->out_acked - conn->out_base, conn->moved_ms);
     if (conn->state == HTTP_WORKING)
         return conn->request->park.on_end != NULL ? conn->request->park.until_ms : INT64_MAX;
-    if (conn->request != NULL) return at_rate(conn, conn->since_ms, conn->request->body.len);
-    if (conn->in.len > 0) return at_rate(conn, conn->since_ms, 0);
-    return conn->since_ms + (int64_t)limits_of(conn)->idle_timeout_s * 1000;
+    if (conn->request != NULL)
+        return at_rate(conn, since_ms, conn->request->body.len, conn->moved_ms);
+    if (conn->in.len > 0) return at_rate(conn, since_ms, 0, since_ms);
+    return since_ms + (int64_t)limits_of(conn)->idle_timeout_s * 1000;
 }
 
 /* The timer is only moved when it must go off earlier. One that goes off too early looks at the
@@ -135,15 +162,48 @@ static bool turn(struct event *event, bool *is_on, bool want) {
     return (want ? event_add(event, NULL) : event_del(event)) == 0;
 }
 
+static void leave_free(struct http_conn *conn) {
+    struct http_loop *loop = conn->loop;
+    if (!conn->is_free) return;
+    conn->is_free = false;
+    if (conn->free_next != NULL)
+        conn->free_next->free_prev = conn->free_prev;
+    else
+        loop->free_last = conn->free_prev;
+    if (conn->free_prev != NULL)
+        conn->free_prev->free_next = conn->free_next;
+    else
+        loop->free_first = conn->free_next;
+    conn->free_next = conn->free_prev = NULL;
+}
+
+/* Also one that shakes hands or sends a head takes room without a request. */
+static void keep_free_list(struct http_conn *conn) {
+    struct http_loop *loop = conn->loop;
+    bool is_free = conn->state == HTTP_HANDSHAKE ||
+                   (conn->state == HTTP_READING && conn->request == NULL && !has_out(conn));
+    if (!is_free) leave_free(conn);
+    if (!is_free || conn->is_free) return;
+    conn->is_free = true;
+    conn->free_prev = loop->free_last;
+    if (loop->free_last != NULL)
+        loop->free_last->free_next = conn;
+    else
+        loop->free_first = conn;
+    loop->free_last = conn;
+}
+
 static void watch(struct http_conn *conn) {
     if (conn->dead) return;
+    keep_free_list(conn);
+    http_peer_bytes(conn->loop->server->peers, conn->peer_entry, &conn->held, conn->out.len);
     bool was_reading = conn->reading;
     if (!turn(&conn->read_event, &conn->reading, may_read(conn)) ||
         !turn(&conn->write_event, &conn->writing, must_write(conn)))
         conn->dead = true;
     /* What TLS has read already makes no socket readable. */
-    if (!was_reading && conn->reading && conn->ssl != NULL && SSL_has_pending(conn->ssl))
-        event_active(&conn->read_event, EV_READ, 0);
+    bool unread = !was_reading && conn->reading && conn->ssl != NULL && SSL_has_pending(conn->ssl);
+    if (conn->more || unread) event_active(&conn->read_event, EV_READ, 0);
     arm_timer(conn);
 }
 
@@ -165,6 +225,10 @@ static void skip_empty_lines(struct http_conn *conn) {
     if (bytes > 0) consume(conn, bytes);
 }
 
+static bool is_full(const struct http_conn *conn) {
+    return http_peer_is_full(conn->loop->server->peers, http_request_peer(conn->request));
+}
+
 /* Takes a whole head off the input. true when there is a request, or a refusal to be written. */
 static bool take_head(struct http_conn *conn) {
     size_t max = limits_of(conn)->header_bytes_max;
@@ -181,8 +245,10 @@ static bool take_head(struct http_conn *conn) {
         return false;
     }
     consume(conn, bytes);
-    conn->since_ms = http_now_ms();
-    int code = http_parse_head(conn->request, bytes);
+    leave_free(conn);
+    conn->since_ms = conn->moved_ms = http_now_ms();
+    int code = conn->turned_away != 0 ? conn->turned_away : http_parse_head(conn->request, bytes);
+    if (code == 0 && is_full(conn)) code = 503;
     if (code != 0) refuse(conn, code);
     return true;
 }
@@ -200,7 +266,9 @@ static int take_body(struct http_conn *conn) {
     }
     if (request->body.failed) return 503; /* it is within the limit, so memory is exhausted */
     if (bytes > 0) consume(conn, bytes);
-    return 0;
+    http_peer_bytes(conn->loop->server->peers, http_request_peer(request), &request->held,
+                    request->body.len);
+    return is_full(conn) ? 503 : 0;
 }
 
 static bool is_complete(const struct http_request *request) {
@@ -278,10 +346,12 @@ static bool is_idle(const struct http_conn *conn) {
            !has_out(conn);
 }
 
-/* Does all that can be done now. */
+/* Does all that can be done now, or as much as is fair to the other connections. */
 static void step(struct http_conn *conn) {
+    int steps = 0;
     do flush(conn);
-    while (take_request(conn));
+    while (take_request(conn) && ++steps < HTTP_STEPS_MAX);
+    conn->more = steps == HTTP_STEPS_MAX;
     bool ends = conn->close_after && conn->state == HTTP_READING && !has_out(conn);
     if (!conn->dead && (ends || (conn->loop->stopping && is_idle(conn)))) linger(conn);
     watch(conn);
@@ -320,12 +390,14 @@ static void conn_free(struct http_conn *conn) {
     else
         loop->conns = conn->next;
     let_go(conn);
+    leave_free(conn);
+    http_peer_bytes(loop->server->peers, conn->peer_entry, &conn->held, 0);
+    http_leave(loop->server, conn->peer_entry, conn->turned_away);
     SSL_free(conn->ssl);
     close(conn->fd);
     buf_free(&conn->in);
     buf_free(&conn->out);
     free(conn);
-    atomic_fetch_sub(&loop->server->connections, 1);
     http_loop_check_end(loop);
 }
 
@@ -371,7 +443,8 @@ static void fill(struct http_conn *conn) {
         ssize_t got = receive(conn, conn->loop->scratch, HTTP_SCRATCH_BYTES);
         if (got < 0) input_end(conn, got == RECEIVED_END);
         if (got <= 0) return;
-        if (is_idle(conn)) conn->since_ms = http_now_ms();
+        conn->moved_ms = http_now_ms();
+        if (is_idle(conn)) conn->since_ms = conn->moved_ms;
         buf_put(&conn->in, conn->loop->scratch, (size_t)got);
         if (conn->in.failed) conn->dead = true;
         step(conn);
@@ -388,6 +461,8 @@ static void on_read(evutil_socket_t fd, short what, void *ctx) {
     if (conn->state == HTTP_HANDSHAKE) handshake(conn);
     if (conn->state == HTTP_LINGERING)
         drop_input(conn);
+    else if (!conn->dead && conn->more)
+        step(conn);
     else if (!conn->dead && conn->state != HTTP_HANDSHAKE)
         fill(conn);
     settle(conn);
@@ -411,6 +486,7 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx) {
     (void)what;
     struct http_conn *conn = ctx;
     conn->timer_ms = INT64_MAX;
+    if (has_out(conn)) note_arrived(conn);
     if (deadline_of(conn) > http_now_ms()) {
         arm_timer(conn);
     } else if (conn->state == HTTP_WORKING && !has_out(conn)) {
@@ -435,12 +511,11 @@ static bool start_tls(struct http_conn *conn, SSL_CTX *tls) {
     return true;
 }
 
-void http_conn_open(struct http_loop *loop, int fd, const char *peer) {
+void http_conn_open(struct http_loop *loop, const struct http_arrival *arrival) {
     struct http_conn *conn = calloc(1, sizeof *conn);
-    int on = 1;
+    int on = 1, fd = arrival->fd;
     if (conn == NULL) {
-        close(fd);
-        atomic_fetch_sub(&loop->server->connections, 1);
+        http_arrival_drop(loop->server, arrival);
         return;
     }
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* Unix sockets have none */
@@ -451,7 +526,9 @@ void http_conn_open(struct http_loop *loop, int fd, const char *peer) {
     conn->timer_ms = INT64_MAX;
     conn->in = buf_new(limits_of(conn)->header_bytes_max + HTTP_SCRATCH_BYTES);
     conn->out = buf_new(BUF_MAX_MESSAGE + BUF_MAX_LINE);
-    memcpy(conn->peer, peer, strnlen(peer, sizeof conn->peer - 1));
+    memcpy(conn->peer, arrival->peer, sizeof conn->peer);
+    conn->peer_entry = arrival->peer_entry;
+    conn->turned_away = arrival->turned_away;
     event_assign(&conn->read_event, loop->base, fd, EV_READ | EV_PERSIST, on_read, conn);
     event_assign(&conn->write_event, loop->base, fd, EV_WRITE | EV_PERSIST, on_write, conn);
     evtimer_assign(&conn->timer_event, loop->base, on_timer, conn);
@@ -490,6 +567,12 @@ void http_conn_stop(struct http_conn *conn) {
     else
         step(conn);
     settle(conn);
+}
+
+bool http_conn_cut_oldest(struct http_loop *loop) {
+    if (loop->free_first == NULL) return false;
+    http_conn_cut(loop->free_first);
+    return true;
 }
 
 void http_conn_cut(struct http_conn *conn) {

@@ -95,10 +95,9 @@ static void arm(struct http_loop *loop, struct http_timer *timer) {
 
 static void welcome(struct http_loop *loop, struct http_arrival *arrival) {
     if (loop->stopping) {
-        close(arrival->fd);
-        atomic_fetch_sub(&loop->server->connections, 1);
+        http_arrival_drop(loop->server, arrival);
     } else {
-        http_conn_open(loop, arrival->fd, arrival->peer);
+        http_conn_open(loop, arrival);
     }
     free(arrival);
 }
@@ -208,7 +207,7 @@ enum status http_loop_open(struct http_loop *loop, struct http_server *server, s
 static void free_sent(struct http_loop *loop) {
     for (struct http_arrival *arrival = loop->arrivals, *next; arrival != NULL; arrival = next) {
         next = arrival->next;
-        close(arrival->fd);
+        http_arrival_drop(loop->server, arrival);
         free(arrival);
     }
     for (struct http_timer *timer = loop->new_timers, *next; timer != NULL; timer = next) {

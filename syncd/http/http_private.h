@@ -7,6 +7,7 @@
  * http_chunk.c   bodies in chunks; pure
  * http_request.c what a handler sees: getters, replying, parking
  * http_work.c    worker threads
+ * http_peers.c   what is remembered of each address
  * http_tls.c     the TLS of the listener
  * http_cert.c    making certificates
  */
@@ -29,6 +30,12 @@ enum {
      * the connection is reset. */
     HTTP_LINGER_BYTES_MAX = 4 << 20,
     HTTP_LINGER_MS = 2000,
+    /* Requests of one connection that are answered in a row before the others have their turn. */
+    HTTP_STEPS_MAX = 32,
+    /* Connections above the limit that still hear a clear refusal; further ones are just closed. */
+    HTTP_TURNED_AWAY_MAX = 64,
+    HTTP_RETRY_S = 5, /* what a refusal for want of room names */
+    HTTP_LANES = 64,  /* a power of two */
     HTTP_PEER_BYTES = 64
 };
 
@@ -54,11 +61,19 @@ struct http_conn {
     int64_t timer_ms;             /* when the timer goes off; INT64_MAX: it is off */
     int64_t since_ms;             /* when the present state, head or body began */
     int64_t write_ms;             /* when writing had to wait; 0: it does not */
+    int64_t moved_ms;             /* when a byte of the body or reply last went over the line */
+    size_t out_base, out_acked;   /* of out: had left when writing had to wait; has arrived */
     size_t lingered;
-    bool reading, writing; /* which events are on */
-    bool input_ended;      /* the client said that it sends no more */
-    bool close_after;      /* once out is written */
-    bool dead;             /* freed when the event that runs now is done */
+    struct http_peer *peer_entry;
+    size_t held;     /* bytes of out that are counted */
+    int turned_away; /* the code that its first request is refused with; 0: it is served */
+    struct http_conn *free_next, *free_prev; /* of the loop's list of those without a request */
+    bool is_free;                            /* in that list */
+    bool more;                               /* what was read is not all looked at */
+    bool reading, writing;                   /* which events are on */
+    bool input_ended;                        /* the client said that it sends no more */
+    bool close_after;                        /* once out is written */
+    bool dead;                               /* freed when the event that runs now is done */
     char peer[HTTP_PEER_BYTES];
 };
 
@@ -91,8 +106,10 @@ struct http_request {
     size_t body_bytes; /* as announced; 0 for chunks */
     enum http_chunk_state chunk;
     size_t chunk_left, trailer_bytes;
-    bool is_head, is_old, keep_alive, expects_continue, from_proxy, is_tls;
+    bool is_head, is_old, keep_alive, expects_continue, is_forwarded, is_tls;
     char peer[HTTP_PEER_BYTES];
+    struct http_peer *peer_entry;
+    size_t held; /* bytes of the body that are counted */
 
     struct buf wire; /* the reply */
     bool wire_closes, answered_here;
@@ -112,6 +129,8 @@ struct http_request {
 struct http_arrival { /* an accepted connection on its way to its loop */
     struct http_arrival *next;
     int fd;
+    int turned_away;
+    struct http_peer *peer_entry; /* held; counted as a connection unless turned away */
     char peer[HTTP_PEER_BYTES];
 };
 
@@ -132,6 +151,8 @@ struct http_loop {
     struct platform_bell bell;
     struct event bell_event, grace_event;
     struct http_conn *conns;
+    /* Those that have no request in hand, in the order in which they came to that. */
+    struct http_conn *free_first, *free_last;
     struct http_request *live;
     struct http_request *dispatching; /* whose handler runs now */
     struct http_timer *timers;        /* armed */
@@ -150,7 +171,13 @@ struct http_workers {
     struct platform_cond *cond;
     struct platform_thread **threads;
     unsigned count;
-    struct http_request *first, *last;
+    /* A line for each first part of a path, which names an org: the lines take turns, so that the
+     * orgs do. The lines that are not empty stand in turns[0..turn_count). */
+    struct http_lane {
+        struct http_request *first, *last;
+    } lanes[HTTP_LANES];
+    uint8_t turns[HTTP_LANES];
+    size_t turn_count;
     bool stopping;
 };
 
@@ -163,7 +190,8 @@ struct http_server {
     struct http_loop *loops;
     unsigned loop_count, next_loop;
     struct http_workers workers;
-    atomic_uint connections;
+    struct http_peers *peers;
+    atomic_uint connections, turned_away;
     atomic_bool stopping;
     int64_t grace_ms;
     bool started, stopped;
@@ -185,13 +213,17 @@ int http_take_chunks(struct http_request *request, struct slice in, size_t *out_
 /* http_request.c */
 struct http_request *http_request_new(struct http_conn *conn, struct slice head);
 void http_request_free(struct http_request *request);
+/* The address that the request comes from, as far as the configuration trusts what says so. */
+struct http_peer *http_request_peer(struct http_request *request);
 /* Makes the bytes of a reply. closes adds "Connection: close". */
 void http_build_reply(const struct http_request *request, int code, const struct http_field *fields,
                       size_t count, struct slice body, bool closes, struct buf *out);
 void http_build_problem(const struct http_request *request, int code, bool closes, struct buf *out);
 
 /* http_conn.c; loop thread only */
-void http_conn_open(struct http_loop *loop, int fd, const char *peer);
+/* Closes the connection that has been without a request for longest. false: there is none. */
+bool http_conn_cut_oldest(struct http_loop *loop);
+void http_conn_open(struct http_loop *loop, const struct http_arrival *arrival);
 void http_conn_answer(struct http_request *request); /* its wire is ready; frees the request */
 void http_conn_park(struct http_request *request, const struct http_park *park);
 void http_conn_stop(struct http_conn *conn); /* the server stops: ends when it can */
@@ -211,6 +243,28 @@ void http_loop_check_end(struct http_loop *loop); /* leaves the loop when all is
 /* http_server.c */
 void http_accept_on(struct http_server *server); /* on loop 0 */
 void http_accept_off(struct http_server *server);
+/* Closes what was accepted and not opened. */
+void http_arrival_drop(struct http_server *server, const struct http_arrival *arrival);
+/* A connection has ended: counts it off everywhere. */
+void http_leave(struct http_server *server, struct http_peer *peer, int turned_away);
+
+/* http_peers.c; any thread */
+enum status http_peers_open(const struct http_limits *limits, struct http_peers **out,
+                            struct err *err) NODISCARD;
+void http_peers_close(struct http_peers *peers);
+/* The entry of an address, which stays its own until it is released. Never NULL. */
+struct http_peer *http_peer_hold(struct http_peers *peers, const char *address);
+void http_peer_release(struct http_peers *peers, struct http_peer *peer); /* NULL is fine */
+/* Counts a connection; false, and nothing is counted, when the address has too many or opens them
+ * too fast. */
+bool http_peer_connect(struct http_peers *peers, struct http_peer *peer);
+void http_peer_disconnect(struct http_peers *peers, struct http_peer *peer);
+/* As http_charge. */
+int64_t http_peer_charge(struct http_peers *peers, struct http_peer *peer, unsigned tokens);
+/* What something that belongs to the address holds changes from *held bytes to now. */
+void http_peer_bytes(struct http_peers *peers, struct http_peer *peer, size_t *held, size_t now);
+/* The server, or the address, holds as many bytes as it may. */
+bool http_peer_is_full(struct http_peers *peers, const struct http_peer *peer);
 
 /* http_tls.c */
 enum status http_tls_open(const char *cert_path, const char *key_path, SSL_CTX **out,

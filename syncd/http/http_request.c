@@ -30,7 +30,7 @@ struct http_request *http_request_new(struct http_conn *conn, struct slice head)
     request->body = buf_new(conn->loop->server->config.limits.body_bytes_max);
     request->wire = buf_new(BUF_MAX_MESSAGE + BUF_MAX_LINE);
     request->conn = conn;
-    request->from_proxy = conn->loop->server->config.unix_path != NULL;
+    request->is_forwarded = conn->loop->server->config.is_forwarded;
     request->is_tls = conn->ssl != NULL;
     memcpy(request->peer, conn->peer, sizeof request->peer);
     /* In the list of the living from here on, so that http_close finds it. */
@@ -43,6 +43,10 @@ struct http_request *http_request_new(struct http_conn *conn, struct slice head)
 
 void http_request_free(struct http_request *request) {
     if (request->loop != NULL) {
+        struct http_peers *peers = request->loop->server->peers;
+        if (request->peer_entry != NULL)
+            http_peer_bytes(peers, request->peer_entry, &request->held, 0);
+        http_peer_release(peers, request->peer_entry);
         if (request->live_next != NULL) request->live_next->live_prev = request->live_prev;
         if (request->live_prev != NULL)
             request->live_prev->live_next = request->live_next;
@@ -79,7 +83,7 @@ struct slice http_body(const struct http_request *request) {
 }
 
 const char *http_peer(const struct http_request *request) {
-    if (!request->from_proxy) return request->peer;
+    if (!request->is_forwarded) return request->peer;
     const char *last = NULL;
     for (size_t i = 0; i < request->count; i++)
         if (strcasecmp(request->fields[i].name, "X-Forwarded-For") == 0)
@@ -89,6 +93,18 @@ const char *http_peer(const struct http_request *request) {
     if (comma == NULL) return last;
     for (comma++; *comma == ' ' || *comma == '\t';) comma++;
     return comma;
+}
+
+struct http_peer *http_request_peer(struct http_request *request) {
+    if (request->peer_entry == NULL)
+        request->peer_entry = http_peer_hold(request->loop->server->peers, http_peer(request));
+    return request->peer_entry;
+}
+
+/* Behind a proxy that does not say whose a request is, all would pay for one. */
+int64_t http_charge(struct http_request *request, unsigned tokens) {
+    if (strcmp(http_peer(request), "unix") == 0) return 0;
+    return http_peer_charge(request->loop->server->peers, http_request_peer(request), tokens);
 }
 
 bool http_is_tls(const struct http_request *request) {
@@ -119,15 +135,19 @@ void http_build_reply(const struct http_request *request, int code, const struct
     if (!bodyless && !(request != NULL && request->is_head)) buf_put_slice(out, body);
 }
 
+/* Those that say "later" say when. */
 void http_build_problem(const struct http_request *request, int code, bool closes,
                         struct buf *out) {
-    static const struct http_field fields[] = {{"Content-Type", "application/problem+json"}};
+    static const char retry_s[] = {'0' + HTTP_RETRY_S, 0};
+    static const struct http_field fields[] = {{"Content-Type", "application/problem+json"},
+                                               {"Retry-After", retry_s}};
     char body[160];
     int len =
         snprintf(body, sizeof body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d}",
                  http_reason(code), code);
     assert(len > 0 && (size_t)len < sizeof body);
-    http_build_reply(request, code, fields, 1, slice_of(body, (size_t)len), closes, out);
+    size_t count = code == 429 || code == 503 ? 2 : 1;
+    http_build_reply(request, code, fields, count, slice_of(body, (size_t)len), closes, out);
 }
 
 /* The reply is made by the thread that answers; the loop only writes it. */

@@ -139,19 +139,59 @@ static void peer_text(const struct sockaddr_storage *address, char out[HTTP_PEER
     }
 }
 
-static void hand_out(struct http_server *server, int fd, const char *peer) {
+/* The loop of an arrival owns what it holds from then on. */
+static void hand_out(struct http_server *server, const struct http_arrival *arrived) {
     struct http_loop *loop = &server->loops[server->next_loop++ % server->loop_count];
     struct http_arrival *arrival;
     if (loop == &server->loops[0]) {
-        http_conn_open(loop, fd, peer);
+        http_conn_open(loop, arrived);
     } else if ((arrival = calloc(1, sizeof *arrival)) != NULL) {
-        arrival->fd = fd;
-        memcpy(arrival->peer, peer, strlen(peer) + 1);
+        *arrival = *arrived;
         http_loop_give(loop, arrival);
     } else {
-        close(fd);
-        atomic_fetch_sub(&server->connections, 1);
+        http_arrival_drop(server, arrived);
     }
+}
+
+void http_arrival_drop(struct http_server *server, const struct http_arrival *arrival) {
+    close(arrival->fd);
+    http_leave(server, arrival->peer_entry, arrival->turned_away);
+}
+
+void http_leave(struct http_server *server, struct http_peer *peer, int turned_away) {
+    if (turned_away != 0)
+        atomic_fetch_sub(&server->turned_away, 1);
+    else
+        http_peer_disconnect(server->peers, peer);
+    http_peer_release(server->peers, peer);
+    atomic_fetch_sub(&server->connections, 1);
+}
+
+/* Full is full for those whose requests are in hand; who only keeps a connection makes room. Other
+ * loops' connections are not looked at. */
+static bool make_room(struct http_server *server) {
+    if (atomic_load(&server->connections) < server->config.limits.connections_max) return true;
+    return http_conn_cut_oldest(&server->loops[0]);
+}
+
+static void admit(struct http_server *server, int fd, const char *peer) {
+    struct http_arrival arrival = {.fd = fd};
+    memcpy(arrival.peer, peer, strlen(peer) + 1);
+    arrival.peer_entry = http_peer_hold(server->peers, peer);
+    if (!http_peer_connect(server->peers, arrival.peer_entry))
+        arrival.turned_away = 429;
+    else if (!make_room(server)) {
+        http_peer_disconnect(server->peers, arrival.peer_entry);
+        arrival.turned_away = 503;
+    }
+    if (arrival.turned_away != 0 && atomic_load(&server->turned_away) >= HTTP_TURNED_AWAY_MAX) {
+        close(fd);
+        http_peer_release(server->peers, arrival.peer_entry);
+        return;
+    }
+    if (arrival.turned_away != 0) atomic_fetch_add(&server->turned_away, 1);
+    atomic_fetch_add(&server->connections, 1);
+    hand_out(server, &arrival);
 }
 
 static bool is_exhausted(int number) {
@@ -185,13 +225,8 @@ static void on_accept(evutil_socket_t listen_fd, short what, void *ctx) {
             if (is_exhausted(errno)) pause_accepting(server);
             return;
         }
-        if (atomic_load(&server->connections) >= server->config.limits.connections_max) {
-            close(fd);
-            continue;
-        }
-        atomic_fetch_add(&server->connections, 1);
         peer_text(&address, peer);
-        hand_out(server, fd, peer);
+        admit(server, fd, peer);
     }
 }
 
@@ -224,10 +259,12 @@ static void set_limits(struct http_limits *limits) {
     set_default(&limits->idle_timeout_s, 75);
     set_default(&limits->read_timeout_s, 20);
     set_default(&limits->rate_bytes_s_min, 1024);
+    if (limits->held_bytes_max == 0) limits->held_bytes_max = 256 * 1024 * 1024;
 }
 
 static enum status open_parts(struct http_server *server, struct err *err) {
     const struct http_config *config = &server->config;
+    TRY(http_peers_open(&config->limits, &server->peers, err));
     server->loops = calloc(config->loops, sizeof *server->loops);
     if (server->loops == NULL) return err_no_memory(err);
     for (unsigned i = 0; i < config->loops; i++) {
@@ -295,6 +332,7 @@ void http_close(struct http_server *server) {
     }
     for (unsigned i = 0; i < server->loop_count; i++) http_loop_close(&server->loops[i]);
     free(server->loops);
+    http_peers_close(server->peers);
     SSL_CTX_free(server->tls);
     free(server);
 }

@@ -284,20 +284,152 @@ TEST(serving_survives_any_allocation_that_fails) {
     app_free(app);
 }
 
-TEST(connections_have_a_limit) {
+#define LATER "Retry-After: 5\r\nContent-Length: "
+#define FULL                                                                                       \
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n" LATER         \
+    "65\r\nConnection: close\r\n\r\n"                                                              \
+    "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503}"
+#define TOO_MANY                                                                                   \
+    "HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/problem+json\r\n" LATER           \
+    "63\r\nConnection: close\r\n\r\n"                                                              \
+    "{\"type\":\"about:blank\",\"title\":\"Too Many Requests\",\"status\":429}"
+
+TEST(the_longest_idle_connection_makes_room) {
     struct app *app = app_new();
+    app->config.loops = 1;
     app->config.limits.connections_max = 2;
     app_start(app);
     int first = app_dial(app), second = app_dial(app);
     CHECK(app_connections_reach(app, 2));
-    client_hear_end(app_dial(app));
-    close(first);
-    CHECK(app_connections_reach(app, 1));
+    client_say(first, GET("/echo")); /* now the second is idle for longer */
+    client_hear(first, OK_TEXT("0", ""));
     int third = app_dial(app);
     client_say(third, GET("/echo"));
     client_hear(third, OK_TEXT("0", ""));
-    close(second);
+    client_hear_end(second);
+    client_say(first, GET("/echo"));
+    client_hear(first, OK_TEXT("0", ""));
+    close(first);
     close(third);
+    app_free(app);
+}
+
+TEST(a_full_server_says_so) {
+    struct app *app = app_new();
+    app->config.loops = 1;
+    app->config.limits.connections_max = 1;
+    app_start(app);
+    int busy = app_dial(app);
+    client_say(busy, GET("/wait"));
+    CHECK(app_reaches(&app->waits, 1));
+    int late = app_dial(app);
+    client_say(late, GET("/echo"));
+    client_hear(late, FULL);
+    client_hear_end(late);
+    app_reply(app_take(app, NULL), "news");
+    client_hear(busy, OK_TEXT("4", "news"));
+    close(busy);
+    app_free(app);
+}
+
+TEST(an_address_has_so_many_connections) {
+    struct app *app = app_new();
+    app->config.limits.address_connections_max = 2;
+    app_start(app);
+    int first = app_dial(app), second = app_dial(app), third = app_dial(app);
+    client_say(third, GET("/echo"));
+    client_hear(third, TOO_MANY);
+    client_hear_end(third);
+    close(first);
+    CHECK(app_connections_reach(app, 1));
+    int fourth = app_dial(app);
+    client_say(fourth, GET("/echo"));
+    client_hear(fourth, OK_TEXT("0", ""));
+    close(second);
+    close(fourth);
+    app_free(app);
+}
+
+TEST(an_address_opens_so_many_connections) {
+    struct app *app = app_new();
+    app->config.limits.address_connects_s = 1;
+    app_start(app);
+    int refused = 0;
+    for (int i = 0; i < 22; i++) { /* 20 at once, and perhaps one more for a second that passes */
+        char byte = 0;
+        int fd = app_dial(app);
+        client_say(fd, GET("/none"));
+        CHECK(recv(fd, &byte, 1, 0) == 1);
+        char rest[512] = {0};
+        CHECK(recv(fd, rest, sizeof rest - 1, 0) > 0);
+        refused += strncmp(rest, "TTP/1.1 429", 11) == 0;
+        close(fd);
+    }
+    CHECK(refused == 1 || refused == 2);
+    app_free(app);
+}
+
+#define FROM(address) "GET /charge HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: " address "\r\n\r\n"
+
+TEST(each_address_has_its_tokens) {
+    struct app *app = app_new();
+    app->config.is_forwarded = true;
+    app->config.limits.address_requests_s = 1; /* 20 at once; /charge takes 10 */
+    app_start(app);
+    int fd = app_dial(app);
+    const struct {
+        const char *ask, *hear;
+    } rows[] = {
+        {FROM("192.0.2.1"), OK_TEXT("3", "yes")},        {FROM("192.0.2.1"), OK_TEXT("3", "yes")},
+        {FROM("192.0.2.1"), OK_TEXT("2", "no")},         {FROM("192.0.2.2"), OK_TEXT("3", "yes")},
+        {FROM("2001:db8::1"), OK_TEXT("3", "yes")},      {FROM("2001:db8::2"), OK_TEXT("3", "yes")},
+        {FROM("2001:db8::ffff:3"), OK_TEXT("2", "no")},  {FROM("2001:db8:0:1::1"), OK_TEXT("3", "yes")},
+        {FROM("1.1.1.1, 192.0.2.1"), OK_TEXT("2", "no")},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        client_say(fd, rows[i].ask);
+        client_hear(fd, rows[i].hear);
+    }
+    close(fd);
+    app_free(app);
+}
+
+TEST(an_address_may_make_the_server_hold_so_much) {
+    static uint8_t bytes[700];
+    struct app *app = app_new();
+    app->config.limits.held_bytes_max = 1200; /* 600 for one address */
+    app_start(app);
+    int small = app_dial(app), large = app_dial(app);
+    client_say(small, "POST /wait HTTP/1.1\r\nHost: h\r\nContent-Length: 500\r\n\r\n");
+    client_say_bytes(small, slice_of(bytes, 500));
+    CHECK(app_reaches(&app->waits, 1));
+    client_say(large, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 200\r\n\r\n");
+    client_say_bytes(large, slice_of(bytes, 200));
+    client_hear(large, FULL);
+    close(large);
+    app_reply(app_take(app, NULL), "news");
+    client_hear(small, OK_TEXT("4", "news"));
+    large = app_dial(app);
+    client_say(large, "POST /none HTTP/1.1\r\nHost: h\r\nContent-Length: 200\r\n\r\n");
+    client_say_bytes(large, slice_of(bytes, 200));
+    client_hear(large, "HTTP/1.1 204 No Content\r\n\r\n");
+    close(small);
+    close(large);
+    app_free(app);
+}
+
+TEST(many_requests_sent_ahead_take_turns_with_others) {
+    enum { AHEAD = 2000 };
+    struct app *app = app_new();
+    app->config.loops = 1;
+    app_start(app);
+    int flood = app_dial(app), other = app_dial(app);
+    for (int i = 0; i < AHEAD; i++) client_say(flood, GET("/none"));
+    client_say(other, GET("/echo"));
+    client_hear(other, OK_TEXT("0", ""));
+    for (int i = 0; i < AHEAD; i++) client_hear(flood, "HTTP/1.1 204 No Content\r\n\r\n");
+    close(flood);
+    close(other);
     app_free(app);
 }
 
@@ -331,13 +463,25 @@ TEST(a_unix_socket_serves_a_proxy) {
     memcpy(to.sun_path, app->config.unix_path, strlen(app->config.unix_path));
     int fd = client_patience(socket(AF_UNIX, SOCK_STREAM, 0));
     CHECK(connect(fd, (const struct sockaddr *)&to, sizeof to) == 0);
-    client_say(fd, "GET /seen HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 6.6.6.6, 203.0.113.9\r\n\r\n");
-    client_hear(fd, OK_TEXT("33", "GET|/seen||none|203.0.113.9|plain"));
+    /* Who may reach the socket may say what it likes: it counts only where a proxy sets it. */
+    client_say(fd, "GET /seen HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n");
+    client_hear(fd, OK_TEXT("26", "GET|/seen||none|unix|plain"));
     client_say(fd, GET("/seen"));
     client_hear(fd, OK_TEXT("26", "GET|/seen||none|unix|plain"));
     close(fd);
     http_stop(app->server, 0);
     CHECK(!platform_exists(app->config.unix_path));
+    app_free(app);
+}
+
+TEST(a_proxy_says_who_asks) {
+    struct app *app = app_new();
+    app->config.is_forwarded = true;
+    app_start(app);
+    int fd = app_dial(app);
+    client_say(fd, "GET /seen HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 6.6.6.6, 203.0.113.9\r\n\r\n");
+    client_hear(fd, OK_TEXT("33", "GET|/seen||none|203.0.113.9|plain"));
+    close(fd);
     app_free(app);
 }
 
