@@ -126,12 +126,8 @@ void cli_json_id(struct cli *cli, int64_t id, bool first) {
 /* ------------------------------------------------------------------ values for people */
 
 void cli_put_time(const struct cli *cli, int64_t unix_ms, struct buf *out) {
-    enum { MINUTE_MS = 60000, DAY_MIN = 1440 };
-    if (unix_ms == 0) return;
-    int64_t minutes = unix_ms / MINUTE_MS + platform_utc_offset_minutes(unix_ms);
     (void)cli;
-    buf_put_date(out, minutes / DAY_MIN);
-    buf_printf(out, " %02d:%02d", (int)(minutes % DAY_MIN / 60), (int)(minutes % 60));
+    if (unix_ms != 0) api_put_minute(unix_ms, platform_utc_offset_minutes(unix_ms), out);
 }
 
 void cli_put_bytes(int64_t bytes, struct buf *out) {

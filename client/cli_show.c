@@ -119,16 +119,6 @@ static enum status list_head(struct listing *list, struct err *err) {
     return ST_OK;
 }
 
-/* A table shows one line a row: line feeds of notes and sets become blanks and commas. */
-static void one_line(const struct field *f, struct slice text, struct buf *out) {
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] != '\n')
-            buf_put_byte(out, text.data[i]);
-        else
-            buf_put_text(out, f->type == FIELD_SET ? ", " : " ");
-    }
-}
-
 static enum status list_cells(struct listing *list, const struct row *row, struct err *err) {
     char id[ID_TEXT_BYTES + 1];
     id_format(row->id, id);
@@ -141,7 +131,7 @@ static enum status list_cells(struct listing *list, const struct row *row, struc
         struct value v = row->values[entity_field_index(row->entity, f)];
         if (v.kind != VALUE_NULL)
             TRY(api_value_text(&list->cli->book, f, v, &list->mem, &text, err));
-        one_line(f, text, &line);
+        api_value_line(f, text, &line);
         api_table_cell(list->table, buf_slice(&line));
     }
     arena_clear(&list->mem);
@@ -190,6 +180,7 @@ static enum status list_text(struct listing *list, const struct query *query, st
     TRY(list_head(list, err));
     TRY(store_list(cli->store, query, list_row, list, err));
     TRY(store_count(cli->store, query, &all, err));
+    if (!command_value(cli->line, "--columns")) api_table_hide_empty(list->table);
     if (list->rows > 0) cli_table_write(cli, list->table);
     if (!cli->out_is_terminal) return ST_OK;
     if (list->rows < all)
@@ -320,7 +311,7 @@ static void history_cells(struct telling *t, const struct history_line *line) {
     }
     const struct field *f =
         line->cell_tag ? entity_field_by_tag(t->entity, line->cell_tag) : &t->entity->fields[0];
-    if (f) one_line(f, buf_slice(&values), &flat);
+    if (f) api_value_line(f, buf_slice(&values), &flat);
     cli_table_time(cli, t->table, line->time_ms);
     api_table_cell(t->table, line->person);
     cli_table_text(t->table, what_label(cli, line->what));

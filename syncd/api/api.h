@@ -50,6 +50,13 @@ enum status api_row_text(const struct api_book *book, const struct row *row, str
 enum status api_value_text(const struct api_book *book, const struct field *f, struct value v,
                            struct arena *mem, struct slice *out, struct err *err) NODISCARD;
 
+/* The same on one line, for tables: line feeds of notes become blanks, between the elements of a
+ * set commas. */
+void api_value_line(const struct field *f, struct slice text, struct buf *out);
+/* "2026-11-21 09:30", and the zone that stands so far from Greenwich: "UTC+8", "UTC+5:30". */
+void api_put_minute(int64_t unix_ms, int utc_offset_min, struct buf *out);
+void api_put_zone(int utc_offset_min, struct buf *out);
+
 /* A table: first all cells, then written with columns as wide as they need, cut to the terminal. A
  * Chinese character takes two columns. Rows of JSON and CSV are not its business. */
 struct api_table;
@@ -58,6 +65,8 @@ void api_table_close(struct api_table *t);
 void api_table_right(struct api_table *t, size_t column); /* numbers stand to the right */
 void api_table_cell(struct api_table *t,
                     struct slice text); /* row by row; the first row is the head */
+/* Columns that are empty in all rows so far are left out. */
+void api_table_hide_empty(struct api_table *t);
 void api_table_write(const struct api_table *t, unsigned terminal_columns, struct buf *out);
 /* Fields that a list shows when nobody asked for certain ones: title, references, states, dates; at
  * most eight. */

@@ -78,6 +78,32 @@ enum status api_value_text(const struct api_book *book, const struct field *f, s
     return ST_OK;
 }
 
+void api_value_line(const struct field *f, struct slice text, struct buf *out) {
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] != '\n')
+            buf_put_byte(out, text.data[i]);
+        else
+            buf_put_text(out, f->type == FIELD_SET ? ", " : " ");
+    }
+}
+
+/* ------------------------------------------------------------------ times */
+
+void api_put_minute(int64_t unix_ms, int utc_offset_min, struct buf *out) {
+    enum { MINUTE_MS = 60000, DAY_MIN = 1440 };
+    int64_t minutes = unix_ms / MINUTE_MS + utc_offset_min;
+    buf_put_date(out, minutes / DAY_MIN);
+    buf_printf(out, " %02d:%02d", (int)(minutes % DAY_MIN / 60), (int)(minutes % 60));
+}
+
+void api_put_zone(int utc_offset_min, struct buf *out) {
+    int minutes = utc_offset_min < 0 ? -utc_offset_min : utc_offset_min;
+    buf_put_text(out, "UTC");
+    if (minutes == 0) return;
+    buf_printf(out, "%c%d", utc_offset_min < 0 ? '-' : '+', minutes / 60);
+    if (minutes % 60) buf_printf(out, ":%02d", minutes % 60);
+}
+
 /* ------------------------------------------------------------------ a row as text */
 
 /* Further lines of a note stand under the first. */

@@ -16,7 +16,7 @@ enum {
 struct api_table {
     size_t columns;
     struct arena mem;
-    bool *right;
+    bool *right, *hidden;
     struct slice *cells; /* row by row */
     size_t count, cap;
     bool failed;
@@ -28,7 +28,8 @@ enum status api_table_open(size_t columns, struct api_table **out, struct err *e
     t->columns = columns > 0 ? columns : 1;
     t->mem = arena_new(TABLE_BYTES_MAX);
     t->right = ARENA_ARRAY(&t->mem, t->columns, bool);
-    if (!t->right) {
+    t->hidden = ARENA_ARRAY(&t->mem, t->columns, bool);
+    if (!t->right || !t->hidden) {
         api_table_close(t);
         return err_no_memory(err);
     }
@@ -45,6 +46,12 @@ void api_table_close(struct api_table *t) {
 
 void api_table_right(struct api_table *t, size_t column) {
     if (column < t->columns) t->right[column] = true;
+}
+
+void api_table_hide_empty(struct api_table *t) {
+    for (size_t c = 0; c < t->columns; c++) t->hidden[c] = t->count > t->columns;
+    for (size_t i = t->columns; i < t->count; i++)
+        if (t->cells[i].len > 0) t->hidden[i % t->columns] = false;
 }
 
 /* Line feeds and other control characters would tear the table, or do worse to the terminal. */
@@ -80,7 +87,7 @@ void api_table_cell(struct api_table *t, struct slice text) {
 
 static void find_widths(const struct api_table *t, size_t *widths) {
     for (size_t i = 0; i < t->count; i++) {
-        size_t width = text_columns(t->cells[i]);
+        size_t width = t->hidden[i % t->columns] ? 0 : text_columns(t->cells[i]);
         if (width > widths[i % t->columns]) widths[i % t->columns] = width;
     }
 }
@@ -93,8 +100,9 @@ static size_t widest(const size_t *widths, size_t count) {
 }
 
 static void fit_widths(size_t *widths, size_t count, size_t terminal_columns) {
-    size_t total = GAP_COLUMNS * (count - 1);
-    for (size_t i = 0; i < count; i++) total += widths[i];
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++) total += widths[i] > 0 ? widths[i] + GAP_COLUMNS : 0;
+    total -= total > 0 ? GAP_COLUMNS : 0;
     while (terminal_columns > 0 && total > terminal_columns) {
         size_t at = widest(widths, count);
         if (widths[at] <= CUT_COLUMNS_MIN) return;
@@ -134,6 +142,10 @@ static void end_line(struct buf *out) {
 static void put_cell(const struct api_table *t, size_t i, size_t width, struct buf *out) {
     size_t column = i % t->columns, own = text_columns(t->cells[i]);
     bool last = column + 1 == t->columns;
+    if (width == 0) {
+        if (last) end_line(out);
+        return;
+    }
     if (own > width) {
         put_cut(out, t->cells[i], width, &own);
     } else if (t->right[column]) {

@@ -72,12 +72,13 @@ void server_reader_release(struct org_reader **reader);
 /* ------------------------------------------------------------------ output */
 
 struct listing_column {
-    const char *name; /* of the JSON member */
-    const char *label[LANG_COUNT];
+    const char *name;              /* of the JSON member; NULL: only people see it */
+    const char *label[LANG_COUNT]; /* NULL: only programs see it */
 };
 struct listing;
-enum { LISTING_COLUMNS_MAX = 64, LISTING_TEXT_COLUMNS = 60 }; /* longer texts are cut in tables */
-/* one: a single object with --json, lines "label: value" for people. columns[count] borrowed. */
+enum { LISTING_COLUMNS_MAX = 64 };
+/* one: a single object with --json, lines "label: value" for people. columns[count] borrowed.
+ * People get local times, with the zone in the head, and no column that is empty in all rows. */
 enum status listing_open(struct server *server, const struct listing_column *columns, size_t count,
                          bool one, struct listing **out, struct err *err) NODISCARD;
 /* Cells from left to right; a row ends with its last column. Failures show at listing_close. */
@@ -89,18 +90,19 @@ void listing_bool(struct listing *l, bool yes);
 void listing_time(struct listing *l, int64_t unix_ms); /* 0: never */
 void listing_id(struct listing *l, int64_t id); /* a number in JSON, the short form in tables */
 void listing_null(struct listing *l);
+/* Columns that a person asked for stay, also when all of their cells are empty. */
+void listing_keep_empty(struct listing *l);
+/* What people are told when there is no row. */
+void listing_none(struct listing *l, const char *en, const char *zh);
 /* Prints, and frees: *l is NULL then. */
 enum status listing_close(struct listing **l, struct err *err) NODISCARD;
 void listing_release(struct listing **l); /* for SCOPED: frees without printing */
 
 /* A link as a QR code in half blocks, for a terminal. */
 enum status server_qr_print(const char *text, struct err *err) NODISCARD;
-/* The edit of a cell as a person reads it. */
-void server_put_values(const struct server *server, const struct entity *e, const struct cell *cell,
-                       const struct value *values, size_t count, struct buf *out);
-void server_put_edit(const struct server *server, const struct entity *e, uint32_t cell_tag,
-                     enum edit_kind kind, const struct value *values, size_t count,
-                     struct buf *out);
+/* "Acme (3-1Z7K)"; the id alone where there is no title. e NULL: of a newer release. */
+void server_put_row(const struct server *server, struct store *store, const struct entity *e,
+                    int64_t row, struct buf *out);
 /* A book of the org, as the person at this terminal reads it. */
 struct api_book server_book(const struct server *server, struct store *store);
 

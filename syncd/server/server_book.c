@@ -14,6 +14,22 @@ struct api_book server_book(const struct server *server, struct store *store) {
                              .columns = platform_is_terminal(1) ? platform_terminal_columns() : 0};
 }
 
+void server_put_row(const struct server *server, struct store *store, const struct entity *e,
+                    int64_t row, struct buf *out) {
+    struct arena mem SCOPED(arena_clear) = arena_new(BUF_MAX_MESSAGE);
+    struct slice title = {0};
+    char text[ID_TEXT_BYTES] = "?";
+    if (id_is_valid(row)) id_format(row, text);
+    bool titled = e && store_title(store, e, row, &mem, &title, NULL) == ST_OK && title.len > 0 &&
+                  !slice_equal(title, slice_from(text));
+    if (!titled) {
+        buf_put_text(out, text);
+        return;
+    }
+    buf_put_slice(out, title);
+    buf_printf(out, server_say(server, " (%s)", "（%s）"), text);
+}
+
 static enum status print(struct buf *out, struct err *err) {
     TRY(buf_status(out, err));
     (void)fwrite(out->data, 1, out->len, stdout);
@@ -98,12 +114,13 @@ static enum status table_row(void *ctx, const struct row *row, struct err *err) 
     id_format(row->id, id);
     api_table_cell(l->table, slice_from(id));
     for (size_t i = 0; i < l->s->field_count; i++) {
-        struct slice text, line;
+        SCOPED(buf_free) struct buf line = buf_new(BUF_MAX_BATCH);
+        struct slice text;
         const struct field *f = l->s->fields[i];
         TRY(api_value_text(&l->s->book, f, row->values[entity_field_index(row->entity, f)], &l->mem,
                            &text, err));
-        if (!slice_cut(&text, '\n', &line)) line = text;
-        api_table_cell(l->table, line);
+        api_value_line(f, text, &line);
+        api_table_cell(l->table, buf_slice(&line));
     }
     arena_clear(&l->mem);
     l->rows++;
@@ -111,17 +128,25 @@ static enum status table_row(void *ctx, const struct row *row, struct err *err) 
 }
 
 static void table_head(struct lister *l) {
-    api_table_cell(l->table, SLICE("id"));
-    for (size_t i = 0; i < l->s->field_count; i++)
-        api_table_cell(l->table, slice_from(l->s->fields[i]->label[l->s->book.lang]));
+    api_table_cell(l->table, l->s->book.lang == LANG_ZH ? SLICE("编号") : SLICE("ID"));
+    for (size_t i = 0; i < l->s->field_count; i++) {
+        const struct field *f = l->s->fields[i];
+        if (f->type == FIELD_INT || f->type == FIELD_DECIMAL || f->type == FIELD_MONEY)
+            api_table_right(l->table, i + 1);
+        api_table_cell(l->table, slice_from(f->label[l->s->book.lang]));
+    }
 }
 
-static enum status list_table(struct selection *s, struct buf *out, struct err *err) {
+static enum status list_table(struct server *server, struct selection *s, struct buf *out,
+                              struct err *err) {
     struct lister l = {.s = s, .out = out, .mem = arena_new(16 * 1024 * 1024)};
     TRY(api_table_open(s->field_count + 1, &l.table, err));
     table_head(&l);
     enum status status = store_list(s->book.store, &s->query, table_row, &l, err);
-    if (status == ST_OK) api_table_write(l.table, s->book.columns, out);
+    if (!command_value(server->line, "--columns")) api_table_hide_empty(l.table);
+    if (status == ST_OK && l.rows > 0) api_table_write(l.table, s->book.columns, out);
+    if (status == ST_OK && l.rows == 0)
+        (void)fprintf(stderr, "%s\n", server_say(server, "no rows", "没有记录"));
     api_table_close(l.table);
     arena_clear(&l.mem);
     TRY(status);
@@ -146,7 +171,7 @@ enum status server_cmd_list(void *program, const struct command_line *line, stru
     TRY(server_reader_open(server, &reader, err));
     TRY(selection_read(server, centre_store(org_reader_centre(reader)), &s, err));
     TRY(columns_read(server, &s, err));
-    return server->json ? list_json(server, &s, &out, err) : list_table(&s, &out, err);
+    return server->json ? list_json(server, &s, &out, err) : list_table(server, &s, &out, err);
 }
 
 enum status server_cmd_get(void *program, const struct command_line *line, struct err *err) {
@@ -166,6 +191,9 @@ enum status server_cmd_get(void *program, const struct command_line *line, struc
         api_row_json(&book, &row, NULL, 0, &out);
         buf_put_text(&out, "\n");
     } else {
+        buf_printf(&out, "%s ", e->label[server->lang]);
+        server_put_row(server, store, e, row.id, &out);
+        buf_put_byte(&out, '\n');
         TRY(api_row_text(&book, &row, &out, err));
     }
     return print(&out, err);

@@ -112,7 +112,10 @@ static enum status sql_head(struct sql_output *out, const char *const *names, si
         if (!name) return err_no_memory(err);
         out->columns[i] = (struct listing_column){.name = name, .label = {name, name}};
     }
-    return listing_open(out->server, out->columns, count, false, &out->listing, err);
+    TRY(listing_open(out->server, out->columns, count, false, &out->listing, err));
+    listing_keep_empty(out->listing);
+    listing_none(out->listing, "no rows", "没有结果");
+    return ST_OK;
 }
 
 static enum status sql_row(void *ctx, const char *const *names, const struct sql_cell *cells,

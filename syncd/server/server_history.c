@@ -6,7 +6,8 @@
 
 /* ------------------------------------------------------------------ values and names for people */
 
-void server_put_values(const struct server *server, const struct entity *e, const struct cell *cell,
+/* For programs: the values by place, as they stand. */
+static void put_places(const struct server *server, const struct entity *e, const struct cell *cell,
                        const struct value *values, size_t count, struct buf *out) {
     int offset = platform_utc_offset_minutes(server->env.wall_ms(server->env.ctx));
     for (size_t i = 0; i < count && i < cell->count; i++) {
@@ -15,32 +16,68 @@ void server_put_values(const struct server *server, const struct entity *e, cons
     }
 }
 
-void server_put_edit(const struct server *server, const struct entity *e, uint32_t cell_tag,
-                     enum edit_kind kind, const struct value *values, size_t count,
-                     struct buf *out) {
+/* For people: what is there; references by title; in a group each with its label. */
+static void put_present(const struct server *server, struct store *store, const struct entity *e,
+                        const struct cell *cell, const struct value *values, size_t count,
+                        struct buf *out) {
+    struct api_book book = server_book(server, store);
+    size_t from = out->len;
+    for (size_t i = 0; i < count && i < cell->count; i++) {
+        struct arena mem SCOPED(arena_clear) = arena_new(BUF_MAX_MESSAGE);
+        const struct field *f = &e->fields[cell->first + i];
+        struct slice text;
+        if (values[i].kind == VALUE_NULL) continue;
+        if (out->len > from) buf_put_text(out, server_say(server, ", ", "，"));
+        if (cell->count > 1)
+            buf_printf(out, server_say(server, "%s: ", "%s："), f->label[server->lang]);
+        if (api_value_text(&book, f, values[i], &mem, &text, NULL) == ST_OK)
+            api_value_line(f, text, out);
+    }
+    if (out->len == from) buf_put_text(out, server_say(server, "(empty)", "（空）"));
+}
+
+static void put_values(const struct server *server, struct store *store, const struct entity *e,
+                       const struct cell *cell, const struct value *values, size_t count,
+                       struct buf *out) {
+    if (server->json)
+        put_places(server, e, cell, values, count, out);
+    else
+        put_present(server, store, e, cell, values, count, out);
+}
+
+static void put_edit_text(const struct server *server, struct store *store, const struct entity *e,
+                          uint32_t cell_tag, enum edit_kind kind, const struct value *values,
+                          size_t count, struct buf *out) {
     const struct cell *cell = e ? entity_cell(e, cell_tag) : NULL;
     if (!cell || count == 0) return;
     switch (kind) {
-    case EDIT_SET: server_put_values(server, e, cell, values, count, out); break;
+    case EDIT_SET: put_values(server, store, e, cell, values, count, out); break;
     case EDIT_COUNT:
         if (values[0].number >= 0) buf_put_text(out, "+");
-        server_put_values(server, e, cell, values, 1, out);
+        put_values(server, store, e, cell, values, 1, out);
         break;
     case EDIT_ELEMENTS:
         for (size_t i = 0; i < count && i < 2; i++) {
             if (values[i].kind == VALUE_NULL) continue;
             buf_put_text(out, i == 0 ? "+" : out->len ? " -" : "-");
-            server_put_values(server, e, cell, &values[i], 1, out);
+            put_values(server, store, e, cell, &values[i], 1, out);
         }
         break;
     }
 }
 
-static void put_edit(struct listing *l, const struct server *server, const struct entity *e,
-                     uint32_t tag, enum edit_kind kind, const struct value *values, size_t count) {
+struct printing {
+    struct server *server;
+    struct centre *c;
+    struct listing *l;
+    const struct entity *e;
+};
+
+static void put_edit(struct printing *p, const struct entity *e, uint32_t tag, enum edit_kind kind,
+                     const struct value *values, size_t count) {
     SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_MESSAGE);
-    server_put_edit(server, e, tag, kind, values, count, &text);
-    listing_text(l, buf_slice(&text));
+    put_edit_text(p->server, centre_store(p->c), e, tag, kind, values, count, &text);
+    listing_text(p->l, buf_slice(&text));
 }
 
 /* Programs get names, people labels. */
@@ -83,12 +120,13 @@ static void put_entity(struct listing *l, const struct server *server, const str
     listing_string(l, !e ? NULL : server->json ? e->name : e->label[server->lang]);
 }
 
-struct printing {
-    struct server *server;
-    struct centre *c;
-    struct listing *l;
-    const struct entity *e;
-};
+/* For people: the kind, title and id of a row in one. */
+static void put_row(struct printing *p, const struct entity *e, int64_t row) {
+    SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE);
+    if (e) buf_printf(&text, "%s ", e->label[p->server->lang]);
+    server_put_row(p->server, centre_store(p->c), e, row, &text);
+    listing_text(p->l, buf_slice(&text));
+}
 
 /* ------------------------------------------------------------------ history */
 
@@ -114,8 +152,7 @@ static enum status history_row(void *ctx, const struct centre_history *line, str
     listing_text(p->l, line->device_name);
     listing_string(p->l, history_what(p->server, line->entry.kind));
     put_cell(p->l, p->server, p->e, line->cell_tag);
-    put_edit(p->l, p->server, p->e, line->cell_tag, line->edit_kind, line->values,
-             line->value_count);
+    put_edit(p, p->e, line->cell_tag, line->edit_kind, line->values, line->value_count);
     listing_string(p->l, p->server->json ? outcome_name(line->outcome)
                                          : outcome_label(line->outcome, p->server->lang));
     listing_string(p->l,
@@ -127,11 +164,11 @@ static enum status history_row(void *ctx, const struct centre_history *line, str
 enum status server_cmd_history(void *program, const struct command_line *line, struct err *err) {
     struct server *server = program;
     static const struct listing_column COLUMNS[] = {
-        {"seq", {"seq", "序号"}},       {"time", {"time", "时间"}},
-        {"person", {"who", "谁"}},      {"device", {"laptop", "笔记本"}},
-        {"what", {"what", "操作"}},     {"field", {"field", "字段"}},
-        {"value", {"value", "内容"}},   {"outcome", {"outcome", "结果"}},
-        {"reason", {"reason", "原因"}}, {"seen_seq", {"had seen", "依据序号"}}};
+        {"seq", {"No.", "序号"}},       {"time", {"When", "时间"}},
+        {"person", {"Who", "谁"}},      {"device", {"Laptop", "笔记本"}},
+        {"what", {"What", "操作"}},     {"field", {"Field", "字段"}},
+        {"value", {"Value", "内容"}},   {"outcome", {"Outcome", "结果"}},
+        {"reason", {"Reason", "原因"}}, {"seen_seq", {"Had seen", "依据序号"}}};
     SCOPED(server_reader_release) struct org_reader *reader = NULL;
     SCOPED(listing_release) struct listing *l = NULL;
     const struct entity *e;
@@ -150,6 +187,29 @@ enum status server_cmd_history(void *program, const struct command_line *line, s
 
 /* ------------------------------------------------------------------ ledger */
 
+/* Of a group, people are told the fields in which the two differ. */
+static void put_differing(struct printing *p, const struct entity *e,
+                          const struct ledger_entry *entry) {
+    SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE);
+    const struct cell *cell = e && entry->cell_tag ? entity_cell(e, entry->cell_tag) : NULL;
+    bool both = cell && cell->count > 1 && entry->loser && entry->winner && !p->server->json;
+    for (size_t i = 0; both && i < cell->count && i < entry->value_count; i++) {
+        if (value_equal(entry->winner[i], entry->loser[i])) continue;
+        if (text.len > 0) buf_put_text(&text, server_say(p->server, ", ", "、"));
+        buf_put_text(&text, e->fields[cell->first + i].label[p->server->lang]);
+    }
+    if (text.len > 0)
+        listing_text(p->l, buf_slice(&text));
+    else
+        put_cell(p->l, p->server, e, entry->cell_tag);
+}
+
+static void put_side(struct printing *p, const struct entity *e, const struct ledger_entry *entry,
+                     const struct value *values, uint32_t device) {
+    put_edit(p, e, entry->cell_tag, EDIT_SET, values, values ? entry->value_count : 0);
+    put_person(p->l, p->server, p->c, device);
+}
+
 static enum status ledger_row(void *ctx, const struct ledger_entry *entry, struct err *err) {
     struct printing *p = ctx;
     const struct entity *e = catalogue_entity_by_tag(&p->server->catalogue, entry->entity_tag);
@@ -159,27 +219,29 @@ static enum status ledger_row(void *ctx, const struct ledger_entry *entry, struc
     put_entity(p->l, p->server, e);
     listing_id(p->l, entry->row);
     put_title(p->l, p->server, p->c, e, entry->row);
-    put_cell(p->l, p->server, e, entry->cell_tag);
+    put_row(p, e, entry->row);
+    put_differing(p, e, entry);
     listing_string(p->l, p->server->json ? rule_name(entry->rule)
                                          : rule_label(entry->rule, p->server->lang));
-    put_edit(p->l, p->server, e, entry->cell_tag, EDIT_SET, entry->loser,
-             entry->loser ? entry->value_count : 0);
-    put_person(p->l, p->server, p->c, entry->loser_device);
-    put_edit(p->l, p->server, e, entry->cell_tag, EDIT_SET, entry->winner,
-             entry->winner ? entry->value_count : 0);
-    put_person(p->l, p->server, p->c, entry->winner_device);
+    put_side(p, e, entry, entry->loser, entry->loser_device);
+    put_side(p, e, entry, entry->winner, entry->winner_device);
     return ST_OK;
 }
 
 enum status server_cmd_conflicts(void *program, const struct command_line *line, struct err *err) {
     struct server *server = program;
-    static const struct listing_column COLUMNS[] = {
-        {"seq", {"seq", "序号"}},       {"time", {"time", "时间"}},
-        {"entity", {"entity", "类别"}}, {"row", {"row", "记录"}},
-        {"title", {"name", "名称"}},    {"field", {"field", "字段"}},
-        {"rule", {"rule", "规则"}},     {"lost", {"lost", "落选值"}},
-        {"lost_by", {"by", "谁的"}},    {"stands", {"stands", "保留值"}},
-        {"stands_by", {"by", "谁的"}}};
+    static const struct listing_column COLUMNS[] = {{"seq", {"No.", "序号"}},
+                                                    {"time", {"When", "时间"}},
+                                                    {"entity", {NULL, NULL}},
+                                                    {"row", {NULL, NULL}},
+                                                    {"title", {NULL, NULL}},
+                                                    {NULL, {"Row", "记录"}},
+                                                    {"field", {"Field", "字段"}},
+                                                    {"rule", {"Rule", "规则"}},
+                                                    {"lost", {"Gave way", "未采用的值"}},
+                                                    {"lost_by", {"Whose", "谁的"}},
+                                                    {"stands", {"Stands", "现值"}},
+                                                    {"stands_by", {"Whose", "谁的"}}};
     SCOPED(server_reader_release) struct org_reader *reader = NULL;
     SCOPED(listing_release) struct listing *l = NULL;
     int64_t since;
@@ -187,6 +249,7 @@ enum status server_cmd_conflicts(void *program, const struct command_line *line,
     TRY(server_reader_open(server, &reader, err));
     TRY(listing_open(server, COLUMNS, ARRAY_COUNT(COLUMNS), false, &l, err));
     struct printing p = {.server = server, .c = org_reader_centre(reader), .l = l};
+    listing_none(l, "no conflicts", "没有冲突");
     TRY(centre_ledger(p.c, since, INT64_MAX, 0, &server->mem, ledger_row, &p, err));
     return listing_close(&l, err);
 }
@@ -205,13 +268,13 @@ static void put_content(struct printing *p, const struct entity *e,
             const struct edit *edit = &change.edits[i];
             const struct cell *cell = e ? entity_cell(e, edit->cell_tag) : NULL;
             if (!cell) continue;
-            if (i > 0) buf_put_text(&text, "; ");
-            if (!q->id.cell_tag) {
+            if (i > 0) buf_put_text(&text, server_say(p->server, "; ", "；"));
+            if (!q->id.cell_tag && (p->server->json || cell->count == 1)) {
                 cell_write_label(e, cell, p->server->lang, &text);
-                buf_put_byte(&text, '=');
+                buf_put_text(&text, p->server->json ? "=" : server_say(p->server, ": ", "："));
             }
-            server_put_edit(p->server, e, edit->cell_tag, edit->kind, edit->values,
-                            edit->value_count, &text);
+            put_edit_text(p->server, centre_store(p->c), e, edit->cell_tag, edit->kind,
+                          edit->values, edit->value_count, &text);
         }
     }
     listing_text(p->l, buf_slice(&text));
@@ -228,6 +291,7 @@ static enum status request_row(void *ctx, const struct quarantine_entry *q, stru
     put_entity(p->l, p->server, e);
     listing_id(p->l, q->row);
     put_title(p->l, p->server, p->c, e, q->row);
+    put_row(p, e, q->row);
     put_cell(p->l, p->server, e, q->id.cell_tag);
     put_content(p, e, q);
     listing_string(p->l, p->server->json ? outcome_name(q->outcome)
@@ -241,17 +305,18 @@ static enum status request_row(void *ctx, const struct quarantine_entry *q, stru
 enum status server_cmd_requests(void *program, const struct command_line *line, struct err *err) {
     struct server *server = program;
     static const struct listing_column COLUMNS[] = {
-        {"number", {"no.", "编号"}},   {"time", {"time", "时间"}},
-        {"person", {"who", "谁"}},     {"entity", {"entity", "类别"}},
-        {"row", {"row", "记录"}},      {"title", {"name", "名称"}},
-        {"field", {"field", "字段"}},  {"content", {"wanted", "要求"}},
-        {"outcome", {"kind", "性质"}}, {"reason", {"reason", "原因"}},
-        {"state", {"state", "状态"}}};
+        {"number", {"No.", "编号"}},     {"time", {"When", "时间"}},
+        {"person", {"Who", "谁"}},       {"entity", {NULL, NULL}},
+        {"row", {NULL, NULL}},           {"title", {NULL, NULL}},
+        {NULL, {"Row", "记录"}},         {"field", {"Field", "字段"}},
+        {"content", {"Wanted", "要求"}}, {"outcome", {"Outcome", "结果"}},
+        {"reason", {"Reason", "原因"}},  {"state", {"State", "状态"}}};
     SCOPED(server_reader_release) struct org_reader *reader = NULL;
     SCOPED(listing_release) struct listing *l = NULL;
     TRY(server_reader_open(server, &reader, err));
     TRY(listing_open(server, COLUMNS, ARRAY_COUNT(COLUMNS), false, &l, err));
     struct printing p = {.server = server, .c = org_reader_centre(reader), .l = l};
+    listing_none(l, "no requests", "没有申请");
     TRY(centre_quarantine_list(p.c, command_has(line, "--all"), &server->mem, request_row, &p,
                                err));
     return listing_close(&l, err);

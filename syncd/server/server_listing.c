@@ -6,15 +6,17 @@
 #include "syncd/server/server.h"
 
 struct cell_text {
-    size_t at, len;                                             /* in listing.texts */
-    enum { CELL_NULL, CELL_TEXT, CELL_NUMBER, CELL_BARE } kind; /* CELL_BARE: JSON as it stands */
+    size_t at, len;                                                        /* in listing.texts */
+    enum { CELL_NULL, CELL_TEXT, CELL_NUMBER, CELL_TIME, CELL_BARE } kind; /* BARE: JSON as it is */
 };
 
 struct listing {
     struct server *server;
     const struct listing_column *columns;
     size_t column_count;
-    bool one, failed;
+    bool one, failed, keep_empty;
+    int utc_offset_min; /* of now: what the head of a column of times says */
+    const char *none[LANG_COUNT];
     struct cell_text *cells;
     size_t count, room;
     struct buf texts;
@@ -28,6 +30,9 @@ enum status listing_open(struct server *server, const struct listing_column *col
                           .columns = columns,
                           .column_count = count,
                           .one = one,
+                          .utc_offset_min =
+                              platform_utc_offset_minutes(server->env.wall_ms(server->env.ctx)),
+                          .none = {"nothing", "没有内容"},
                           .texts = buf_new(BUF_MAX_FILE)};
     *out = l;
     return ST_OK;
@@ -90,14 +95,33 @@ void listing_bool(struct listing *l, bool yes) {
                                 : server_say(l->server, "no", "否")));
 }
 
+void listing_none(struct listing *l, const char *en, const char *zh) {
+    l->none[LANG_EN] = en;
+    l->none[LANG_ZH] = zh;
+}
+
+void listing_keep_empty(struct listing *l) {
+    l->keep_empty = true;
+}
+
+/* A time of the other half of the year may stand otherwise to Greenwich: then it says so itself. */
 void listing_time(struct listing *l, int64_t unix_ms) {
     SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE);
+    int offset = platform_utc_offset_minutes(unix_ms);
     if (unix_ms == 0) {
         listing_null(l);
         return;
     }
-    buf_put_time(&text, unix_ms, platform_utc_offset_minutes(unix_ms));
-    listing_text(l, buf_slice(&text));
+    if (l->server->json) {
+        buf_put_time(&text, unix_ms, offset);
+    } else {
+        api_put_minute(unix_ms, offset, &text);
+        if (offset != l->utc_offset_min || l->one) {
+            buf_put_byte(&text, ' ');
+            api_put_zone(offset, &text);
+        }
+    }
+    cell_add(l, CELL_TIME, buf_slice(&text));
 }
 
 void listing_id(struct listing *l, int64_t id) {
@@ -118,15 +142,22 @@ static struct slice cell_slice(const struct listing *l, const struct cell_text *
     return slice_of(l->texts.data + cell->at, cell->len);
 }
 
+static const struct cell_text *cell_at(const struct listing *l, size_t row, size_t column) {
+    return &l->cells[row * l->column_count + column];
+}
+
 static void json_row(const struct listing *l, size_t row, struct buf *out) {
-    buf_put_text(out, "{");
+    const char *between = "{";
     for (size_t i = 0; i < l->column_count; i++) {
-        const struct cell_text *cell = &l->cells[row * l->column_count + i];
-        if (i > 0) buf_put_text(out, ",");
+        const struct cell_text *cell = cell_at(l, row, i);
+        if (!l->columns[i].name) continue;
+        buf_put_text(out, between);
+        between = ",";
         buf_put_json_text(out, l->columns[i].name);
         buf_put_text(out, ":");
         switch (cell->kind) {
         case CELL_NULL: buf_put_text(out, "null"); break;
+        case CELL_TIME:
         case CELL_TEXT: buf_put_json_string(out, cell_slice(l, cell)); break;
         case CELL_NUMBER:
         case CELL_BARE: buf_put_slice(out, cell_slice(l, cell)); break;
@@ -144,57 +175,57 @@ static void json_print(const struct listing *l, size_t rows, struct buf *out) {
     buf_put_text(out, l->one ? "\n" : "]\n");
 }
 
-/* One line, cut to the width of a table. */
-static struct slice shown(const struct listing *l, const struct cell_text *cell) {
-    struct slice text = cell_slice(l, cell), line;
-    if (!slice_cut(&text, '\n', &line)) return text;
-    if (l->one) return cell_slice(l, cell);
-    line = text_prefix(line, LISTING_TEXT_COLUMNS * 4); /* what a column can hold at most */
-    while (text_columns(line) > LISTING_TEXT_COLUMNS) line = text_prefix(line, line.len - 1);
-    return line;
+static bool has_kind(const struct listing *l, size_t rows, size_t column, int kind) {
+    for (size_t row = 0; row < rows; row++)
+        if ((int)cell_at(l, row, column)->kind == kind) return true;
+    return false;
 }
 
-static void pad(struct buf *out, size_t columns) {
-    while (columns-- > 0) buf_put_text(out, " ");
+/* "When (UTC+8)" */
+static void put_label(const struct listing *l, size_t rows, size_t column, struct buf *out) {
+    buf_put_text(out, l->columns[column].label[l->server->lang]);
+    if (!has_kind(l, rows, column, CELL_TIME)) return;
+    buf_put_text(out, server_say(l->server, " (", "（"));
+    api_put_zone(l->utc_offset_min, out);
+    buf_put_text(out, server_say(l->server, ")", "）"));
 }
 
-static void table_cell(struct buf *out, struct slice text, size_t width, bool right, bool last) {
-    size_t columns = text_columns(text), blank = columns < width ? width - columns : 0;
-    if (right) pad(out, blank);
-    buf_put_slice(out, text);
-    if (!right && !last) pad(out, blank);
-    if (!last) buf_put_text(out, "  ");
-}
-
-static void table_print(const struct listing *l, size_t rows, struct buf *out) {
-    size_t widths[LISTING_COLUMNS_MAX] = {0};
+static void table_fill(const struct listing *l, size_t rows, struct api_table *table) {
+    size_t shown = 0;
     for (size_t i = 0; i < l->column_count; i++) {
-        widths[i] = text_columns(slice_from(l->columns[i].label[l->server->lang]));
-        for (size_t row = 0; row < rows; row++) {
-            size_t columns = text_columns(shown(l, &l->cells[row * l->column_count + i]));
-            if (columns > widths[i]) widths[i] = columns;
-        }
+        SCOPED(buf_free) struct buf label = buf_new(BUF_MAX_LINE);
+        if (!l->columns[i].label[LANG_EN]) continue;
+        put_label(l, rows, i, &label);
+        if (has_kind(l, rows, i, CELL_NUMBER)) api_table_right(table, shown);
+        api_table_cell(table, buf_slice(&label));
+        shown++;
     }
-    for (size_t i = 0; i < l->column_count; i++) {
-        bool right = rows > 0 && l->cells[i].kind == CELL_NUMBER;
-        table_cell(out, slice_from(l->columns[i].label[l->server->lang]), widths[i], right,
-                   i + 1 == l->column_count);
-    }
-    buf_put_text(out, "\n");
-    for (size_t at = 0; at < rows * l->column_count; at++) {
-        size_t i = at % l->column_count;
-        bool last = i + 1 == l->column_count;
-        table_cell(out, shown(l, &l->cells[at]), widths[i], l->cells[at].kind == CELL_NUMBER, last);
-        if (last) buf_put_text(out, "\n");
-    }
+    for (size_t row = 0; row < rows; row++)
+        for (size_t i = 0; i < l->column_count; i++)
+            if (l->columns[i].label[LANG_EN])
+                api_table_cell(table, cell_slice(l, cell_at(l, row, i)));
+}
+
+static enum status table_print(const struct listing *l, size_t rows, struct buf *out,
+                               struct err *err) {
+    struct api_table *table;
+    size_t shown = 0;
+    for (size_t i = 0; i < l->column_count; i++) shown += l->columns[i].label[LANG_EN] != NULL;
+    TRY(api_table_open(shown, &table, err));
+    table_fill(l, rows, table);
+    if (!l->keep_empty) api_table_hide_empty(table);
+    api_table_write(table, platform_is_terminal(1) ? platform_terminal_columns() : 0, out);
+    api_table_close(table);
+    return ST_OK;
 }
 
 static void lines_print(const struct listing *l, size_t rows, struct buf *out) {
     for (size_t at = 0; at < rows * l->column_count; at++) {
-        if (l->cells[at].kind == CELL_NULL) continue;
-        buf_put_text(out, l->columns[at % l->column_count].label[l->server->lang]);
+        const struct listing_column *column = &l->columns[at % l->column_count];
+        if (l->cells[at].kind == CELL_NULL || !column->label[LANG_EN]) continue;
+        buf_put_text(out, column->label[l->server->lang]);
         buf_put_text(out, server_say(l->server, ": ", "："));
-        buf_put_slice(out, shown(l, &l->cells[at]));
+        buf_put_slice(out, cell_slice(l, &l->cells[at]));
         buf_put_text(out, "\n");
     }
 }
@@ -208,9 +239,9 @@ static enum status print(const struct listing *l, struct err *err) {
     else if (l->one)
         lines_print(l, rows, &out);
     else if (rows == 0)
-        buf_printf(&out, "%s\n", server_say(l->server, "(nothing)", "（无）"));
+        (void)fprintf(stderr, "%s\n", l->none[l->server->lang]);
     else
-        table_print(l, rows, &out);
+        TRY(table_print(l, rows, &out, err));
     TRY(buf_status(&out, err));
     (void)fwrite(out.data, 1, out.len, stdout);
     return ST_OK;

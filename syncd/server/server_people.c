@@ -68,16 +68,16 @@ static enum status org_row(struct server *server, struct listing *l, const char 
 
 static enum status orgs_print(struct server *server, const char *const *names, size_t count,
                               struct err *err) {
-    static const struct listing_column COLUMNS[] = {{"org", {"org", "机构"}},
-                                                    {"label", {"name", "名称"}},
-                                                    {"users", {"users", "用户"}},
-                                                    {"devices", {"laptops", "笔记本"}},
-                                                    {"rows", {"rows", "记录"}},
-                                                    {"head", {"head", "最新序号"}},
-                                                    {"epoch", {"epoch", "纪元"}},
-                                                    {"conflicts", {"ledger", "台账"}},
-                                                    {"requests", {"open requests", "待办申请"}},
-                                                    {"changed_at", {"last change", "最近修改"}}};
+    static const struct listing_column COLUMNS[] = {{"org", {"Org", "机构"}},
+                                                    {"label", {"Name", "名称"}},
+                                                    {"users", {"Users", "用户"}},
+                                                    {"devices", {"Laptops", "笔记本"}},
+                                                    {"rows", {"Rows", "记录"}},
+                                                    {"head", {"Latest no.", "最新序号"}},
+                                                    {"epoch", {"Epoch", "纪元"}},
+                                                    {"conflicts", {"Conflicts", "冲突"}},
+                                                    {"requests", {"Open requests", "待办申请"}},
+                                                    {"changed_at", {"Last change", "最近修改"}}};
     SCOPED(listing_release) struct listing *l = NULL;
     TRY(listing_open(server, COLUMNS, ARRAY_COUNT(COLUMNS), false, &l, err));
     for (size_t i = 0; i < count; i++) TRY(org_row(server, l, names[i], err));
@@ -181,12 +181,29 @@ enum status server_cmd_user_add(void *program, const struct command_line *line, 
     return ST_OK;
 }
 
+/* Programs and English readers get the word that --role takes. */
+static const char *role_shown(const struct server *server, enum user_role role) {
+    if (server->json || server->lang == LANG_EN) return user_role_name(role);
+    switch (role) {
+    case USER_REP: return "业务员";
+    case USER_MANAGER: return "经理";
+    case USER_OFFICE: return "总部";
+    }
+    return "";
+}
+
+struct user_listing {
+    const struct server *server;
+    struct listing *l;
+};
+
 static enum status user_row(void *ctx, const struct centre_user *user, struct err *err) {
-    struct listing *l = ctx;
+    struct user_listing *u = ctx;
+    struct listing *l = u->l;
     (void)err;
     listing_string(l, user->login);
     listing_string(l, user->name);
-    listing_string(l, user_role_name(user->role));
+    listing_string(l, role_shown(u->server, user->role));
     listing_bool(l, user->active);
     listing_id(l, user->employee);
     return ST_OK;
@@ -195,16 +212,19 @@ static enum status user_row(void *ctx, const struct centre_user *user, struct er
 enum status server_cmd_user_list(void *program, const struct command_line *line, struct err *err) {
     struct server *server = program;
     (void)line;
-    static const struct listing_column COLUMNS[] = {{"login", {"login", "登录名"}},
-                                                    {"name", {"name", "姓名"}},
-                                                    {"role", {"role", "角色"}},
-                                                    {"active", {"active", "在用"}},
-                                                    {"employee", {"employee", "员工"}}};
+    static const struct listing_column COLUMNS[] = {{"login", {"Login", "登录名"}},
+                                                    {"name", {"Name", "姓名"}},
+                                                    {"role", {"Role", "角色"}},
+                                                    {"active", {"Active", "在用"}},
+                                                    {"employee", {"Employee", "员工"}}};
     SCOPED(server_reader_release) struct org_reader *reader = NULL;
     SCOPED(listing_release) struct listing *l = NULL;
     TRY(server_reader_open(server, &reader, err));
     TRY(listing_open(server, COLUMNS, ARRAY_COUNT(COLUMNS), false, &l, err));
-    TRY(centre_users(org_reader_centre(reader), user_row, l, err));
+    listing_none(l, "no users yet: roadbook-server user add LOGIN",
+                 "还没有用户：roadbook-server user add 登录名");
+    struct user_listing users = {server, l};
+    TRY(centre_users(org_reader_centre(reader), user_row, &users, err));
     return listing_close(&l, err);
 }
 
@@ -268,15 +288,17 @@ enum status server_cmd_device_list(void *program, const struct command_line *lin
     struct server *server = program;
     (void)line;
     static const struct listing_column COLUMNS[] = {
-        {"device", {"no.", "编号"}},           {"user", {"user", "用户"}},
-        {"name", {"laptop", "笔记本"}},        {"release", {"release", "版本"}},
-        {"revoked", {"revoked", "已停用"}},    {"last_batch", {"batches", "批次"}},
-        {"cursor", {"has up to", "已同步至"}}, {"enrolled_at", {"enrolled", "登记时间"}},
-        {"seen_at", {"last seen", "最近联系"}}};
+        {"device", {"No.", "编号"}},           {"user", {"User", "用户"}},
+        {"name", {"Laptop", "笔记本"}},        {"release", {"Release", "版本"}},
+        {"revoked", {"Revoked", "已停用"}},    {"last_batch", {"Batches", "批次"}},
+        {"cursor", {"Has up to", "已同步至"}}, {"enrolled_at", {"Enrolled", "登记时间"}},
+        {"seen_at", {"Last seen", "最近联系"}}};
     SCOPED(server_reader_release) struct org_reader *reader = NULL;
     SCOPED(listing_release) struct listing *l = NULL;
     TRY(server_reader_open(server, &reader, err));
     TRY(listing_open(server, COLUMNS, ARRAY_COUNT(COLUMNS), false, &l, err));
+    listing_none(l, "no laptops yet: roadbook-server link LOGIN",
+                 "还没有笔记本：roadbook-server link 登录名");
     TRY(centre_devices(org_reader_centre(reader), device_row, l, err));
     return listing_close(&l, err);
 }
