@@ -88,16 +88,21 @@ void buf_printf(struct buf *buf, const char *format, ...) {
     va_end(again);
 }
 
-void buf_put_varint(struct buf *buf, uint64_t value) {
-    uint8_t bytes[VARINT_BYTES_MAX];
+static size_t write_varint(uint8_t *bytes, uint64_t value) {
     size_t count = 0;
-    if (value < 0x80) { /* most are */
-        buf_put_byte(buf, (uint8_t)value);
-        return;
-    }
     for (; value >= 0x80; value >>= 7) bytes[count++] = (uint8_t)(value | 0x80);
     bytes[count++] = (uint8_t)value;
-    buf_put(buf, bytes, count);
+    return count;
+}
+
+void buf_put_varint(struct buf *buf, uint64_t value) {
+    uint8_t bytes[VARINT_BYTES_MAX];
+    bool any_fits = !buf->failed && buf->cap > VARINT_BYTES_MAX &&
+                    buf->len < buf->cap - VARINT_BYTES_MAX; /* and the closing zero */
+    if (any_fits)
+        buf->len += write_varint(buf->data + buf->len, value);
+    else
+        buf_put(buf, bytes, write_varint(bytes, value));
 }
 
 void buf_put_signed(struct buf *buf, int64_t value) {

@@ -12,10 +12,6 @@ struct coder coder_reading(struct slice bytes, struct arena *mem) {
                           .room = CODER_ROOM_BASE + CODER_ROOM_FACTOR * bytes.len};
 }
 
-bool coder_failed(const struct coder *c) {
-    return c->status != ST_OK || (c->reading ? c->in.failed : c->out->failed);
-}
-
 void coder_fail(struct coder *c, enum status status) {
     if (c->status == ST_OK) c->status = status;
 }
@@ -43,30 +39,6 @@ enum status coder_end(struct coder *c, struct err *err) {
     return coder_status(c, err);
 }
 
-uint64_t code_number(struct coder *c, uint64_t value, uint64_t max) {
-    if (c->reading) return reader_varint_max(&c->in, max);
-    buf_put_varint(c->out, value);
-    return value;
-}
-
-uint32_t code_u32(struct coder *c, uint32_t value) {
-    return (uint32_t)code_number(c, value, UINT32_MAX);
-}
-
-int64_t code_seq(struct coder *c, int64_t value) {
-    return (int64_t)code_number(c, (uint64_t)value, UINT64_MAX);
-}
-
-int64_t code_signed(struct coder *c, int64_t value) {
-    if (c->reading) return reader_signed(&c->in);
-    buf_put_signed(c->out, value);
-    return value;
-}
-
-size_t code_count(struct coder *c, size_t count, size_t item_bytes) {
-    return (size_t)code_number(c, count, reader_left(&c->in) / item_bytes);
-}
-
 void code_fixed(struct coder *c, uint8_t *bytes, size_t count) {
     if (!c->reading) {
         buf_put(c->out, bytes, count);
@@ -89,8 +61,7 @@ struct value code_value(struct coder *c, struct value value) {
     return v;
 }
 
-void *code_items(struct coder *c, void *items, size_t count, size_t item_bytes) {
-    if (!c->reading) return items;
+void *coder_place(struct coder *c, size_t count, size_t item_bytes) {
     if (count == 0 || coder_failed(c)) return NULL;
     if (count > c->room / item_bytes) {
         coder_fail(c, ST_TOO_LARGE);

@@ -25,23 +25,57 @@ enum { CODER_ROOM_BASE = 48 * 1024 * 1024, CODER_ROOM_FACTOR = 16, CODER_DEPTH_B
 
 struct coder coder_writing(struct buf *out);
 struct coder coder_reading(struct slice bytes, struct arena *mem);
-bool coder_failed(const struct coder *c);
 void coder_fail(struct coder *c, enum status status);
 /* The end of reading or writing: everything read, nothing failed. */
 enum status coder_end(struct coder *c, struct err *err) NODISCARD;
 enum status coder_status(const struct coder *c, struct err *err) NODISCARD;
 
-uint64_t code_number(struct coder *c, uint64_t value, uint64_t max);
-uint32_t code_u32(struct coder *c, uint32_t value);
-int64_t code_seq(struct coder *c, int64_t value);    /* short when not negative */
-int64_t code_signed(struct coder *c, int64_t value); /* short when near zero */
+/* Numbers stand in the header: a change has some fifty, nearly all of them below 128. */
+static inline bool coder_failed(const struct coder *c) {
+    return c->status != ST_OK || (c->reading ? c->in.failed : c->out->failed);
+}
+
+static inline uint64_t code_number(struct coder *c, uint64_t value, uint64_t max) {
+    struct buf *out = c->out;
+    if (c->reading) return reader_varint_max(&c->in, max);
+    if (value < 0x80 && out->len + 1 < out->cap && !out->failed)
+        out->data[out->len++] = (uint8_t)value;
+    else
+        buf_put_varint(out, value);
+    return value;
+}
+
+static inline uint32_t code_u32(struct coder *c, uint32_t value) {
+    return (uint32_t)code_number(c, value, UINT32_MAX);
+}
+
+/* Short when not negative. */
+static inline int64_t code_seq(struct coder *c, int64_t value) {
+    return (int64_t)code_number(c, (uint64_t)value, UINT64_MAX);
+}
+
 /* A number of items that take at least item_bytes each in what is left to read. */
-size_t code_count(struct coder *c, size_t count, size_t item_bytes);
+static inline size_t code_count(struct coder *c, size_t count, size_t item_bytes) {
+    return (size_t)code_number(c, count, c->reading ? reader_left(&c->in) / item_bytes : 0);
+}
+
+/* Short when near zero. */
+static inline int64_t code_signed(struct coder *c, int64_t value) {
+    uint64_t twice = (uint64_t)value << 1;
+    if (c->reading) return reader_signed(&c->in);
+    (void)code_number(c, value < 0 ? ~twice : twice, UINT64_MAX);
+    return value;
+}
+
 void code_fixed(struct coder *c, uint8_t *bytes, size_t count);
 struct slice code_text(struct coder *c, struct slice text); /* borrowed from the input */
 struct value code_value(struct coder *c, struct value value);
-/* Writing: items. Reading: room for count of them, NULL after a failure. */
-void *code_items(struct coder *c, void *items, size_t count, size_t item_bytes);
+/* Room for count items that are read, NULL after a failure. */
+void *coder_place(struct coder *c, size_t count, size_t item_bytes);
+/* Writing: items. Reading: room for count of them. */
+static inline void *code_items(struct coder *c, void *items, size_t count, size_t item_bytes) {
+    return c->reading ? coder_place(c, count, item_bytes) : items;
+}
 
 /* Checks that both forms of a change share; false: no honest laptop writes this. */
 bool change_is_sound(const struct change *change);

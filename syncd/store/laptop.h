@@ -30,7 +30,7 @@ enum {
     EMPTIED_KEPT = 10000,          /* batches for which an open form may still know an undone one */
     IMPORTS_KEPT = 8,              /* imports that can be taken back */
     SHOWN_MAX = 20,                /* candidates and the like in a message */
-    KNOWN_REFS = 64                /* rows that a save remembers to have seen */
+    KNOWN_REFS = 4096              /* rows that saves remember to have seen; a power of two */
 };
 
 struct laptop_state {
@@ -48,8 +48,8 @@ struct laptop_state {
     struct chain unknown; /* catalogue that did not know an entity; zero: none such */
 };
 
-struct known_ref {
-    const struct entity *e;
+struct known_ref { /* this field may name this row */
+    const struct field *by;
     int64_t id;
 };
 
@@ -60,9 +60,6 @@ struct save {
     size_t change_cap;
     size_t bytes;     /* canonical, so far: at most */
     uint32_t counter; /* the next id's */
-    /* Rows that were found here, by hash of the id. The transaction holds the write lock, so that
-     * only this save can make one of them go (refs_forget). */
-    struct known_ref refs[KNOWN_REFS];
 };
 
 struct laptop {
@@ -72,6 +69,10 @@ struct laptop {
     uint32_t device;
     int64_t employee;
     struct save save;
+    /* Rows that saves found here, by hash of the id: until a row goes or a save is rolled back
+     * (refs_forget), or another handle commits. */
+    struct known_ref refs[KNOWN_REFS];
+    bool any_ref;
 };
 
 /* A row as this laptop has it. */

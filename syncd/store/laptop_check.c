@@ -11,7 +11,8 @@ enum status check_values(const struct entity *e, const struct value *values, uin
         const struct cell *cell = &e->cells[c];
         if (!(cells & cell_bit(cell)) || cell->rule == RULE_DERIVED) continue;
         for (size_t i = cell->first; i < cell->first + cell->count; i++)
-            TRY(field_check(&e->fields[i], values[i], err));
+            if (values[i].kind != VALUE_NULL || e->fields[i].required)
+                TRY(field_check(&e->fields[i], values[i], err));
     }
     return ST_OK;
 }
@@ -40,15 +41,22 @@ static enum status check_circle(struct store *store, const struct entity *e, int
     return ST_OK;
 }
 
-/* A series of visits names its author and mostly the same few accounts again and again. */
+/* A series of visits names its author and mostly the same accounts again and again. */
 static struct known_ref *known_place(struct store *store, int64_t id) {
     uint64_t hash = (uint64_t)id * UINT64_C(0x9E3779B97F4A7C15);
-    return &store->laptop->save.refs[hash >> 32 & (KNOWN_REFS - 1)];
+    return &store->laptop->refs[hash >> 32 & (KNOWN_REFS - 1)];
+}
+
+static bool is_known(struct store *store, const struct field *f, int64_t id) {
+    const struct known_ref *known = known_place(store, id);
+    return known->by == f && known->id == id;
 }
 
 void refs_forget(struct store *store) {
-    if (!store->laptop) return;
-    memset(store->laptop->save.refs, 0, sizeof store->laptop->save.refs);
+    struct laptop *laptop = store->laptop;
+    if (!laptop || !laptop->any_ref) return;
+    memset(laptop->refs, 0, sizeof laptop->refs);
+    laptop->any_ref = false;
 }
 
 /* *id becomes the survivor's when the row has become another. */
@@ -56,26 +64,27 @@ static enum status find_ref(struct store *store, const struct field *f, const st
                             int64_t *id, struct err *err) {
     bool found;
     int64_t gone;
-    struct known_ref *known = known_place(store, *id);
-    if (known->e == target && known->id == *id) return ST_OK;
     TRY(rows_gone(store->db, target, ROWS_LAPTOP, *id, &found, &gone, err));
     if (!found || gone != GONE_HERE) {
         TRY(alias_resolve(store->db, *id, id, err));
         TRY(rows_gone(store->db, target, ROWS_LAPTOP, *id, &found, &gone, err));
     }
     if (!found || gone != GONE_HERE) return reference_missing(f, *id, err);
-    *known_place(store, *id) = (struct known_ref){target, *id};
+    *known_place(store, *id) = (struct known_ref){f, *id};
+    store->laptop->any_ref = true;
     return ST_OK;
 }
 
 static enum status check_ref(struct store *store, const struct entity *e, int64_t id, size_t index,
                              struct value *value, struct err *err) {
     const struct field *f = &e->fields[index];
+    bool of_its_kind = f->owns && strcmp(f->refers_to, e->name) == 0;
+    if (!of_its_kind && is_known(store, f, value->number)) return ST_OK;
     const struct entity *target = catalogue_entity(store->cat, slice_from(f->refers_to));
     struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
     if (!target || !id_is_valid(value->number)) return reference_missing(f, value->number, err);
     TRY(find_ref(store, f, target, &value->number, err));
-    if (!f->owns || target != e) return ST_OK;
+    if (!of_its_kind) return ST_OK;
     return check_circle(store, e, id, value->number, &mem, err);
 }
 

@@ -66,6 +66,7 @@ void store_rollback(struct store *store) {
     if (db_in_transaction(store->db)) db_rollback(store->db);
     if (!store->laptop) return;
     save_reset(&store->laptop->save);
+    refs_forget(store);
     store->laptop->known = false; /* what was written to the state is not there any more */
 }
 
@@ -245,27 +246,30 @@ static int64_t business_day(const struct env *env, int64_t unix_ms) {
 static struct value first_value(const struct store *store, const struct entity *e,
                                 const struct field *f, int64_t moment_ms) {
     const struct laptop *laptop = store->laptop;
-    if (e->author && strcmp(e->author, f->name) == 0 && laptop->employee != 0)
-        return value_int(laptop->employee);
+    bool may_be_author = e->author && laptop->employee != 0 && f->type == FIELD_REF;
+    if (may_be_author && strcmp(e->author, f->name) == 0) return value_int(laptop->employee);
     if (f->rule == RULE_STATE && f->values && f->values->count > 0)
         return value_int(f->values->values[0].number);
-    if (strcmp(f->name, "business_date") == 0)
+    if (f->type == FIELD_DATE && strcmp(f->name, "business_date") == 0)
         return value_int(business_day(store->env, moment_ms));
     return value_null();
 }
 
 static enum status put_given(const struct entity *e, const struct field_edit *given,
-                             struct value *values, struct arena *mem, struct err *err) {
-    struct value *v = &values[entity_field_index(e, given->field)];
+                             struct value *v, struct arena *mem, struct err *err) {
     if (given->field->rule == RULE_DERIVED)
         return err_set(err, ST_INVALID, "%s is computed and cannot be given",
                        "%s由系统计算，不能填写", given->field->name);
+    if (given->kind == FIELD_EDIT_SET) {
+        *v = given->value;
+        return ST_OK;
+    }
     struct edit edit = {.kind = EDIT_COUNT,
                         .values = (struct value[]){given->value, value_null()},
                         .value_count = 1};
     struct value *result;
     switch (given->kind) {
-    case FIELD_EDIT_SET: *v = given->value; return ST_OK;
+    case FIELD_EDIT_SET:
     case FIELD_EDIT_COUNT: break;
     case FIELD_EDIT_ADD:
         edit.kind = EDIT_ELEMENTS;
@@ -278,27 +282,56 @@ static enum status put_given(const struct entity *e, const struct field_edit *gi
     return ST_OK;
 }
 
-/* A creation holds the cells that are not empty, as plain values. */
-static enum status creation(const struct entity *e, int64_t id, struct value *values,
-                            struct arena *mem, struct change *out, struct err *err) {
-    struct change change = {.kind = CHANGE_CREATE,
-                            .entity_tag = e->tag,
-                            .row = id,
-                            .edits = ARENA_ARRAY(mem, e->cell_count + 1, struct edit)};
+static bool is_filled(const struct cell *cell, const struct value *values) {
+    bool filled = false;
+    if (cell->rule == RULE_DERIVED) return false;
+    for (size_t i = cell->first; i < cell->first + cell->count; i++)
+        filled |= values[i].kind != VALUE_NULL;
+    return filled;
+}
+
+/* A creation holds the cells that are not empty, as plain values, which are the caller's yet. */
+static enum status creation(struct save *save, const struct entity *e, int64_t id,
+                            struct value *values, struct change *out, struct err *err) {
+    struct change change = {.kind = CHANGE_CREATE, .entity_tag = e->tag, .row = id};
+    uint64_t filled = 0;
+    size_t count = 0;
+    for (size_t c = 0; c < e->cell_count; c++) {
+        if (!is_filled(&e->cells[c], values)) continue;
+        filled |= (uint64_t)1 << c;
+        count++;
+    }
+    change.edits = ARENA_ARRAY(&save->mem, count + 1, struct edit);
     if (!change.edits) return err_no_memory(err);
     for (size_t c = 0; c < e->cell_count; c++) {
         const struct cell *cell = &e->cells[c];
-        bool empty = true;
-        if (cell->rule == RULE_DERIVED) continue;
-        for (size_t i = 0; i < cell->count; i++)
-            empty &= values[cell->first + i].kind == VALUE_NULL;
-        if (empty) continue;
-        change.edits[change.edit_count++] = (struct edit){.cell_tag = cell->tag,
-                                                          .kind = EDIT_SET,
-                                                          .values = &values[cell->first],
-                                                          .value_count = cell->count};
+        if (!(filled >> c & 1)) continue;
+        struct edit *edit = &change.edits[change.edit_count++]; /* its bases are zero */
+        edit->cell_tag = cell->tag;
+        edit->kind = EDIT_SET;
+        edit->values = &values[cell->first];
+        edit->value_count = cell->count;
     }
     *out = change;
+    return ST_OK;
+}
+
+/* From here on the values of a creation are the save's own. */
+static enum status keep_values(struct save *save, struct change *change, struct err *err) {
+    size_t count = 0;
+    for (size_t i = 0; i < change->edit_count; i++) count += change->edits[i].value_count;
+    struct value *copy = ARENA_ARRAY(&save->mem, count + 1, struct value);
+    if (!copy) return err_no_memory(err);
+    for (size_t i = 0; i < change->edit_count; i++) {
+        struct edit *edit = &change->edits[i];
+        const struct value *values = edit->values;
+        edit->values = copy;
+        for (size_t k = 0; k < edit->value_count; k++, copy++) {
+            *copy = values[k];
+            if (copy->kind == VALUE_TEXT && !value_copy(*copy, &save->mem, copy))
+                return err_no_memory(err);
+        }
+    }
     return ST_OK;
 }
 
@@ -342,16 +375,15 @@ static int64_t moment_of(const struct entity *e, const struct value *values, int
 }
 
 /* What the person gave; the rest by default. *out_given: bits of fields whose references have to be
- * looked up. */
+ * looked up. values[e->field_count], all NULL before. */
 static enum status creation_values(struct store *store, const struct entity *e,
                                    const struct field_edit *edits, size_t count, struct arena *mem,
-                                   struct value **out, uint64_t *out_given, struct err *err) {
-    struct value *values = ARENA_ARRAY(mem, e->field_count, struct value);
+                                   struct value *values, uint64_t *out_given, struct err *err) {
     uint64_t given = 0;
-    if (!values) return err_no_memory(err);
     for (size_t i = 0; i < count; i++) {
-        TRY(put_given(e, &edits[i], values, mem, err));
-        given |= (uint64_t)1 << entity_field_index(e, edits[i].field);
+        size_t at = entity_field_index(e, edits[i].field);
+        TRY(put_given(e, &edits[i], &values[at], mem, err));
+        given |= (uint64_t)1 << at;
     }
     int64_t moment_ms = moment_of(e, values, save_of(store)->batch.stamp.wall_ms);
     for (size_t i = 0; i < e->field_count; i++) {
@@ -359,7 +391,6 @@ static enum status creation_values(struct store *store, const struct entity *e,
         if (given >> i & 1 || f->rule == RULE_DERIVED) continue;
         values[i] = first_value(store, e, f, moment_ms);
     }
-    *out = values;
     *out_given = given;
     return ST_OK;
 }
@@ -370,17 +401,10 @@ static enum status insert_created(struct store *store, const struct entity *e,
     struct save *save = save_of(store);
     struct row_meta meta = {.seq = -(int64_t)save->batch.number};
     struct change *kept;
-    struct change empty = {.kind = CHANGE_CREATE, .entity_tag = e->tag, .row = change->row};
     TRY(rows_insert(store->db, e, ROWS_LAPTOP, change->row, values, &meta, true, err));
     if (save->batch.import_id != 0) TRY(note_import_creation(store, e, change->row, values, err));
-    TRY(add_change(save, &empty, &kept, err));
-    kept->edits = ARENA_ARRAY(&save->mem, change->edit_count + 1, struct edit);
-    if (!kept->edits) return err_no_memory(err);
-    for (size_t i = 0; i < change->edit_count; i++) {
-        struct edit edit = change->edits[i];
-        TRY(copy_values(&save->mem, edit.values, edit.value_count, &edit.values, err));
-        kept->edits[kept->edit_count++] = edit;
-    }
+    TRY(keep_values(save, change, err));
+    TRY(add_change(save, change, &kept, err));
     return change_add_retries(store, kept, retry, retry ? 1 : 0, err);
 }
 
@@ -388,19 +412,19 @@ enum status save_create(struct store *store, const struct entity *e, int64_t id,
                         const struct field_edit *edits, size_t count,
                         const struct refusal_id *retry, int64_t *out_id, struct err *err) {
     struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
-    struct value *values;
+    struct value values[ENTITY_FIELDS_MAX] = {0};
     struct change change;
     uint64_t given;
     bool fresh = id == 0;
     if (e->office_only)
         return err_set(err, ST_DENIED, "only head office creates and deletes these: %s%.0s",
                        "仅总部可新建或删除：%.0s%s", e->name, e->label[LANG_ZH]);
-    TRY(creation_values(store, e, edits, count, &mem, &values, &given, err));
+    TRY(creation_values(store, e, edits, count, &mem, values, &given, err));
     if (fresh) TRY(new_id(store, &id, err));
     TRY(check_values(e, values, UINT64_MAX, err));
     TRY(check_refs(store, e, id, values, given, err));
     TRY(check_key(store, e, id, values, err));
-    TRY(creation(e, id, values, &mem, &change, err));
+    TRY(creation(save_of(store), e, id, values, &change, err));
     TRY(save_room(store, &change, err));
     TRY(insert_created(store, e, &change, values, retry, err));
     if (fresh) save_of(store)->counter++;

@@ -135,6 +135,7 @@ enum status laptop_get(struct store *store, struct laptop **out, struct err *err
     TRY(db_data_version(store->db, &version, err));
     if (!laptop->known || laptop->data_version != version) {
         laptop->data_version = version;
+        refs_forget(store);
         TRY(laptop_load(store, laptop, err));
     }
     *out = laptop;

@@ -82,7 +82,7 @@ void rows_save(struct bench *b) {
 
 /* ------------------------------------------------------------------ bulk insert */
 
-static double plain_bulk(struct saves *s, struct plain *p, size_t count) {
+__attribute__((noinline)) static double plain_bulk(struct saves *s, struct plain *p, size_t count) {
     double from = cpu_us();
     plain_begin(p);
     for (size_t i = 0; i < count; i++)
@@ -91,7 +91,7 @@ static double plain_bulk(struct saves *s, struct plain *p, size_t count) {
     return cpu_us() - from;
 }
 
-static double lap_bulk(struct saves *s, size_t count) {
+__attribute__((noinline)) static double lap_bulk(struct saves *s, size_t count) {
     struct err err;
     struct field_edit edits[BENCH_CELLS];
     int64_t id;
