@@ -225,6 +225,8 @@ struct outbox_row {
     int64_t made_ms;
     uint32_t counter;
     struct batch batch;
+    struct slice content; /* its canonical bytes */
+    bool folded;          /* the batch is not what they say any more: while folding only */
 };
 enum status outbox_get(struct db *db, uint32_t n, struct arena *mem, struct outbox_row *out,
                        bool *out_found, struct err *err) NODISCARD;
@@ -239,6 +241,14 @@ enum status outbox_newest(struct db *db, uint32_t *out_n, uint32_t *out_counter,
  * rescue. */
 enum status outbox_replay(struct store *store, struct local *local, struct arena *mem,
                           struct err *err) NODISCARD;
+
+/* ------------------------------------------------------------------ laptop_fold.c */
+
+/* The last of some batches takes in the text edits that its own stand on, where these were not
+ * sent: they leave their batches. rows: in order, without gaps; rows and file say the same
+ * afterwards. bytes: of all their contents, kept true. */
+enum status fold_texts(struct store *store, struct outbox_row *rows, size_t count,
+                       struct arena *mem, size_t *bytes, struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ laptop_undo.c */
 

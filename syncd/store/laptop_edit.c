@@ -2,7 +2,7 @@
  *
  * A form may be older than the row. What it changed is logged on the base of what it showed, so
  * that the server sees what the author had not seen; only a text is merged here at once, since the
- * text that the form showed could be one that folding has taken away, and counts and elements are
+ * text that the form showed could be one that folding takes away, and counts and elements are
  * put on today's value.
  */
 #include "syncd/store/laptop.h"
@@ -17,7 +17,6 @@ struct touch {
     struct value *values; /* of the cell, as the person sees it then */
     bool changed;
     struct pending pending;
-    struct outbox_row *folded; /* an unsent batch whose edit of this text goes into this one */
 };
 
 struct editing {
@@ -179,25 +178,7 @@ static enum status touch_set(struct editing *ed, struct touch *t, struct err *er
     return ST_OK;
 }
 
-/* ------------------------------------------------------------------ bases and folding */
-
-/* The last own edit of a text, if it may still be taken out of its batch. */
-static enum status find_fold(struct editing *ed, struct touch *t, struct err *err) {
-    bool found;
-    if (!t->pending.found || t->pending.own == 0 || t->pending.own == ed->batch) return ST_OK;
-    struct outbox_row *row = ARENA_NEW(ed->mem, struct outbox_row);
-    if (!row) return err_no_memory(err);
-    TRY(outbox_get(ed->store->db, t->pending.own, ed->mem, row, &found, err));
-    if (found && !row->sent && !(row->batch.flags & BATCH_ALL_OR_NOTHING)) t->folded = row;
-    return ST_OK;
-}
-
-static struct change *change_of(struct batch *batch, int64_t row) {
-    for (size_t i = batch->change_count; i > 0; i--)
-        if (batch->changes[i - 1].row == row && batch->changes[i - 1].kind == CHANGE_EDIT)
-            return &batch->changes[i - 1];
-    return NULL;
-}
+/* ------------------------------------------------------------------ bases */
 
 static const struct edit *edit_of(const struct change *change, uint32_t cell) {
     for (size_t i = 0; change && i < change->edit_count; i++)
@@ -215,51 +196,7 @@ static enum status set_bases(struct editing *ed, struct touch *t, struct err *er
     if (t->edit.kind == EDIT_ELEMENTS && t->edit.values[1].kind != VALUE_NULL) t->edit.base = shown;
     if (t->edit.kind == EDIT_SET && t->cell->rule != RULE_TEXT)
         t->edit.base = t->edit.today = shown;
-    TRY(pending_get(ed->store->db, ed->local.id, t->cell->tag, ed->mem, &t->pending, err));
-    if (t->cell->rule != RULE_TEXT) return ST_OK;
-    TRY(find_fold(ed, t, err));
-    const struct edit *old =
-        t->folded ? edit_of(change_of(&t->folded->batch, ed->local.id), t->cell->tag) : NULL;
-    if (!old) t->folded = NULL;
-    if (old) t->edit.base = t->edit.today = old->base;
-    return ST_OK;
-}
-
-static enum status move_retries(struct editing *ed, struct change *from, struct change *to,
-                                uint32_t cell, struct err *err) {
-    size_t kept = 0;
-    for (size_t i = 0; i < from->retry_count; i++) {
-        bool moves = from->retry_of[i].cell_tag == cell || from->edit_count == 0;
-        if (moves)
-            TRY(change_add_retries(ed->store, to, &from->retry_of[i], 1, err));
-        else
-            from->retry_of[kept++] = from->retry_of[i];
-    }
-    from->retry_count = kept;
-    return ST_OK;
-}
-
-/* Folding takes the old edit out of its batch, whose number stays; what stood before it now stands
- * before this. */
-static enum status fold(struct editing *ed, struct touch *t, struct change *change,
-                        struct err *err) {
-    struct batch *batch = &t->folded->batch;
-    struct change *old = change_of(batch, ed->local.id);
-    struct value *before;
-    size_t count;
-    uint32_t cell = t->cell->tag;
-    change_drop_edit(old, cell);
-    TRY(move_retries(ed, old, change, cell, err));
-    if (old->edit_count == 0) {
-        size_t at = (size_t)(old - batch->changes);
-        memmove(old, old + 1, (batch->change_count - at - 1) * sizeof *old);
-        batch->change_count--;
-    }
-    TRY(outbox_rewrite(ed->store->db, batch, err));
-    TRY(before_get(ed->store->db, batch->number, ed->local.id, cell, ed->mem, &before, &count,
-                   err));
-    if (before) TRY(before_put(ed->store->db, ed->batch, ed->local.id, cell, before, count, err));
-    return before_drop(ed->store->db, batch->number, ed->local.id, cell, err);
+    return pending_get(ed->store->db, ed->local.id, t->cell->tag, ed->mem, &t->pending, err);
 }
 
 /* ------------------------------------------------------------------ putting it together */
@@ -395,7 +332,6 @@ static enum status log_touch(struct editing *ed, struct touch *t, struct change 
     struct db *db = ed->store->db;
     const struct edit *first = edit_of(change, t->cell->tag);
     if (first) TRY(combine(ed, first, &t->edit, err));
-    if (t->folded) TRY(fold(ed, t, change, err));
     TRY(before_put(db, ed->batch, ed->local.id, t->cell->tag, present_values(ed, t->cell),
                    t->cell->count, err));
     struct pending p = t->pending;

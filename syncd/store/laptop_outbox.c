@@ -21,9 +21,9 @@ static enum status take_row(struct db_stmt *s, struct arena *mem, struct outbox_
                              .sent = db_int(s, 1) != 0,
                              .made_ms = db_int(s, 2),
                              .counter = (uint32_t)db_int(s, 3)};
-    struct slice content = arena_copy(mem, db_blob(s, 4));
-    if (!content.data) return err_no_memory(err);
-    enum status status = batch_read(content, mem, &row.batch, err);
+    row.content = arena_copy(mem, db_blob(s, 4));
+    if (!row.content.data) return err_no_memory(err);
+    enum status status = batch_read(row.content, mem, &row.batch, err);
     if (status == ST_NO_MEMORY) return status;
     if (status != ST_OK || row.batch.number != row.n)
         return err_set(err, ST_DAMAGED, "batch %u of the outbox cannot be read: roadbook verify",
@@ -149,14 +149,69 @@ enum status outbox_replay(struct store *store, struct local *local, struct arena
 
 /* ------------------------------------------------------------------ what a round asks */
 
+enum {
+    PUSH_ROWS_FIRST = 16,
+    PUSH_READ_BYTES = 8 * WIRE_PUSH_BYTES /* what folding may make small enough for one push */
+};
+
 struct push {
     struct store *store;
     struct arena *mem;
     struct chain chain;
-    size_t bytes, changes;
-    struct batch *batches;
-    size_t count;
+    size_t bytes, read_bytes, changes;
+    struct outbox_row *rows;
+    size_t count, room;
 };
+
+static enum status push_room(struct push *push, struct err *err) {
+    if (push->count < push->room) return ST_OK;
+    size_t room = push->room ? 2 * push->room : PUSH_ROWS_FIRST;
+    struct outbox_row *rows = ARENA_ARRAY(push->mem, room, struct outbox_row);
+    if (!rows) return err_no_memory(err);
+    if (push->count > 0) memcpy(rows, push->rows, push->count * sizeof *rows);
+    push->rows = rows;
+    push->room = room;
+    return ST_OK;
+}
+
+static bool is_full(const struct push *push, size_t bytes, int64_t changes) {
+    return push->count > 0 &&
+           (push->bytes + bytes > WIRE_PUSH_BYTES || push->read_bytes + bytes > PUSH_READ_BYTES ||
+            push->changes + (size_t)changes > WIRE_CHANGES_MAX || push->count == WIRE_BATCHES_MAX);
+}
+
+/* What folds counts as it is afterwards. */
+static enum status push_row(struct push *push, struct db_stmt *s, bool *out_full, struct err *err) {
+    size_t bytes = db_blob(s, 4).len;
+    *out_full = is_full(push, bytes, db_int(s, 5));
+    if (*out_full) return ST_OK;
+    TRY(push_room(push, err));
+    struct outbox_row *row = &push->rows[push->count];
+    TRY(take_row(s, push->mem, row, err));
+    push->count++;
+    push->changes += row->batch.change_count;
+    push->read_bytes += bytes;
+    push->bytes += bytes;
+    return fold_texts(push->store, push->rows, push->count, push->mem, &push->bytes, err);
+}
+
+static enum status collect(struct push *push, uint32_t after, struct err *err) {
+    struct db_stmt *s;
+    bool row, full = false;
+    enum status status = ST_OK;
+    TRY(db_prepare(push->store->db,
+                   "SELECT n, sent, made_ms, counter, content, changes FROM outbox WHERE n > ? AND"
+                   " done = 0 ORDER BY n",
+                   &s, err));
+    db_bind_int(s, 1, after);
+    while (status == ST_OK && !full) {
+        status = db_step(s, &row, err);
+        if (status != ST_OK || !row) break;
+        status = push_row(push, s, &full, err);
+    }
+    db_reset(s);
+    return status;
+}
 
 /* The chain of a batch is fixed by the mark that it was sent. */
 static enum status mark_sent(struct push *push, uint32_t n, struct err *err) {
@@ -168,39 +223,17 @@ static enum status mark_sent(struct push *push, uint32_t n, struct err *err) {
     return db_run(s, err);
 }
 
-static enum status push_row(struct push *push, struct db_stmt *s, bool *out_full, struct err *err) {
-    struct outbox_row row;
-    struct slice content = db_blob(s, 4);
-    TRY(take_row(s, push->mem, &row, err));
-    *out_full = push->count > 0 && (push->bytes + content.len > WIRE_PUSH_BYTES ||
-                                    push->changes + row.batch.change_count > WIRE_CHANGES_MAX ||
-                                    push->count == WIRE_BATCHES_MAX);
-    if (*out_full) return ST_OK;
-    push->chain = chain_next(&push->chain, content);
-    push->bytes += content.len;
-    push->changes += row.batch.change_count;
-    push->batches[push->count++] = row.batch;
-    return row.sent ? ST_OK : mark_sent(push, row.n, err);
-}
-
-static enum status collect(struct push *push, uint32_t after, struct err *err) {
-    struct db_stmt *s;
-    bool row, full = false;
-    enum status status = ST_OK;
-    push->batches = ARENA_ARRAY(push->mem, WIRE_BATCHES_MAX, struct batch);
-    if (!push->batches) return err_no_memory(err);
-    TRY(db_prepare(
-        push->store->db,
-        "SELECT n, sent, made_ms, counter, content FROM outbox WHERE n > ? AND done = 0 ORDER BY n",
-        &s, err));
-    db_bind_int(s, 1, after);
-    while (status == ST_OK && !full) {
-        status = db_step(s, &row, err);
-        if (status != ST_OK || !row) break;
-        status = push_row(push, s, &full, err);
+static enum status mark_all(struct push *push, struct batch **out, struct err *err) {
+    struct batch *batches = ARENA_ARRAY(push->mem, push->count + 1, struct batch);
+    if (!batches) return err_no_memory(err);
+    for (size_t i = 0; i < push->count; i++) {
+        const struct outbox_row *row = &push->rows[i];
+        batches[i] = row->batch;
+        push->chain = chain_next(&push->chain, row->content);
+        if (!row->sent) TRY(mark_sent(push, row->n, err));
     }
-    db_reset(s);
-    return status;
+    *out = batches;
+    return ST_OK;
 }
 
 static enum status sign_push(struct store *store, const struct chain *chain,
@@ -224,7 +257,9 @@ static enum status ask(struct store *store, struct arena *mem, struct round_requ
     TRY(clock_note(store, &state, &now, &moved, err));
     if (moved) TRY(state_write(store, &state, err));
     struct push push = {.store = store, .mem = mem, .chain = state.last_chain};
+    struct batch *batches;
     TRY(collect(&push, state.last_batch, err));
+    TRY(mark_all(&push, &batches, err));
     struct round_request request = {.epoch = state.epoch,
                                     .cursor = state.cursor,
                                     .top = state.top,
@@ -236,7 +271,7 @@ static enum status ask(struct store *store, struct arena *mem, struct round_requ
                                                  .expected_offset_ms = state.expected_offset_ms,
                                                  .suspect_boot = state.suspect_boot},
                                     .page_bytes = WIRE_PAGE_BYTES / 4,
-                                    .batches = push.batches,
+                                    .batches = batches,
                                     .batch_count = push.count};
     if (push.count > 0) TRY(sign_push(store, &push.chain, request.signature, err));
     *out = request;

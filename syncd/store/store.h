@@ -310,8 +310,8 @@ enum status store_person(struct store *store, uint32_t device, struct arena *mem
  * does it each minute. */
 enum status store_clock_note(struct store *store, struct err *err) NODISCARD;
 
-/* What to ask next. Marks the batches as sent, durably, before it returns. Up to WIRE_PUSH_BYTES of
- * batches. */
+/* What to ask next. Unsent edits of one text become one; the batches are marked as sent, durably,
+ * before it returns. Up to WIRE_PUSH_BYTES of batches. */
 enum status store_round_request(struct store *store, struct arena *mem, struct round_request *out,
                                 struct err *err) NODISCARD;
 

@@ -300,3 +300,15 @@ void world_sync(struct world *w) {
     world_receipts(w);
     world_apply(w);
 }
+
+const struct edit *world_asked(struct world *w, size_t batch) {
+    CHECK(batch < w->request.batch_count);
+    CHECK(w->request.batches[batch].change_count > 0);
+    return &w->request.batches[batch].changes[0].edits[0];
+}
+
+int64_t world_pulled(struct world *w, const char *field, const char *text) {
+    int64_t id = id_make(1, 1);
+    world_pull(w, "account", id, field, text);
+    return id;
+}

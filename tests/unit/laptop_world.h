@@ -47,6 +47,8 @@ int64_t world_number(struct world *w, const char *sql);
 
 /* Asks; the reply is empty at first, with the cursor at the head. */
 void world_ask(struct world *w);
+/* The first edit of a batch asked. */
+const struct edit *world_asked(struct world *w, size_t batch);
 /* A receipt that applies all changes of the request's next batch without one; each takes the next seq. */
 struct receipt *world_receipt(struct world *w);
 void world_receipts(struct world *w);                      /* for all batches asked */
@@ -58,6 +60,8 @@ void world_apply(struct world *w);                         /* all slices */
 enum status world_try_apply(struct world *w, size_t slices_max, struct err *err);
 /* A row from the server: a round of its own. */
 int64_t world_pull(struct world *w, const char *entity, int64_t row, const char *field, const char *text);
+/* An account from the server, at seq 1. */
+int64_t world_pulled(struct world *w, const char *field, const char *text);
 /* Everything in the outbox is taken as it is. */
 void world_sync(struct world *w);
 

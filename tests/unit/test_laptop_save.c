@@ -1,25 +1,13 @@
-/* Saves: what is logged and on which base, forms, folding, undo, imports, clocks, rescue, a failing disk. */
+/* Saves: what is logged and on which base, forms, imports, clocks, rescue, a failing disk. */
 #include "tests/unit/fault_vfs.h"
 #include "tests/unit/laptop_world.h"
 
 #include <string.h>
 
-static const struct edit *asked(struct world *w, size_t batch) {
-    CHECK(batch < w->request.batch_count);
-    CHECK(w->request.batches[batch].change_count > 0);
-    return &w->request.batches[batch].changes[0].edits[0];
-}
-
-static int64_t pulled(struct world *w, const char *field, const char *text) {
-    int64_t id = id_make(1, 1);
-    world_pull(w, "account", id, field, text);
-    return id;
-}
-
 TEST(an_edit_logs_only_what_really_changes) {
     struct world w;
     world_start(&w);
-    int64_t id = pulled(&w, "name", "same");
+    int64_t id = world_pulled(&w, "name", "same");
     CHECK_INT(world_set(&w, "account", id, "name", "same"), 0);
     CHECK_INT(world_number(&w, "SELECT count(*) FROM outbox"), 0);
     CHECK_INT(world_set(&w, "account", id, "name", "other"), 1);
@@ -30,7 +18,7 @@ TEST(an_edit_logs_only_what_really_changes) {
 TEST(a_form_keeps_the_base_of_what_it_showed) {
     struct world w;
     world_start(&w);
-    int64_t id = pulled(&w, "name", "old");                /* seq 1 */
+    int64_t id = world_pulled(&w, "name", "old");                /* seq 1 */
     struct form form = world_form(&w, "account", id);
     world_ask(&w);
     (void)world_record(&w, "account", id, 0);              /* seq 2 */
@@ -38,8 +26,8 @@ TEST(a_form_keeps_the_base_of_what_it_showed) {
     world_apply(&w);
     world_op(&w, "account", id, "name", FIELD_EDIT_SET, "mine", &form);
     world_ask(&w);
-    CHECK_INT(asked(&w, 0)->base.seq, 1);
-    CHECK_INT(asked(&w, 0)->today.seq, 1);
+    CHECK_INT(world_asked(&w, 0)->base.seq, 1);
+    CHECK_INT(world_asked(&w, 0)->today.seq, 1);
     CHECK_TEXT(world_text(&w, "account", id, "name"), "mine");
     world_stop(&w);
 }
@@ -47,7 +35,7 @@ TEST(a_form_keeps_the_base_of_what_it_showed) {
 TEST(a_field_that_a_form_did_not_touch_is_not_logged) {
     struct world w;
     world_start(&w);
-    int64_t id = pulled(&w, "name", "old");
+    int64_t id = world_pulled(&w, "name", "old");
     struct form form = world_form(&w, "account", id);
     world_ask(&w);
     (void)world_record(&w, "account", id, 0);
@@ -63,7 +51,7 @@ TEST(a_form_that_showed_an_undone_edit_has_the_base_of_that_edit) {
     struct err err;
     uint32_t undone, fresh;
     world_start(&w);
-    int64_t id = pulled(&w, "name", "old");
+    int64_t id = world_pulled(&w, "name", "old");
     world_set(&w, "account", id, "name", "oops");
     struct form form = world_form(&w, "account", id);
     CHECK_OK(store_undo(w.store, 0, &undone, &fresh, &err));
@@ -74,15 +62,15 @@ TEST(a_form_that_showed_an_undone_edit_has_the_base_of_that_edit) {
     world_ask(&w);
     CHECK_INT(w.request.batch_count, 2);
     CHECK_INT(w.request.batches[0].change_count, 0);       /* the number stays, empty */
-    CHECK_INT(asked(&w, 1)->base.seq, 1);
-    CHECK_INT(asked(&w, 1)->base.own, 0);
+    CHECK_INT(world_asked(&w, 1)->base.seq, 1);
+    CHECK_INT(world_asked(&w, 1)->base.own, 0);
     world_stop(&w);
 }
 
 TEST(counts_and_adds_of_an_old_form_stand_on_today) {
     struct world w;
     world_start(&w);
-    int64_t id = pulled(&w, "points", "10");
+    int64_t id = world_pulled(&w, "points", "10");
     world_ask(&w);
     (void)world_record(&w, "account", id, 0);              /* seq 2 */
     world_cell(&w, "account", "tags", "a;b");
@@ -98,143 +86,23 @@ TEST(counts_and_adds_of_an_old_form_stand_on_today) {
     CHECK_TEXT(world_text(&w, "account", id, "points"), "35");
     CHECK_TEXT(world_text(&w, "account", id, "tags"), "b\nc");
     world_ask(&w);
-    CHECK_INT(asked(&w, 0)->values[0].number, 5);
-    CHECK_INT(asked(&w, 0)->base.seq, 3);
-    CHECK_INT(asked(&w, 1)->base.seq, 3);
-    CHECK_INT(asked(&w, 2)->base.seq, 2);                  /* a remove carries the form's base */
-    CHECK_INT(asked(&w, 2)->today.seq, 3);
+    CHECK_INT(world_asked(&w, 0)->values[0].number, 5);
+    CHECK_INT(world_asked(&w, 0)->base.seq, 3);
+    CHECK_INT(world_asked(&w, 1)->base.seq, 3);
+    CHECK_INT(world_asked(&w, 2)->base.seq, 2);                  /* a remove carries the form's base */
+    CHECK_INT(world_asked(&w, 2)->today.seq, 3);
     world_stop(&w);
 }
 
 TEST(a_group_travels_as_one) {
     struct world w;
     world_start(&w);
-    int64_t id = pulled(&w, "city", "Wuxi");
+    int64_t id = world_pulled(&w, "city", "Wuxi");
     world_set(&w, "account", id, "street", "Main 1");
     world_ask(&w);
-    CHECK_INT(asked(&w, 0)->value_count, 4);
-    CHECK_SLICE(asked(&w, 0)->values[1].text, "Wuxi");
-    CHECK_SLICE(asked(&w, 0)->values[2].text, "Main 1");
-    world_stop(&w);
-}
-
-/* ------------------------------------------------------------------ texts */
-
-TEST(unsent_edits_of_one_text_are_folded) {
-    struct world w;
-    world_start(&w);
-    int64_t id = pulled(&w, "remarks", "one");
-    world_set(&w, "account", id, "remarks", "one two");
-    world_set(&w, "account", id, "remarks", "one two three");
-    world_ask(&w);
-    CHECK_INT(w.request.batches[0].change_count, 0);
-    CHECK_INT(asked(&w, 1)->base.seq, 1);
-    CHECK_INT(asked(&w, 1)->base.own, 0);
-    world_set(&w, "account", id, "remarks", "one two three four");        /* the first is sent: no fold */
-    world_ask(&w);
-    CHECK_INT(asked(&w, 2)->base.own, 2);
-    world_stop(&w);
-}
-
-TEST(undo_of_a_folded_text_goes_back_before_the_first) {
-    struct world w;
-    struct err err;
-    uint32_t undone, fresh;
-    world_start(&w);
-    int64_t id = pulled(&w, "remarks", "one");
-    world_set(&w, "account", id, "remarks", "one two");
-    world_set(&w, "account", id, "remarks", "one two three");
-    CHECK_OK(store_undo(w.store, 0, &undone, &fresh, &err));
-    CHECK_INT(undone, 2);
-    CHECK_TEXT(world_text(&w, "account", id, "remarks"), "one");
-    CHECK_INT(world_number(&w, "SELECT count(*) FROM pending"), 0);
-    world_stop(&w);
-}
-
-TEST(a_text_of_a_stale_form_is_merged_at_once) {
-    struct world w;
-    world_start(&w);
-    int64_t id = pulled(&w, "remarks", "alpha beta gamma");
-    struct form form = world_form(&w, "account", id);
-    world_ask(&w);
-    (void)world_record(&w, "account", id, 0);              /* seq 2 */
-    world_cell(&w, "account", "remarks", "alpha beta gamma delta");
-    world_apply(&w);
-    world_op(&w, "account", id, "remarks", FIELD_EDIT_SET, "first alpha beta gamma", &form);
-    CHECK_TEXT(world_text(&w, "account", id, "remarks"), "first alpha beta gamma delta");
-    world_ask(&w);
-    CHECK_INT(asked(&w, 0)->base.seq, 2);                  /* the result stands on today's base */
-    world_stop(&w);
-}
-
-/* ------------------------------------------------------------------ undo */
-
-TEST(undo_of_an_edit_shows_what_the_server_has_by_now) {
-    struct world w;
-    struct err err;
-    uint32_t undone, fresh;
-    world_start(&w);
-    int64_t id = pulled(&w, "name", "old");
-    world_set(&w, "account", id, "name", "mine");
-    world_reopen(&w);
-    world_ask(&w);                                         /* this marks it as sent: a new batch undoes it */
-    CHECK_OK(store_undo(w.store, 1, &undone, &fresh, &err));
-    CHECK_INT(fresh, 2);
-    CHECK_TEXT(world_text(&w, "account", id, "name"), "old");
-    CHECK_STATUS(store_undo(w.store, 1, &undone, &fresh, &err), ST_CONFLICT);
-    CHECK_STATUS(store_undo(w.store, 9, &undone, &fresh, &err), ST_NOT_FOUND);
-    world_ask(&w);
-    world_receipts(&w);
-    world_apply(&w);
-    CHECK_STATUS(store_undo(w.store, 2, &undone, &fresh, &err), ST_CONFLICT);
-    CHECK_STATUS(store_undo(w.store, 0, &undone, &fresh, &err), ST_NOT_FOUND);
-    world_stop(&w);
-}
-
-TEST(an_unsent_edit_undone_after_a_pull_shows_the_pulled_value) {
-    struct world w;
-    struct err err;
-    uint32_t undone, fresh;
-    world_start(&w);
-    int64_t id = pulled(&w, "name", "old");
-    world_ask(&w);
-    (void)world_record(&w, "account", id, 0);
-    world_cell(&w, "account", "name", "theirs");
-    world_set(&w, "account", id, "name", "mine");          /* after the read of the round */
-    world_apply(&w);
-    CHECK_OK(store_undo(w.store, 0, &undone, &fresh, &err));
-    CHECK_TEXT(world_text(&w, "account", id, "name"), "theirs");
-    world_stop(&w);
-}
-
-TEST(a_creation_is_undone_unless_something_stands_on_it) {
-    struct world w;
-    struct err err;
-    uint32_t undone, fresh;
-    char text[32];
-    world_start(&w);
-    int64_t account = world_add(&w, "account", "name", "Li");
-    snprintf(text, sizeof text, "%lld", (long long)account);
-    int64_t contact = world_add2(&w, "contact", "account", text, "name", "Wang");
-    CHECK_STATUS(store_undo(w.store, 1, &undone, &fresh, &err), ST_CONFLICT);
-    CHECK_OK(store_undo(w.store, 0, &undone, &fresh, &err));
-    CHECK(!world_sees(&w, "contact", contact));
-    CHECK_OK(store_undo(w.store, 0, &undone, &fresh, &err));
-    CHECK(!world_sees(&w, "account", account));
-    CHECK_INT(world_add(&w, "account", "name", "new"), id_make(WORLD_DEVICE, 3));   /* ids are not used again */
-    world_stop(&w);
-}
-
-TEST(a_delete_is_undone) {
-    struct world w;
-    struct err err;
-    uint32_t undone, fresh;
-    world_start(&w);
-    int64_t id = pulled(&w, "name", "Li");
-    world_rm(&w, "account", id);
-    CHECK(!world_sees(&w, "account", id));
-    CHECK_OK(store_undo(w.store, 0, &undone, &fresh, &err));
-    CHECK_TEXT(world_text(&w, "account", id, "name"), "Li");
+    CHECK_INT(world_asked(&w, 0)->value_count, 4);
+    CHECK_SLICE(world_asked(&w, 0)->values[1].text, "Wuxi");
+    CHECK_SLICE(world_asked(&w, 0)->values[2].text, "Main 1");
     world_stop(&w);
 }
 
@@ -256,7 +124,7 @@ TEST(numbers_and_ids_are_never_used_again) {
 TEST(a_batch_that_was_sent_keeps_its_bytes_and_its_chain) {
     struct world w;
     world_start(&w);
-    int64_t id = pulled(&w, "remarks", "one");
+    int64_t id = world_pulled(&w, "remarks", "one");
     world_set(&w, "account", id, "remarks", "two");
     world_ask(&w);
     struct buf bytes = buf_new(BUF_MAX_BATCH);
@@ -272,7 +140,7 @@ TEST(a_batch_that_was_sent_keeps_its_bytes_and_its_chain) {
     world_set(&w, "account", id, "remarks", "three");
     world_ask(&w);
     CHECK_INT(w.request.batch_count, 2);
-    CHECK_SLICE(asked(&w, 0)->values[0].text, "two");
+    CHECK_SLICE(world_asked(&w, 0)->values[0].text, "two");
     struct buf findings = buf_new(BUF_MAX_LINE);
     struct err err;
     int64_t rows;
@@ -293,7 +161,7 @@ static const char *verified(struct world *w) {
 TEST(a_row_deleted_here_is_no_fault_of_the_full_text) {
     struct world w;
     world_start(&w);
-    int64_t id = pulled(&w, "remarks", "some words");
+    int64_t id = world_pulled(&w, "remarks", "some words");
     CHECK_TEXT(verified(&w), "");
     world_rm(&w, "account", id);
     CHECK_TEXT(verified(&w), "");
@@ -348,7 +216,7 @@ TEST(edits_of_one_row_in_one_transaction_are_one_change) {
     uint32_t batch;
     bool changed;
     world_start(&w);
-    int64_t id = pulled(&w, "points", "10");
+    int64_t id = world_pulled(&w, "points", "10");
     const struct entity *e = world_entity(&w, "account");
     struct field_edit edits[] = {world_edit(&w, "account", "points", FIELD_EDIT_COUNT, "2"),
                                  world_edit(&w, "account", "name", FIELD_EDIT_SET, "a"),
@@ -361,8 +229,8 @@ TEST(edits_of_one_row_in_one_transaction_are_one_change) {
     world_ask(&w);
     CHECK_INT(w.request.batches[0].change_count, 1);
     CHECK_INT(w.request.batches[0].changes[0].edit_count, 2);
-    CHECK_SLICE(asked(&w, 0)->values[0].text, "b");
-    CHECK_INT(asked(&w, 0)->base.own, 0);
+    CHECK_SLICE(world_asked(&w, 0)->values[0].text, "b");
+    CHECK_INT(world_asked(&w, 0)->base.own, 0);
     CHECK_INT(w.request.batches[0].changes[0].edits[1].values[0].number, 5);
     CHECK_TEXT(world_text(&w, "account", id, "points"), "15");
     world_stop(&w);
@@ -446,7 +314,7 @@ TEST(an_import_is_taken_back) {
     uint32_t batch;
     bool changed;
     world_start(&w);
-    int64_t id = pulled(&w, "name", "old"), touched;
+    int64_t id = world_pulled(&w, "name", "old"), touched;
     const struct entity *e = world_entity(&w, "account");
     struct field_edit name = world_edit(&w, "account", "name", FIELD_EDIT_SET, "imported");
     CHECK_OK(store_begin(w.store, &err));
@@ -544,7 +412,7 @@ TEST(a_damaged_store_gives_back_its_outbox) {
     char fresh[160];
     int64_t batches, unreadable;
     world_start(&w);
-    int64_t id = pulled(&w, "name", "old");
+    int64_t id = world_pulled(&w, "name", "old");
     int64_t synced = world_add(&w, "account", "name", "synced");
     world_sync(&w);
     int64_t made = world_add(&w, "account", "name", "made");
@@ -585,7 +453,7 @@ static bool run_with_fault(enum act act, size_t n) {
     struct err err;
     enum status status = ST_OK;
     world_start(&w);
-    int64_t id = pulled(&w, "name", "old");
+    int64_t id = world_pulled(&w, "name", "old");
     if (act != ACT_SAVE) world_set(&w, "account", id, "name", "mine");
     if (act == ACT_APPLY) {
         world_ask(&w);

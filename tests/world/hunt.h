@@ -1,0 +1,124 @@
+/* Shared by the files of the hunt: hunt.c says what it is.
+ *
+ *     hunt.c         runs, and what all need
+ *
+ *     hunt_people.c  what people do
+ *
+ *     hunt_oracle.c  what must be so at rest
+ */
+#ifndef ROADBOOK_HUNT_H
+#define ROADBOOK_HUNT_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/world/world.h"
+
+enum { EDITS_MAX = 256, ROWS_MAX = 64, LAPTOPS = 3, STEPS = 34, WORD_BYTES = 24 };
+enum { MASK_WORDS = EDITS_MAX / 64 };
+
+struct mask {
+    uint64_t word[MASK_WORDS];
+};
+
+enum kind {
+    KIND_CREATE,
+    KIND_DELETE,
+    KIND_LAST,
+    KIND_GROUP,
+    KIND_COUNT,
+    KIND_SET,
+    KIND_TEXT,
+    KIND_MAX,
+    KIND_STATE,
+    KIND_OFFICE,
+    KIND_REF
+};
+
+struct place {
+    const char *entity, *field, *second; /* second: the other field of a group */
+    enum kind kind;
+};
+enum fate { FATE_PENDING, FATE_ACCEPTED, FATE_HELD, FATE_UNDONE };
+
+/* What somebody did, and what he had been shown. */
+struct deed {
+    size_t laptop;
+    uint32_t batch;
+    int64_t row;
+    const struct place *place; /* NULL: create or delete */
+    enum kind kind;
+    struct mask seen; /* what its author had been shown, itself included */
+    int64_t delta;
+    bool add;
+    char word[WORD_BYTES];    /* element, or word inserted */
+    char removed[WORD_BYTES]; /* text: word taken out */
+    enum fate fate;
+};
+
+struct profile {
+    const char *name;
+    unsigned kinds; /* bits of enum kind */
+    size_t accounts;
+    bool rows; /* creates and deletes */
+};
+#define BIT(k) (1u << (k))
+struct open_form {
+    bool open;
+    const struct entity *entity;
+    struct form form;
+};
+
+struct run {
+    struct world world;
+    struct arena mem;
+    const struct profile *profile;
+    uint64_t random;
+    bool trace;
+    struct deed edits[EDITS_MAX];
+    size_t edit_count;
+    struct open_form forms[LAPTOPS];
+    char failure[1024];
+};
+
+#define SAY(r, ...)                                                                                \
+    do {                                                                                           \
+        if ((r)->trace) printf(__VA_ARGS__);                                                       \
+    } while (0)
+
+static inline bool has(const struct mask *m, size_t edit) {
+    return m->word[edit / 64] >> edit % 64 & 1;
+}
+static inline void put(struct mask *m, size_t edit) {
+    m->word[edit / 64] |= (uint64_t)1 << edit % 64;
+}
+
+/* ------------------------------------------------------------------ hunt.c */
+
+extern const struct place hunt_places[];
+extern const size_t hunt_place_count;
+uint64_t hunt_draw(struct run *r, uint64_t below);
+void hunt_join(struct mask *m, const struct mask *other);
+void hunt_fail(struct run *r, const char *what, int64_t a, int64_t b);
+void hunt_fail_err(struct run *r, const char *what, const struct err *err);
+/* The edit that a value of a place names; -1 for none. */
+int64_t hunt_edit_in(struct run *r, const struct place *p, struct value v);
+const struct entity *hunt_entity_of(struct run *r, const struct place *p);
+const struct field *hunt_field_of(struct run *r, const struct place *p);
+/* What a shown value has seen: the edits behind it. Sets and texts: all whose elements and words
+ * stand there. */
+void hunt_see(struct run *r, const struct place *p, const struct entity *e,
+              const struct value *values, struct mask *out);
+
+/* ------------------------------------------------------------------ hunt_people.c */
+
+/* Somebody does something. */
+void hunt_step(struct run *r);
+
+/* ------------------------------------------------------------------ hunt_oracle.c */
+
+/* All sync until nothing is left; then everything that must be so is looked at. */
+void hunt_look(struct run *r);
+
+#endif
