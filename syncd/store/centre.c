@@ -112,6 +112,11 @@ enum status centre_refresh(struct centre *c, struct err *err) {
     TRY(read_last(c, &head, err));
     TRY(meta_int(c->db, "epoch", &head.epoch, err));
     TRY(meta_int(c->db, "news_version", &head.news_version, err));
+    TRY(meta_int(c->db, "backup", &head.backup, err));
+    if (head.epoch > 1) TRY(meta_int(c->db, "recovering", &recovering, err));
+    head.recovering = recovering != 0;
+    TRY(centre_scope_read(c, &c->scope, err));
+    c->due_is_known = false;
     c->head = head;
     c->data_version = version;
     c->head_is_known = true;

@@ -164,8 +164,14 @@ enum log_kind {
     LOG_TAKEN,    /* a further row of a delete's unit */
     LOG_REVIVED,  /* a row that an edit brought back */
     LOG_DECIDED,  /* head office closed an entry of quarantine */
-    LOG_WITHDRAWN /* its author did */
+    LOG_WITHDRAWN, /* its author did */
+    LOG_MOVED = 10, /* the row came to other homes, with its owner */
+    LOG_SCOPE = 11, /* grants opened or ended at this seq: of the user in change; 0: of many */
+    LOG_EPOCH = 20 /* another life of the log begins; the seqs before it were never issued */
 };
+
+/* In an org of granted scope an entry says where its row was seen: syncd/store/centre_scope.h. */
+struct log_homes;
 
 struct log_entry {
     int64_t seq, time_ms;
@@ -174,6 +180,7 @@ struct log_entry {
     int64_t row;                    /* the row reached */
     uint32_t device, batch, change; /* change: its position in the batch */
     enum outcome outcome;
+    const struct log_homes *homes; /* NULL: not noted; of an entry that was read: until the next */
 };
 
 /* ------------------------------------------------------------------ clocks of a row

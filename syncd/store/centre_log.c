@@ -25,17 +25,68 @@ struct chain log_chain(const struct chain *before, const struct log_entry *e) {
     return chain_next(before, slice_of(bytes, sizeof bytes));
 }
 
+/* Count of homes, each as the difference to the one before; then those left, likewise. */
+static void write_homes(const struct homes *homes, struct buf *out) {
+    int64_t before = 0;
+    for (size_t i = 0; i < homes->count; i++) {
+        buf_put_varint(out, (uint64_t)(homes->at[i] - before));
+        before = homes->at[i];
+    }
+}
+
+void log_homes_write(const struct log_homes *homes, struct buf *out) {
+    buf_put_varint(out, homes->at.count);
+    write_homes(&homes->at, out);
+    write_homes(&homes->left, out);
+}
+
+static bool read_homes(struct reader *r, size_t count, bool to_end, struct homes *out) {
+    int64_t home = 0;
+    *out = (struct homes){.count = 0};
+    for (size_t i = 0; to_end ? reader_left(r) > 0 : i < count; i++) {
+        home += (int64_t)reader_varint(r);
+        if (r->failed || i == ROW_HOMES_MAX || !home_is_valid(home)) return false;
+        out->at[out->count++] = home;
+    }
+    return true;
+}
+
+bool log_homes_read(struct slice bytes, struct log_homes *out) {
+    struct reader r = reader_of(bytes);
+    if (bytes.len == 0) return false;
+    uint64_t count = reader_varint(&r);
+    return !r.failed && count <= ROW_HOMES_MAX &&
+           read_homes(&r, (size_t)count, false, &out->at) && read_homes(&r, 0, true, &out->left);
+}
+
+/* An open org keeps no homes: the column stays away from its statement. */
+static enum status prepare_add(struct centre *c, const struct log_entry *e, struct buf *homes,
+                               struct db_stmt **out, struct err *err) {
+    if (!e->homes)
+        return db_prepare(
+            c->db,
+            "INSERT INTO log(seq, time_ms, chain, kind, entity, row, device, batch, change, outcome)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            out, err);
+    log_homes_write(e->homes, homes);
+    TRY(buf_status(homes, err));
+    TRY(db_prepare(
+        c->db,
+        "INSERT INTO log(seq, time_ms, chain, kind, entity, row, device, batch, change, outcome,"
+        " homes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        out, err));
+    db_bind_blob(*out, 11, buf_slice(homes));
+    return ST_OK;
+}
+
 enum status centre_log_add(struct centre *c, const struct log_entry *e, struct err *err) {
     struct db_stmt *s;
+    SCOPED(buf_free) struct buf homes = buf_new(BUF_MAX_LINE);
     struct chain chain = log_chain(&c->head.position.chain, e);
     if (e->seq != centre_next_seq(c))
         return err_set(err, ST_INTERNAL, "the log has no place for seq %lld",
                        "日志中没有序号 %lld 的位置", (long long)e->seq);
-    TRY(db_prepare(
-        c->db,
-        "INSERT INTO log(seq, time_ms, chain, kind, entity, row, device, batch, change, outcome)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        &s, err));
+    TRY(prepare_add(c, e, &homes, &s, err));
     db_bind_int(s, 1, e->seq);
     db_bind_int(s, 2, e->time_ms);
     db_bind_blob(s, 3, slice_of(chain.bytes, CHAIN_BYTES));
@@ -115,12 +166,15 @@ enum status centre_log_walk(struct centre *c, int64_t after, centre_log_row *eac
                             struct err *err) {
     struct db_stmt *s;
     bool row, stop = false;
-    TRY(db_prepare(c->db, "SELECT " LOG_COLUMNS " FROM log WHERE seq > ? ORDER BY seq", &s, err));
+    TRY(db_prepare(c->db, "SELECT " LOG_COLUMNS ", homes FROM log WHERE seq > ? ORDER BY seq", &s,
+                   err));
     db_bind_int(s, 1, after);
     enum status status = db_step(s, &row, err);
     while (status == ST_OK && row && !stop) {
         struct log_entry entry;
+        struct log_homes homes;
         log_entry_take(s, &entry);
+        if (log_homes_read(db_blob(s, LOG_COLUMN_COUNT), &homes)) entry.homes = &homes;
         status = each(ctx, &entry, &stop, err);
         if (status == ST_OK && !stop) status = db_step(s, &row, err);
     }

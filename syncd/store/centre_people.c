@@ -108,7 +108,9 @@ static enum status add_user(struct centre *c, void *ctx, struct err *err) {
     db_bind_int(s, 5, (int64_t)add->user->role);
     db_bind_int(s, 6, add->user->active);
     TRY(db_run(s, err));
-    return centre_news(c, err);
+    struct centre_unsettled unsettled = {.users = &add->id, .user_count = 1};
+    TRY(centre_news(c, err));
+    return centre_grants_settle(c, &unsettled, err);
 }
 
 enum status centre_user_add(struct centre *c, const struct centre_user *user, int64_t *out_id,

@@ -3,6 +3,7 @@
 #define ROADBOOK_CENTRE_PRIVATE_H
 
 #include "syncd/store/centre.h"
+#include "syncd/store/centre_scope.h"
 #include "syncd/store/store_private.h"
 
 enum {
@@ -18,6 +19,9 @@ struct centre {
     bool head_is_known;
     int64_t data_version; /* of the engine when head and devices were read */
     struct centre_head head;
+    struct centre_scope scope;
+    int64_t due_ms;    /* when something dated happens next; 0: never */
+    bool due_is_known; /* ... else it has to be worked out */
     struct centre_head marks[CENTRE_MARK_COUNT]; /* the head when a mark was set */
     int64_t aliases;
     int64_t ledger_seq; /* entries of one seq are counted */
@@ -36,8 +40,16 @@ enum status centre_news(struct centre *c, struct err *err) NODISCARD;
 typedef enum status centre_work(struct centre *c, void *ctx, struct err *err);
 enum status centre_write(struct centre *c, centre_work *work, void *ctx, struct err *err) NODISCARD;
 
+enum status centre_scope_read(struct centre *c, struct centre_scope *out,
+                              struct err *err) NODISCARD;
+/* Steps to the end: column 0, as an array in mem. */
+enum status centre_take_ids(struct db_stmt *s, struct arena *mem, int64_t **out, size_t *out_count,
+                            struct err *err) NODISCARD;
 struct chain log_chain(const struct chain *before, const struct log_entry *entry);
 void log_entry_take(struct db_stmt *s, struct log_entry *out); /* of the columns LOG_COLUMNS */
+void log_homes_write(const struct log_homes *homes, struct buf *out);
+bool log_homes_read(struct slice bytes, struct log_homes *out); /* false: none, or damaged */
+enum { LOG_COLUMN_COUNT = 9 };
 #define LOG_COLUMNS "seq, time_ms, kind, entity, row, device, batch, change, outcome"
 /* A chain as a column holds it; anything of another length is the zero chain. */
 struct chain chain_of(struct slice bytes);

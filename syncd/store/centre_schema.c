@@ -12,7 +12,7 @@ static const char *const TABLES[] = {
     "NULL,"
     " entity INTEGER NOT NULL, row INTEGER NOT NULL, device INTEGER NOT NULL, batch INTEGER NOT "
     "NULL,"
-    " change INTEGER NOT NULL, outcome INTEGER NOT NULL)",
+    " change INTEGER NOT NULL, outcome INTEGER NOT NULL, homes BLOB)",
     "CREATE INDEX IF NOT EXISTS log_row ON log(row) WHERE kind <> 1 OR outcome <> 0",
     "CREATE TABLE IF NOT EXISTS journal("
     " device INTEGER NOT NULL, batch INTEGER NOT NULL, bytes BLOB NOT NULL, signature BLOB, chain "
@@ -59,12 +59,57 @@ static const char *const TABLES[] = {
     "catalogue BLOB,"
     " enrolled_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL DEFAULT 0, cursor INTEGER NOT NULL "
     "DEFAULT 0)",
+    "CREATE INDEX IF NOT EXISTS org_user_employee ON org_user(employee)",
+    "CREATE TABLE IF NOT EXISTS grant_home("
+    " user INTEGER NOT NULL, home INTEGER NOT NULL, since INTEGER NOT NULL, until_seq INTEGER NOT "
+    "NULL,"
+    " until_ms INTEGER NOT NULL, born INTEGER NOT NULL, PRIMARY KEY(user, home, since)) WITHOUT "
+    "ROWID",
+    "CREATE INDEX IF NOT EXISTS grant_of_home ON grant_home(home, user) WHERE until_seq = 0",
+    "CREATE INDEX IF NOT EXISTS grant_since ON grant_home(since)",
+    "CREATE INDEX IF NOT EXISTS grant_until ON grant_home(until_seq) WHERE until_seq > 0",
+    "CREATE TABLE IF NOT EXISTS reason(user INTEGER NOT NULL, home INTEGER NOT NULL, kind INTEGER "
+    "NOT NULL, PRIMARY KEY(user, home, kind)) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS reason_home ON reason(home)",
+    "CREATE TABLE IF NOT EXISTS leave_row(row INTEGER NOT NULL, seq INTEGER NOT NULL, home INTEGER "
+    "NOT NULL, time_ms INTEGER NOT NULL, PRIMARY KEY(row, seq, home)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS dated("
+    " id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, due_ms INTEGER NOT NULL, account INTEGER NOT "
+    "NULL,"
+    " from_employee INTEGER NOT NULL, to_employee INTEGER NOT NULL, person TEXT NOT NULL, made_ms "
+    "INTEGER NOT NULL, done_seq INTEGER NOT NULL, cancelled INTEGER NOT NULL, accounts INTEGER NOT "
+    "NULL)",
+    "CREATE TABLE IF NOT EXISTS opening(seq INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS epoch(number INTEGER PRIMARY KEY, back INTEGER NOT NULL,"
+    " start INTEGER NOT NULL, time_ms INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS parting("
+    " device INTEGER NOT NULL, epoch INTEGER NOT NULL, back INTEGER NOT NULL, chain BLOB NOT NULL,"
+    " lost_from INTEGER NOT NULL, start INTEGER NOT NULL, settled INTEGER NOT NULL,"
+    " PRIMARY KEY(device, epoch)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS old_seq(seq INTEGER NOT NULL, cell INTEGER NOT NULL,"
+    " old INTEGER NOT NULL, upto INTEGER NOT NULL, PRIMARY KEY(seq, cell)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS old_remove(row INTEGER NOT NULL, cell INTEGER NOT NULL,"
+    " element TEXT NOT NULL, upto INTEGER NOT NULL, PRIMARY KEY(row, cell, element)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS missing(device INTEGER NOT NULL, first INTEGER NOT NULL,"
+    " last INTEGER NOT NULL, chain BLOB NOT NULL, PRIMARY KEY(device, first)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS link("
     " code_hash BLOB PRIMARY KEY, user INTEGER NOT NULL, expires_ms INTEGER NOT NULL, device "
     "INTEGER) WITHOUT ROWID",
 };
 
+/* Columns that files of earlier releases lack. */
+static enum status add_column(struct db *db, const char *has, const char *add, struct err *err) {
+    struct db_stmt *s;
+    bool row;
+    TRY(db_prepare(db, has, &s, err));
+    TRY(db_step(s, &row, err));
+    db_reset(s);
+    return row ? ST_OK : db_exec(db, add, err);
+}
+
 enum status centre_schema(struct db *db, struct err *err) {
     for (size_t i = 0; i < ARRAY_COUNT(TABLES); i++) TRY(db_exec(db, TABLES[i], err));
+    TRY(add_column(db, "SELECT 1 FROM pragma_table_info('log') WHERE name = 'homes'",
+                   "ALTER TABLE log ADD COLUMN homes BLOB", err));
     return ST_OK;
 }
