@@ -3,7 +3,12 @@
  * is not done and no more. What a person saved between the read of a round and its slices is seen
  * by each slice afresh.
  *
- *   START -> ALIASES -> RECEIPTS -> HELD -> LEDGER -> RECORDS -> END -> DONE
+ *   START -> CLOSED -> OPENED -> ALIASES -> LEAVING -> RECEIPTS -> HELD -> LEDGER -> RECORDS
+ *         -> SPEAKING -> FILLED -> END -> FORGETTING -> DONE
+ *
+ * Aliases come before rows leave: what they re-point is in another home then. A page speaks for its
+ * range before its rows are taken, which comes to the same, as it speaks of the others; in an empty
+ * book it finds nothing to speak of.
  */
 #include "syncd/store/laptop.h"
 
@@ -13,12 +18,18 @@
 
 enum stage {
     STAGE_START,
+    STAGE_CLOSED,
+    STAGE_OPENED,
     STAGE_ALIASES,
+    STAGE_LEAVING,
     STAGE_RECEIPTS,
     STAGE_HELD,
     STAGE_LEDGER,
     STAGE_RECORDS,
+    STAGE_SPEAKING,
+    STAGE_FILLED,
     STAGE_END,
+    STAGE_FORGETTING,
     STAGE_DONE
 };
 
@@ -36,6 +47,8 @@ struct apply {
     size_t at;            /* in the section of the stage */
     bool reread;          /* a part came of a row that is not here */
     struct chain unknown; /* see laptop_state */
+    struct scope_pass leaving, speaking;
+    struct forget_pass forgetting;
     struct apply_counts counts;
 };
 
@@ -43,7 +56,12 @@ struct apply {
 
 static enum status check_same_cursor(const struct apply *a, const struct laptop_state *state,
                                      struct err *err) {
-    if (state->cursor.seq == a->request->cursor.seq && state->epoch == a->request->epoch)
+    const struct scope_position *x = &state->scope, *y = &a->request->scope;
+    bool same_scope = x->told == y->told && x->ready == y->ready && x->filling == y->filling &&
+                      x->at.home == y->at.home && x->at.entity_tag == y->at.entity_tag &&
+                      x->at.row == y->at.row;
+    if (state->cursor.seq == a->request->cursor.seq && state->epoch == a->request->epoch &&
+        same_scope)
         return ST_OK;
     return err_set(err, ST_CONFLICT, "another program synced this book in the meantime",
                    "期间另一程序已同步过本机数据");
@@ -73,7 +91,8 @@ static enum status take_start(struct apply *a, struct err *err) {
     bool moved;
     TRY(check_same_cursor(a, &state, err));
     TRY(clock_note(a->store, &state, &now, &moved, err));
-    clock_meet(&state, &a->request->envelope.now, reply->time_ms);
+    if (a->request->envelope.now.boot_number > 0)
+        clock_meet(&state, &a->request->envelope.now, reply->time_ms);
     state.epoch = reply->epoch;
     if (reply->head.seq >= state.top.seq) state.top = reply->head;
     state.head = reply->head.seq;
@@ -83,7 +102,8 @@ static enum status take_start(struct apply *a, struct err *err) {
         state.news_version = reply->news_version;
     }
     a->unknown = state.unknown;
-    return state_write(a->store, &state, err);
+    TRY(state_write(a->store, &state, err));
+    return scope_begin(a->store, a->request, reply, err);
 }
 
 static enum status take_end(struct apply *a, struct err *err) {
@@ -94,12 +114,16 @@ static enum status take_end(struct apply *a, struct err *err) {
     state.complete = !a->reply->more;
     state.unknown = a->unknown;
     if (state.cursor.seq > state.top.seq) state.top = state.cursor;
+    if (a->reply->has_scope) state.scope = a->reply->scope;
+    bool filled = a->reply->has_scope && state.scope.ready == state.scope.filling;
     if (a->reread) {
         state.cursor = (struct position){0};
         state.since = 0;
         state.complete = false;
+        scope_restart(&state);
     }
-    return state_write(a->store, &state, err);
+    TRY(state_write(a->store, &state, err));
+    return filled ? scope_filled(a->store, err) : ST_OK;
 }
 
 /* ------------------------------------------------------------------ small sections */
@@ -115,7 +139,8 @@ static enum status take_held_news(struct apply *a, const struct held_news *news,
     db_bind_int(s, 3, news->id.change);
     db_bind_int(s, 4, news->id.cell_tag);
     db_bind_int(s, 5, news->id.cell_tag);
-    return db_run(s, err);
+    TRY(db_run(s, err));
+    return forget_held(a->store, news->id.batch, news->id.change, err);
 }
 
 static enum status take_ledger(struct apply *a, const struct ledger_entry *l, struct err *err) {
@@ -146,6 +171,17 @@ static enum status take_record(struct apply *a, const struct record *record, str
     return ST_OK;
 }
 
+/* Rows of a home being filled are whole, whatever else they are. */
+static enum status take_filled(struct apply *a, const struct record *record, struct err *err) {
+    struct record whole = *record;
+    whole.flags |= RECORD_WHOLE;
+    return take_record(a, &whole, err);
+}
+
+static enum status take_opened(struct apply *a, const struct grant_news *news, struct err *err) {
+    return scope_open(a->store, news, a->request->scope.told == 0, err);
+}
+
 static enum status take_alias(struct apply *a, const struct alias_news *news, struct err *err) {
     struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
     return alias_take(a->store, news, &mem, &a->counts, err);
@@ -153,29 +189,44 @@ static enum status take_alias(struct apply *a, const struct alias_news *news, st
 
 /* ------------------------------------------------------------------ slices */
 
-static size_t section_count(const struct apply *a) {
+static bool stage_is_over(const struct apply *a) {
+    const struct round_reply *reply = a->reply;
     switch (a->stage) {
     case STAGE_START:
-    case STAGE_END: return 1;
-    case STAGE_ALIASES: return a->reply->alias_count;
-    case STAGE_RECEIPTS: return a->reply->receipt_count;
-    case STAGE_HELD: return a->reply->held_count;
-    case STAGE_LEDGER: return a->reply->ledger_count;
-    case STAGE_RECORDS: return a->reply->record_count;
+    case STAGE_END: return a->at >= 1;
+    case STAGE_CLOSED: return !reply->has_scope || a->at >= reply->closed_count;
+    case STAGE_OPENED: return !reply->has_scope || a->at >= reply->opened_count;
+    case STAGE_ALIASES: return a->at >= reply->alias_count;
+    case STAGE_LEAVING: return a->leaving.done;
+    case STAGE_RECEIPTS: return a->at >= reply->receipt_count;
+    case STAGE_HELD: return a->at >= reply->held_count;
+    case STAGE_LEDGER: return a->at >= reply->ledger_count;
+    case STAGE_RECORDS: return a->at >= reply->record_count;
+    case STAGE_SPEAKING: return !reply->has_scope || a->speaking.done;
+    case STAGE_FILLED: return !reply->has_scope || a->at >= reply->filled_count;
+    case STAGE_FORGETTING: return reply->more || a->reread || a->forgetting.done;
     case STAGE_DONE: break;
     }
-    return 0;
+    return false;
 }
 
 static enum status take_item(struct apply *a, struct err *err) {
+    const struct round_reply *reply = a->reply;
     switch (a->stage) {
     case STAGE_START: return take_start(a, err);
-    case STAGE_ALIASES: return take_alias(a, &a->reply->aliases[a->at], err);
-    case STAGE_RECEIPTS: return receipt_take(a->store, &a->reply->receipts[a->at], &a->counts, err);
-    case STAGE_HELD: return take_held_news(a, &a->reply->held[a->at], err);
-    case STAGE_LEDGER: return take_ledger(a, &a->reply->ledger[a->at], err);
-    case STAGE_RECORDS: return take_record(a, &a->reply->records[a->at], err);
+    case STAGE_CLOSED: return scope_close(a->store, reply->closed[a->at], err);
+    case STAGE_OPENED: return take_opened(a, &reply->opened[a->at], err);
+    case STAGE_ALIASES: return take_alias(a, &reply->aliases[a->at], err);
+    case STAGE_LEAVING: return scope_leave_step(a->store, &a->leaving, &a->counts, err);
+    case STAGE_RECEIPTS: return receipt_take(a->store, &reply->receipts[a->at], &a->counts, err);
+    case STAGE_HELD: return take_held_news(a, &reply->held[a->at], err);
+    case STAGE_LEDGER: return take_ledger(a, &reply->ledger[a->at], err);
+    case STAGE_RECORDS: return take_record(a, &reply->records[a->at], err);
+    case STAGE_SPEAKING:
+        return scope_speak_step(a->store, a->request, reply, &a->speaking, &a->counts, err);
+    case STAGE_FILLED: return take_filled(a, &reply->filled[a->at], err);
     case STAGE_END: return take_end(a, err);
+    case STAGE_FORGETTING: return forget_step(a->store, &a->forgetting, err);
     case STAGE_DONE: break;
     }
     return ST_OK;
@@ -183,15 +234,17 @@ static enum status take_item(struct apply *a, struct err *err) {
 
 static void next_item(struct apply *a) {
     a->at++;
-    while (a->stage != STAGE_DONE && a->at >= section_count(a)) {
+    while (a->stage != STAGE_DONE && stage_is_over(a)) {
         a->stage++;
         a->at = 0;
     }
 }
 
-/* A receipt is up to 2,000 changes: it always is a look at the clock. */
+/* A receipt is up to 2,000 changes, a step of a pass some ten rows: each is a look at the clock. */
 static bool is_time_to_look(const struct apply *a, size_t items) {
-    return a->stage == STAGE_RECEIPTS || items % CLOCK_LOOK_ITEMS == 0;
+    bool heavy = a->stage == STAGE_RECEIPTS || a->stage == STAGE_LEAVING ||
+                 a->stage == STAGE_SPEAKING || a->stage == STAGE_FORGETTING;
+    return heavy || items % CLOCK_LOOK_ITEMS == 0;
 }
 
 static enum status take_items(struct apply *a, struct err *err) {
@@ -218,14 +271,18 @@ enum status store_apply_slice(struct apply *a, bool *out_done, struct err *err) 
     if (status == ST_OK) status = db_commit(a->store->db, err);
     if (status != ST_OK) {
         store_rollback(a->store);
+        before.speaking.ids = a->speaking.ids; /* of the reply, whatever became of the slice */
+        before.speaking.id_count = a->speaking.id_count;
         *a = before; /* the slice may be tried again */
         return status;
     }
     *out_done = a->stage == STAGE_DONE;
-    return ST_OK;
+    return *out_done ? forget_end(a->store, err) : ST_OK;
 }
 
 void store_apply_end(struct apply *apply) {
+    if (!apply) return;
+    free(apply->speaking.ids);
     free(apply);
 }
 
@@ -273,6 +330,7 @@ static enum status enter_epoch(struct store *store, const struct round_reply *re
     state.since = 0;
     state.top = reply->cursor;
     state.complete = false;
+    scope_restart(&state);
     return state_write(store, &state, err);
 }
 

@@ -247,6 +247,26 @@ static enum status sign_push(struct store *store, const struct chain *chain,
     return ST_OK;
 }
 
+/* Where the laptop stands: all of a request but clocks and batches. */
+static struct round_request position_of(const struct laptop_state *state) {
+    return (struct round_request){.epoch = state->epoch,
+                                  .cursor = state->cursor,
+                                  .top = state->top,
+                                  .since = state->since,
+                                  .news_version = state->news_version,
+                                  .last_batch = state->last_batch,
+                                  .last_chain = state->last_chain,
+                                  .scope = state->scope,
+                                  .page_bytes = WIRE_PAGE_BYTES / 4};
+}
+
+enum status store_round_position(struct store *store, struct round_request *out, struct err *err) {
+    struct laptop *laptop;
+    TRY(laptop_get(store, &laptop, err));
+    *out = position_of(&laptop->state);
+    return ST_OK;
+}
+
 static enum status ask(struct store *store, struct arena *mem, struct round_request *out,
                        struct err *err) {
     struct laptop *laptop;
@@ -260,19 +280,12 @@ static enum status ask(struct store *store, struct arena *mem, struct round_requ
     struct batch *batches;
     TRY(collect(&push, state.last_batch, err));
     TRY(mark_all(&push, &batches, err));
-    struct round_request request = {.epoch = state.epoch,
-                                    .cursor = state.cursor,
-                                    .top = state.top,
-                                    .since = state.since,
-                                    .news_version = state.news_version,
-                                    .last_batch = state.last_batch,
-                                    .last_chain = state.last_chain,
-                                    .envelope = {.now = now,
-                                                 .expected_offset_ms = state.expected_offset_ms,
-                                                 .suspect_boot = state.suspect_boot},
-                                    .page_bytes = WIRE_PAGE_BYTES / 4,
-                                    .batches = batches,
-                                    .batch_count = push.count};
+    struct round_request request = position_of(&state);
+    request.envelope = (struct envelope){.now = now,
+                                         .expected_offset_ms = state.expected_offset_ms,
+                                         .suspect_boot = state.suspect_boot};
+    request.batches = batches;
+    request.batch_count = push.count;
     if (push.count > 0) TRY(sign_push(store, &push.chain, request.signature, err));
     *out = request;
     return ST_OK;

@@ -284,18 +284,21 @@ enum status store_cursor(struct store *store, int64_t *out_epoch, int64_t *out_s
 enum status store_attempt(struct store *store, const struct err *failure,
                           struct err *err) NODISCARD; /* NULL: it worked */
 
-/* History of a row as this laptop knows it: who made it, own changes and what became of them, what
- * lost, own edits that have no receipt yet. The whole history is at the server. */
+/* History of a row as this laptop knows it, in the order of the log: who made it, own changes with
+ * their values and what became of them, what came from the server (who did it only the server
+ * knows), what lost, at last own edits that have no receipt yet. Of the past some ten thousand
+ * entries are kept; the whole history is at the server. */
 struct history_line {
-    int64_t seq; /* 0: not yet at the server */
-    int64_t time_ms;
-    uint32_t device;
-    struct slice person;
-    const char *what; /* "create", "edit", "delete", "lost", "merged" */
-    uint32_t cell_tag;
+    int64_t seq;         /* 0: not yet at the server, or of the maker: not known */
+    int64_t time_ms;     /* 0: not known */
+    uint32_t device;     /* 0 with "news": not known */
+    struct slice person; /* empty with "news" */
+    const char *what;    /* "create", "edit", "delete", "lost", "news" */
+    uint32_t cell_tag;   /* 0: the row */
+    enum edit_kind kind;
     const struct value *values;
     size_t value_count;
-    struct slice detail; /* more in words; may be empty */
+    struct slice detail; /* name of the outcome, or of the rule by which it lost; may be empty */
 };
 typedef enum status store_history_row(void *ctx, const struct history_line *line, struct err *err);
 enum status store_history(struct store *store, const struct entity *e, int64_t id,
@@ -315,9 +318,15 @@ enum status store_clock_note(struct store *store, struct err *err) NODISCARD;
 enum status store_round_request(struct store *store, struct arena *mem, struct round_request *out,
                                 struct err *err) NODISCARD;
 
+/* Where this laptop stands, as a request says it: without clocks and batches, and nothing is
+ * marked. */
+enum status store_round_position(struct store *store, struct round_request *out,
+                                 struct err *err) NODISCARD;
+
 /* Applies a reply in slices; each is one transaction that holds the write lock at most
  * APPLY_SLICE_MS. A crash between slices loses nothing: the cursor moves with the last. request:
- * the one that the reply answers. */
+ * the one that the reply answers. A request of which nobody knows when it was asked (a bundle's) has
+ * no boot number: it says nothing about clocks. */
 enum { APPLY_SLICE_MS = 20 };
 struct apply;
 enum status store_apply_begin(struct store *store, const struct round_request *request,
