@@ -72,6 +72,8 @@ static const char *wrong_type(const struct field *f) {
     bool is_ref = f->type == FIELD_REF || (f->type == FIELD_SET && f->set_of == FIELD_REF);
     if (f->type == FIELD_SET && f->set_of != FIELD_TEXT && !is_enum && !is_ref)
         return "a set is of text, enum or ref";
+    if (f->type == FIELD_SET && is_ref)
+        return "a set of references is not supported by the merge: make rows of them";
     if (is_enum != (f->values != NULL)) return "an enumeration belongs to enums, and only to them";
     if (is_ref != (f->refers_to != NULL)) return "a target belongs to references, and only to them";
     if (f->scale > FIELD_SCALE_MAX || (f->scale != 0 && f->type != FIELD_DECIMAL))

@@ -74,7 +74,7 @@ enum field_type {
     FIELD_BOOL,
     FIELD_ENUM,
     FIELD_REF, /* row id of refers_to */
-    FIELD_SET  /* of set_of: text, enum (by name) or ref (decimal) */
+    FIELD_SET  /* of set_of: text or enum (by name); ref (decimal) has no merge, and is refused */
 };
 
 enum rule {

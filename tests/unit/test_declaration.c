@@ -57,7 +57,7 @@ TEST(a_wrong_field_is_refused) {
         {"nothing wrong, a group", {F(2, "a", MONEY, LAST, .group = "g"), F(3, "b", TEXT, LAST, .group = "g")}, ST_OK},
         {"nothing wrong, a greatest time and a least date", {F(2, "a", TIME, MAX, PLAIN), F(3, "b", DATE, MIN, PLAIN)}, ST_OK},
         {"nothing wrong, two groups side by side", {F(2, "a_1", INT, LAST, .group = "g"), F(3, "b", TEXT, LAST, .group = "h")}, ST_OK},
-        {"nothing wrong, a set of references", {F(2, "a", SET, SET, .set_of = FIELD_REF, .refers_to = "thing")}, ST_OK},
+        {"a set of references", {F(2, "a", SET, SET, .set_of = FIELD_REF, .refers_to = "thing")}, ST_INTERNAL},
         {"no name", {F(2, NULL, TEXT, LAST, PLAIN)}, ST_INTERNAL},
         {"a name that begins with a digit", {F(2, "2b", TEXT, LAST, PLAIN)}, ST_INTERNAL},
         {"a name that begins with {", {F(2, "{", TEXT, LAST, PLAIN)}, ST_INTERNAL},
