@@ -101,6 +101,9 @@ const char *cli_change_name(enum change_kind kind);
 /* What an edit does, for people: "Tags +a -b". For programs: an object by field. */
 void cli_put_edit(struct cli *cli, const struct entity *e, const struct edit *edit,
                   struct buf *out);
+/* The same without the field's name: "+a -b"; of a group "City: Lyon, Street: ...". */
+void cli_put_operation(struct cli *cli, const struct entity *e, const struct edit *edit,
+                       struct buf *out);
 void cli_json_edit(struct cli *cli, const struct entity *e, const struct edit *edit);
 
 /* Tables: a head of labels, cells row by row. */

@@ -143,7 +143,11 @@ static const struct command commands[] = {
      COMMAND_WORDS(1, 2, "@entity"),
      .summary = {"what happened to a row, as far as this laptop knows",
                  "一条记录的经过（就本机所知）"},
-     .details = {COMMAND_ROW_EN, COMMAND_ROW_ZH}},
+     .details = {COMMAND_ROW_EN
+                 "Shown are your own edits, what came from the server, and what lost. Who else did "
+                 "what, and all of\nlonger ago, is at the server.\n",
+                 COMMAND_ROW_ZH "显示您自己的修改、来自服务器的更改以及未采用的值。其他人的修改明细"
+                                "及更早的记录在服务器上。\n"}},
     {.name = "pending",
      .usage = {"", ""},
      .run = cli_outbox_pending,

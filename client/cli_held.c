@@ -107,6 +107,7 @@ enum status cli_held_list(void *program, const struct command_line *line, struct
     struct holding h = {.cli = cli, .table = table};
     TRY(store_held(cli->store, command_has(line, "--all"), held_row, &h, err));
     cli_list_end(cli, table, h.count, "the server took everything", "所有修改均已被服务器接受");
+    TRY(cli_flush(cli, err));
     if (h.count > 0)
         cli_note(
             cli,

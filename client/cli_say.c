@@ -229,7 +229,7 @@ static void put_elements(struct cli *cli, const struct field *f, struct value se
                          struct buf *out) {
     struct slice rest = set.kind == VALUE_TEXT ? set.text : (struct slice){0}, element;
     while (slice_cut(&rest, '\n', &element)) {
-        buf_printf(out, " %c", sign);
+        buf_printf(out, out->len > 0 ? " %c" : "%c", sign);
         put_value(cli, f, value_text(element), out);
     }
 }
@@ -251,15 +251,26 @@ static void put_set(struct cli *cli, const struct entity *e, const struct edit *
     buf_put_text(out, cli_pick(cli, ": (empty)", "：（空）"));
 }
 
-void cli_put_edit(struct cli *cli, const struct entity *e, const struct edit *edit,
-                  struct buf *out) {
+static bool cell_has_value(const struct cell *cell, const struct edit *edit) {
+    for (size_t i = 0; i < edit->value_count && i < cell->count; i++)
+        if (edit->values[i].kind != VALUE_NULL) return true;
+    return false;
+}
+
+void cli_put_operation(struct cli *cli, const struct entity *e, const struct edit *edit,
+                       struct buf *out) {
     const struct field *f = entity_field_by_tag(e, edit->cell_tag);
-    if (!f || edit->kind != EDIT_SET) cli_put_cell(cli, e, edit->cell_tag, out);
-    if (!f) return;
+    const struct cell *cell = f ? entity_cell(e, edit->cell_tag) : NULL;
+    if (!cell || edit->value_count == 0) return;
     switch (edit->kind) {
-    case EDIT_SET: put_set(cli, e, edit, out); break;
+    case EDIT_SET:
+        if (cell->count > 1 && cell_has_value(cell, edit))
+            put_set(cli, e, edit, out);
+        else
+            cli_put_values(cli, e, edit->cell_tag, edit->values, edit->value_count, out);
+        break;
     case EDIT_COUNT:
-        buf_put_text(out, edit->values[0].number < 0 ? " " : " +");
+        buf_put_text(out, edit->values[0].number < 0 ? "" : "+");
         put_value(cli, f, edit->values[0], out);
         break;
     case EDIT_ELEMENTS:
@@ -267,6 +278,19 @@ void cli_put_edit(struct cli *cli, const struct entity *e, const struct edit *ed
         put_elements(cli, f, edit->values[1], '-', out);
         break;
     }
+}
+
+void cli_put_edit(struct cli *cli, const struct entity *e, const struct edit *edit,
+                  struct buf *out) {
+    SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_BATCH);
+    if (entity_field_by_tag(e, edit->cell_tag) && edit->kind == EDIT_SET) {
+        put_set(cli, e, edit, out);
+        return;
+    }
+    cli_put_cell(cli, e, edit->cell_tag, out);
+    cli_put_operation(cli, e, edit, &text);
+    buf_put_text(out, text.len > 0 ? " " : "");
+    buf_put_slice(out, buf_slice(&text));
 }
 
 void cli_json_edit(struct cli *cli, const struct entity *e, const struct edit *edit) {

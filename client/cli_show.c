@@ -278,9 +278,9 @@ static const char *what_label(const struct cli *cli, const char *what) {
     static const struct {
         const char *name, *label[LANG_COUNT];
     } rows[] = {
-        {"create", {"new", "新建"}},      {"edit", {"edited", "修改"}},
-        {"delete", {"deleted", "删除"}},  {"lost", {"gave way", "未采用"}},
-        {"merged", {"merged", "已合并"}},
+        {"create", {"new", "新建"}},     {"edit", {"edited", "修改"}},
+        {"delete", {"deleted", "删除"}}, {"lost", {"gave way", "未采用"}},
+        {"news", {"changed", "已更改"}},
     };
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
         if (!strcmp(rows[i].name, what)) return rows[i].label[cli->lang];
@@ -301,28 +301,49 @@ static void put_detail(const struct cli *cli, struct slice detail, struct buf *o
     buf_put_slice(out, detail);
 }
 
+static struct edit edit_of(const struct history_line *line) {
+    return (struct edit){.cell_tag = line->cell_tag,
+                         .kind = line->kind,
+                         .values = (struct value *)(uintptr_t)line->values, /* only read */
+                         .value_count = line->values ? line->value_count : 0};
+}
+
+static void put_who(struct telling *t, const struct history_line *line) {
+    if (line->person.len > 0)
+        api_table_cell(t->table, line->person);
+    else
+        cli_table_text(t->table, cli_pick(t->cli, "(from the server)", "（来自服务器）"));
+}
+
 static void history_cells(struct telling *t, const struct history_line *line) {
     struct cli *cli = t->cli;
     SCOPED(buf_free) struct buf values = buf_new(BUF_MAX_BATCH), flat = buf_new(BUF_MAX_BATCH);
-    cli_put_values(cli, t->entity, line->cell_tag, line->values, line->value_count, &values);
-    if (line->detail.len > 0) {
-        if (values.len > 0) buf_put_text(&values, cli_pick(cli, "; ", "；"));
-        put_detail(cli, line->detail, &values);
-    }
+    SCOPED(buf_free) struct buf outcome = buf_new(BUF_MAX_LINE);
     const struct field *f =
         line->cell_tag ? entity_field_by_tag(t->entity, line->cell_tag) : &t->entity->fields[0];
+    struct edit edit = edit_of(line);
+    cli_put_operation(cli, t->entity, &edit, &values);
     if (f) api_value_line(f, buf_slice(&values), &flat);
+    put_detail(cli, line->detail, &outcome);
+    if (line->seq == 0 && line->time_ms != 0)
+        buf_put_text(&outcome, cli_pick(cli, "not confirmed yet", "尚未确认"));
     cli_table_time(cli, t->table, line->time_ms);
-    api_table_cell(t->table, line->person);
+    put_who(t, line);
     cli_table_text(t->table, what_label(cli, line->what));
     if (line->cell_tag)
         cli_table_cell(cli, t->table, t->entity, line->cell_tag);
     else
         cli_table_text(t->table, "");
     api_table_cell(t->table, buf_slice(&flat));
-    cli_table_text(t->table, line->seq == 0 && line->time_ms != 0
-                                 ? cli_pick(cli, "not sent yet", "尚未发送")
-                                 : "");
+    api_table_cell(t->table, buf_slice(&outcome));
+}
+
+static void history_json_values(struct telling *t, const struct history_line *line) {
+    struct edit edit = edit_of(line);
+    if (edit.value_count == 0)
+        buf_put_text(&t->cli->out, "null");
+    else
+        cli_json_edit(t->cli, t->entity, &edit);
 }
 
 static enum status history_row(void *ctx, const struct history_line *line, struct err *err) {
@@ -340,7 +361,7 @@ static enum status history_row(void *ctx, const struct history_line *line, struc
     cli_json_text(cli, "person", line->person, false);
     cli_json_string(cli, "what", line->what, false);
     cli_json_key(cli, "values", false);
-    cli_json_values(cli, t->entity, line->cell_tag, line->values, line->value_count);
+    history_json_values(t, line);
     cli_json_text(cli, "detail", line->detail, false);
     buf_put_byte(&cli->out, '}');
     return cli_flush_some(cli, err);
@@ -349,7 +370,7 @@ static enum status history_row(void *ctx, const struct history_line *line, struc
 enum status cli_show_history(void *program, const struct command_line *line, struct err *err) {
     static const struct cli_column columns[] = {
         {.label = {"When", "时间"}},  {.label = {"Who", "谁"}},     {.label = {"What", "操作"}},
-        {.label = {"Field", "字段"}}, {.label = {"Value", "内容"}}, {.label = {"", ""}}};
+        {.label = {"Field", "字段"}}, {.label = {"Value", "内容"}}, {.label = {"Outcome", "结果"}}};
     struct cli *cli = program;
     SCOPED(cli_table_close) struct api_table *table = NULL;
     struct telling t = {.cli = cli};
@@ -359,6 +380,12 @@ enum status cli_show_history(void *program, const struct command_line *line, str
     TRY(cli_list_begin(cli, columns, ARRAY_COUNT(columns), &table, err));
     t.table = table;
     TRY(store_history(cli->store, t.entity, id, history_row, &t, err));
+    if (table) api_table_hide_empty(table);
     cli_list_end(cli, table, t.lines, "nothing is known of it here", "本机没有相关记录");
+    TRY(cli_flush(cli, err));
+    cli_note(cli,
+             "This is what this laptop has seen. The whole history, with who did what, is at the "
+             "server.",
+             "以上为本机所知的经过。完整记录（含修改人）在服务器上。");
     return ST_OK;
 }

@@ -15,6 +15,9 @@
  *
  *   emptied     base of an edit that was undone: a form may still show it
  *
+ *   past        the newest own changes that the server answered, and what it changed in a row that
+ *               was here, for the history of the row
+ *
  *   ledger, held, receipt, people, import_row, attempt
  */
 #ifndef ROADBOOK_STORE_LAPTOP_H
@@ -30,7 +33,11 @@ enum {
     EMPTIED_KEPT = 10000,          /* batches for which an open form may still know an undone one */
     IMPORTS_KEPT = 8,              /* imports that can be taken back */
     SHOWN_MAX = 20,                /* candidates and the like in a message */
-    KNOWN_REFS = 4096              /* rows that saves remember to have seen; a power of two */
+    KNOWN_REFS = 4096,             /* rows that saves remember to have seen; a power of two */
+    PAST_KEPT = 10000,             /* entries of the history: some megabytes of edits by hand */
+    PAST_BYTES = 4096,             /* a longer change is told without its values */
+    PAST_BATCH_CHANGES = 50,       /* more is an import, which has its file */
+    PAST_ROUND_ROWS = 500 /* news of more rows at once is a day's absence: not remembered */
 };
 
 struct laptop_state {
@@ -261,6 +268,32 @@ enum status undo_unsent(struct store *store, const struct outbox_row *row,
 /* One batch: its changes meet their receipt, and it leaves the outbox. */
 enum status receipt_take(struct store *store, const struct receipt *receipt,
                          struct apply_counts *counts, struct err *err) NODISCARD;
+
+/* ------------------------------------------------------------------ laptop_report.c */
+
+/* Steps through the ledger in the order in which it came: all of it, the entries of one row, or of
+ * one seq (one change may lose in several cells). One query each, so that the caller may write
+ * between. */
+struct entry_walk {
+    int64_t after;    /* number of the last entry; 0 at first */
+    int64_t row, seq; /* 0: any */
+    struct ledger_entry entry;
+    bool done, found;
+};
+
+enum status entry_next(struct store *store, struct entry_walk *w, struct arena *mem,
+                       struct err *err) NODISCARD;
+
+/* ------------------------------------------------------------------ laptop_history.c */
+
+/* Own changes, as the server answered them. */
+enum status past_keep(struct store *store, const struct batch *batch, const struct receipt *receipt,
+                      struct err *err) NODISCARD;
+/* News from the server: the cells in mask become after, of which some may be as they were. */
+enum status past_note(struct store *store, const struct local *before, uint64_t mask,
+                      const struct value *after, int64_t seq, struct err *err) NODISCARD;
+/* The row left this laptop: so does what was known of it. */
+enum status past_forget(struct store *store, int64_t row, struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ laptop_pull.c */
 

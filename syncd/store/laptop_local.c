@@ -83,6 +83,7 @@ enum status local_remove(struct store *store, struct local *local, struct err *e
     TRY(rows_delete(store->db, local->e, local->id, local->meta.gone == GONE_HERE, local->values,
                     err));
     local->found = false;
+    TRY(past_forget(store, local->id, err));
     return forget_cells(store, local->id, err);
 }
 

@@ -74,7 +74,7 @@ static enum status take_new(struct pulling *p, struct err *err) {
     return p->any_pending ? outbox_replay(p->store, &p->local, p->mem, err) : ST_OK;
 }
 
-static enum status take_known(struct pulling *p, struct err *err) {
+static enum status take_known(struct pulling *p, bool remember, struct err *err) {
     bool whole = p->record->flags & RECORD_WHOLE;
     if (whole && p->local.meta.gone == GONE_DOOMED)
         TRY(local_set_gone(p->store, &p->local, GONE_HERE, p->mem, err));
@@ -82,6 +82,7 @@ static enum status take_known(struct pulling *p, struct err *err) {
     if (!p->values) return err_no_memory(err);
     if (whole) p->local.meta.more = (struct slice){0};
     TRY(take_cells(p, err));
+    if (remember) TRY(past_note(p->store, &p->local, p->mask, p->values, p->record->seq, err));
     p->local.meta.seq = p->record->seq;
     TRY(local_write(p->store, &p->local, p->mask, p->values, err));
     return ahead_trim(p->store->db, p->record->row, p->record->seq, err);
@@ -117,7 +118,7 @@ enum status record_take(struct store *store, const struct record *record, struct
     TRY(pending_any(store->db, record->row, &p.any_pending, err));
     if (p.local.found) {
         counts->rows_changed++;
-        return take_known(&p, err);
+        return take_known(&p, counts->rows_changed <= PAST_ROUND_ROWS, err);
     }
     if (!(record->flags &
           RECORD_WHOLE)) { /* a part of what is not here: ask for everything again */

@@ -72,6 +72,7 @@ static enum status show(struct taking *t, struct local *local, const struct cell
     struct value *all = local_copy(local, t->mem);
     if (!all) return err_no_memory(err);
     memcpy(&all[cell->first], values, cell->count * sizeof *values);
+    TRY(past_note(t->store, local, cell_bit(cell), all, seq, err));
     TRY(local_write(t->store, local, cell_bit(cell), all, err));
     return seq > local->meta.seq ? ahead_put(t->store->db, local->id, cell->tag, seq, err) : ST_OK;
 }
@@ -373,6 +374,7 @@ enum status receipt_take(struct store *store, const struct receipt *receipt,
     for (size_t i = 0; i < row.batch.change_count; i++)
         TRY(take_line(store, &row.batch, receipt, i, counts, err));
     TRY(keep_notes(store, &row.batch, receipt, err));
+    TRY(past_keep(store, &row.batch, receipt, err));
     TRY(leave_outbox(store, receipt->batch, err));
     state.last_batch = receipt->batch;
     return state_write(store, &state, err);

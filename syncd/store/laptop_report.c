@@ -1,4 +1,4 @@
-/* What became of a person's work, for people: conflicts, receipts, history, status. */
+/* What became of a person's work, for people: conflicts, receipts, status. */
 #include "syncd/store/laptop.h"
 
 #include <assert.h>
@@ -43,18 +43,8 @@ static enum status take_entry(struct db_stmt *s, struct arena *mem, struct ledge
     "loser_ms, winner_ms,"                                                                         \
     " winner_is_new, loser, winner, done, rowid FROM ledger WHERE rowid > ?"
 
-/* Steps through the ledger in the order in which it came: all of it, the entries of one row, or of
- * one seq (one change may lose in several cells). One query each, so that the caller may write
- * between. */
-struct entry_walk {
-    int64_t after;    /* number of the last entry; 0 at first */
-    int64_t row, seq; /* 0: any */
-    struct ledger_entry entry;
-    bool done, found;
-};
-
-static enum status entry_next(struct store *store, struct entry_walk *w, struct arena *mem,
-                              struct err *err) {
+enum status entry_next(struct store *store, struct entry_walk *w, struct arena *mem,
+                       struct err *err) {
     struct db_stmt *s;
     TRY(db_prepare(store->db,
                    w->row   ? ENTRY_COLUMNS " AND row_id = ? ORDER BY rowid LIMIT 1"
@@ -271,131 +261,7 @@ enum status store_receipts(struct store *store, int64_t limit, store_receipt_row
     return ST_OK;
 }
 
-/* ------------------------------------------------------------------ history */
-
-struct telling {
-    struct store *store;
-    int64_t row;
-    const struct entity *e;
-    uint32_t device;
-    store_history_row *tell;
-    void *ctx;
-};
-
-static enum status tell_line(const struct telling *t, struct history_line *line, struct err *err) {
-    struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
-    TRY(store_person(t->store, line->device, &mem, &line->person, err));
-    return t->tell(t->ctx, line, err);
-}
-
-/* Own changes that the server answered: the receipts of this row, newest first as they are stepped
- * through. */
-struct answered {
-    int64_t row;
-    struct arena *mem;
-    struct receipt_note *notes;
-    size_t count, room;
-    bool made; /* the row's creation is among them */
-};
-
-static enum status keep_answer(void *ctx, const struct receipt_note *note, struct err *err) {
-    struct answered *a = ctx;
-    if (note->row != a->row) return ST_OK;
-    if (a->count == a->room) {
-        size_t room = a->room ? a->room * 2 : 16;
-        struct receipt_note *notes = ARENA_ARRAY(a->mem, room, struct receipt_note);
-        if (!notes) return err_no_memory(err);
-        if (a->count) memcpy(notes, a->notes, a->count * sizeof *notes);
-        a->notes = notes;
-        a->room = room;
-    }
-    a->notes[a->count++] = *note;
-    a->made |= note->kind == CHANGE_CREATE;
-    return ST_OK;
-}
-
-static const char *kind_word(enum change_kind kind) {
-    switch (kind) {
-    case CHANGE_CREATE: return "create";
-    case CHANGE_EDIT: return "edit";
-    case CHANGE_DELETE: return "delete";
-    }
-    return "edit";
-}
-
-static enum status tell_answered(struct telling *t, struct arena *mem, struct err *err) {
-    struct answered own = {.row = t->row, .mem = mem};
-    TRY(store_receipts(t->store, 0, keep_answer, &own, err));
-    if (!own.made) {
-        struct history_line maker = {.device = id_device(t->row), .what = "create"};
-        TRY(tell_line(t, &maker, err));
-    }
-    for (size_t i = own.count; i > 0; i--) {
-        const struct receipt_note *n = &own.notes[i - 1];
-        struct history_line line = {.seq = n->at,
-                                    .time_ms = n->time_ms,
-                                    .device = t->device,
-                                    .what = kind_word(n->kind),
-                                    .cell_tag = n->cell_tag,
-                                    .detail = slice_from(outcome_name(n->outcome))};
-        TRY(tell_line(t, &line, err));
-    }
-    return ST_OK;
-}
-
-static enum status tell_entry(struct telling *t, const struct ledger_entry *l, struct err *err) {
-    struct history_line line = {.seq = l->seq,
-                                .time_ms = l->loser_time_ms,
-                                .device = l->loser_device,
-                                .what = "lost",
-                                .cell_tag = l->cell_tag,
-                                .values = l->loser,
-                                .value_count = l->loser ? l->value_count : 0,
-                                .detail = slice_from(rule_name(l->rule))};
-    return tell_line(t, &line, err);
-}
-
-static enum status tell_edits(struct telling *t, const struct change *change,
-                              struct history_line line, struct err *err) {
-    for (size_t i = 0; i < change->edit_count; i++) {
-        line.cell_tag = change->edits[i].cell_tag;
-        line.values = change->edits[i].values;
-        line.value_count = change->edits[i].value_count;
-        TRY(tell_line(t, &line, err));
-    }
-    return ST_OK;
-}
-
-static enum status tell_outbox(void *ctx, struct outbox_row *row, struct err *err) {
-    struct telling *t = ctx;
-    for (size_t i = 0; i < row->batch.change_count; i++) {
-        const struct change *change = &row->batch.changes[i];
-        struct history_line line = {.time_ms = row->made_ms, .device = t->device, .what = "edit"};
-        bool deleted = false;
-        for (size_t k = 0; k < change->unit_count; k++) deleted |= change->unit[k].row == t->row;
-        if (deleted) line.what = "delete";
-        if (deleted) TRY(tell_line(t, &line, err));
-        if (change->row == t->row && change->kind == CHANGE_EDIT)
-            TRY(tell_edits(t, change, line, err));
-    }
-    return ST_OK;
-}
-
-enum status store_history(struct store *store, const struct entity *e, int64_t id,
-                          store_history_row *row, void *ctx, struct err *err) {
-    struct laptop *laptop;
-    TRY(laptop_get(store, &laptop, err));
-    struct telling t = {store, id, e, laptop->device, row, ctx};
-    struct arena answers SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
-    TRY(tell_answered(&t, &answers, err));
-    for (struct entry_walk walk = {.row = id};;) {
-        struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
-        TRY(entry_next(store, &walk, &mem, err));
-        if (!walk.found) break;
-        TRY(tell_entry(&t, &walk.entry, err));
-    }
-    return outbox_walk(store->db, 0, tell_outbox, &t, err);
-}
+/* ------------------------------------------------------------------ people */
 
 enum status store_person(struct store *store, uint32_t device, struct arena *mem, struct slice *out,
                          struct err *err) {

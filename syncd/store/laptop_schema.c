@@ -40,6 +40,10 @@ static const char *const tables[] = {
     " PRIMARY KEY(batch, change, cell)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS receipt(batch INTEGER PRIMARY KEY, at INTEGER, time_ms INTEGER, "
     "content BLOB)",
+    "CREATE TABLE IF NOT EXISTS past(n INTEGER PRIMARY KEY, row_id INTEGER, batch INTEGER, seq "
+    "INTEGER,"
+    " at_ms INTEGER, content BLOB)",
+    "CREATE INDEX IF NOT EXISTS past_row ON past(row_id)",
     "CREATE TABLE IF NOT EXISTS people(device INTEGER PRIMARY KEY, employee INTEGER, name TEXT)",
     "CREATE TABLE IF NOT EXISTS import_row(import_id INTEGER, batch INTEGER, row_id INTEGER, cell "
     "INTEGER,"

@@ -101,6 +101,7 @@ static enum status refuse_foreign(struct store *store, struct err *err) {
 static enum status look_at_file(struct store *store, bool *out_ready, struct err *err) {
     struct arena mem = arena_new(STORE_SCRATCH_CAP);
     struct slice version = {0};
+    int64_t layout = 0;
     bool has = false, empty = false;
     *out_ready = false;
     TRY(has_meta(store->db, &has, err));
@@ -110,9 +111,11 @@ static enum status look_at_file(struct store *store, bool *out_ready, struct err
         return err_set(err, ST_INVALID, "%s is not a book", "%s 不是本程序的数据文件", store->path);
     }
     TRY(refuse_foreign(store, err));
+    TRY(meta_int(store->db, "layout", &layout, err));
     enum status status = meta_blob(store->db, "catalogue", &mem, &version, err);
     if (status == ST_OK)
-        *out_ready = slice_equal(version, slice_of(store->cat->version.bytes, CHAIN_BYTES));
+        *out_ready = layout >= STORE_LAYOUT &&
+                     slice_equal(version, slice_of(store->cat->version.bytes, CHAIN_BYTES));
     arena_clear(&mem);
     return status;
 }
@@ -122,6 +125,7 @@ static enum status make_schema(struct store *store, struct err *err) {
     TRY(store->kind == STORE_LAPTOP ? laptop_schema(store->db, err)
                                     : centre_schema(store->db, err));
     TRY(meta_int_set(store->db, "schema", STORE_SCHEMA_VERSION, err));
+    TRY(meta_int_set(store->db, "layout", STORE_LAYOUT, err));
     TRY(meta_int_set(store->db, "kind", (int64_t)store->kind + 1, err));
     return meta_blob_set(store->db, "catalogue", slice_of(store->cat->version.bytes, CHAIN_BYTES),
                          err);

@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import pty
+import re
 import select
 import shutil
 import socket
@@ -572,7 +573,7 @@ class WithServer(Book):
 
     def enroll(self, number, link):
         for _ in range(100):                               # until the server listens
-            done = subprocess.run([ROADBOOK, "--home", self.laptops[number], "enroll", link, "--json"], env=ENV,
+            done = subprocess.run([ROADBOOK, "--home", self.laptops[number], "enroll", link, "--name", "laptop", "--json"], env=ENV,
                                   capture_output=True, timeout=60)
             if done.returncode != OFFLINE:
                 break
@@ -613,6 +614,48 @@ class WithServer(Book):
             self.assertEqual(self.data_on(laptop, "get", "account", "Acme")["city"], "Berlin")
         self.assertEqual(self.data_on(2, "conflicts"), [])
         self.assertEqual([c["done"] for c in self.data_on(2, "conflicts", "--all")], [True])
+
+    def compare(self, name, text):
+        """With the times and the random ids of the server made alike."""
+        text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "2026-03-01 09:30", text)
+        text = re.sub(r"\b0-[0-9A-Z]{6}\b", "0-2ABCDE", re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:8443", text))
+        path = SCREENS / f"{name}.txt"
+        if os.environ.get("UPDATE"):
+            path.write_text(text, encoding="utf-8")
+        self.assertEqual(path.read_text(encoding="utf-8"), text, f"{path}: UPDATE=1 writes it anew")
+
+    def test_screens_of_both_ends(self):
+        self.disagree()
+        self.on(2, "set", "account", "Acme", "street=Main Street 1", "remarks=Call in May.\nAsk for Marie.")
+        self.on(2, "sync")
+        self.on(1, "sync")
+        self.on(1, "set", "account", "Acme", "employees=12")
+        for lang in ("en", "zh"):
+            for name, words in (("history", ("history", "account", "Acme")), ("conflicts", ("conflicts",)), ("held", ("held",)),
+                                ("pending", ("pending",)), ("receipts", ("receipts",)), ("find", ("find", "Marie"))):
+                self.compare(f"laptop-{name}-{lang}", self.on(1, *words, "--lang", lang))
+            for name, words in (("history", ("history", "account", "Acme")), ("conflicts", ("conflicts",)), ("requests", ("requests",)),
+                                ("users", ("user", "list")), ("list", ("list", "account")), ("get", ("get", "account", "Acme")),
+                                ("help-user", ("user", "--help"))):
+                self.compare(f"server-{name}-{lang}", self.server(*words, "--lang", lang))
+
+    def test_history_has_own_values_and_what_the_server_changed(self):
+        self.disagree()
+        lines = [(h["person"], h["what"], h["values"], h["detail"]) for h in self.data_on(1, "history", "account", "Acme")]
+        self.assertIn(("王芳", "create", {"name": "Acme"}, "applied"), lines)
+        self.assertIn(("王芳", "edit", {"tags": {"add": ["b"], "remove": None}}, "merged"), lines)
+        self.assertIn(("王芳", "edit", {"points": {"add": 2}}, "merged"), lines)
+        self.assertIn(("王芳", "edit", {"tier": "partner"}, "waiting"), lines)
+        self.assertIn(("", "news", {"points": 7}, ""), lines)
+        _, note = self.run_cli("history", "account", "Acme", home=self.laptops[1])
+        self.assertIn("The whole history, with who did what, is at the server", note)
+
+    def test_server_tables_name_the_zone_of_their_times(self):
+        self.disagree()
+        done = subprocess.run([SERVER, "--home", self.centre, "conflicts"], env=dict(ENV, TZ="Asia/Shanghai"), capture_output=True,
+                              timeout=60)
+        self.assertIn("When (UTC+8)", done.stdout.decode())
+        self.assertNotIn("- /", done.stdout.decode())
 
     def test_what_only_head_office_writes_is_held(self):
         self.disagree()

@@ -1,4 +1,5 @@
 /* What the store tells people about their work: receipts, quarantine, history, status, names. */
+#include "syncd/store/laptop.h"
 #include "tests/unit/laptop_world.h"
 
 #include <string.h>
@@ -113,6 +114,58 @@ TEST(history_tells_who_made_it_and_what_waits) {
     world_ask(&w);
     CHECK_INT(w.request.news_version, 4);
     buf_free(&text);
+    world_stop(&w);
+}
+
+static enum status see_values(void *ctx, const struct history_line *line, struct err *err) {
+    (void)err;
+    struct value v = line->value_count ? line->values[0] : value_null();
+    buf_printf(ctx, "%s %.*s ", line->what, (int)line->person.len, (const char *)line->person.data);
+    if (v.kind == VALUE_TEXT) buf_put_slice(ctx, v.text);
+    if (v.kind == VALUE_INT) buf_printf(ctx, "%lld", (long long)v.number);
+    buf_printf(ctx, " %.*s; ", (int)line->detail.len, (const char *)line->detail.data);
+    return ST_OK;
+}
+
+static int64_t past_count(struct world *w) {
+    int64_t n;
+    struct err err;
+    CHECK_OK(laptop_number(w->store, "SELECT count(*) FROM past", &n, &err));
+    return n;
+}
+
+TEST(history_keeps_own_values_and_tells_what_the_server_changed) {
+    struct world w;
+    struct err err;
+    struct buf text = buf_new(BUF_MAX_LINE);
+    world_start(&w);
+    int64_t id = id_make(1, 1);
+    world_pull(&w, "account", id, "name", "old");
+    CHECK_INT(past_count(&w), 0);                             /* a row that comes is no change of it */
+    world_set(&w, "account", id, "name", "mine");
+    world_ask(&w);
+    world_receipt(&w);
+    world_apply(&w);
+    world_pull(&w, "account", id, "name", "theirs");
+    world_pull(&w, "account", id, "name", "theirs");          /* the same again says nothing new */
+    CHECK_OK(store_history(w.store, world_entity(&w, "account"), id, see_values, &text, &err));
+    CHECK_TEXT(buf_text(&text), "create device 1  ; edit device 3 mine applied; news  theirs ; ");
+    CHECK_INT(past_count(&w), 2);
+    buf_free(&text);
+    world_stop(&w);
+}
+
+TEST(a_row_that_leaves_takes_its_past_along) {
+    struct world w;
+    world_start(&w);
+    int64_t id = id_make(1, 1);
+    world_pull(&w, "account", id, "name", "old");
+    world_pull(&w, "account", id, "name", "new");
+    CHECK_INT(past_count(&w), 1);
+    world_ask(&w);
+    world_record(&w, "account", id, RECORD_DEAD);
+    world_apply(&w);
+    CHECK_INT(past_count(&w), 0);
     world_stop(&w);
 }
 
