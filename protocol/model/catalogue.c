@@ -34,6 +34,11 @@ static int owner_field_of(const struct entity *e) {
     return -1;
 }
 
+static int field_at(const struct entity *e, const char *name) {
+    const struct field *f = name ? entity_field(e, slice_from(name)) : NULL;
+    return f ? (int)entity_field_index(e, f) : -1;
+}
+
 enum status catalogue_build(const struct entity *entities, size_t count, struct arena *mem,
                             struct catalogue *out, struct err *err) {
     TRY(declaration_check(entities, count, err));
@@ -42,6 +47,8 @@ enum status catalogue_build(const struct entity *entities, size_t count, struct 
     for (size_t i = 0; i < count; i++) {
         built[i] = entities[i];
         built[i].owner_field = owner_field_of(&entities[i]);
+        built[i].author_field = field_at(&entities[i], entities[i].author);
+        built[i].frozen_field = field_at(&entities[i], entities[i].frozen_by);
         TRY(work_out_cells(&built[i], mem, err));
     }
     struct catalogue cat = {.entities = built, .count = count};

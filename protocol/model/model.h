@@ -171,7 +171,9 @@ struct entity {
     /* Worked out by catalogue_build: */
     const struct cell *cells;
     size_t cell_count;
-    int owner_field; /* index of the field with owns, or -1 */
+    int owner_field;  /* index of the field with owns, or -1 */
+    int author_field; /* likewise of author */
+    int frozen_field; /* and of frozen_by */
 };
 
 struct catalogue {
@@ -321,6 +323,11 @@ bool change_is_withdrawal(const struct change *change);
 
 enum batch_flags { BATCH_ALL_OR_NOTHING = 1 };
 
+struct batch_spelling { /* what was worked out of a batch once */
+    struct slice bytes; /* canonical */
+    struct chain chain; /* of its device, after it */
+};
+
 struct batch {
     uint32_t number;
     uint32_t flags;
@@ -329,6 +336,7 @@ struct batch {
     int64_t import_id; /* 0: not part of an import */
     struct change *changes;
     size_t change_count;
+    const struct batch_spelling *spelling; /* NULL: not worked out; does not travel */
 };
 
 enum {

@@ -160,15 +160,14 @@ enum status judge_is_author(struct merge *m, const struct centre_row *row, bool 
         *out = row->id == m->author.employee;
         return ST_OK;
     }
-    const struct field *f = e->author ? entity_field(e, slice_from(e->author)) : NULL;
-    struct value v = f ? row->values[entity_field_index(e, f)] : value_null();
+    struct value v = e->author_field >= 0 ? row->values[e->author_field] : value_null();
     if (v.kind != VALUE_INT) return is_of_same_user(m, id_device(row->id), out, err);
     *out = m->author.employee != 0 && v.number == m->author.employee;
     return ST_OK;
 }
 
 static const struct field *freezing_field(const struct entity *e) {
-    return e->frozen_by ? entity_field(e, slice_from(e->frozen_by)) : NULL;
+    return e->frozen_field >= 0 ? &e->fields[e->frozen_field] : NULL;
 }
 
 static bool is_submitted(const struct centre_row *row) {

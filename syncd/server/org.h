@@ -48,9 +48,10 @@ struct centre *org_reader_centre(struct org_reader *reader);
 /* ------------------------------------------------------------------ pushes */
 
 /* Is the signature the device's, over the chain after the last batch? Needs no store; do it before
- * the writer's turn. ST_OK without batches. ST_UNAUTHENTIC. */
+ * the writer's turn, which then finds the batches spelt in mem. ST_OK without batches.
+ * ST_UNAUTHENTIC. */
 enum status org_check_push(const struct centre_device *device, const struct round_request *request,
-                           struct err *err) NODISCARD;
+                           struct arena *mem, struct err *err) NODISCARD;
 
 struct org_push {
     enum reply_kind kind;    /* REPLY_CLONED: nothing was taken */

@@ -18,13 +18,18 @@ static enum status write_batch(const struct batch *batch, struct buf *bytes, str
 }
 
 enum status org_check_push(const struct centre_device *device, const struct round_request *request,
-                           struct err *err) {
+                           struct arena *mem, struct err *err) {
     SCOPED(buf_free) struct buf bytes = buf_new(BUF_MAX_MESSAGE);
     struct chain chain = request->last_chain;
     if (request->batch_count == 0) return ST_OK;
+    struct batch_spelling *spelt = ARENA_ARRAY(mem, request->batch_count, struct batch_spelling);
+    if (!spelt) return err_no_memory(err);
     for (size_t i = 0; i < request->batch_count; i++) {
         TRY(write_batch(&request->batches[i], &bytes, err));
         chain = chain_next(&chain, buf_slice(&bytes));
+        spelt[i] = (struct batch_spelling){arena_copy(mem, buf_slice(&bytes)), chain};
+        if (!spelt[i].bytes.data) return err_no_memory(err);
+        request->batches[i].spelling = &spelt[i];
     }
     if (sign_check(device->public_key, slice_of(chain.bytes, CHAIN_BYTES), request->signature))
         return ST_OK;
@@ -40,6 +45,7 @@ struct push {
     const struct round_request *request;
     struct org_push *out;
     struct buf bytes;
+    struct slice spelt; /* the batch at hand */
     struct chain chain; /* after the last batch looked at */
 };
 
@@ -84,6 +90,19 @@ static enum status check_limits(const struct batch *batch, struct err *err) {
                    BATCH_ROWS_MAX);
 }
 
+/* Before the writer's turn somebody has worked it out already. */
+static enum status spell(struct push *p, const struct batch *batch, struct err *err) {
+    if (batch->spelling) {
+        p->spelt = batch->spelling->bytes;
+        p->chain = batch->spelling->chain;
+        return ST_OK;
+    }
+    TRY(write_batch(batch, &p->bytes, err));
+    p->spelt = buf_slice(&p->bytes);
+    p->chain = chain_next(&p->chain, p->spelt);
+    return ST_OK;
+}
+
 static void count_outcomes(struct org_push *out, const struct outcome_change *outcomes,
                            size_t count) {
     out->batches++;
@@ -106,7 +125,7 @@ static enum status merge_one(struct push *p, const struct batch *batch, bool las
     TRY(merge_batch(&m, &outcomes, err));
     struct journal_entry entry = {.device = p->device.number,
                                   .batch = batch->number,
-                                  .bytes = buf_slice(&p->bytes),
+                                  .bytes = p->spelt,
                                   .chain = p->chain,
                                   .first_seq = first,
                                   .last_seq = centre_next_seq(p->c) - 1,
@@ -124,8 +143,7 @@ static enum status merge_one(struct push *p, const struct batch *batch, bool las
 static enum status take_batch(struct push *p, size_t at, bool *out_cloned, struct err *err) {
     const struct batch *batch = &p->request->batches[at];
     struct chain known;
-    TRY(write_batch(batch, &p->bytes, err));
-    p->chain = chain_next(&p->chain, buf_slice(&p->bytes));
+    TRY(spell(p, batch, err));
     if (batch->number <= p->device.last_batch) {
         TRY(known_chain(p, batch->number, &known, err));
         *out_cloned = !same_chain(&known, &p->chain);

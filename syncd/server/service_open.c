@@ -109,7 +109,7 @@ static enum status round_read(struct service_job *job, struct arena *mem, struct
     struct round_request *round = &job->as.round;
     TRY(wire_read_round_request(job->request.body, mem, round, err));
     for (size_t i = 0; i < round->batch_count; i++) job->changes += round->batches[i].change_count;
-    enum status status = org_check_push(&job->known, round, err);
+    enum status status = org_check_push(&job->known, round, mem, err);
     /* 401 would have the laptop agree on a new key and send the same again. */
     if (status == ST_UNAUTHENTIC)
         return err_set(

@@ -131,12 +131,16 @@ enum status centre_log_entry(struct centre *c, int64_t seq, struct log_entry *ou
 
 enum status centre_log_time(struct centre *c, int64_t seq, int64_t *out_time_ms, struct err *err) {
     struct db_stmt *s;
-    bool row;
-    TRY(db_prepare(c->db, "SELECT time_ms FROM log WHERE seq = ?", &s, err));
-    db_bind_int(s, 1, seq);
-    TRY(db_step(s, &row, err));
-    *out_time_ms = row ? db_int(s, 0) : 0;
-    db_reset(s);
+    bool row = true;
+    if (seq != c->timed_seq || seq == 0) { /* edits of a day mostly share their base */
+        TRY(db_prepare(c->db, "SELECT time_ms FROM log WHERE seq = ?", &s, err));
+        db_bind_int(s, 1, seq);
+        TRY(db_step(s, &row, err));
+        c->timed_ms = row ? db_int(s, 0) : 0;
+        c->timed_seq = row ? seq : 0;
+        db_reset(s);
+    }
+    *out_time_ms = row ? c->timed_ms : 0;
     return ST_OK;
 }
 

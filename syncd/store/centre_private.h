@@ -24,7 +24,8 @@ struct centre {
     bool due_is_known; /* ... else it has to be worked out */
     struct centre_head marks[CENTRE_MARK_COUNT]; /* the head when a mark was set */
     int64_t aliases;
-    int64_t ledger_seq; /* entries of one seq are counted */
+    int64_t timed_seq, timed_ms; /* the seq whose time was asked last; 0: none */
+    int64_t ledger_seq;          /* entries of one seq are counted */
     int64_t ledger_ord;
     struct centre_device *devices[CENTRE_DEVICES_KEPT]; /* by number modulo */
     struct centre_ref living[CENTRE_ROWS_KEPT];         /* by id modulo */

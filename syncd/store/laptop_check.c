@@ -114,9 +114,8 @@ enum status check_key(struct store *store, const struct entity *e, int64_t id,
 }
 
 bool row_is_frozen(const struct entity *e, const struct value *values) {
-    if (!e->frozen_by) return false;
-    const struct field *f = entity_field(e, slice_from(e->frozen_by));
-    struct value state = values[entity_field_index(e, f)];
+    if (e->frozen_field < 0) return false;
+    struct value state = values[e->frozen_field];
     return state.kind == VALUE_INT && state.number >= (int64_t)e->frozen_from;
 }
 

@@ -172,12 +172,15 @@ void hall_close(struct hall *h);                           /* also stops the pro
 void hall_create(struct hall *h, struct hall_laptop *l, const struct visit *v, struct arena *mem, struct batch *out);
 void hall_edit(struct hall *h, struct hall_laptop *l, int64_t row, int64_t base, const struct field_edit two[2],
                struct arena *mem, struct batch *out);
-/* The request that carries batches, signed; the laptop's chain moves on. */
-void hall_request(struct hall *h, struct hall_laptop *l, struct batch *batches, size_t count, struct round_request *out);
+/* The request that carries batches, signed; the laptop's chain moves on. Checked in mem as the server checks it before
+ * the writer's turn; mem may be NULL when it goes over the wire. */
+void hall_request(struct hall *h, struct hall_laptop *l, struct batch *batches, size_t count, struct arena *mem,
+                  struct round_request *out);
 /* The laptop's end of rounds, with the key that the server has. */
 void hall_session(struct hall_laptop *l, struct session *out);
-/* Fills the org with visits, through its merge, in batches of 1000; ids are returned when out_ids is given. */
-void hall_fill(struct hall *h, const struct work *w, int64_t *out_ids);
+/* Fills the org with visits, through its merge, in batches of 1000; ids are returned when out_ids is given. CPU
+ * microseconds of the merging. */
+double hall_fill(struct hall *h, const struct work *w, int64_t *out_ids);
 void hall_serve(struct hall *h);                           /* roadbook-server; handles of this process are closed */
 double hall_cpu_us(int pid);                               /* of another process */
 int64_t hall_rss_bytes(int pid, const char *what);         /* "VmRSS", "VmHWM"; 0: it has ended */

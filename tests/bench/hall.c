@@ -319,7 +319,10 @@ void hall_edit(struct hall *h, struct hall_laptop *l, int64_t row, int64_t base,
     *out = batch_of(h, l, change, 1);
 }
 
-void hall_request(struct hall *h, struct hall_laptop *l, struct batch *batches, size_t count, struct round_request *out) {
+void hall_request(struct hall *h, struct hall_laptop *l, struct batch *batches, size_t count, struct arena *mem,
+                  struct round_request *out) {
+    struct err err;
+    struct centre_device device;
     struct buf bytes SCOPED(buf_free) = buf_new(BUF_MAX_MESSAGE);
     *out = (struct round_request){.epoch = 1, .cursor = l->cursor, .top = l->top, .since = l->since, .news_version = l->news,
                                   .last_batch = l->last_batch - (uint32_t)count, .last_chain = l->chain, .page_bytes = WIRE_PAGE_BYTES,
@@ -331,11 +334,14 @@ void hall_request(struct hall *h, struct hall_laptop *l, struct batch *batches, 
         l->chain = chain_next(&l->chain, buf_slice(&bytes));
     }
     sign_make(&l->key, slice_of(l->chain.bytes, CHAIN_BYTES), out->signature);
+    sign_public(&l->key, device.public_key);
+    if (mem) MUST(org_check_push(&device, out, mem, &err));
 }
 
-void hall_fill(struct hall *h, const struct work *w, int64_t *out_ids) {
+double hall_fill(struct hall *h, const struct work *w, int64_t *out_ids) {
     struct err err;
     struct hall_laptop *l = &h->laptops[0];
+    double sum = 0;
     for (size_t i = 0; i < w->count; i += FILL_ROWS) {
         struct arena mem SCOPED(arena_clear) = arena_new(ARENA_CAP_DEFAULT);
         size_t n = w->count - i < FILL_ROWS ? w->count - i : FILL_ROWS;
@@ -344,13 +350,16 @@ void hall_fill(struct hall *h, const struct work *w, int64_t *out_ids) {
         struct org_push push;
         for (size_t k = 0; k < n; k++) change_create(h, l, &w->visits[i + k], &mem, &changes[k]);
         struct batch batch = batch_of(h, l, changes, n);
-        hall_request(h, l, &batch, 1, &request);
+        hall_request(h, l, &batch, 1, &mem, &request);
+        double from = cpu_us();
         MUST(org_merge_begin(h->org, &err));
         MUST(org_merge_batches(h->org, l->device, &request, &push, &err));
         MUST(org_merge_commit(h->org, &err));
+        sum += cpu_us() - from;
         if (push.outcomes[OUTCOME_APPLIED] != n) bench_fail("the org did not take all visits", NULL);
         for (size_t k = 0; out_ids && k < n; k++) out_ids[i + k] = changes[k].row;
     }
+    return sum;
 }
 
 void hall_session(struct hall_laptop *l, struct session *out) {

@@ -45,7 +45,7 @@ static bool take_round(struct caller *c, const struct session_http *http, struct
 /* One round until it is answered. */
 static void call_round(struct caller *c, struct batch *batches, size_t count, struct arena *mem, struct round_reply *out) {
     struct round_request request;
-    hall_request(c->h, c->laptop, batches, count, &request);
+    hall_request(c->h, c->laptop, batches, count, NULL, &request);
     for (int i = 0; i < ROUND_TRIES; i++) {
         struct session_http http, reply;
         make_round(c, &request, mem, &http);
@@ -87,7 +87,7 @@ static void sides_open(struct bench *b, struct sides *s, size_t reply_bytes) {
     if (!s->caller.tls || !s->empty) bench_fail("cannot connect", NULL);
     struct round_request request;
     for (int i = 0; i < 5; i++) idle_round(&s->caller);
-    hall_request(&s->h, s->caller.laptop, NULL, 0, &request);
+    hall_request(&s->h, s->caller.laptop, NULL, 0, NULL, &request);
     make_round(&s->caller, &request, &b->mem, &s->plain);
     s->caller.session.state = SESSION_READY;               /* that one is not sent to the server */
 }
@@ -344,7 +344,7 @@ static void herd_day(void *ctx) {
     struct round_request request;
     for (size_t i = 0; i < DAY_VISITS; i++)
         hall_create(herd->h, c.laptop, &herd->work->visits[(l->number * DAY_VISITS + i) % herd->work->count], &mem, &batches[i]);
-    hall_request(herd->h, c.laptop, batches, DAY_VISITS, &request);
+    hall_request(herd->h, c.laptop, batches, DAY_VISITS, NULL, &request);
     request.page_bytes = HERD_PAGE;
     hall_session(c.laptop, &c.session);
     while (!atomic_load(&herd->go)) platform_sleep_ms(5);

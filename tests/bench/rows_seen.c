@@ -82,7 +82,7 @@ static void fill_org(struct hall *h, size_t rows) {
         struct arena mem SCOPED(arena_clear) = arena_new(ARENA_CAP_DEFAULT);
         struct work w;
         work_make(h->b, rows - done < PIECE ? rows - done : PIECE, h->accounts, h->author, &mem, &w);
-        hall_fill(h, &w, NULL);
+        (void)hall_fill(h, &w, NULL);
     }
 }
 

@@ -42,7 +42,7 @@ static void add_day(struct hall *h, const struct work *w, const int64_t *ids, si
         g->rows[at] = batches[i].changes[0].row;
     }
     g->devices[g->count] = l->device;
-    hall_request(h, l, batches, DAY_VISITS + DAY_EDITS, &g->requests[g->count++]);
+    hall_request(h, l, batches, DAY_VISITS + DAY_EDITS, mem, &g->requests[g->count++]);
 }
 
 /* CPU microseconds of one group commit. Not inlined, like its control, so that a profiler tells the two apart. */
@@ -80,12 +80,6 @@ static void plain_fill(struct plain *p, const struct work *w, const int64_t *ids
 }
 
 /* Bulk: batches of 1000 new visits, as imports send them. */
-static double import_us(struct hall *h, const struct work *w, int64_t *ids) {
-    double from = cpu_us();
-    hall_fill(h, w, ids);
-    return cpu_us() - from;
-}
-
 static double plain_import_us(struct plain *p, const struct work *w, const int64_t *ids) {
     double from = cpu_us();
     for (size_t i = 0; i < w->count; i++) {
@@ -106,7 +100,7 @@ void rows_merge(struct bench *b) {
     struct plain *p = plain_open(b, ROWS_SERVER, 0);
     work_make(b, rows, h.accounts, h.author, &b->mem, &w);
     int64_t *ids = ARENA_ARRAY(&b->mem, rows, int64_t);
-    hall_fill(&h, &w, ids);
+    (void)hall_fill(&h, &w, ids);
     plain_fill(p, &w, ids);
     struct work more = {.visits = w.visits, .count = 2000, .accounts = w.accounts, .author = w.author};
     for (size_t t = 0; t < turns; t++) {
@@ -116,7 +110,7 @@ void rows_merge(struct bench *b) {
         for (size_t i = 0; i < GROUP_DAYS; i++) add_day(&h, &w, ids, day++, &g, &mem);
         series_add(&ours, (double)g.changes / merge_group(&h, &g) * 1e6);
         series_add(&plain, (double)g.changes / plain_group(p, &g) * 1e6);
-        series_add(&bulk, 2000 / import_us(&h, &more, more_ids) * 1e6);
+        series_add(&bulk, 2000 / hall_fill(&h, &more, more_ids) * 1e6);
         series_add(&plain_bulk, 2000 / plain_import_us(p, &more, more_ids) * 1e6);
     }
     double v = series_median(&ours), c = series_median(&plain), x = series_median(&bulk), xc = series_median(&plain_bulk);
@@ -142,14 +136,14 @@ void rows_first_load(struct bench *b) {
     int64_t *ids = ARENA_ARRAY(&b->mem, rows, int64_t);
     struct hall_laptop *l = &h.laptops[1];
     l->since = l->cursor.seq;                              /* accounts are there: the visits are what is counted */
-    hall_fill(&h, &w, ids);
+    (void)hall_fill(&h, &w, ids);
     MUST(org_key(h.org, &key, &err));
     while (more) {
         struct arena mem SCOPED(arena_clear) = arena_new(ARENA_CAP_DEFAULT);
         struct buf message SCOPED(buf_free) = buf_new(BUF_MAX_MESSAGE);
         struct round_request request;
         struct round_reply reply;
-        hall_request(&h, l, NULL, 0, &request);
+        hall_request(&h, l, NULL, 0, NULL, &request);
         MUST(org_round(h.reader, l->device, &request, &mem, &reply, &err));
         MUST(wire_write_round_reply(&reply, l->device, &key, 6, &message, &err));
         bytes += message.len;
@@ -185,7 +179,7 @@ static bool idle_round(struct idle *idle, struct hall_laptop *l, double *out_us)
     struct session_http asked, reply = {.code = 503};
     struct service_job *job = NULL;
     struct slice answer;
-    hall_request(idle->h, l, NULL, 0, &request);
+    hall_request(idle->h, l, NULL, 0, NULL, &request);
     MUST(wire_write_round_request(&request, 9, &message, &err));
     MUST(session_round_request(&idle->session, "round", buf_slice(&message), &mem, &asked, &err));
     double from = cpu_thread_us();

@@ -250,7 +250,7 @@ static inline void sign_request(struct world *w, int at, struct round_request *r
 static inline enum status merge_request(struct world *w, int at, const struct round_request *r, struct err *err) {
     struct centre_device device;
     TRY(org_device(w->reader, w->laptops[at].number, &device, err));
-    TRY(org_check_push(&device, r, err));
+    TRY(org_check_push(&device, r, &w->mem, err));
     TRY(org_merge_begin(w->org, err));
     enum status status = org_merge_batches(w->org, w->laptops[at].number, r, &w->push, err);
     if (status == ST_OK) return org_merge_commit(w->org, err);

@@ -100,9 +100,9 @@ static struct slice push(struct arena *mem) {
                                {CHANGE_EDIT, 3, id_make(0, 40), others, 2, NULL, 0, &retry, 1},
                                {CHANGE_DELETE, 6, id_make(17, 2), NULL, 0, unit, 2, NULL, 0}};
     struct batch batches[] = {
-        {8, 0, 100, {NOON - 60000, 5, 3540000, 0}, 0, changes, 1},
-        {9, BATCH_ALL_OR_NOTHING, 100, {NOON - 30000, 5, 3570000, 0}, 77, changes + 1, 2},
-        {10, 0, 100, {NOON - 1000, 5, 3599000, 0}, 0, NULL, 0}};
+        {8, 0, 100, {NOON - 60000, 5, 3540000, 0}, 0, changes, 1, NULL},
+        {9, BATCH_ALL_OR_NOTHING, 100, {NOON - 30000, 5, 3570000, 0}, 77, changes + 1, 2, NULL},
+        {10, 0, 100, {NOON - 1000, 5, 3599000, 0}, 0, NULL, 0, NULL}};
     struct round_request m = idle();
     m.batches = batches;
     m.batch_count = ARRAY_COUNT(batches);
