@@ -663,8 +663,15 @@ class WithServer(Book):
         self.assertEqual((held["outcome"], held["edits"]), ("waiting", [{"tier": "partner"}]))
         self.assertEqual(self.data_on(1, "status")["held"], 1)
         self.assertIn("roadbook held", self.on(1, "sync"))
+        self.assertEqual(len(json.loads(self.server("requests", "--json"))), 1)
         self.on(1, "held", "drop", held["held"])
         self.assertEqual(self.data_on(1, "held"), [])
+        self.assertEqual([c["kind"] for b in self.data_on(1, "pending") for c in b["changes"]], ["withdraw"])
+        self.on(1, "sync")
+        self.assertEqual(json.loads(self.server("requests", "--json")), [])
+        self.assertEqual([r["state"] for r in json.loads(self.server("requests", "--all", "--json"))], ["withdrawn"])
+        self.assertEqual([h["state"] for h in self.data_on(1, "held", "--all")], ["withdrawn"])
+        self.assertEqual(self.data_on(1, "receipts")[0]["kind"], "withdraw")
 
     def test_a_held_edit_is_sent_again(self):
         self.disagree()
