@@ -53,8 +53,8 @@ static void conflict_cells(struct conflicts *c, const struct conflict *conflict,
     char id[ID_TEXT_BYTES];
     id_format(l->row, id);
     put_fields(cli, l, e, &field);
-    buf_printf(&row, "%s %.*s (%s)", e->label[cli->lang], (int)conflict->row_title.len,
-               (const char *)conflict->row_title.data, id);
+    buf_printf(&row, cli_pick(cli, "%s %.*s (%s)", "%s %.*s（%s）"), e->label[cli->lang],
+               (int)conflict->row_title.len, (const char *)conflict->row_title.data, id);
     put_side(c, l, e, l->winner, l->winner_device, &stands);
     put_side(c, l, e, l->loser, l->loser_device, &lost);
     cli_table_int(c->table, l->seq);

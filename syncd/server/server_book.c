@@ -236,13 +236,27 @@ struct importer {
 enum { REFUSALS_SHOWN_MAX = 50 };
 static const char *const FATES[IMPORT_FATES] = {"created", "updated", "unchanged", "refused"};
 
+static const char *fate_label(const struct server *server, enum import_fate fate) {
+    static const char *const labels[IMPORT_FATES] = {"新建", "更新", "无变化", "未导入"};
+    return server->lang == LANG_ZH ? labels[fate] : FATES[fate];
+}
+
+static void report_head(struct importer *im) {
+    static const char *const heads[][LANG_COUNT] = {
+        {"Line", "行"}, {"Result", "结果"}, {"ID", "编号"}, {"Reason", "原因"}};
+    for (size_t i = 0; i < ARRAY_COUNT(heads); i++)
+        csv_write_field(&im->report, slice_from(heads[i][im->server->lang]), i == 0);
+    csv_write_end(&im->report);
+}
+
 static void report_csv(struct importer *im, const struct import_row *row) {
-    char number[24];
+    char number[24], id[ID_TEXT_BYTES] = "";
     (void)snprintf(number, sizeof number, "%lld", (long long)row->line);
+    if (row->id) id_format(row->id, id);
+    if (im->report.len == 0) report_head(im);
     csv_write_field(&im->report, slice_from(number), true);
-    csv_write_field(&im->report, slice_from(FATES[row->fate]), false);
-    (void)snprintf(number, sizeof number, "%lld", (long long)row->id);
-    csv_write_field(&im->report, slice_from(row->id ? number : ""), false);
+    csv_write_field(&im->report, slice_from(fate_label(im->server, row->fate)), false);
+    csv_write_field(&im->report, slice_from(id), false);
     csv_write_field(&im->report,
                     slice_from(row->fate == IMPORT_REFUSED ? row->why.text[im->server->lang] : ""),
                     false);
@@ -317,9 +331,9 @@ static enum status totals_print(struct importer *im, const struct import_totals 
                     "另有 %zu 行被拒绝；用 --report 可得全部清单",
                     im->refused - REFUSALS_SHOWN_MAX);
     server_tell(server, "%lld created, %lld updated, %lld unchanged, %lld refused",
-                "新建 %lld，更新 %lld，未变 %lld，拒绝 %lld", (long long)t->rows[IMPORT_CREATED],
-                (long long)t->rows[IMPORT_UPDATED], (long long)t->rows[IMPORT_UNCHANGED],
-                (long long)t->rows[IMPORT_REFUSED]);
+                "新建 %lld 条，更新 %lld 条，无变化 %lld 条，未导入 %lld 条",
+                (long long)t->rows[IMPORT_CREATED], (long long)t->rows[IMPORT_UPDATED],
+                (long long)t->rows[IMPORT_UNCHANGED], (long long)t->rows[IMPORT_REFUSED]);
     return ST_OK;
 }
 

@@ -218,6 +218,12 @@ class Commands(ServerTest):
         self.assertEqual(c.json("list", "account"), [])
         self.assertEqual(c.json("import", "account", path)["created"], 2)
         self.assertEqual(c.json("import", "account", path, "--match", "external_no")["unchanged"], 2)
+        report = os.path.join(c.dir, "report.csv")
+        c.run("import", "account", path, "--match", "external_no", "--report", report)
+        with open(report, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        self.assertEqual(lines[0], "Line,Result,ID,Reason")
+        self.assertRegex(lines[1], r"^2,unchanged,0-[0-9A-Z]+,$")
         rows = c.json("list", "account", "name~宝", "--columns", "name,country,status")
         self.assertEqual([(r["name"], r["country"]) for r in rows], [("宝马", "德国")])
         self.assertEqual(c.json("get", "account", "大众")["external_no"], "A1")
