@@ -168,9 +168,17 @@ CLI_COMMAND(cli_held_retry);
 CLI_COMMAND(cli_held_drop);
 CLI_COMMAND(cli_conflict_list);
 CLI_COMMAND(cli_conflict_resolve);
+CLI_COMMAND(cli_bundle_export);
+CLI_COMMAND(cli_bundle_import);
 CLI_COMMAND(cli_sync_enroll);
 CLI_COMMAND(cli_sync_run);
 CLI_COMMAND(cli_sync_status);
+CLI_COMMAND(cli_attach_add);
+CLI_COMMAND(cli_attach_list);
+CLI_COMMAND(cli_attach_export);
+CLI_COMMAND(cli_attach_saver);
+CLI_COMMAND(cli_move_fetch);
+CLI_COMMAND(cli_move_send);
 CLI_COMMAND(cli_file_import);
 CLI_COMMAND(cli_file_imports);
 CLI_COMMAND(cli_file_revert);
@@ -182,5 +190,14 @@ CLI_COMMAND(cli_about_fields);
 CLI_COMMAND(cli_about_completion);
 CLI_COMMAND(cli_about_help);
 CLI_COMMAND(cli_about_version);
+
+/* ------------------------------------------------------------------ rounds (cli_sync.c) */
+
+/* One sync of a book at a time: waits for the daemon's, at most a minute. ST_BUSY. */
+enum status cli_sync_lock(const struct cli *cli, struct platform_lock *out,
+                          struct err *err) NODISCARD;
+bool cli_sync_progress(void *ctx, const struct agent_progress *progress);
+/* What a sync did, for people or as JSON. */
+void cli_sync_say(struct cli *cli, const struct agent_result *result, int64_t took_ms);
 
 #endif

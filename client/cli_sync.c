@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/cli.h"
+#include "client/cli_move.h"
 
 enum {
     SYNC_PATH_BYTES = 4096,
@@ -13,7 +13,7 @@ enum {
 
 /* ------------------------------------------------------------------ one at a time */
 
-static enum status lock_sync(const struct cli *cli, struct platform_lock *out, struct err *err) {
+enum status cli_sync_lock(const struct cli *cli, struct platform_lock *out, struct err *err) {
     char path[SYNC_PATH_BYTES];
     int n = snprintf(path, sizeof(path), "%s/%s", cli->home, AGENT_LOCK_FILE);
     if (n <= 0 || n >= SYNC_PATH_BYTES)
@@ -35,7 +35,7 @@ static enum status lock_sync(const struct cli *cli, struct platform_lock *out, s
 
 /* ------------------------------------------------------------------ sync */
 
-static bool show_progress(void *ctx, const struct agent_progress *p) {
+bool cli_sync_progress(void *ctx, const struct agent_progress *p) {
     const struct cli *cli = ctx;
     SCOPED(buf_free) struct buf bytes = buf_new(BUF_MAX_LINE);
     cli_put_bytes(p->bytes_up + p->bytes_down, &bytes);
@@ -45,8 +45,19 @@ static bool show_progress(void *ctx, const struct agent_progress *p) {
     return true;
 }
 
+static enum status sync_locked(struct cli *cli, struct agent *agent, struct agent_result *out,
+                               struct err *err) {
+    struct platform_lock lock;
+    TRY(cli_sync_lock(cli, &lock, err));
+    enum status status = agent_sync(agent, cli_sync_progress, cli, out, err);
+    platform_unlock(&lock);
+    cli_progress_end(cli);
+    return status;
+}
+
+/* Rows, then contents; that these could not be moved is no failure of the sync. */
 static enum status sync_over(struct cli *cli, struct transport *transport, struct agent_result *out,
-                             struct err *err) {
+                             struct mover_progress *moved, struct err *err) {
     struct transport_door door = transport_door(transport);
     struct agent_config config = {.store = cli->store,
                                   .catalogue = &cli->catalogue,
@@ -54,23 +65,24 @@ static enum status sync_over(struct cli *cli, struct transport *transport, struc
                                   .transport = &door,
                                   .trace_dir = command_value(cli->line, "--trace")};
     struct agent *agent;
+    struct err why;
     if (config.trace_dir) TRY(platform_make_dir(config.trace_dir, err));
     TRY(agent_open(&config, &agent, err));
-    enum status status = agent_sync(agent, show_progress, cli, out, err);
+    enum status status = sync_locked(cli, agent, out, err);
+    bool moves = status == ST_OK && moved && !command_has(cli->line, "--rows-only");
+    if (moves && cli_move_contents(cli, agent, &door, false, moved, &why) != ST_OK)
+        cli_note(cli, "The files are not all moved yet: %s", "文件尚未全部传输：%s",
+                 why.text[cli->lang]);
     agent_close(agent);
-    cli_progress_end(cli);
     return status;
 }
 
-static enum status sync_book(struct cli *cli, struct agent_result *out, struct err *err) {
-    struct platform_lock lock;
+/* moved NULL: rows only. */
+static enum status sync_book(struct cli *cli, struct agent_result *out,
+                             struct mover_progress *moved, struct err *err) {
     struct transport *transport;
     TRY(book_transport(cli->store, &transport, err));
-    enum status status = lock_sync(cli, &lock, err);
-    if (status == ST_OK) {
-        status = sync_over(cli, transport, out, err);
-        platform_unlock(&lock);
-    }
+    enum status status = sync_over(cli, transport, out, moved, err);
     transport_close(transport);
     return status;
 }
@@ -123,7 +135,9 @@ static void say_summary(struct cli *cli, const struct agent_result *r, int64_t t
     say_open(cli);
 }
 
-static void summary_json(struct cli *cli, const struct agent_result *r, int64_t took_ms) {
+/* moved NULL: no files were asked for. */
+static void summary_json(struct cli *cli, const struct agent_result *r,
+                         const struct mover_progress *moved, int64_t took_ms) {
     const struct apply_counts *c = &r->counts;
     cli_json_int(cli, "rounds", r->progress.rounds, true);
     cli_json_int(cli, "batches_sent", r->progress.batches_sent, false);
@@ -139,25 +153,39 @@ static void summary_json(struct cli *cli, const struct agent_result *r, int64_t 
     cli_json_int(cli, "rows_gone", c->rows_gone, false);
     cli_json_int(cli, "bytes_up", r->progress.bytes_up, false);
     cli_json_int(cli, "bytes_down", r->progress.bytes_down, false);
+    if (moved) {
+        cli_json_int(cli, "files_sent", moved->up, false);
+        cli_json_int(cli, "files_fetched", moved->down, false);
+        cli_json_int(cli, "files_refused", moved->refused, false);
+    }
     cli_json_int(cli, "took_ms", took_ms, false);
     cli_json_int(cli, "cursor", r->progress.cursor, false);
     cli_json_int(cli, "head", r->progress.head, false);
     buf_put_text(&cli->out, "}\n");
 }
 
+void cli_sync_say(struct cli *cli, const struct agent_result *result, int64_t took_ms) {
+    if (cli->json)
+        summary_json(cli, result, NULL, took_ms);
+    else
+        say_summary(cli, result, took_ms);
+}
+
 enum status cli_sync_run(void *program, const struct command_line *line, struct err *err) {
     struct cli *cli = program;
     struct agent_result result = {0};
+    struct mover_progress moved = {0};
     (void)line;
     TRY(transport_start(err));
     int64_t began = platform_mono_ms();
-    enum status status = sync_book(cli, &result, err);
+    enum status status = sync_book(cli, &result, &moved, err);
     transport_end();
     if (status != ST_OK) return status;
     if (cli->json)
-        summary_json(cli, &result, platform_mono_ms() - began);
+        summary_json(cli, &result, &moved, platform_mono_ms() - began);
     else
         say_summary(cli, &result, platform_mono_ms() - began);
+    if (!cli->json) cli_move_say(cli, &moved);
     return ST_OK;
 }
 
@@ -183,7 +211,7 @@ static enum status enroll_book(struct cli *cli, const struct session_link *link,
     struct platform_lock lock;
     struct transport *transport;
     TRY(transport_open(&config, &transport, err));
-    enum status status = lock_sync(cli, &lock, err);
+    enum status status = cli_sync_lock(cli, &lock, err);
     if (status == ST_OK) {
         status = enroll_over(cli, transport, link, name, err);
         platform_unlock(&lock);
@@ -250,7 +278,7 @@ enum status cli_sync_enroll(void *program, const struct command_line *line, stru
     enum status status = cli_book_open(cli, false, err);
     if (status == ST_OK) status = enroll_book(cli, &link, device_name(cli, buffer), err);
     int64_t began = platform_mono_ms();
-    enum status synced = status == ST_OK && wanted ? sync_book(cli, &first, &sync_err) : ST_OK;
+    enum status synced = status == ST_OK && wanted ? sync_book(cli, &first, NULL, &sync_err) : ST_OK;
     transport_end();
     if (status != ST_OK) return status;
     say_enrolled(cli, &first, wanted && synced == ST_OK, platform_mono_ms() - began);

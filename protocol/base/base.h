@@ -50,7 +50,8 @@
     ROW(CANCELLED, 17, false, 499, 130, "cancelled", "已取消")                                       \
     ROW(CLONED, 18, false, 409, 78, "this laptop's store was copied or set back",                    \
         "本机数据是副本或被还原过")                                                                  \
-    ROW(TRY_AGAIN, 19, true, 401, 75, "try again with a new nonce", "请用新的随机数重试")
+    ROW(TRY_AGAIN, 19, true, 401, 75, "try again with a new nonce", "请用新的随机数重试")             \
+    ROW(LIMITED, 20, true, 429, 75, "too many requests", "请求过于频繁")
 
 enum status {
 #define STATUS_ENUM(name, number, ...) ST_##name = number,
@@ -302,6 +303,15 @@ void box_public(const uint8_t secret[BOX_SECRET_BYTES], uint8_t out[BOX_PUBLIC_B
 /* X25519. false for a public key of low order. */
 bool box_shared(const uint8_t secret[BOX_SECRET_BYTES], const uint8_t public_key[BOX_PUBLIC_BYTES],
                 uint8_t out[HASH_BYTES]);
+/* Sealed to the holder of a signing key (Ed25519, turned into its X25519 form): anyone can write it,
+ * only he reads it, and a change shows. ephemeral: 32 fresh random bytes, used for nothing else.
+ * *out in mem. false: no such public key, or no room. */
+enum { SEAL_BYTES = BOX_PUBLIC_BYTES + 16 }; /* what sealing adds */
+bool seal_make(const uint8_t to[SIGN_PUBLIC_BYTES], const uint8_t ephemeral[BOX_SECRET_BYTES],
+               struct slice message, struct arena *mem, struct slice *out);
+/* false: not sealed to this key, or changed on the way (or no room). */
+bool seal_open(const struct sign_key *key, struct slice sealed, struct arena *mem,
+               struct slice *out);
 /* chain' = first 16 bytes of SHA-256(chain || bytes) */
 struct chain chain_next(const struct chain *chain, struct slice bytes);
 /* Base64: standard alphabet with padding, or URL-safe without. decode: false when it is not that,

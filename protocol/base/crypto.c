@@ -135,6 +135,75 @@ bool box_shared(const uint8_t secret[BOX_SECRET_BYTES], const uint8_t public_key
     return true;
 }
 
+/* ------------------------------------------------------------------ sealing
+ *
+ * X25519 of an ephemeral key with the reader's; SHA-256 over both public keys and what they share is
+ * the key of one XChaCha20-Poly1305 message, so that the nonce may be zero.
+ */
+
+static void seal_key(const uint8_t shared[HASH_BYTES], const uint8_t ephemeral[BOX_PUBLIC_BYTES],
+                     const uint8_t reader[BOX_PUBLIC_BYTES], uint8_t out[HASH_BYTES]) {
+    struct hash_run run;
+    hash_run_start(&run);
+    hash_run_add(&run, SLICE("roadbook seal 1"));
+    hash_run_add(&run, slice_of(ephemeral, BOX_PUBLIC_BYTES));
+    hash_run_add(&run, slice_of(reader, BOX_PUBLIC_BYTES));
+    hash_run_add(&run, slice_of(shared, HASH_BYTES));
+    struct hash hash = hash_run_end(&run);
+    memcpy(out, hash.bytes, HASH_BYTES);
+}
+
+_Static_assert(SEAL_BYTES == crypto_scalarmult_BYTES + crypto_aead_xchacha20poly1305_ietf_ABYTES,
+               "sealing");
+static const uint8_t seal_nonce[crypto_aead_xchacha20poly1305_ietf_NPUBBYTES];
+
+bool seal_make(const uint8_t to[SIGN_PUBLIC_BYTES], const uint8_t ephemeral[BOX_SECRET_BYTES],
+               struct slice message, struct arena *mem, struct slice *out) {
+    uint8_t reader[BOX_PUBLIC_BYTES], mine[BOX_PUBLIC_BYTES], shared[HASH_BYTES], key[HASH_BYTES];
+    if (crypto_sign_ed25519_pk_to_curve25519(reader, to) != 0) return false;
+    box_public(ephemeral, mine);
+    if (!box_shared(ephemeral, reader, shared)) return false;
+    seal_key(shared, mine, reader, key);
+    uint8_t *at = arena_alloc(mem, SEAL_BYTES + message.len);
+    if (at) {
+        memcpy(at, mine, sizeof mine);
+        (void)crypto_aead_xchacha20poly1305_ietf_encrypt(at + sizeof mine, NULL, message.data,
+                                                         message.len, NULL, 0, NULL, seal_nonce,
+                                                         key);
+        *out = slice_of(at, SEAL_BYTES + message.len);
+    }
+    sodium_memzero(key, sizeof key);
+    sodium_memzero(shared, sizeof shared);
+    return at != NULL;
+}
+
+static bool seal_read(const struct sign_key *to, struct slice sealed, uint8_t *out) {
+    uint8_t secret[BOX_SECRET_BYTES], reader[BOX_PUBLIC_BYTES], shared[HASH_BYTES], key[HASH_BYTES];
+    struct slice box = slice_of(sealed.data + BOX_PUBLIC_BYTES, sealed.len - BOX_PUBLIC_BYTES);
+    (void)crypto_sign_ed25519_sk_to_curve25519(secret, to->secret);
+    box_public(secret, reader);
+    bool opened = box_shared(secret, sealed.data, shared);
+    if (opened) {
+        seal_key(shared, sealed.data, reader, key);
+        opened = crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, box.data, box.len,
+                                                            NULL, 0, seal_nonce, key) == 0;
+        sodium_memzero(key, sizeof key);
+        sodium_memzero(shared, sizeof shared);
+    }
+    sodium_memzero(secret, sizeof secret);
+    return opened;
+}
+
+bool seal_open(const struct sign_key *key, struct slice sealed, struct arena *mem,
+               struct slice *out) {
+    if (sealed.len < SEAL_BYTES) return false;
+    size_t bytes = sealed.len - SEAL_BYTES;
+    uint8_t *at = arena_alloc(mem, bytes + 1);
+    if (!at || !seal_read(key, sealed, at)) return false;
+    *out = slice_of(at, bytes);
+    return true;
+}
+
 struct chain chain_next(const struct chain *chain, struct slice bytes) {
     struct hash hash = hash_sha256_two(slice_of(chain->bytes, sizeof chain->bytes), bytes);
     struct chain next;

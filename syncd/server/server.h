@@ -40,12 +40,61 @@ void server_tell(const struct server *server, const char *en, const char *zh, ..
 
 /* ------------------------------------------------------------------ home folder */
 
+/* What clients may do: ROW(id, name in server.conf, option, default, least, most, English,
+ * Chinese). The defaults let an office of 500 laptops behind one address work, and come back all at
+ * once. */
+/* clang-format off */
+#define SERVER_LIMIT_ROWS(ROW)                                                                     \
+    ROW(CONNECTIONS, "connections", "--connections", 20000, 16, 1000000,                           \
+        "connections in all (default: 20000)", "连接总数上限（默认 20000）")                       \
+    ROW(ADDRESS_CONNECTIONS, "address_connections", "--address-connections", 2000, 0, 1000000,     \
+        "connections of one address, 0: no limit (default: 2000)",                                 \
+        "每个地址的连接数上限，0 为不限（默认 2000）")                                             \
+    ROW(ADDRESS_CONNECTS, "address_connects", "--address-connects", 200, 0, 1000000,               \
+        "new connections a second of one address, 20 seconds' worth at once, 0: no limit "         \
+        "(default: 200)",                                                                          \
+        "每个地址每秒新建连接数，可一次用完 20 秒的量，0 为不限（默认 200）")                      \
+    ROW(ADDRESS_REQUESTS, "address_requests", "--address-requests", 1000, 0, 1000000,              \
+        "requests a second of one address that no laptop has proved, likewise (default: 1000)",    \
+        "每个地址每秒未经笔记本证明的请求数，规则同上（默认 1000）")                               \
+    ROW(DEVICE_REQUESTS, "device_requests", "--device-requests", 50, 0, 1000000,                   \
+        "requests a second of one laptop, likewise (default: 50)",                                 \
+        "每台笔记本每秒请求数，规则同上（默认 50）")                                               \
+    ROW(DEVICE_CALLS, "device_calls", "--device-calls", 8, 0, 1000,                                \
+        "requests of one laptop in hand at a time, 0: no limit (default: 8)",                      \
+        "每台笔记本同时处理的请求数，0 为不限（默认 8）")                                          \
+    ROW(HELD_MIB, "held_mib", "--held-mib", 256, 1, 65536,                                         \
+        "MiB of bodies and replies in memory, half of it for one address (default: 256)",          \
+        "内存中请求和答复的总量（MiB），每个地址至多一半（默认 256）")                             \
+    ROW(READ_TIMEOUT, "read_timeout", "--read-timeout", 20, 1, 3600,                               \
+        "seconds for a request's head, and the longest pause in a body or reply (default: 20)",    \
+        "请求头的时限，以及正文或答复的最长停顿（秒，默认 20）")                                   \
+    ROW(IDLE_TIMEOUT, "idle_timeout", "--idle-timeout", 75, 1, 86400,                              \
+        "seconds that a connection may stay without a request (default: 75)",                      \
+        "空闲连接的保留时间（秒，默认 75）")
+enum server_limit {
+#define SERVER_LIMIT_ENUM(id, ...) SERVER_LIMIT_##id,
+    SERVER_LIMIT_ROWS(SERVER_LIMIT_ENUM)
+#undef SERVER_LIMIT_ENUM
+    SERVER_LIMIT_COUNT
+};
+/* clang-format on */
+
+struct server_limit_row {
+    const char *name, *option;
+    int64_t standard, least, most;
+    const char *help;
+};
+extern const struct server_limit_row server_limits[SERVER_LIMIT_COUNT];
+
 struct server_settings {    /* server.conf */
     const char *listen;     /* "HOST:PORT" */
     const char *unix_path;  /* "": none */
     const char *cert, *key; /* paths; "": no TLS of our own */
     const char *public_url; /* what laptops dial */
     bool pin;               /* links hold the pin of cert */
+    bool forwarded;         /* a proxy sets X-Forwarded-For, and only it can reach us */
+    int64_t limits[SERVER_LIMIT_COUNT];
 };
 const char *server_path(struct server *server, const char *name); /* below home; NULL: no memory */
 enum status server_home_find(struct server *server, struct err *err) NODISCARD;
@@ -124,7 +173,8 @@ command_run server_cmd_init, server_cmd_serve, server_cmd_org_add, server_cmd_or
     server_cmd_device_list, server_cmd_device_revoke, server_cmd_link, server_cmd_import,
     server_cmd_add, server_cmd_set, server_cmd_rm, server_cmd_export, server_cmd_list,
     server_cmd_get, server_cmd_history, server_cmd_conflicts, server_cmd_requests,
-    server_cmd_approve, server_cmd_decline, server_cmd_status, server_cmd_backup, server_cmd_verify,
-    server_cmd_sql, server_cmd_completion, server_cmd_help, server_cmd_version;
+    server_cmd_approve, server_cmd_decline, server_cmd_status, server_cmd_backup, server_cmd_bundle_import, server_cmd_verify,
+    server_cmd_content_status, server_cmd_content_list, server_cmd_content_gc,
+    server_cmd_content_limits, server_cmd_sql, server_cmd_completion, server_cmd_help, server_cmd_version;
 
 #endif

@@ -139,6 +139,9 @@ static const char *history_what(const struct server *server, enum log_kind kind)
     case LOG_REVIVED: return server_say(server, "brought back", "恢复");
     case LOG_DECIDED: return server_say(server, "decided", "审批");
     case LOG_WITHDRAWN: return server_say(server, "withdrawn", "撤回");
+    case LOG_MOVED: return server_say(server, "moved with its owner", "随上级移动");
+    case LOG_SCOPE: return server_say(server, "grants changed", "权限变更");
+    case LOG_EPOCH: return server_say(server, "another life of the log", "日志新纪元");
     }
     return "";
 }

@@ -28,6 +28,8 @@ static const struct command_option init_options[] = {
                    "where it listens (default: 0.0.0.0:8443)", "监听地址（默认：0.0.0.0:8443）",
                    NULL),
 };
+#define SERVER_LIMIT_OPTION(id, name, option, standard, least, most, en, zh)                       \
+    COMMAND_OPTION(option, NULL, "N", "数目", en, zh, NULL),
 static const struct command_option serve_options[] = {
     COMMAND_OPTION("--listen", NULL, "HOST:PORT", "主机:端口",
                    "where it listens (default: as in server.conf)",
@@ -41,8 +43,14 @@ static const struct command_option serve_options[] = {
                    "证书私钥，PEM 格式", "@file"),
     COMMAND_OPTION("--public-url", NULL, "URL", "网址", "what laptops dial; written to server.conf",
                    "笔记本连接的地址，并写入 server.conf", NULL),
-    COMMAND_OPTION("--workers", NULL, "N", "数目", "threads that answer (default: 4)",
-                   "处理请求的线程数（默认 4）", NULL),
+    COMMAND_FLAG(
+        "--forwarded", NULL,
+        "the proxy before the Unix socket says in X-Forwarded-For whose a request is; say "
+        "so only when it sets that field itself",
+        "Unix 套接字之前的代理在 X-Forwarded-For 中注明客户端地址；仅当该字段由代理自行设置时使用"),
+    SERVER_LIMIT_ROWS(SERVER_LIMIT_OPTION)
+        COMMAND_OPTION("--workers", NULL, "N", "数目", "threads that answer (default: 4)",
+                       "处理请求的线程数（默认 4）", NULL),
     COMMAND_OPTION("--trace", NULL, "DIR", "目录", "keep each message in DIR",
                    "将每条消息保存到目录", "@dir"),
     COMMAND_FLAG("--plain", NULL, "no TLS: for tests and for a proxy on this machine",
@@ -85,6 +93,22 @@ static const struct command_option conflict_options[] = {
     COMMAND_OPTION("--since", NULL, "SEQ", "序号", "only those after this sequence number",
                    "仅显示此序号之后的", NULL),
 };
+static const struct command_option content_list_options[] = {
+    COMMAND_FLAG("--waiting", NULL, "only those whose file is not here yet",
+                 "仅显示文件尚未到达的"),
+};
+static const struct command_option content_gc_options[] = {
+    COMMAND_OPTION("--days", NULL, "N", "天数",
+                   "keep what no row names any more that long (default: 30)",
+                   "不再被任何记录使用的文件保留的天数（默认 30）", NULL),
+    COMMAND_FLAG("--dry-run", NULL, "only say what would go", "仅显示将删除的内容"),
+};
+static const struct command_option content_limit_options[] = {
+    COMMAND_OPTION("--file", NULL, "MIB", "MIB", "the largest file (default: 100)",
+                   "单个文件上限（默认 100）", NULL),
+    COMMAND_OPTION("--quota", NULL, "MIB", "MIB", "all files of the org (default: 20480)",
+                   "机构全部文件的总容量（默认 20480）", NULL),
+};
 static const struct command_option request_options[] = {
     COMMAND_FLAG("--all", "-a", "also those that are closed", "包括已处理的"),
 };
@@ -112,8 +136,16 @@ static const struct command commands[] = {
      .summary = {"serve laptops until stopped", "为各笔记本提供同步服务，直到停止"},
      .details =
          {"Stop it with SIGTERM: what runs is finished first. Logs are lines of key=value on "
-          "standard error.\n",
-          "用 SIGTERM 停止：会先完成正在处理的请求。日志以 key=value 行写到标准错误。\n"}},
+          "standard error.\n"
+          "The limits may also stand in server.conf. Who meets one is told when to come again "
+          "(429, 503, Retry-After),\n"
+          "and laptops do so by themselves. What a laptop has proved counts for the laptop, not "
+          "for "
+          "its address.\n",
+          "用 SIGTERM 停止：会先完成正在处理的请求。日志以 key=value 行写到标准错误。\n"
+          "各项上限也可写在 server.conf "
+          "中。达到上限的客户端会得到稍后重试的时间（429、503、Retry-After），\n"
+          "笔记本会自动重试。已通过证明的请求计入该笔记本，不计入其地址。\n"}},
     {.name = "org add",
      .usage = {"NAME", "机构名"},
      HOME(server_cmd_org_add),
@@ -246,10 +278,40 @@ static const struct command commands[] = {
      COMMAND_WORDS(1, 1, "@file"),
      .summary = {"copy an org's book to a new file while it is in use",
                  "将机构账本在线备份到新文件"}},
+    {.name = "bundle import",
+     .usage = {"FILE ANSWER", "文件 应答文件"},
+     HOME(server_cmd_bundle_import),
+     COMMAND_WORDS(2, 2, "@file @file"),
+     .summary = {"take a laptop's file from a stick, and write the answer for it",
+                 "导入笔记本用 U 盘带来的文件，并写出应答文件"},
+     .details = {"The laptop writes FILE with roadbook bundle export and takes ANSWER in with "
+                 "roadbook bundle\nimport. The same file twice does no harm: nothing is taken "
+                 "twice.\n",
+                 "笔记本用 roadbook bundle export 写出文件，用 roadbook bundle import 导入应答。\n"
+                 "同一文件重复导入无妨：不会重复采用。\n"}},
     {.name = "verify",
      NOTHING,
      HOME(server_cmd_verify),
      .summary = {"check that every book is whole and consistent", "检查各账本是否完整一致"}},
+    {.name = "attachments status",
+     NOTHING,
+     HOME(server_cmd_content_status),
+     .summary = {"what the files of attachments take", "附件文件占用情况"}},
+    {.name = "attachments list",
+     NOTHING,
+     HOME(server_cmd_content_list),
+     COMMAND_OPTIONS(content_list_options),
+     .summary = {"the attachments, and where their files are", "附件及其文件所在位置"}},
+    {.name = "attachments gc",
+     NOTHING,
+     HOME(server_cmd_content_gc),
+     COMMAND_OPTIONS(content_gc_options),
+     .summary = {"remove files that no row needs any more", "清理不再需要的附件文件"}},
+    {.name = "attachments limits",
+     NOTHING,
+     HOME(server_cmd_content_limits),
+     COMMAND_OPTIONS(content_limit_options),
+     .summary = {"show, or set, how much there may be", "显示或设置附件容量限制"}},
     {.name = "sql",
      .usage = {"\"SELECT ...\"", "\"SELECT ...\""},
      HOME(server_cmd_sql),

@@ -41,10 +41,11 @@ TEST(sha256_agrees_with_fips_180) {
         {"two blocks", "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
          "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
     };
-    for EACH(row, rows) {
-        struct hash hash = hash_sha256(slice_from(row->message));
-        check_hex(row->name, hash.bytes, sizeof hash.bytes, row->digest);
-    }
+    for
+        EACH (row, rows) {
+            struct hash hash = hash_sha256(slice_from(row->message));
+            check_hex(row->name, hash.bytes, sizeof hash.bytes, row->digest);
+        }
 }
 
 TEST(the_hash_of_two_is_the_hash_of_both_in_a_row) {
@@ -72,12 +73,13 @@ TEST(hmac_agrees_with_rfc_4231) {
          "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
     };
     CHECK_INT(strlen(key_of_131), 2 * 131);
-    for EACH(row, rows) {
-        struct bytes key = from_hex(row->key), message = from_hex(row->message);
-        uint8_t mac[MAC_BYTES];
-        mac_sha256(slice_of_bytes(&key), slice_of_bytes(&message), mac);
-        check_hex(row->name, mac, sizeof mac, row->mac);
-    }
+    for
+        EACH (row, rows) {
+            struct bytes key = from_hex(row->key), message = from_hex(row->message);
+            uint8_t mac[MAC_BYTES];
+            mac_sha256(slice_of_bytes(&key), slice_of_bytes(&message), mac);
+            check_hex(row->name, mac, sizeof mac, row->mac);
+        }
 }
 
 TEST(hmac_takes_an_empty_key_and_an_empty_message) {
@@ -93,32 +95,36 @@ TEST(ed25519_agrees_with_rfc_8032) {
     } rows[] = {
         {"test 1", "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
          "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "",
-         "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b"
+         "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701"
+         "cf9b"
          "46bd25bf5f0595bbe24655141438e7a100b"},
         {"test 2", "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
          "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c", "72",
-         "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11"
+         "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d"
+         "0f11"
          "d8c387b2eaeb4302aeeb00d291612bb0c00"},
         {"test 3", "c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7",
          "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025", "af82",
-         "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc"
+         "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f7609"
+         "84dc"
          "6594a7c15e9716ed28dc027beceea1ec40a"},
     };
     struct err err;
     CHECK_OK(crypto_start(&err));
-    for EACH(row, rows) {
-        struct bytes seed = from_hex(row->seed), message = from_hex(row->message);
-        struct sign_key key = sign_key_from_seed(seed.data);
-        uint8_t public_key[SIGN_PUBLIC_BYTES], signature[SIGN_BYTES];
-        sign_public(&key, public_key);
-        check_hex(row->name, public_key, sizeof public_key, row->public_key);
-        sign_make(&key, slice_of_bytes(&message), signature);
-        check_hex(row->name, signature, sizeof signature, row->signature);
-        CHECK_ROW(row, sign_check(public_key, slice_of_bytes(&message), signature));
-        CHECK_ROW(row, !sign_check(public_key, SLICE("another message"), signature));
-        signature[0] ^= 1;
-        CHECK_ROW(row, !sign_check(public_key, slice_of_bytes(&message), signature));
-    }
+    for
+        EACH (row, rows) {
+            struct bytes seed = from_hex(row->seed), message = from_hex(row->message);
+            struct sign_key key = sign_key_from_seed(seed.data);
+            uint8_t public_key[SIGN_PUBLIC_BYTES], signature[SIGN_BYTES];
+            sign_public(&key, public_key);
+            check_hex(row->name, public_key, sizeof public_key, row->public_key);
+            sign_make(&key, slice_of_bytes(&message), signature);
+            check_hex(row->name, signature, sizeof signature, row->signature);
+            CHECK_ROW(row, sign_check(public_key, slice_of_bytes(&message), signature));
+            CHECK_ROW(row, !sign_check(public_key, SLICE("another message"), signature));
+            signature[0] ^= 1;
+            CHECK_ROW(row, !sign_check(public_key, slice_of_bytes(&message), signature));
+        }
 }
 
 TEST(x25519_agrees_with_rfc_7748) {
@@ -160,7 +166,8 @@ TEST(a_public_key_of_low_order_is_refused) {
 }
 
 TEST(a_chain_value_is_the_first_half_of_the_hash_over_the_last_and_the_bytes) {
-    struct chain start = {{'a', 'b', 'c', 'd', 'b', 'c', 'd', 'e', 'c', 'd', 'e', 'f', 'd', 'e', 'f', 'g'}};
+    struct chain start = {
+        {'a', 'b', 'c', 'd', 'b', 'c', 'd', 'e', 'c', 'd', 'e', 'f', 'd', 'e', 'f', 'g'}};
     struct chain next = chain_next(&start, SLICE("efghfghighijhijkijkljklmklmnlmnomnopnopq"));
     check_hex("chain", next.bytes, sizeof next.bytes, "248d6a61d20638b8e5c026930c3e6039");
 }
@@ -191,17 +198,18 @@ TEST(base64_agrees_with_rfc_4648_and_comes_back) {
         {"62 and 63", {(const uint8_t *)"\xfb\xff", 2}, "+/8=", "-_8"},
         {"a zero", {(const uint8_t *)"\0", 1}, "AA==", "AA"},
     };
-    for EACH(row, rows) {
-        for (int url_safe = 0; url_safe < 2; url_safe++) {
-            struct buf text = buf_new(BUF_MAX_LINE), back = buf_new(BUF_MAX_LINE);
-            buf_put_base64(&text, row->bytes, url_safe);
-            CHECK_ROW_TEXT(row, buf_text(&text), url_safe ? row->url_safe : row->standard);
-            CHECK_ROW(row, base64_decode(buf_slice(&text), url_safe, &back));
-            CHECK_ROW_SLICE(row, buf_slice(&back), row->bytes);
-            buf_free(&text);
-            buf_free(&back);
+    for
+        EACH (row, rows) {
+            for (int url_safe = 0; url_safe < 2; url_safe++) {
+                struct buf text = buf_new(BUF_MAX_LINE), back = buf_new(BUF_MAX_LINE);
+                buf_put_base64(&text, row->bytes, url_safe);
+                CHECK_ROW_TEXT(row, buf_text(&text), url_safe ? row->url_safe : row->standard);
+                CHECK_ROW(row, base64_decode(buf_slice(&text), url_safe, &back));
+                CHECK_ROW_SLICE(row, buf_slice(&back), row->bytes);
+                buf_free(&text);
+                buf_free(&back);
+            }
         }
-    }
 }
 
 TEST(what_is_not_base64_is_refused_and_leaves_the_buffer_alone) {
@@ -209,22 +217,30 @@ TEST(what_is_not_base64_is_refused_and_leaves_the_buffer_alone) {
         const char *name, *text;
         bool url_safe;
     } rows[] = {
-        {"no padding", "Zg", false},        {"half the padding", "Zg=", false},
-        {"only padding", "====", false},    {"padding in the middle", "Zg==Zm9v", false},
-        {"too much padding", "Z===", false}, {"padding where none belongs", "Zg==", true},
-        {"one character", "Z", true},       {"five characters", "Zm9vY", true},
-        {"stray bits after one", "Zh==", false}, {"stray bits after two", "Zm9=", false},
-        {"blank", "Zm 9", false},           {"line end", "Zm9v\n", true},
-        {"url alphabet", "-_8=", false},    {"standard alphabet", "+/8", true},
+        {"no padding", "Zg", false},
+        {"half the padding", "Zg=", false},
+        {"only padding", "====", false},
+        {"padding in the middle", "Zg==Zm9v", false},
+        {"too much padding", "Z===", false},
+        {"padding where none belongs", "Zg==", true},
+        {"one character", "Z", true},
+        {"five characters", "Zm9vY", true},
+        {"stray bits after one", "Zh==", false},
+        {"stray bits after two", "Zm9=", false},
+        {"blank", "Zm 9", false},
+        {"line end", "Zm9v\n", true},
+        {"url alphabet", "-_8=", false},
+        {"standard alphabet", "+/8", true},
         {"late fault", "Zm9vZm9vZm9!", false},
     };
-    for EACH(row, rows) {
-        struct buf out = buf_new(BUF_MAX_LINE);
-        buf_put_text(&out, "kept");
-        CHECK_ROW(row, !base64_decode(slice_from(row->text), row->url_safe, &out));
-        CHECK_ROW_TEXT(row, buf_text(&out), "kept");
-        buf_free(&out);
-    }
+    for
+        EACH (row, rows) {
+            struct buf out = buf_new(BUF_MAX_LINE);
+            buf_put_text(&out, "kept");
+            CHECK_ROW(row, !base64_decode(slice_from(row->text), row->url_safe, &out));
+            CHECK_ROW_TEXT(row, buf_text(&out), "kept");
+            buf_free(&out);
+        }
 }
 
 TEST(hex_comes_back_in_either_case) {
@@ -242,14 +258,19 @@ TEST(hex_comes_back_in_either_case) {
 TEST(what_is_not_hex_is_refused_and_leaves_the_buffer_alone) {
     static const struct {
         const char *name, *text;
-    } rows[] = {{"odd", "abc"}, {"letter", "0g"}, {"blank", "00 0"}, {"late", "0011x1"}, {"prefix", "0x00"}};
-    for EACH(row, rows) {
-        struct buf out = buf_new(BUF_MAX_LINE);
-        buf_put_text(&out, "kept");
-        CHECK_ROW(row, !hex_decode(slice_from(row->text), &out));
-        CHECK_ROW_TEXT(row, buf_text(&out), "kept");
-        buf_free(&out);
-    }
+    } rows[] = {{"odd", "abc"},
+                {"letter", "0g"},
+                {"blank", "00 0"},
+                {"late", "0011x1"},
+                {"prefix", "0x00"}};
+    for
+        EACH (row, rows) {
+            struct buf out = buf_new(BUF_MAX_LINE);
+            buf_put_text(&out, "kept");
+            CHECK_ROW(row, !hex_decode(slice_from(row->text), &out));
+            CHECK_ROW_TEXT(row, buf_text(&out), "kept");
+            buf_free(&out);
+        }
 }
 
 TEST(base64_that_does_not_fit_fails_the_buffer) {
@@ -263,4 +284,54 @@ TEST(base64_that_does_not_fit_fails_the_buffer) {
     CHECK(!base64_decode(SLICE("AA[A"), false, &out));
     CHECK_INT(out.len, 0);
     buf_free(&out);
+}
+
+/* ------------------------------------------------------------------ sealing */
+
+static struct sign_key key_of(uint8_t first) {
+    uint8_t seed[SIGN_SEED_BYTES] = {first};
+    return sign_key_from_seed(seed);
+}
+
+TEST(what_is_sealed_is_read_by_its_reader_only) {
+    struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    struct sign_key reader = key_of(1), other = key_of(2);
+    uint8_t to[SIGN_PUBLIC_BYTES], ephemeral[BOX_SECRET_BYTES] = {9};
+    struct slice sealed, opened;
+    sign_public(&reader, to);
+    CHECK(seal_make(to, ephemeral, SLICE("远大集团"), &mem, &sealed));
+    CHECK_INT((int)sealed.len, SEAL_BYTES + (int)strlen("远大集团"));
+    CHECK(seal_open(&reader, sealed, &mem, &opened));
+    CHECK(slice_equal(opened, SLICE("远大集团")));
+    CHECK(!seal_open(&other, sealed, &mem, &opened));
+    arena_clear(&mem);
+}
+
+TEST(a_sealed_message_that_was_changed_or_cut_does_not_open) {
+    struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    struct sign_key reader = key_of(1);
+    uint8_t to[SIGN_PUBLIC_BYTES], ephemeral[BOX_SECRET_BYTES] = {9};
+    struct slice sealed, opened;
+    sign_public(&reader, to);
+    CHECK(seal_make(to, ephemeral, SLICE("abc"), &mem, &sealed));
+    for (size_t at = 0; at < sealed.len; at++) {
+        uint8_t *bad = arena_alloc(&mem, sealed.len);
+        memcpy(bad, sealed.data, sealed.len);
+        bad[at] ^= 1;
+        CHECK(!seal_open(&reader, slice_of(bad, sealed.len), &mem, &opened));
+        CHECK(!seal_open(&reader, slice_of(sealed.data, at), &mem, &opened));
+    }
+    arena_clear(&mem);
+}
+
+TEST(nothing_can_be_sealed_too) {
+    struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    struct sign_key reader = key_of(1);
+    uint8_t to[SIGN_PUBLIC_BYTES], ephemeral[BOX_SECRET_BYTES] = {9};
+    struct slice sealed, opened = SLICE("x");
+    sign_public(&reader, to);
+    CHECK(seal_make(to, ephemeral, (struct slice){0}, &mem, &sealed));
+    CHECK(seal_open(&reader, sealed, &mem, &opened));
+    CHECK_INT((int)opened.len, 0);
+    arena_clear(&mem);
 }
