@@ -14,7 +14,8 @@
 struct db;
 struct db_stmt;
 
-enum db_flags { DB_CREATE = 1, DB_READ_ONLY = 2 };
+/* DB_ERASES: what is taken out leaves no bytes in the file (db_erase.c). */
+enum db_flags { DB_CREATE = 1, DB_READ_ONLY = 2, DB_ERASES = 4 };
 enum { DB_BUSY_MS = 10000 }; /* how long a writer waits for another */
 
 /* WAL, synchronous=FULL, foreign keys off (the merge owns references), file mode 0600, own
@@ -42,6 +43,7 @@ void db_bind_int(struct db_stmt *s, int index, int64_t v);
 void db_bind_text(struct db_stmt *s, int index,
                   struct slice v); /* bytes must live until the reset */
 void db_bind_blob(struct db_stmt *s, int index, struct slice v);
+size_t db_parameter_count(const struct db_stmt *s);
 enum status db_step(struct db_stmt *s, bool *out_row, struct err *err) NODISCARD;
 enum status db_run(struct db_stmt *s, struct err *err) NODISCARD; /* step to the end, then reset */
 void db_reset(struct db_stmt *s);
@@ -66,6 +68,9 @@ int64_t db_changes(const struct db *db); /* rows changed by the last statement *
 /* Moves when another handle or process committed. About a microsecond. */
 enum status db_data_version(struct db *db, int64_t *out, struct err *err) NODISCARD;
 enum status db_checkpoint(struct db *db, struct err *err) NODISCARD;
+/* Outside of a transaction: everything into the file itself, and the log empty. *out_done false: a
+ * reader or a writer was in the way; nobody is waited for. */
+enum status db_checkpoint_all(struct db *db, bool *out_done, struct err *err) NODISCARD;
 
 typedef bool db_progress(void *ctx, int64_t done, int64_t total); /* false: stop */
 enum status db_backup(struct db *db, const char *path, db_progress *progress, void *ctx,
@@ -101,6 +106,9 @@ enum status db_text_remove(struct db *db, int64_t id, struct slice title, struct
  * nothing to search for. */
 enum status db_text_query(struct db *db, struct slice typed, int64_t limit, struct arena *mem,
                           struct db_stmt **out_stmt, struct err *err) NODISCARD;
+/* Some milliseconds of merging, so that no word of rows that were taken out stays in the index.
+ * first: begin with all that there is now. *out_done: nothing is left to merge. */
+enum status db_text_compact(struct db *db, bool first, bool *out_done, struct err *err) NODISCARD;
 /* Empties the index. */
 enum status db_text_clear(struct db *db, struct err *err) NODISCARD;
 /* A sum over all the index holds, and what one row adds to it: equal when the index is that of the

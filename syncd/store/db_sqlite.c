@@ -128,7 +128,9 @@ static enum status open_handle(struct db *db, const char *path, int flags, struc
     db->cache_size = db->kept_size = CACHE_FIRST_SIZE;
     db->read_only = flags & DB_READ_ONLY;
     int open_flags = db->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-    int code = sqlite3_open_v2(path, &db->sqlite, open_flags | SQLITE_OPEN_NOMUTEX, NULL);
+    const char *vfs = NULL;
+    if (flags & DB_ERASES) TRY(db_erase_vfs(&vfs, err));
+    int code = sqlite3_open_v2(path, &db->sqlite, open_flags | SQLITE_OPEN_NOMUTEX, vfs);
     if (code != SQLITE_OK) return db_fail(db, code, err);
     TRY(configure(db, err));
     return db_tokenizer_register(db, err);
@@ -424,6 +426,10 @@ struct slice db_blob(struct db_stmt *s, int column) {
     return slice_of(data, data ? (size_t)sqlite3_column_bytes(s->stmt, column) : 0);
 }
 
+size_t db_parameter_count(const struct db_stmt *s) {
+    return (size_t)sqlite3_bind_parameter_count(s->stmt);
+}
+
 /* ------------------------------------------------------------------ transactions */
 
 static enum status run_text(struct db *db, const char *sql, struct err *err) {
@@ -477,4 +483,15 @@ enum status db_data_version(struct db *db, int64_t *out, struct err *err) {
 enum status db_checkpoint(struct db *db, struct err *err) {
     int code = sqlite3_wal_checkpoint_v2(db->sqlite, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     return code == SQLITE_OK ? ST_OK : db_fail(db, code, err);
+}
+
+/* Waiting for readers would keep all writers out. */
+enum status db_checkpoint_all(struct db *db, bool *out_done, struct err *err) {
+    sqlite3_busy_handler(db->sqlite, NULL, NULL);
+    int code = sqlite3_wal_checkpoint_v2(db->sqlite, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    sqlite3_busy_handler(db->sqlite, wait_for_lock, NULL);
+    if (code != SQLITE_OK && code != SQLITE_BUSY && code != SQLITE_LOCKED)
+        return db_fail(db, code, err);
+    *out_done = code == SQLITE_OK;
+    return ST_OK;
 }

@@ -15,6 +15,7 @@
 #include <string.h>
 
 enum { TITLE_MARK = 1 };       /* no text of a person begins with it */
+enum { COMPACT_PAGES = 32 };   /* of the index, merged in one step: a few milliseconds */
 enum { QUERY_WORDS_MAX = 32 }; /* what a person types into a search box */
 
 /* ------------------------------------------------------------------ tokenizer */
@@ -109,6 +110,18 @@ enum status db_text_remove(struct db *db, int64_t id, struct slice title, struct
     TRY(db_prepare(db, "INSERT INTO search(search, rowid, title, body) VALUES('delete', ?, ?, ?)",
                    &s, err));
     return run_with_texts(s, id, title, body, err);
+}
+
+/* Words of a row that was taken out stay in older parts of the index, beside the note that they are
+ * gone, until those parts are merged with the newer ones. */
+enum status db_text_compact(struct db *db, bool first, bool *out_done, struct err *err) {
+    struct db_stmt *s = NULL;
+    int64_t before = sqlite3_total_changes64(db->sqlite);
+    TRY(db_prepare(db, "INSERT INTO search(search, rank) VALUES('merge', ?)", &s, err));
+    db_bind_int(s, 1, first ? -COMPACT_PAGES : COMPACT_PAGES);
+    TRY(db_run(s, err));
+    *out_done = !first && sqlite3_total_changes64(db->sqlite) - before < 2;
+    return ST_OK;
 }
 
 /* ------------------------------------------------------------------ queries */

@@ -18,6 +18,15 @@
  *   past        the newest own changes that the server answered, and what it changed in a row that
  *               was here, for the history of the row
  *
+ *   home        homes held, by the seq of the grant; fills: its rows are still coming
+ *
+ *   leaving     homes withdrawn whose rows have not all gone yet
+ *
+ *   lacked      rows that a page of a home being filled did not hold, though a later one may
+ *
+ *   left_row    rows that left, of which something is still here: they wait for a receipt, or an
+ *               own edit of theirs stands in quarantine
+ *
  *   ledger, held, receipt, people, import_row, attempt
  */
 #ifndef ROADBOOK_STORE_LAPTOP_H
@@ -53,6 +62,7 @@ struct laptop_state {
     int64_t head, round_ms; /* the server's seq and time at the last round */
     bool complete;
     struct chain unknown; /* catalogue that did not know an entity; zero: none such */
+    struct scope_position scope;
 };
 
 struct known_ref { /* this field may name this row */
@@ -294,6 +304,72 @@ enum status past_note(struct store *store, const struct local *before, uint64_t 
                       const struct value *after, int64_t seq, struct err *err) NODISCARD;
 /* The row left this laptop: so does what was known of it. */
 enum status past_forget(struct store *store, int64_t row, struct err *err) NODISCARD;
+
+/* ------------------------------------------------------------------ laptop_scope.c
+ *
+ * Homes come and go here, and rows with them. Rows that this laptop made and that have no receipt
+ * yet are in no home: they stay.
+ */
+
+/* Where a pass over the rows of homes stands, between two of its steps. */
+struct scope_pass {
+    bool begun, done;
+    bool looked;  /* at the rows that the pending table names */
+    int64_t home; /* 0: none yet */
+    uint32_t entity;
+    int64_t row;
+    int64_t *ids; /* of the page, ascending; made when first needed */
+    size_t id_count;
+};
+/* Everything is to be asked for anew. */
+void scope_restart(struct laptop_state *state);
+/* What a reply says of homes as a whole: those that it does not name and that this laptop should
+ * not have (an apply that was cut short left them) are withdrawn. */
+enum status scope_take(struct store *store, const struct round_request *request,
+                        const struct round_reply *reply, struct err *err) NODISCARD;
+enum status scope_close(struct store *store, int64_t home, struct err *err) NODISCARD;
+/* fresh: the laptop had told of no home yet, so that each is filled anew in any case. */
+enum status scope_open(struct store *store, const struct grant_news *news, bool fresh,
+                       struct err *err) NODISCARD;
+/* Some rows of homes that were withdrawn go; until pass->done. */
+enum status scope_leave_step(struct store *store, struct scope_pass *pass,
+                             struct apply_counts *counts, struct err *err) NODISCARD;
+/* Some rows go that are in the range of the reply's page and not in the page; until pass->done. */
+enum status scope_speak_step(struct store *store, const struct round_request *request,
+                             const struct round_reply *reply, struct scope_pass *pass,
+                             struct apply_counts *counts, struct err *err) NODISCARD;
+/* Nothing is being filled any more. */
+enum status scope_filled(struct store *store, struct err *err) NODISCARD;
+
+/* ------------------------------------------------------------------ laptop_forget.c
+ *
+ * What left goes with its bytes: the row, what it owned by inheriting its homes, what lost in it,
+ * its history; then, in steps, the words in the index for full text, and the log of the engine.
+ */
+
+/* The row is in no home of this laptop any more. */
+enum status forget_row(struct store *store, struct local *local, struct apply_counts *counts,
+                       struct err *err) NODISCARD;
+/* A row that left and waited for its receipt has gone. */
+enum status forget_swept(struct store *store, int64_t row, struct err *err) NODISCARD;
+/* A row that left is here again. */
+enum status forget_not(struct store *store, int64_t row, struct err *err) NODISCARD;
+/* Quarantine has closed an edit: nothing of it stays if its row left. */
+enum status forget_held(struct store *store, uint32_t batch, uint32_t change,
+                        struct err *err) NODISCARD;
+/* Is there anything to do behind rows that left? It begins in a transaction of its own: the engine
+ * writes the words of rows that went to its index only with the commit. */
+enum status forget_is_due(struct store *store, bool *out, struct err *err) NODISCARD;
+struct forget_pass { /* between two steps */
+    bool begun, done;
+    int64_t import_id, batch;
+};
+/* One step of it; until pass->done. */
+enum status forget_step(struct store *store, struct forget_pass *pass,
+                        struct err *err) NODISCARD;
+/* Outside of a transaction: the engine's log holds nothing of it either. Another reader may be in
+ * the way; then the next round does it. */
+enum status forget_end(struct store *store, struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ laptop_pull.c */
 

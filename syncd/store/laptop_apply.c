@@ -48,6 +48,7 @@ struct apply {
     bool reread;          /* a part came of a row that is not here */
     struct chain unknown; /* see laptop_state */
     struct scope_pass leaving, speaking;
+    bool forgets;
     struct forget_pass forgetting;
     struct apply_counts counts;
 };
@@ -103,7 +104,7 @@ static enum status take_start(struct apply *a, struct err *err) {
     }
     a->unknown = state.unknown;
     TRY(state_write(a->store, &state, err));
-    return scope_begin(a->store, a->request, reply, err);
+    return scope_take(a->store, a->request, reply, err);
 }
 
 static enum status take_end(struct apply *a, struct err *err) {
@@ -123,7 +124,8 @@ static enum status take_end(struct apply *a, struct err *err) {
         scope_restart(&state);
     }
     TRY(state_write(a->store, &state, err));
-    return filled ? scope_filled(a->store, err) : ST_OK;
+    if (filled) TRY(scope_filled(a->store, err));
+    return forget_is_due(a->store, &a->forgets, err);
 }
 
 /* ------------------------------------------------------------------ small sections */
@@ -204,7 +206,7 @@ static bool stage_is_over(const struct apply *a) {
     case STAGE_RECORDS: return a->at >= reply->record_count;
     case STAGE_SPEAKING: return !reply->has_scope || a->speaking.done;
     case STAGE_FILLED: return !reply->has_scope || a->at >= reply->filled_count;
-    case STAGE_FORGETTING: return reply->more || a->reread || a->forgetting.done;
+    case STAGE_FORGETTING: return !a->forgets || reply->more || a->reread || a->forgetting.done;
     case STAGE_DONE: break;
     }
     return false;
@@ -242,8 +244,9 @@ static void next_item(struct apply *a) {
 
 /* A receipt is up to 2,000 changes, a step of a pass some ten rows: each is a look at the clock. */
 static bool is_time_to_look(const struct apply *a, size_t items) {
-    bool heavy = a->stage == STAGE_RECEIPTS || a->stage == STAGE_LEAVING ||
-                 a->stage == STAGE_SPEAKING || a->stage == STAGE_FORGETTING;
+    bool heavy = a->stage == STAGE_RECEIPTS || (a->stage == STAGE_LEAVING && a->leaving.begun) ||
+                 (a->stage == STAGE_SPEAKING && a->speaking.begun) ||
+                 (a->stage == STAGE_FORGETTING && a->forgetting.begun);
     return heavy || items % CLOCK_LOOK_ITEMS == 0;
 }
 
@@ -255,6 +258,8 @@ static enum status take_items(struct apply *a, struct err *err) {
     for (size_t items = 1; a->stage != STAGE_DONE && items <= SLICE_ITEMS_MAX; items++) {
         TRY(take_item(a, err));
         next_item(a);
+        if (a->stage == STAGE_FORGETTING && !a->forgetting.begun)
+            break; /* what went is committed */
         bool late = is_time_to_look(a, items) &&
                     env->boot_ms(env->ctx) - began >= APPLY_SLICE_MS - SLICE_COMMIT_MS;
         if (late) break;
@@ -277,7 +282,7 @@ enum status store_apply_slice(struct apply *a, bool *out_done, struct err *err) 
         return status;
     }
     *out_done = a->stage == STAGE_DONE;
-    return *out_done ? forget_end(a->store, err) : ST_OK;
+    return *out_done && a->forgetting.begun ? forget_end(a->store, err) : ST_OK;
 }
 
 void store_apply_end(struct apply *apply) {

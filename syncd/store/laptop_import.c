@@ -45,7 +45,7 @@ static enum status next_import_row(struct revert *r, const struct import_row *be
     return ST_OK;
 }
 
-static enum status forget_row(struct revert *r, const struct import_row *row, struct err *err) {
+static enum status forget_import_row(struct revert *r, const struct import_row *row, struct err *err) {
     struct db_stmt *s;
     TRY(db_prepare(
         r->store->db,
@@ -105,7 +105,7 @@ static enum status revert_row(struct revert *r, const struct import_row *row, st
     }
     r->rows += done;
     r->kept += !done;
-    return forget_row(r, row, err);
+    return forget_import_row(r, row, err);
 }
 
 /* One batch of reversals: as many rows as fit. *below moves on. */

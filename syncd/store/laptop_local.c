@@ -99,9 +99,11 @@ enum status local_doom(struct store *store, struct local *local, struct arena *m
     TRY(is_named(store, local, &named, err));
     *out_gone =
         !named || local->meta.gone == GONE_HIDDEN; /* what was deleted here need not be shown */
-    if (*out_gone) return local_remove(store, local, err);
-    return local->meta.gone == GONE_DOOMED ? ST_OK
-                                           : local_set_gone(store, local, GONE_DOOMED, mem, err);
+    bool doomed = local->meta.gone == GONE_DOOMED;
+    if (!*out_gone)
+        return doomed ? ST_OK : local_set_gone(store, local, GONE_DOOMED, mem, err);
+    TRY(local_remove(store, local, err));
+    return doomed ? forget_swept(store, local->id, err) : ST_OK;
 }
 
 enum status local_sweep(struct store *store, struct local *local, bool *out_gone, struct err *err) {
@@ -111,7 +113,8 @@ enum status local_sweep(struct store *store, struct local *local, bool *out_gone
     TRY(is_named(store, local, &named, err));
     if (named) return ST_OK;
     *out_gone = true;
-    return local_remove(store, local, err);
+    TRY(local_remove(store, local, err));
+    return forget_swept(store, local->id, err);
 }
 
 enum status laptop_is_pending(struct store *store, const struct entity *e, int64_t id, bool *out,

@@ -76,8 +76,10 @@ static enum status take_new(struct pulling *p, struct err *err) {
 
 static enum status take_known(struct pulling *p, bool remember, struct err *err) {
     bool whole = p->record->flags & RECORD_WHOLE;
-    if (whole && p->local.meta.gone == GONE_DOOMED)
+    if (whole && p->local.meta.gone == GONE_DOOMED) {
         TRY(local_set_gone(p->store, &p->local, GONE_HERE, p->mem, err));
+        TRY(forget_not(p->store, p->local.id, err));
+    }
     p->values = local_copy(&p->local, p->mem);
     if (!p->values) return err_no_memory(err);
     if (whole) p->local.meta.more = (struct slice){0};
@@ -99,6 +101,13 @@ static enum status take_dead(struct pulling *p, struct apply_counts *counts, str
                        &p->local.meta, false, NULL, err);
 }
 
+/* An older leave than what is here is history: the row came back since. */
+static enum status take_left(struct pulling *p, struct apply_counts *counts, struct err *err) {
+    const struct row_meta *meta = &p->local.meta;
+    bool left = p->local.found && meta->gone != GONE_DOOMED && p->record->seq >= meta->seq;
+    return left ? forget_row(p->store, &p->local, counts, err) : ST_OK;
+}
+
 enum status record_take(struct store *store, const struct record *record, struct arena *mem,
                         struct laptop_state *state, struct apply_counts *counts, bool *out_reread,
                         struct err *err) {
@@ -111,6 +120,7 @@ enum status record_take(struct store *store, const struct record *record, struct
         return ST_OK;
     }
     TRY(local_read(store, p.e, record->row, mem, &p.local, err));
+    if (record->flags & RECORD_LEFT) return take_left(&p, counts, err);
     if (record->flags & RECORD_DEAD) return take_dead(&p, counts, err);
     bool known =
         p.local.found && p.local.meta.seq >= record->seq && p.local.meta.gone != GONE_DOOMED;

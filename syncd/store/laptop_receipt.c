@@ -167,9 +167,13 @@ static enum status take_delete(struct taking *t, struct apply_counts *counts, st
         if (!local.found || local.meta.gone != GONE_HIDDEN) continue;
         bool here = state_in_unit(t->line, u->row) == ROW_HERE || local.meta.seq < 0;
         counts->rows_changed += here;
-        counts->rows_gone += !here;
+        counts->rows_gone += !here && state_in_unit(t->line, u->row) != ROW_OUT;
         TRY(local_set_gone(t->store, &local, GONE_HERE, &mem, err));
-        if (!here) TRY(local_doom(t->store, &local, &mem, &gone, err));
+        if (here) continue;
+        if (state_in_unit(t->line, u->row) == ROW_OUT)
+            TRY(forget_row(t->store, &local, counts, err));
+        else
+            TRY(local_doom(t->store, &local, &mem, &gone, err));
     }
     return ST_OK;
 }
@@ -179,9 +183,12 @@ static enum status take_row(struct taking *t, struct apply_counts *counts, struc
     TRY(move_seq(t, err));
     for (size_t i = 0; i < t->change->edit_count; i++) TRY(take_edit(t, i, err));
     if (!t->local.found) return ST_OK;
-    if (t->line->state != ROW_HERE && t->local.meta.seq >= 0)
+    bool out = t->line->state == ROW_OUT && t->local.meta.seq >= 0 &&
+               t->local.meta.gone != GONE_DOOMED;
+    if (out) TRY(forget_row(t->store, &t->local, counts, err));
+    if (!out && t->line->state != ROW_HERE && t->local.meta.seq >= 0)
         TRY(local_doom(t->store, &t->local, t->mem, &gone, err));
-    if (!gone) TRY(local_sweep(t->store, &t->local, &gone, err));
+    if (t->local.found && !gone) TRY(local_sweep(t->store, &t->local, &gone, err));
     counts->rows_gone += gone;
     return ST_OK;
 }

@@ -44,6 +44,13 @@ static const char *const tables[] = {
     "INTEGER,"
     " at_ms INTEGER, content BLOB)",
     "CREATE INDEX IF NOT EXISTS past_row ON past(row_id)",
+    "CREATE TABLE IF NOT EXISTS home(home INTEGER PRIMARY KEY, since INTEGER, fills INTEGER)",
+    "CREATE INDEX IF NOT EXISTS home_since ON home(since)",
+    "CREATE INDEX IF NOT EXISTS home_fills ON home(home) WHERE fills = 1",
+    "CREATE TABLE IF NOT EXISTS leaving(home INTEGER PRIMARY KEY)",
+    "CREATE TABLE IF NOT EXISTS lacked(row_id INTEGER, home INTEGER, PRIMARY KEY(row_id, home)) "
+    "WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS left_row(row_id INTEGER PRIMARY KEY)",
     "CREATE TABLE IF NOT EXISTS people(device INTEGER PRIMARY KEY, employee INTEGER, name TEXT)",
     "CREATE TABLE IF NOT EXISTS import_row(import_id INTEGER, batch INTEGER, row_id INTEGER, cell "
     "INTEGER,"
@@ -51,8 +58,27 @@ static const char *const tables[] = {
     "WITHOUT ROWID",
 };
 
+/* Columns of the table state that files of older releases do not have. */
+static const char *const state_added[] = {"scope_told", "scope_ready",  "scope_filling",
+                                          "scope_home", "scope_entity", "scope_row"};
+
+static enum status add_state_column(struct db *db, const char *name, struct err *err) {
+    struct db_stmt *s;
+    char sql[128];
+    bool has;
+    TRY(db_prepare(db, "SELECT 1 FROM pragma_table_info('state') WHERE name = ?", &s, err));
+    db_bind_text(s, 1, slice_from(name));
+    TRY(db_step(s, &has, err));
+    db_reset(s);
+    if (has) return ST_OK;
+    (void)snprintf(sql, sizeof sql, "ALTER TABLE state ADD COLUMN %s INTEGER", name);
+    return db_exec(db, sql, err);
+}
+
 enum status laptop_schema(struct db *db, struct err *err) {
     for (size_t i = 0; i < ARRAY_COUNT(tables); i++) TRY(db_exec(db, tables[i], err));
+    for (size_t i = 0; i < ARRAY_COUNT(state_added); i++)
+        TRY(add_state_column(db, state_added[i], err));
     return ST_OK;
 }
 

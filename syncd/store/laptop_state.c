@@ -14,7 +14,9 @@
 const char *const state_columns = "epoch, cursor_seq, cursor_chain, top_seq, top_chain, since, "
                                   "news_version, last_batch, last_chain, boot_id,"
                                   " boot_number, suspect_boot, note_wall, note_boot, steps, "
-                                  "expected_offset, head, round_ms, complete, unknown";
+                                  "expected_offset, head, round_ms, complete, unknown,"
+                                  " scope_told, scope_ready, scope_filling, scope_home,"
+                                  " scope_entity, scope_row";
 
 static struct chain chain_of(struct slice s) {
     struct chain chain = {{0}};
@@ -42,6 +44,10 @@ void state_take(struct db_stmt *s, struct laptop_state *out) {
         .round_ms = db_int(s, 17),
         .complete = db_int(s, 18) != 0,
         .unknown = chain_of(db_blob(s, 19)),
+        .scope = {.told = db_int(s, 20),
+                  .ready = db_int(s, 21),
+                  .filling = db_int(s, 22),
+                  .at = {db_int(s, 23), (uint32_t)db_int(s, 24), db_int(s, 25)}},
     };
 }
 
@@ -81,10 +87,17 @@ enum status state_write(struct store *store, const struct laptop_state *state, s
                                state->head,
                                state->round_ms,
                                state->complete,
-                               0};
+                               0,
+                               state->scope.told,
+                               state->scope.ready,
+                               state->scope.filling,
+                               state->scope.at.home,
+                               state->scope.at.entity_tag,
+                               state->scope.at.row};
     (void)snprintf(
         sql, sizeof sql,
-        "INSERT OR REPLACE INTO state(one, %s) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        "INSERT OR REPLACE INTO state(one, %s)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         state_columns);
     TRY(db_prepare(store->db, sql, &s, err));
     for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) db_bind_int(s, (int)i + 1, numbers[i]);
@@ -105,6 +118,7 @@ static void state_after_upgrade(const struct store *store, struct laptop_state *
     if (!passed_over || memcmp(&state->unknown, &store->cat->version, sizeof none) == 0) return;
     state->cursor = (struct position){0};
     state->since = 0;
+    scope_restart(state);
     state->unknown = none;
 }
 

@@ -148,7 +148,8 @@ static enum status bring_up_to_date(struct store *store, struct err *err) {
 
 static enum status open_parts(struct store *store, const struct store_config *config,
                               struct err *err) {
-    int flags = (config->create ? DB_CREATE : 0) | (config->read_only ? DB_READ_ONLY : 0);
+    int flags = (config->create ? DB_CREATE : 0) | (config->read_only ? DB_READ_ONLY : 0) |
+                (config->kind == STORE_LAPTOP ? DB_ERASES : 0);
     store->path = strdup(config->path);
     if (!store->path) return err_no_memory(err);
     TRY(db_open(config->path, flags, &store->db, err));
