@@ -41,7 +41,7 @@ static const struct code_row CODE_ROWS[] = {
     {426,
      ST_VERSION,
      {"the server needs another release of Roadbook", "服务器需要其他版本的 Roadbook"}},
-    {429, ST_BUSY, {"too many requests; try later", "请求过多；请稍后再试"}},
+    {429, ST_LIMITED, {"too many requests; try later", "请求过多；请稍后再试"}},
     {500,
      ST_INTERNAL,
      {"the server has a fault; tell the administrator", "服务器出错；请告知管理员"}},

@@ -36,7 +36,8 @@ static bool is_about_the_row(enum status status) {
     case ST_INTERNAL:
     case ST_CANCELLED:
     case ST_CLONED:
-    case ST_TRY_AGAIN: return false;
+    case ST_TRY_AGAIN:
+    case ST_LIMITED: return false;
     }
     return false;
 }

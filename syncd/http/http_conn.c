@@ -352,6 +352,7 @@ static void step(struct http_conn *conn) {
     do flush(conn);
     while (take_request(conn) && ++steps < HTTP_STEPS_MAX);
     conn->more = steps == HTTP_STEPS_MAX;
+    if (conn->more) flush(conn);
     bool ends = conn->close_after && conn->state == HTTP_READING && !has_out(conn);
     if (!conn->dead && (ends || (conn->loop->stopping && is_idle(conn)))) linger(conn);
     watch(conn);

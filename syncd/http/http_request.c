@@ -1,4 +1,5 @@
 /* What a handler sees of a request, and the bytes of its reply. */
+#include <arpa/inet.h>
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,17 +83,24 @@ struct slice http_body(const struct http_request *request) {
     return buf_slice(&request->body);
 }
 
-const char *http_peer(const struct http_request *request) {
-    if (!request->is_forwarded) return request->peer;
+static const char *last_forwarded(const struct http_request *request) {
     const char *last = NULL;
     for (size_t i = 0; i < request->count; i++)
         if (strcasecmp(request->fields[i].name, "X-Forwarded-For") == 0)
             last = request->fields[i].value;
-    if (last == NULL) return request->peer;
-    const char *comma = strrchr(last, ',');
+    const char *comma = last != NULL ? strrchr(last, ',') : NULL;
     if (comma == NULL) return last;
     for (comma++; *comma == ' ' || *comma == '\t';) comma++;
     return comma;
+}
+
+/* Anything but an address would be a way around the limits, and into the log. */
+const char *http_peer(const struct http_request *request) {
+    uint8_t raw[16];
+    const char *last = request->is_forwarded ? last_forwarded(request) : NULL;
+    if (last == NULL || (inet_pton(AF_INET, last, raw) != 1 && inet_pton(AF_INET6, last, raw) != 1))
+        return request->peer;
+    return last;
 }
 
 struct http_peer *http_request_peer(struct http_request *request) {

@@ -16,6 +16,26 @@ _Static_assert(sizeof FIELDS / sizeof FIELDS[0] <= SESSION_FIELDS_MAX, "all fit"
 
 /* ------------------------------------------------------------------ replies */
 
+/* Somebody who knows no key could else fill the disk. *out_left_out: lines left out before this
+ * one. */
+static bool may_log_refusal(struct gate *gate, int64_t *out_left_out) {
+    struct gate_lines *lines = &gate->lines;
+    int64_t now = platform_mono_ms();
+    platform_lock(lines->lock);
+    int64_t due = (now - lines->at_ms) * GATE_FAULT_LINES_S / 1000;
+    if (due > 0) {
+        lines->left =
+            lines->left + due < GATE_FAULT_LINES_MAX ? lines->left + due : GATE_FAULT_LINES_MAX;
+        lines->at_ms = now;
+    }
+    bool may = lines->left > 0;
+    *out_left_out = may ? lines->left_out : 0;
+    lines->left -= may;
+    lines->left_out = may ? 0 : lines->left_out + 1;
+    platform_release(lines->lock);
+    return may;
+}
+
 static void log_call(const struct call *call, const struct session_http *reply) {
     struct gate *gate = call->gate;
     struct service_note note = {.org = "", .what = ""};
@@ -23,22 +43,26 @@ static void log_call(const struct call *call, const struct session_http *reply) 
     bool quiet = call->job && note.changes == 0 && note.records == 0 && reply->code < 300 &&
                  note.repeats == 0 &&
                  (service_job_kind(call->job) == SERVICE_WAIT || service_job_is_idle(call->job));
+    int64_t left_out = 0;
     if (quiet && !gate->log_idle) return;
-    char line[640];
+    if (reply->code >= 400 && reply->code < 500 && !may_log_refusal(gate, &left_out)) return;
+    char line[700];
     (void)snprintf(
         line, sizeof line,
         "event=%s org=%s device=%u peer=%s code=%d in=%zu out=%zu ms=%.1f batches=%zu repeats=%zu "
-        "applied=%zu merged=%zu lost=%zu waiting=%zu refused=%zu rows=%zu head=%lld",
+        "applied=%zu merged=%zu lost=%zu waiting=%zu refused=%zu rows=%zu head=%lld left_out=%lld",
         note.what[0] ? note.what : "refused", note.org, (unsigned)note.device,
         http_peer(call->http), reply->code, call->bytes_in, reply->body.len,
         (double)(platform_mono_us() - call->arrived_us) / 1000.0, note.batches, note.repeats,
         note.outcomes[OUTCOME_APPLIED], note.outcomes[OUTCOME_MERGED], note.outcomes[OUTCOME_LOST],
         note.outcomes[OUTCOME_WAITING], note.outcomes[OUTCOME_REFUSED], note.records,
-        (long long)note.head);
+        (long long)note.head, (long long)left_out);
     gate->env->log(gate->env->ctx, reply->code >= 500 ? LOG_WARNING : LOG_INFO, line);
 }
 
 static void call_free(struct call *call) {
+    writers_release(call);
+    service_close_job(call->job);
     arena_clear(&call->mem);
     free(call);
 }
@@ -93,12 +117,30 @@ void gate_answer_later(struct call *call) {
         http_offload(call->http, answer_work, call);
 }
 
+static void refuse_address(struct call *call, int64_t wait_ms) {
+    gate_refuse(call, ST_LIMITED, wait_ms,
+                "too many requests come from this address; nothing is lost, laptops come again by "
+                "themselves",
+                "该地址的请求过多；数据不会丢失，笔记本稍后会自动重试");
+}
+
+/* What is refused costs the address; proved requests cost it nothing, so that whoever shares the
+ * address with an attacker goes on. */
+static void call_refused(struct call *call, const struct session_http *reply) {
+    bool is_fault = reply->code >= 400 && reply->code < 500 && reply->code != 429;
+    int64_t wait_ms = is_fault ? http_charge(call->http, GATE_FAULT_TOKENS) : 0;
+    if (wait_ms > 0)
+        refuse_address(call, wait_ms);
+    else
+        call_reply(call, reply, reply->code == 503 ? 1000 : 0);
+}
+
 static bool call_open(struct call *call, size_t reader) {
     struct session_http reply = {.code = 503};
     service_open_job(call->gate->service, reader, &call->request, &call->mem, &call->job, &reply);
     readers_give(call->gate->readers, reader);
     if (call->job) return true;
-    call_reply(call, &reply, reply.code == 503 ? 1000 : 0);
+    call_refused(call, &reply);
     return false;
 }
 
@@ -120,11 +162,15 @@ static void open_work(void *ctx, struct http_request *request) {
     if (call_open(call, readers_take(call->gate->readers))) call_go_on(call, true);
 }
 
-/* Rounds and waits without batches are short. */
-static bool is_quick(const struct call *call) {
+/* Rounds and waits; what is not has a signature that is dear to check. */
+static bool is_round(const struct call *call) {
     const char *what = strrchr(call->request.path, '/');
-    bool asks = what && (strcmp(what, "/round") == 0 || strcmp(what, "/wait") == 0);
-    return asks && call->request.body.len <= GATE_INLINE_BYTES_MAX;
+    return what && (strcmp(what, "/round") == 0 || strcmp(what, "/wait") == 0);
+}
+
+/* Without batches they are short. */
+static bool is_quick(const struct call *call) {
+    return is_round(call) && call->request.body.len <= GATE_INLINE_BYTES_MAX;
 }
 
 static struct call *call_new(struct gate *gate, struct http_request *http) {
@@ -189,7 +235,9 @@ static void metrics_work(void *ctx, struct http_request *http) {
 static bool answered_get(struct gate *gate, struct http_request *http) {
     const char *method = http_method(http), *path = http_path(http);
     if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) return false;
-    if (strcmp(path, "/health") == 0)
+    if (http_charge(http, GATE_CALL_TOKENS) > 0)
+        http_reply_problem(http, 429);
+    else if (strcmp(path, "/health") == 0)
         health_reply(gate, http);
     else if (strcmp(path, "/metrics") == 0)
         http_offload(http, metrics_work, gate);
@@ -211,7 +259,10 @@ void gate_handle(void *ctx, struct http_request *http) {
         http_reply_problem(http, 503);
         return;
     }
-    if (!is_quick(call) || !readers_try(gate->readers, &reader))
+    int64_t wait_ms = is_round(call) ? 0 : http_charge(http, GATE_HELLO_TOKENS);
+    if (wait_ms > 0)
+        refuse_address(call, wait_ms);
+    else if (!is_quick(call) || !readers_try(gate->readers, &reader))
         http_offload(http, open_work, call);
     else if (call_open(call, reader))
         call_go_on(call, false);

@@ -14,7 +14,7 @@
 enum {
     SERVE_TICK_MS = 10 * 1000, /* the watchdog's interval in the unit is three of these */
     SERVE_GRACE_MS = 10 * 1000,
-    SERVE_FDS_WANTED = 65536
+    SERVE_FDS_OWN = 256 /* files of orgs, beside the connections */
 };
 
 struct serve {
@@ -44,6 +44,25 @@ static enum status listen_read(struct serve *serve, struct err *err) {
     return serve->host ? ST_OK : err_no_memory(err);
 }
 
+static enum status limits_take(struct serve *serve, struct err *err) {
+    for (size_t i = 0; i < SERVER_LIMIT_COUNT; i++) {
+        const struct server_limit_row *row = &server_limits[i];
+        int64_t *limit = &serve->settings.limits[i];
+        TRY(command_number(serve->server->line, row->option, row->least, row->most, *limit, limit,
+                           err));
+    }
+    return ST_OK;
+}
+
+/* Links made from now on name it. */
+static enum status url_take(struct serve *serve, struct err *err) {
+    struct server_settings *s = &serve->settings;
+    const char *url = command_value(serve->server->line, "--public-url");
+    if (!url || strcmp(url, s->public_url) == 0) return ST_OK;
+    s->public_url = url;
+    return server_settings_write(serve->server, s, err);
+}
+
 static enum status settings_take(struct serve *serve, struct err *err) {
     struct server *server = serve->server;
     struct server_settings *s = &serve->settings;
@@ -51,9 +70,10 @@ static enum status settings_take(struct serve *serve, struct err *err) {
                *unix_path = command_value(server->line, "--unix");
     const char *cert = command_value(server->line, "--cert"),
                *key = command_value(server->line, "--key");
-    const char *url = command_value(server->line, "--public-url");
     int64_t workers;
     TRY(server_settings_read(server, s, err));
+    TRY(url_take(serve, err));
+    TRY(limits_take(serve, err));
     TRY(command_number(server->line, "--workers", 1, GATE_WORKERS_MAX, 4, &workers, err));
     serve->workers = (unsigned)workers;
     if (listen) s->listen = listen;
@@ -63,14 +83,26 @@ static enum status settings_take(struct serve *serve, struct err *err) {
         s->unix_path = "";
     if (cert) s->cert = cert;
     if (key) s->key = key;
-    if (url && strcmp(url, s->public_url) != 0) {
-        s->public_url = url;
-        TRY(server_settings_write(server, s, err)); /* links made from now on name it */
-    }
+    if (command_has(server->line, "--forwarded")) s->forwarded = true;
     if ((cert != NULL) != (key != NULL))
         return err_set(err, ST_USAGE, "--cert and --key belong together",
                        "--cert 与 --key 须同时给出");
+    if (s->forwarded && !s->unix_path[0])
+        return err_set(err, ST_USAGE, "--forwarded is for a proxy before a Unix socket (--unix)",
+                       "--forwarded 仅用于 Unix 套接字（--unix）之前的代理");
     return s->unix_path[0] ? ST_OK : listen_read(serve, err);
+}
+
+static struct http_limits http_limits_of(const int64_t limits[SERVER_LIMIT_COUNT]) {
+    return (struct http_limits){
+        .body_bytes_max = WIRE_REQUEST_BYTES_MAX,
+        .connections_max = (unsigned)limits[SERVER_LIMIT_CONNECTIONS],
+        .idle_timeout_s = (unsigned)limits[SERVER_LIMIT_IDLE_TIMEOUT],
+        .read_timeout_s = (unsigned)limits[SERVER_LIMIT_READ_TIMEOUT],
+        .held_bytes_max = (size_t)limits[SERVER_LIMIT_HELD_MIB] << 20,
+        .address_connections_max = (unsigned)limits[SERVER_LIMIT_ADDRESS_CONNECTIONS],
+        .address_connects_s = (unsigned)limits[SERVER_LIMIT_ADDRESS_CONNECTS],
+        .address_requests_s = (unsigned)limits[SERVER_LIMIT_ADDRESS_REQUESTS]};
 }
 
 static struct http_config http_config_of(struct serve *serve) {
@@ -80,11 +112,12 @@ static struct http_config http_config_of(struct serve *serve) {
     return (struct http_config){.host = serve->host,
                                 .port = serve->port,
                                 .unix_path = behind_proxy ? s->unix_path : NULL,
+                                .is_forwarded = behind_proxy && s->forwarded,
                                 .cert_path = plain ? NULL : s->cert,
                                 .key_path = plain ? NULL : s->key,
                                 .loops = GATE_LOOPS,
                                 .workers = serve->workers,
-                                .limits = {.body_bytes_max = WIRE_REQUEST_BYTES_MAX},
+                                .limits = http_limits_of(s->limits),
                                 .handler = gate_handle,
                                 .ctx = &serve->gate};
 }
@@ -94,13 +127,19 @@ static struct http_config http_config_of(struct serve *serve) {
 static enum status gate_fill(struct serve *serve, struct err *err) {
     struct gate *gate = &serve->gate;
     const char *trace = command_value(serve->server->line, "--trace");
+    const int64_t *limits = serve->settings.limits;
     size_t readers = serve->workers + GATE_LOOPS +
                      2; /* and the thread that looks for other processes' commits */
-    struct service_config config = {.dir = serve->server->home,
-                                    .catalogue = &serve->server->catalogue,
-                                    .env = &serve->server->env,
-                                    .readers = readers};
+    struct service_config config = {
+        .dir = serve->server->home,
+        .catalogue = &serve->server->catalogue,
+        .env = &serve->server->env,
+        .readers = readers,
+        .device_requests_s = (uint32_t)limits[SERVER_LIMIT_DEVICE_REQUESTS],
+        .device_calls_max = (uint32_t)limits[SERVER_LIMIT_DEVICE_CALLS]};
     gate->env = &serve->server->env;
+    gate->lines = (struct gate_lines){.lock = platform_mutex_new(), .left = GATE_FAULT_LINES_MAX};
+    if (!gate->lines.lock) return err_no_memory(err);
     gate->log_idle = command_has(serve->server->line, "--verbose");
     TRY(service_open(&config, &gate->service, err));
     TRY(readers_open(readers, &gate->readers, err));
@@ -110,9 +149,26 @@ static enum status gate_fill(struct serve *serve, struct err *err) {
     return ST_OK;
 }
 
+/* Where the system allows fewer files, connections end there as at any other limit: the longest
+ * idle one makes room. Said once, since nobody would look for it. */
+static void files_raise(struct serve *serve) {
+    int64_t *connections = &serve->settings.limits[SERVER_LIMIT_CONNECTIONS];
+    uint64_t own = SERVE_FDS_OWN, wanted = (uint64_t)*connections + own;
+    uint64_t files = platform_raise_fd_limit(wanted);
+    char line[160];
+    if (files >= wanted) return;
+    *connections = files > own * 2 ? (int64_t)(files - own) : (int64_t)own;
+    (void)snprintf(
+        line, sizeof line,
+        "event=few-files files=%llu connections=%lld wanted=%llu advice=\"raise the hard "
+        "limit of open files (LimitNOFILE, ulimit -Hn)\"",
+        (unsigned long long)files, (long long)*connections, (unsigned long long)wanted);
+    serve->server->env.log(serve->server->env.ctx, LOG_WARNING, line);
+}
+
 static enum status start(struct serve *serve, struct err *err) {
     TRY(platform_signals_open(&serve->signal_fd, err));
-    (void)platform_raise_fd_limit(SERVE_FDS_WANTED);
+    files_raise(serve);
     TRY(gate_fill(serve, err));
     struct http_config config = http_config_of(serve);
     TRY(http_open(&config, &serve->gate.http, err));
@@ -130,6 +186,7 @@ static void stop(struct serve *serve) {
     service_close(gate->service);
     readers_close(gate->readers);
     trace_close(gate->trace);
+    platform_mutex_free(gate->lines.lock);
     if (serve->signal_fd >= 0) platform_signals_close(serve->signal_fd);
 }
 

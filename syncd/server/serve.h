@@ -28,9 +28,17 @@ enum {
     GATE_INLINE_BYTES_MAX = 700,         /* larger bodies hold batches: not for the loop */
     GATE_LOOPS = 1,
     GATE_WORKERS_MAX = 16,
-    WRITER_QUEUE_MAX = 512, /* calls waiting for one org's writer ... */
-    WRITER_QUEUE_BYTES_MAX =
-        512 * 1024 * 1024,          /* ... and their memory; more are told to come again */
+    GATE_CALL_TOKENS = 1,    /* what an address pays: for a page such as /metrics, */
+    GATE_HELLO_TOKENS = 10,  /* for a signature that has to be checked, */
+    GATE_FAULT_TOKENS = 5,   /* and for what was refused. Proved requests are paid by the laptop */
+    GATE_FAULT_LINES_S = 10, /* log lines of refused requests, and at most ... */
+    GATE_FAULT_LINES_MAX = 200, /* ... so many at once; the next line says how many were left out */
+    WRITER_QUEUE_MAX = 512,     /* calls waiting for one org's writer ... */
+    WRITER_QUEUE_DEVICE_MAX = 2, /* ... of one laptop, whose connection may have been cut once */
+    /* The memory of the calls of all orgs from the queue to the reply, and of one org's; more are
+     * told to come again. */
+    WRITERS_BYTES_MAX = 512 * 1024 * 1024,
+    WRITER_BYTES_MAX = WRITERS_BYTES_MAX / 2,
     WRITER_SLOT_MS_MAX = 60 * 1000, /* the farthest retry slot */
     WAITS_POLL_MS = 200             /* how soon commits of other processes are noticed */
 };
@@ -45,6 +53,14 @@ struct call {
     int64_t arrived_us;
     size_t bytes_in;
     struct call *next; /* in the writer's queue, or among calls to be woken */
+    int64_t turn;      /* in the writer's queue, which is sorted by it */
+    size_t queued_bytes;
+    struct writer *writer; /* that counts queued_bytes; NULL: none does */
+};
+
+struct gate_lines { /* how many refusals may still be logged */
+    struct platform_mutex *lock;
+    int64_t left, at_ms, left_out;
 };
 
 struct gate {
@@ -56,6 +72,7 @@ struct gate {
     struct waits *waits;
     struct trace *trace; /* NULL: none */
     bool log_idle;       /* a line also for rounds that moved nothing */
+    struct gate_lines lines;
     _Atomic bool stopping;
     _Atomic int64_t replies;
 };
@@ -80,6 +97,8 @@ enum status writers_open(struct gate *gate, struct writers **out, struct err *er
 void writers_close(struct writers *writers);
 /* Queues the call, or refuses it with a slot to come again. */
 void writers_add(struct writers *writers, struct call *call);
+/* The call is over: its memory is counted no more. */
+void writers_release(struct call *call);
 size_t writers_queued(struct writers *writers);
 
 enum status waits_open(struct gate *gate, struct waits **out, struct err *err) NODISCARD;

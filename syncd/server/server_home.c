@@ -53,6 +53,35 @@ static enum status not_made(const struct server *server, struct err *err) {
                    "%s 中还没有服务器：请先运行 roadbook-server init", server->home);
 }
 
+const struct server_limit_row server_limits[SERVER_LIMIT_COUNT] = {
+#define SERVER_LIMIT_ROW(id, name, option, standard, least, most, en, zh)                          \
+    {name, option, standard, least, most, en},
+    SERVER_LIMIT_ROWS(SERVER_LIMIT_ROW)
+#undef SERVER_LIMIT_ROW
+};
+
+static void limits_standard(struct server_settings *out) {
+    for (size_t i = 0; i < SERVER_LIMIT_COUNT; i++) out->limits[i] = server_limits[i].standard;
+}
+
+/* *out_known: whether it is the name of a limit. */
+static enum status limit_take(struct slice name, struct slice value, size_t line, bool *out_known,
+                              struct server_settings *out, struct err *err) {
+    *out_known = false;
+    for (size_t i = 0; i < SERVER_LIMIT_COUNT; i++) {
+        const struct server_limit_row *row = &server_limits[i];
+        int64_t number;
+        if (!slice_equal(name, slice_from(row->name))) continue;
+        if (!text_to_int(value, &number) || number < row->least || number > row->most)
+            return err_set(err, ST_INVALID, "server.conf, line %zu: %s takes %lld to %lld",
+                           "server.conf 第 %zu 行：%s 须为 %lld 至 %lld", line, row->name,
+                           (long long)row->least, (long long)row->most);
+        out->limits[i] = number;
+        *out_known = true;
+    }
+    return ST_OK;
+}
+
 static enum status setting_take(struct server *server, struct slice name, struct slice value,
                                 size_t line, struct server_settings *out, struct err *err) {
     const struct {
@@ -64,11 +93,13 @@ static enum status setting_take(struct server *server, struct slice name, struct
                 {"key", &out->key},
                 {"public_url", &out->public_url}};
     char *text = arena_string(&server->mem, value);
+    bool is_limit;
     if (!text) return err_no_memory(err);
-    if (slice_equal(name, SLICE("pin"))) {
-        out->pin = strcmp(text, "yes") == 0;
+    TRY(limit_take(name, value, line, &is_limit, out, err));
+    if (slice_equal(name, SLICE("pin"))) out->pin = strcmp(text, "yes") == 0;
+    if (slice_equal(name, SLICE("forwarded"))) out->forwarded = strcmp(text, "yes") == 0;
+    if (is_limit || slice_equal(name, SLICE("pin")) || slice_equal(name, SLICE("forwarded")))
         return ST_OK;
-    }
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         if (!slice_equal(name, slice_from(rows[i].name))) continue;
         *rows[i].place = text;
@@ -97,6 +128,7 @@ enum status server_settings_read(struct server *server, struct server_settings *
         .listen = "", .unix_path = "", .cert = "", .key = "", .public_url = "", .pin = false};
     const char *path = server_path(server, "server.conf");
     if (!path) return err_no_memory(err);
+    limits_standard(&settings);
     enum status status = platform_read_file(path, CONFIG_BYTES_MAX, &server->mem, &text, err);
     if (status == ST_NOT_FOUND) return not_made(server, err);
     TRY(status);
@@ -108,18 +140,29 @@ enum status server_settings_read(struct server *server, struct server_settings *
 enum status server_settings_write(struct server *server, const struct server_settings *s,
                                   struct err *err) {
     SCOPED(buf_free) struct buf text = buf_new(CONFIG_BYTES_MAX);
-    buf_printf(&text,
-               "# Roadbook's server. Lines: name = value. Options of `roadbook-server serve` win "
-               "over these.\n\n"
-               "# Where it listens.\nlisten = %s\n\n"
-               "# A Unix socket instead, behind a reverse proxy that does the TLS.\n#unix = "
-               "/run/roadbook/server.sock\n\n"
-               "# Certificate (the whole chain) and key, as PEM.\ncert = %s\nkey = %s\n\n"
-               "# What laptops dial: it stands in every enrolment link.\npublic_url = %s\n\n"
-               "# Whether links hold the pin of that certificate's key. Say no with a certificate "
-               "of a public authority.\n"
-               "pin = %s\n",
-               s->listen, s->cert, s->key, s->public_url, s->pin ? "yes" : "no");
+    buf_printf(
+        &text,
+        "# Roadbook's server. Lines: name = value. Options of `roadbook-server serve` win "
+        "over these.\n\n"
+        "# Where it listens.\nlisten = %s\n\n"
+        "# A Unix socket instead, behind a reverse proxy that does the TLS.\n%sunix = %s\n\n"
+        "# Whether that proxy says in X-Forwarded-For whose a request is. Say yes only when it "
+        "sets that field\n# itself: else anybody can pass for another address.\n"
+        "forwarded = %s\n\n"
+        "# Certificate (the whole chain) and key, as PEM.\ncert = %s\nkey = %s\n\n"
+        "# What laptops dial: it stands in every enrolment link.\npublic_url = %s\n\n"
+        "# Whether links hold the pin of that certificate's key. Say no with a certificate "
+        "of a public authority.\n"
+        "pin = %s\n",
+        s->listen, s->unix_path[0] ? "" : "#",
+        s->unix_path[0] ? s->unix_path : "/run/roadbook/server.sock", s->forwarded ? "yes" : "no",
+        s->cert, s->key, s->public_url, s->pin ? "yes" : "no");
+    buf_put_text(&text, "\n# What clients may do. Lines with # show what holds without them.\n");
+    for (size_t i = 0; i < SERVER_LIMIT_COUNT; i++) {
+        const struct server_limit_row *row = &server_limits[i];
+        buf_printf(&text, "# %s\n%s%s = %lld\n", row->help,
+                   s->limits[i] == row->standard ? "#" : "", row->name, (long long)s->limits[i]);
+    }
     TRY(buf_status(&text, err));
     const char *path = server_path(server, "server.conf");
     if (!path) return err_no_memory(err);
@@ -167,6 +210,7 @@ enum status server_cmd_init(void *program, const struct command_line *line, stru
                                        .pin = true,
                                        .cert = server_path(server, "tls/cert.pem"),
                                        .key = server_path(server, "tls/key.pem")};
+    limits_standard(&settings);
     if (!org || !config || !listen || !url || !settings.cert || !settings.key)
         return err_no_memory(err);
     if (platform_exists(config))

@@ -189,6 +189,7 @@ void service_handle(struct service *service, const struct session_http *request,
     if (!job) return;
     if (service_job_writes(job)) service_merge(service, &job, 1);
     service_answer(service, 0, job, mem, out_reply);
+    service_close_job(job);
 }
 
 /* ------------------------------------------------------------------ figures */

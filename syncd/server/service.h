@@ -26,6 +26,9 @@ struct service_config {
     const struct catalogue *catalogue;
     const struct env *env;
     size_t readers; /* read handles per org: one per worker thread */
+    /* What one laptop may do; 0: no limit. More is refused with ST_LIMITED and Retry-After. */
+    uint32_t device_requests_s; /* a quiet laptop may send what 20 seconds allow at once */
+    uint32_t device_calls_max;  /* requests in hand at one time */
 };
 enum status service_open(const struct service_config *config, struct service **out,
                          struct err *err) NODISCARD;
@@ -44,6 +47,7 @@ enum service_kind service_job_kind(const struct service_job *job);
  */
 bool service_job_writes(const struct service_job *job);
 size_t service_job_changes(const struct service_job *job);
+uint32_t service_job_device(const struct service_job *job); /* 0: an enrolment */
 int service_job_org(const struct service_job *job); /* index of the org: one writer per org */
 /* Waits: the seq to pass, and whether the head has passed it. A wait in an epoch that is over is
  * over too. */
@@ -60,6 +64,9 @@ bool service_head(struct service *service, size_t reader, int org, int64_t *out_
 void service_merge(struct service *service, struct service_job **jobs, size_t count);
 void service_answer(struct service *service, size_t reader, struct service_job *job,
                     struct arena *mem, struct session_http *out_reply);
+
+/* The job is over, answered or not: its laptop may ask again. NULL is fine. */
+void service_close_job(struct service_job *job);
 
 void service_handle(struct service *service, const struct session_http *request, struct arena *mem,
                     struct session_http *out_reply);

@@ -105,6 +105,44 @@ void service_devices_seen(struct service_devices *devices, uint32_t number, int6
     platform_release(devices->lock);
 }
 
+/* ------------------------------------------------------------------ what a laptop may do */
+
+static int64_t tokens_take(struct service_device *slot, uint32_t per_s, uint32_t tokens,
+                           int64_t now_ms) {
+    if (per_s == 0) return 0;
+    int64_t full = (int64_t)per_s * SERVICE_BURST_S * 1000, want = (int64_t)tokens * 1000;
+    int64_t passed = slot->tokens_ms == 0 ? SERVICE_BURST_S * 1000 : now_ms - slot->tokens_ms;
+    if (passed > SERVICE_BURST_S * 1000) passed = SERVICE_BURST_S * 1000;
+    slot->tokens_milli += passed * per_s;
+    if (slot->tokens_milli > full) slot->tokens_milli = full;
+    slot->tokens_ms = now_ms;
+    if (slot->tokens_milli < want) return (want - slot->tokens_milli) / per_s + 1;
+    slot->tokens_milli -= want;
+    return 0;
+}
+
+int64_t service_devices_enter(struct service_devices *devices, const struct service_config *config,
+                              uint32_t number, uint32_t tokens) {
+    enum { CALLS_WAIT_MS = 2000 };
+    int64_t now = config->env->boot_ms(config->env->ctx), wait_ms = CALLS_WAIT_MS;
+    uint32_t max = config->device_calls_max;
+    platform_lock(devices->lock);
+    struct service_device *slot = slot_take(devices, number);
+    if (slot && (max == 0 || slot->calls < max))
+        wait_ms = tokens_take(slot, config->device_requests_s, tokens, now);
+    if (slot && wait_ms == 0) slot->calls++;
+    platform_release(devices->lock);
+    return wait_ms;
+}
+
+void service_devices_leave(struct service_devices *devices, uint32_t number) {
+    platform_lock(devices->lock);
+    slot_find(devices->slots, devices->slot_count, number)->calls--;
+    platform_release(devices->lock);
+}
+
+/* ------------------------------------------------------------------ writing */
+
 /* Copies what is new of up to CONTACTS_AT_ONCE slots from *at on, and marks it as written. */
 static size_t take_new(struct service_devices *devices, size_t *at, struct service_device *out) {
     size_t count = 0;

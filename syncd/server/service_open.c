@@ -99,10 +99,23 @@ static enum status device_may(const struct service_job *job, struct err *err) {
 
 /* ------------------------------------------------------------------ what it says */
 
+/* Only after the proof: nobody else uses up what a laptop may do. */
+static enum status device_enter(struct service_job *job, uint32_t tokens, struct err *err) {
+    int64_t wait_ms =
+        service_devices_enter(&job->org->devices, &job->service->config, job->device, tokens);
+    job->entered = wait_ms == 0;
+    if (job->entered) return ST_OK;
+    job->retry_ms = (uint32_t)wait_ms;
+    return err_set(err, ST_LIMITED,
+                   "this laptop asks too often; nothing is lost, it comes again by itself",
+                   "本机请求过于频繁；数据不会丢失，稍后会自动重试");
+}
+
 static enum status hello_open(struct service_job *job, struct arena *mem, struct err *err) {
     TRY(device_find(job, err));
     TRY(session_server_hello(&job->request, job->known.public_key, mem, &job->as.hello, err));
-    return device_may(job, err);
+    TRY(device_may(job, err));
+    return device_enter(job, SERVICE_HELLO_TOKENS, err);
 }
 
 static enum status round_read(struct service_job *job, struct arena *mem, struct err *err) {
@@ -150,6 +163,7 @@ static enum status proved_open(struct service_job *job, struct arena *mem, bool 
     *out_proved = status == ST_OK || status == ST_TRY_AGAIN;
     TRY(status);
     TRY(device_may(job, err));
+    TRY(device_enter(job, 1, err));
     if (job->kind == SERVICE_WAIT)
         return wire_read_wait_request(job->request.body, mem, &job->as.wait, err);
     TRY(round_read(job, mem, err));
@@ -172,6 +186,12 @@ static enum status job_open(struct service_job *job, struct arena *mem, bool *ou
     return ST_OK;
 }
 
+static void put_retry(const struct service_job *job, struct arena *mem, struct session_http *out) {
+    const char *seconds = arena_printf(mem, "%u", (job->retry_ms + 999) / 1000);
+    if (!seconds || out->field_count == SESSION_FIELDS_MAX) return;
+    out->fields[out->field_count++] = (struct session_field){"Retry-After", seconds};
+}
+
 void service_open_job(struct service *service, size_t reader, const struct session_http *request,
                       struct arena *mem, struct service_job **out_job,
                       struct session_http *out_reply) {
@@ -192,9 +212,17 @@ void service_open_job(struct service *service, size_t reader, const struct sessi
         *out_job = job;
         return;
     }
+    service_close_job(job);
     char nonce[SESSION_NONCE_BYTES_MAX + 1];
     if (proved) service_nonce_next(job, nonce);
     service_problem(service, &problem, proved ? nonce : NULL, mem, out_reply);
+    if (problem.status == ST_LIMITED) put_retry(job, mem, out_reply);
+}
+
+void service_close_job(struct service_job *job) {
+    if (!job || !job->entered) return;
+    job->entered = false;
+    service_devices_leave(&job->org->devices, job->device);
 }
 
 /* ------------------------------------------------------------------ what is known of a job */
@@ -210,6 +238,10 @@ bool service_job_writes(const struct service_job *job) {
 
 size_t service_job_changes(const struct service_job *job) {
     return job->changes;
+}
+
+uint32_t service_job_device(const struct service_job *job) {
+    return job->kind == SERVICE_ENROLL ? 0 : job->device;
 }
 
 int service_job_org(const struct service_job *job) {

@@ -17,7 +17,9 @@
 enum {
     SERVICE_DEFLATE_LEVEL = 6,
     SERVICE_FLUSH_MS = 10 * 1000,    /* contacts and keys are written that often */
-    SERVICE_KEY_SLACK_MS = 60 * 1000 /* a key is taken that long after its end */
+    SERVICE_KEY_SLACK_MS = 60 * 1000, /* a key is taken that long after its end */
+    SERVICE_BURST_S = 20,             /* tokens of a quiet laptop: what comes in so many seconds */
+    SERVICE_HELLO_TOKENS = 10         /* two signatures and a key agreement */
 };
 
 /* What is kept in memory of a device beside the store: its newest key and contact. */
@@ -29,6 +31,8 @@ struct service_device {
     int64_t seen_ms, cursor;
     char release[CENTRE_RELEASE_BYTES];
     struct chain catalogue;
+    int64_t tokens_milli, tokens_ms; /* thousandths; full at tokens_ms 0 */
+    uint32_t calls;                  /* in hand now */
 };
 
 struct service_devices {
@@ -71,7 +75,7 @@ enum service_figure {
         FIGURE_COUNT
 };
 
-enum { SERVICE_STATUS_COUNT = 20 }; /* numbers of enum status */
+enum { SERVICE_STATUS_COUNT = 21 }; /* numbers of enum status */
 
 struct service {
     struct service_config config;
@@ -104,6 +108,7 @@ struct service_job {
         struct wait_request wait;
     } as;
     size_t changes;
+    bool entered; /* counted among the calls of its device */
     bool idle;
     struct centre_head idle_head; /* of an idle round, read together with known */
     uint32_t retry_ms;
@@ -135,6 +140,12 @@ void service_devices_seen(struct service_devices *devices, uint32_t number, int6
                           int64_t cursor);
 /* Writes what is new. The caller holds the org's write lock. */
 void service_devices_flush(struct service_devices *devices, struct centre *centre);
+
+/* Counts one more call of the device, whose proof was checked, and takes tokens. 0: done; else
+ * nothing was, and the device may come again after that many milliseconds. */
+int64_t service_devices_enter(struct service_devices *devices, const struct service_config *config,
+                              uint32_t number, uint32_t tokens);
+void service_devices_leave(struct service_devices *devices, uint32_t number);
 
 void service_nonce_next(struct service_job *job, char out[SESSION_NONCE_BYTES_MAX + 1]);
 /* A refusal; counted. nonce may be NULL. */

@@ -3,23 +3,37 @@
  * the replies while it merges the next. It never waits for more: a lone batch is merged at once,
  * and a queue that has grown in the meantime shares one wait for the disk.
  *
- * A laptop has one request under way, so first come, first served is fair. When the queue is full a
- * laptop gets a slot of its own to come again: the slots follow each other as fast as the writer
- * works, so that a herd comes back as a line.
+ * The queue is fair among laptops, whatever they bring: each call gets a turn, which lies as far
+ * behind the turn of the laptop's last call as that one was large (start-time fair queueing: Goyal,
+ * Vin and Cheng 1996). One that pushes a month of work again and again stands behind those that
+ * bring a visit. When the queue is full a laptop gets a slot of its own to come again: the slots
+ * follow each other as fast as the writer works, so that a herd comes back as a line.
  */
 #include <stdlib.h>
 
 #include "syncd/server/serve.h"
 
-enum { GROUP_CALLS_MAX = 256, CALL_MS_FIRST = 20 };
+enum {
+    GROUP_CALLS_MAX = 256,
+    CALL_MS_FIRST = 20,
+    CALL_COST = 20,    /* of a call beside its changes, in changes */
+    TURNS_COUNT = 1024 /* laptops whose last turn is remembered; with more, some forget */
+};
+
+struct turn_end {
+    uint32_t device;
+    int64_t end;
+};
 
 struct writer {
     struct writers *owner;
     struct platform_mutex *lock;
     struct platform_cond *work;
     struct platform_thread *thread;
-    struct call *first, *last;
+    struct call *first; /* sorted by turn */
     size_t count, bytes;
+    int64_t turn; /* of the call taken last */
+    struct turn_end ends[TURNS_COUNT];
     int64_t call_us; /* how long a call takes, a moving mean */
     int64_t slot_ms; /* the last retry slot given, by the steady clock */
     bool stop;
@@ -29,6 +43,7 @@ struct writers {
     struct gate *gate;
     struct platform_mutex *lock;
     struct writer *of[SERVICE_ORGS_MAX];
+    _Atomic size_t bytes; /* of all orgs */
     bool stop;
 };
 
@@ -42,9 +57,8 @@ static size_t group_take(struct writer *writer, struct call **out_calls) {
     while (writer->first && count < GROUP_CALLS_MAX && changes < SERVICE_GROUP_CHANGES_MAX) {
         struct call *call = writer->first;
         writer->first = call->next;
-        if (!writer->first) writer->last = NULL;
         call->next = NULL;
-        writer->bytes -= call->mem.used;
+        writer->turn = call->turn;
         changes += service_job_changes(call->job);
         out_calls[count++] = call;
     }
@@ -151,25 +165,56 @@ static int64_t slot_next(struct writer *writer) {
     return writer->slot_ms - now;
 }
 
+/* When the call's turn is; the next one of its laptop comes behind it. */
+static int64_t turn_next(struct writer *writer, const struct call *call) {
+    uint32_t device = service_job_device(call->job);
+    struct turn_end *end = &writer->ends[device % TURNS_COUNT];
+    bool mine = device != 0 && end->device == device;
+    int64_t turn = mine && end->end > writer->turn ? end->end : writer->turn;
+    if (device != 0 && (mine || end->end <= writer->turn))
+        *end =
+            (struct turn_end){device, turn + CALL_COST + (int64_t)service_job_changes(call->job)};
+    return turn;
+}
+
+static size_t count_of_device(const struct writer *writer, uint32_t device) {
+    size_t count = 0;
+    for (const struct call *call = writer->first; call; call = call->next)
+        count += device != 0 && service_job_device(call->job) == device;
+    return count;
+}
+
+static void insert(struct writer *writer, struct call *call) {
+    struct call **at = &writer->first;
+    call->turn = turn_next(writer, call);
+    while (*at && (*at)->turn <= call->turn) at = &(*at)->next;
+    call->next = *at;
+    *at = call;
+    call->writer = writer;
+    call->queued_bytes = call->mem.used;
+    writer->count++;
+    writer->bytes += call->queued_bytes;
+    (void)atomic_fetch_add(&writer->owner->bytes, call->queued_bytes);
+}
+
+static bool has_room(const struct writer *writer, const struct call *call) {
+    return !writer->stop && writer->count < WRITER_QUEUE_MAX && writer->bytes < WRITER_BYTES_MAX &&
+           atomic_load(&writer->owner->bytes) < WRITERS_BYTES_MAX &&
+           count_of_device(writer, service_job_device(call->job)) < WRITER_QUEUE_DEVICE_MAX;
+}
+
 void writers_add(struct writers *writers, struct call *call) {
     struct writer *writer = writer_of(writers, service_job_org(call->job));
     int64_t retry_ms = 1000;
     bool taken = false;
     if (writer) {
         platform_lock(writer->lock);
-        taken = !writer->stop && writer->count < WRITER_QUEUE_MAX &&
-                writer->bytes < WRITER_QUEUE_BYTES_MAX;
-        if (writer->count >= WRITER_QUEUE_MAX / 2) retry_ms = slot_next(writer);
+        taken = has_room(writer, call);
+        bool behind = writer->count >= WRITER_QUEUE_MAX / 2;
+        if (behind) retry_ms = slot_next(writer);
+        if (taken && behind) service_job_slow(call->job, (uint32_t)retry_ms);
         if (taken) {
-            if (writer->count >= WRITER_QUEUE_MAX / 2)
-                service_job_slow(call->job, (uint32_t)retry_ms);
-            if (writer->last)
-                writer->last->next = call;
-            else
-                writer->first = call;
-            writer->last = call;
-            writer->count++;
-            writer->bytes += call->mem.used;
+            insert(writer, call);
             platform_cond_signal(writer->work);
         }
         platform_release(writer->lock);
@@ -178,6 +223,16 @@ void writers_add(struct writers *writers, struct call *call) {
         gate_refuse(call, ST_BUSY, retry_ms,
                     "the server has much to do; this laptop comes again by itself",
                     "服务器繁忙，本机稍后会自动重试");
+}
+
+void writers_release(struct call *call) {
+    struct writer *writer = call->writer;
+    if (!writer) return;
+    call->writer = NULL;
+    platform_lock(writer->lock);
+    writer->bytes -= call->queued_bytes;
+    platform_release(writer->lock);
+    (void)atomic_fetch_sub(&writer->owner->bytes, call->queued_bytes);
 }
 
 size_t writers_queued(struct writers *writers) {

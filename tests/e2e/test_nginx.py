@@ -70,7 +70,7 @@ def check(folder):
     run(*server, "user", "add", "li", "--name", "李娜")
     with open(folder + "/nginx.conf", "w") as file:
         file.write(configuration(folder, port))
-    processes = [subprocess.Popen(server + ["serve", "--unix", folder + "/server.sock"], stderr=subprocess.PIPE),
+    processes = [subprocess.Popen(server + ["serve", "--unix", folder + "/server.sock", "--forwarded"], stderr=subprocess.PIPE),
                  subprocess.Popen([NGINX, "-p", folder, "-c", folder + "/nginx.conf", "-g", "daemon off;"],
                                   stderr=subprocess.DEVNULL)]
     trust = ssl.create_default_context(cafile=home + "/tls/cert.pem")
@@ -102,7 +102,7 @@ def check(folder):
         processes[0].communicate(timeout=30)
         run(LAPTOP, folder + "/a", "add", "later")
         assert subprocess.run([LAPTOP, folder + "/a", "sync"], capture_output=True).returncode == 69
-        processes[0] = subprocess.Popen(server + ["serve", "--unix", folder + "/server.sock"], stderr=subprocess.PIPE)
+        processes[0] = subprocess.Popen(server + ["serve", "--unix", folder + "/server.sock", "--forwarded"], stderr=subprocess.PIPE)
         wait_until(lambda: code("/health") == 200)
         run(LAPTOP, folder + "/a", "sync")
         run(LAPTOP, folder + "/b", "sync")
