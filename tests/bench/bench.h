@@ -3,6 +3,7 @@
  *     bench.c       options, the table, the JSON             work.c    the workloads W1 and W2
  *     plain.c       the control: SQLite without Roadbook     lap.c     a laptop whose server is this program
  *     hall.c        an org at a server, the server's program tls.c     a client that counts and resumes
+ *     call.c        a laptop without a store, over TLS       say.c     clocks, series, the table, the JSON
  *     rows_*.c      the figures
  *
  * Whatever fails ends the program: a benchmark that goes on after a failure measures something else.
@@ -64,6 +65,10 @@ void bench_fail(const char *what, const struct err *err) __attribute__((noreturn
         if ((call) != ST_OK) bench_fail(#call, &err);                                                \
     } while (0)
 const char *bench_dir(struct bench *b);                    /* a new folder */
+void bench_start(struct bench *b);                         /* after work_path and bin are set */
+void bench_print_machine(const struct bench *b);
+void bench_write_json(const struct bench *b, const char *path);
+int bench_missed(const struct bench *b);                   /* figures that miss their target */
 double cpu_us(void);                                       /* of this process: user and system */
 double cpu_thread_us(void);
 double wall_us(void);
@@ -165,6 +170,7 @@ struct hall {                                              /* an org "acme" in d
     int pid;                                               /* of the server's program, 0: not running */
     uint16_t port;
     uint8_t tls_pin[HASH_BYTES];
+    const char *const *serve_options;                      /* ends with NULL; NULL: no limits of rates, as one laptop does all */
 };
 void hall_open(struct bench *b, struct hall *h, size_t laptops);
 void hall_close(struct hall *h);                           /* also stops the program */
@@ -201,6 +207,8 @@ struct tls_client;
 struct tls_client *tls_client_open(void);
 void tls_client_close(struct tls_client *c);
 struct tls *tls_connect(struct tls_client *c, uint16_t port, struct tls_session *resume);  /* NULL: refused */
+struct tls *tls_connect_from(struct tls_client *c, uint16_t port, uint32_t from, struct tls_session *resume);
+int tls_fd(const struct tls *t);
 bool tls_was_resumed(const struct tls *t);
 struct tls_session *tls_keep(struct tls *t);
 void tls_forget(struct tls_session *s);
@@ -209,6 +217,28 @@ void tls_close(struct tls *t);
 bool tls_send(struct tls *t, const struct session_http *request);
 bool tls_receive(struct tls *t, struct arena *mem, struct session_http *out, int64_t *out_retry_s);
 size_t tls_bytes(const struct tls *t);                     /* HTTP, both ways, so far */
+
+/* ------------------------------------------------------------------ call.c */
+
+struct caller {
+    struct hall *h;
+    struct hall_laptop *laptop;
+    struct session session;
+    struct tls *tls;                                       /* NULL: not connected */
+    int code;                                              /* of the last reply; 0: none came */
+    uint32_t from;                                         /* the address it comes from, host order; 0: any */
+};
+/* Writes the request of the next round. */
+void caller_make(struct caller *c, const struct round_request *request, struct arena *mem, struct session_http *out);
+/* false: the same round has to be sent again. */
+bool caller_take(struct caller *c, const struct session_http *http, struct arena *mem, struct round_reply *out);
+/* One round until it is answered; batches may be NULL. */
+void caller_round(struct caller *c, struct batch *batches, size_t count, struct arena *mem, struct round_reply *out);
+void caller_idle(struct caller *c);
+/* One try of a round, as a laptop in the field: true when every batch has its receipt. */
+bool caller_try(struct caller *c, struct tls_client *client, const struct round_request *request, int64_t *out_wait_ms,
+                struct round_reply *out, struct arena *mem);
+void caller_wait(struct caller *c, int64_t seq);           /* begins a long poll: until the head has passed seq */
 
 /* ------------------------------------------------------------------ rows_*.c */
 

@@ -23,6 +23,9 @@ int child_start(const char *const *argv) {
     if (pid < 0) bench_fail("fork", NULL);
     if (pid > 0) return pid;
     int nowhere = open("/dev/null", O_RDWR);
+    sigset_t none;                                         /* a thread of ours has all signals blocked, and it would stay so */
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
     (void)dup2(nowhere, 0);
     (void)dup2(nowhere, 1);
     (void)dup2(nowhere, 2);
@@ -245,7 +248,11 @@ static void close_handles(struct hall *h) {
 }
 
 void hall_serve(struct hall *h) {
-    const char *argv[] = {arena_printf(&h->b->mem, "%s/roadbook-server", h->b->bin), "serve", "--home", h->dir, NULL};
+    static const char *const UNLIMITED[] = {"--address-connections", "0", "--address-connects", "0", "--address-requests", "0",
+                                            "--device-requests", "0", NULL};
+    const char *argv[32] = {arena_printf(&h->b->mem, "%s/roadbook-server", h->b->bin), "serve", "--home", h->dir};
+    const char *const *options = h->serve_options ? h->serve_options : UNLIMITED;
+    for (size_t i = 0; options[i] && i < 27; i++) argv[4 + i] = options[i];
     close_handles(h);
     h->pid = child_start(argv);
     await_port(h->port);

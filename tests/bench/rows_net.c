@@ -7,60 +7,6 @@
 
 #include "syncd/agent/agent.h"
 
-/* ------------------------------------------------------------------ a client of rounds */
-
-struct caller {
-    struct hall *h;
-    struct hall_laptop *laptop;
-    struct session session;
-    struct tls *tls;
-};
-
-enum { ROUND_TRIES = 3 };
-
-/* Writes the request of the next round; batches may be NULL. */
-static void make_round(struct caller *c, const struct round_request *request, struct arena *mem, struct session_http *out) {
-    struct err err;
-    struct buf message = buf_new(BUF_MAX_MESSAGE);
-    MUST(wire_write_round_request(request, 6, &message, &err));
-    struct slice body = arena_copy(mem, buf_slice(&message));
-    buf_free(&message);
-    MUST(session_round_request(&c->session, "round", body, mem, out, &err));
-}
-
-static bool take_round(struct caller *c, const struct session_http *http, struct arena *mem, struct round_reply *out) {
-    struct err err;
-    struct slice answer;
-    enum status status = session_round_reply(&c->session, http, mem, &answer, &err);
-    if (status == ST_TRY_AGAIN) return false;
-    if (status != ST_OK) bench_fail("a round", &err);
-    MUST(wire_read_round_reply(answer, c->laptop->device, mem, out, &err));
-    c->laptop->cursor = out->cursor;
-    c->laptop->since = out->since;
-    c->laptop->top = out->head;
-    if (out->has_news) c->laptop->news = out->news_version;
-    return true;
-}
-
-/* One round until it is answered. */
-static void call_round(struct caller *c, struct batch *batches, size_t count, struct arena *mem, struct round_reply *out) {
-    struct round_request request;
-    hall_request(c->h, c->laptop, batches, count, NULL, &request);
-    for (int i = 0; i < ROUND_TRIES; i++) {
-        struct session_http http, reply;
-        make_round(c, &request, mem, &http);
-        if (!tls_send(c->tls, &http) || !tls_receive(c->tls, mem, &reply, NULL)) bench_fail("the connection broke", NULL);
-        if (take_round(c, &reply, mem, out)) return;
-    }
-    bench_fail("no nonce is good", NULL);
-}
-
-static void idle_round(struct caller *c) {
-    struct arena mem SCOPED(arena_clear) = arena_new(ARENA_CAP_DEFAULT);
-    struct round_reply reply;
-    call_round(c, NULL, 0, &mem, &reply);
-}
-
 /* ------------------------------------------------------------------ rounds per second of the server's CPU */
 
 struct sides {
@@ -86,9 +32,9 @@ static void sides_open(struct bench *b, struct sides *s, size_t reply_bytes) {
     s->empty = tls_connect(s->client, s->empty_port, NULL);
     if (!s->caller.tls || !s->empty) bench_fail("cannot connect", NULL);
     struct round_request request;
-    for (int i = 0; i < 5; i++) idle_round(&s->caller);
+    for (int i = 0; i < 5; i++) caller_idle(&s->caller);
     hall_request(&s->h, s->caller.laptop, NULL, 0, NULL, &request);
-    make_round(&s->caller, &request, &b->mem, &s->plain);
+    caller_make(&s->caller, &request, &b->mem, &s->plain);
     s->caller.session.state = SESSION_READY;               /* that one is not sent to the server */
 }
 
@@ -108,7 +54,7 @@ static void empty_round(struct sides *s) {
 
 static double idle_us(struct sides *s, size_t count) {
     double from = hall_cpu_us(s->h.pid);
-    for (size_t i = 0; i < count; i++) idle_round(&s->caller);
+    for (size_t i = 0; i < count; i++) caller_idle(&s->caller);
     return (hall_cpu_us(s->h.pid) - from) / (double)count;
 }
 
@@ -132,7 +78,7 @@ static double resumed_us(struct sides *s, size_t count) {
     double from = hall_cpu_us(s->h.pid);
     for (size_t i = 0; i < count; i++) {
         s->caller.tls = again(s, s->caller.tls, s->h.port);
-        idle_round(&s->caller);
+        caller_idle(&s->caller);
     }
     return (hall_cpu_us(s->h.pid) - from) / (double)count;
 }
@@ -154,7 +100,7 @@ static double push_us(struct sides *s, const struct work *w, size_t *at, size_t 
         struct batch batch;
         struct round_reply reply;
         hall_create(&s->h, s->caller.laptop, &w->visits[(*at)++ % w->count], &mem, &batch);
-        call_round(&s->caller, &batch, 1, &mem, &reply);
+        caller_round(&s->caller, &batch, 1, &mem, &reply);
         if (reply.receipt_count != 1) bench_fail("no receipt", NULL);
     }
     return (hall_cpu_us(s->h.pid) - from) / (double)count;
@@ -255,17 +201,6 @@ void rows_idle(struct bench *b) {
 
 /* ------------------------------------------------------------------ laptops that wait */
 
-static void wait_send(struct caller *c) {
-    struct arena mem SCOPED(arena_clear) = arena_new(ARENA_CAP_DEFAULT);
-    struct buf message SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
-    struct err err;
-    struct session_http http;
-    struct wait_request wait = {.epoch = 1, .seq = c->laptop->cursor.seq};
-    MUST(wire_write_wait_request(&wait, &message, &err));
-    MUST(session_round_request(&c->session, "wait", buf_slice(&message), &mem, &http, &err));
-    if (!tls_send(c->tls, &http)) bench_fail("the connection broke", NULL);
-}
-
 void rows_waiting(struct bench *b) {
     struct hall h;
     size_t count = b->quick ? 200 : 1000;
@@ -279,8 +214,8 @@ void rows_waiting(struct bench *b) {
         *c = (struct caller){.h = &h, .laptop = &h.laptops[i], .tls = tls_connect(client, h.port, NULL)};
         if (!c->tls) bench_fail("cannot connect", NULL);
         hall_session(c->laptop, &c->session);
-        idle_round(c);
-        wait_send(c);
+        caller_idle(c);
+        caller_wait(c, c->laptop->cursor.seq);
         if (i == 20) before = hall_rss_bytes(h.pid, "VmRSS");   /* what the program takes once is not counted */
     }
     platform_sleep_ms(300);
@@ -310,30 +245,6 @@ struct herd_laptop {
 
 enum { HERD_TRIES = 200, HERD_PAGE = 64 * 1024 };
 
-static bool herd_try(struct herd_laptop *l, struct caller *c, const struct round_request *request, int64_t *out_wait_ms) {
-    struct arena mem SCOPED(arena_clear) = arena_new(ARENA_CAP_DEFAULT);
-    struct session_http http, reply;
-    struct round_reply round;
-    int64_t retry_s = 0;
-    *out_wait_ms = 1000;
-    if (!c->tls) c->tls = tls_connect(l->herd->client, l->herd->h->port, NULL);
-    if (!c->tls) return false;
-    make_round(c, request, &mem, &http);
-    if (!tls_send(c->tls, &http) || !tls_receive(c->tls, &mem, &reply, &retry_s)) {
-        tls_close(c->tls);
-        c->tls = NULL;
-        c->session.state = SESSION_READY;
-        return false;
-    }
-    if (reply.code == 503) {
-        c->session.state = SESSION_READY;
-        *out_wait_ms = retry_s ? retry_s * 1000 : 1000;
-        return false;
-    }
-    *out_wait_ms = 0;
-    return take_round(c, &reply, &mem, &round) && round.receipt_count == request->batch_count;
-}
-
 /* A day of work waits on the laptop; the laptop connects, agrees on a nonce, pushes, and has its receipts and a page. */
 static void herd_day(void *ctx) {
     struct herd_laptop *l = ctx;
@@ -350,7 +261,9 @@ static void herd_day(void *ctx) {
     while (!atomic_load(&herd->go)) platform_sleep_ms(5);
     for (int i = 0; i < HERD_TRIES && l->served_s == 0; i++) {
         int64_t wait_ms;
-        if (herd_try(l, &c, &request, &wait_ms)) l->served_s = (wall_us() - herd->began) / 1e6;
+        struct arena page SCOPED(arena_clear) = arena_new(ARENA_CAP_DEFAULT);
+        struct round_reply reply;
+        if (caller_try(&c, herd->client, &request, &wait_ms, &reply, &page)) l->served_s = (wall_us() - herd->began) / 1e6;
         else if (wait_ms) platform_sleep_ms(wait_ms);
     }
     tls_close(c.tls);

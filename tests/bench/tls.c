@@ -27,6 +27,7 @@ struct tls_client *tls_client_open(void) {
     struct tls_client *c = calloc(1, sizeof *c);
     if (!c || !(c->ctx = SSL_CTX_new(TLS_client_method()))) bench_fail("no TLS", NULL);
     SSL_CTX_set_verify(c->ctx, SSL_VERIFY_NONE, NULL);     /* its own server on loopback */
+    SSL_CTX_set_mode(c->ctx, SSL_MODE_RELEASE_BUFFERS);    /* thousands of them wait */
     SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     return c;
 }
@@ -37,13 +38,26 @@ void tls_client_close(struct tls_client *c) {
 }
 
 struct tls *tls_connect(struct tls_client *c, uint16_t port, struct tls_session *resume) {
+    return tls_connect_from(c, port, 0, resume);
+}
+
+static bool come_from(int fd, uint32_t from) {
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(from)};
+    return from == 0 || bind(fd, (struct sockaddr *)&at, sizeof at) == 0;
+}
+
+int tls_fd(const struct tls *t) {
+    return t->fd;
+}
+
+struct tls *tls_connect_from(struct tls_client *c, uint16_t port, uint32_t from, struct tls_session *resume) {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
     struct tls *t = calloc(1, sizeof *t);
     int one = 1;
     if (!t) bench_fail("no memory", NULL);
     t->port = port;
     t->fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (t->fd < 0 || connect(t->fd, (struct sockaddr *)&at, sizeof at) != 0) goto failed;
+    if (t->fd < 0 || !come_from(t->fd, from) || connect(t->fd, (struct sockaddr *)&at, sizeof at) != 0) goto failed;
     (void)setsockopt(t->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     t->ssl = SSL_new(c->ctx);
     if (!t->ssl || SSL_set_fd(t->ssl, t->fd) != 1) goto failed;
