@@ -56,8 +56,29 @@ bool change_is_sound(const struct change *change) {
     return true;
 }
 
+/* Most edits set one cell to a number on the base of the edit before: the bytes of code_edit in one
+ * go. false: this one is not of them. */
+static bool put_number_edit(struct buf *out, struct base before, const struct edit *e) {
+    enum { BYTES_MAX = 4 + 10 };
+    bool plain = e->kind == EDIT_SET && e->value_count == 1 && e->values[0].kind == VALUE_INT &&
+                 e->cell_tag < 0x80 && base_equal(e->base, before) && base_equal(e->today, before);
+    if (!plain || out->failed || out->cap - out->len <= BYTES_MAX) return false;
+    int64_t number = e->values[0].number;
+    uint64_t left = (uint64_t)number << 1;
+    uint8_t *at = out->data + out->len;
+    *at++ = (uint8_t)e->cell_tag;
+    *at++ = EDIT_SET;
+    *at++ = 1;
+    *at++ = VALUE_INT;
+    for (left = number < 0 ? ~left : left; left >= 0x80; left >>= 7) *at++ = (uint8_t)(left | 0x80);
+    *at++ = (uint8_t)left;
+    out->len = (size_t)(at - out->data);
+    return true;
+}
+
 /* An edit says only what differs: its base from that of the edit before, today from its base. */
 static void code_edit(struct coder *c, struct base before, struct edit *e) {
+    if (!c->reading && put_number_edit(c->out, before, e)) return;
     unsigned head = (unsigned)e->kind | (base_equal(e->base, before) ? 0 : EDIT_BASE) |
                     (base_equal(e->today, e->base) ? 0 : EDIT_TODAY);
     e->cell_tag = code_u32(c, e->cell_tag);

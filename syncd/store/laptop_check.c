@@ -7,12 +7,13 @@
 
 enum status check_values(const struct entity *e, const struct value *values, uint64_t cells,
                          struct err *err) {
-    for (size_t c = 0; c < e->cell_count; c++) {
-        const struct cell *cell = &e->cells[c];
-        if (!(cells & cell_bit(cell)) || cell->rule == RULE_DERIVED) continue;
-        for (size_t i = cell->first; i < cell->first + cell->count; i++)
-            if (values[i].kind != VALUE_NULL || e->fields[i].required)
-                TRY(field_check(&e->fields[i], values[i], err));
+    const struct cell *cell = e->cells;
+    for (size_t i = 0; i < e->field_count; i++) {
+        const struct field *f = &e->fields[i];
+        if (i == cell->first + cell->count) cell++;
+        if (values[i].kind == VALUE_NULL && !f->required) continue;
+        if (!(cells & cell_bit(cell)) || f->rule == RULE_DERIVED) continue;
+        TRY(field_check(f, values[i], err));
     }
     return ST_OK;
 }

@@ -412,13 +412,14 @@ enum status save_create(struct store *store, const struct entity *e, int64_t id,
                         const struct field_edit *edits, size_t count,
                         const struct refusal_id *retry, int64_t *out_id, struct err *err) {
     struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
-    struct value values[ENTITY_FIELDS_MAX] = {0};
+    struct value values[ENTITY_FIELDS_MAX];
     struct change change;
     uint64_t given;
     bool fresh = id == 0;
     if (e->office_only)
         return err_set(err, ST_DENIED, "only head office creates and deletes these: %s%.0s",
                        "仅总部可新建或删除：%.0s%s", e->name, e->label[LANG_ZH]);
+    memset(values, 0, e->field_count * sizeof *values);
     TRY(creation_values(store, e, edits, count, &mem, values, &given, err));
     if (fresh) TRY(new_id(store, &id, err));
     TRY(check_values(e, values, UINT64_MAX, err));

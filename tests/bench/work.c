@@ -129,11 +129,15 @@ static const char *const TYPED[BENCH_CELLS] = {"account", "author", "type", "sta
 
 size_t work_edits(struct bench *b, const struct value *values, struct field_edit edits[BENCH_CELLS]) {
     static const struct field *fields[BENCH_CELLS];        /* looked up once: it is measured with what it is used for */
+    static size_t at[BENCH_CELLS];
     size_t count = 0;
     for (size_t i = 0; i < BENCH_CELLS; i++) {
-        if (!fields[i]) fields[i] = entity_field(b->visit, slice_from(TYPED[i]));
+        if (!fields[i]) {
+            fields[i] = entity_field(b->visit, slice_from(TYPED[i]));
+            at[i] = entity_field_index(b->visit, fields[i]);
+        }
         const struct field *f = fields[i];
-        struct value v = values[entity_field_index(b->visit, f)];
+        struct value v = values[at[i]];
         if (v.kind != VALUE_NULL) edits[count++] = (struct field_edit){f, FIELD_EDIT_SET, v};
     }
     return count;
