@@ -170,6 +170,26 @@ static const struct enum_value STAGES[] = {
 static const uint32_t STAGES_ILLEGAL[][2] = {{5, 6}, {6, 5}};
 ENUMERATION_STEPS(opportunity_stage, STAGES, STAGES_ILLEGAL);
 
+static const struct enum_value ATTACHMENT_KINDS[] = {
+    VALUE(1, "photo", "Photo", "照片"),
+    VALUE(2, "recording", "Recording", "录音"),
+    VALUE(3, "signature", "Signature", "签名"),
+    VALUE(4, "file", "File", "文件"),
+};
+ENUMERATION(attachment_kind, ATTACHMENT_KINDS);
+
+static const struct enum_value TEAM_ROLES[] = {
+    VALUE(1, "manager", "Account manager", "客户经理"),
+    VALUE(2, "inside", "Inside sales", "内部销售"),
+    VALUE(3, "technical", "Technical engineer", "技术工程师"),
+    VALUE(4, "service", "Customer service", "客户服务"),
+    VALUE(5, "finance", "Finance expert", "财务专家"),
+    VALUE(6, "legal", "Legal adviser", "法律顾问"),
+    VALUE(7, "executive", "Executive sponsor", "对口高层"),
+    VALUE(8, "substitute", "Substitute", "代班"),
+};
+ENUMERATION(team_role, TEAM_ROLES);
+
 /* ------------------------------------------------------------------ fields */
 
 static const struct field TERRITORY[] = {
@@ -335,6 +355,32 @@ static const struct field ORDER[] = {
     FIELD(10, remarks, NOTE, TEXT, LABEL("Remarks", "备注"), .search = 2, .also = "Notes,Comments"),
 };
 
+/* What stands in the file travels by itself, under its hash: PROTOCOL.md, "Contents". */
+static const struct field ATTACHMENT[] = {
+    FIELD(1, account, REF, APPEND, LABEL("Account", "客户"), .required = true, .owns = true, .refers_to = "account", .also = "Customer,客户名称"),
+    FIELD(2, visit, REF, APPEND, LABEL("Visit", "拜访"), .refers_to = "visit"),
+    FIELD(3, opportunity, REF, APPEND, LABEL("Opportunity", "商机"), .refers_to = "opportunity"),
+    FIELD(4, contact, REF, APPEND, LABEL("Contact", "联系人"), .refers_to = "contact"),
+    FIELD(5, title, TEXT, LAST, LABEL("Title", "标题"), .search = 6),
+    FIELD(6, file_name, TEXT, APPEND, LABEL("File name", "文件名"), .search = 4),
+    FIELD(7, kind, ENUM, APPEND, LABEL("Kind", "附件类型"), .values = &attachment_kind),
+    FIELD(8, media_type, TEXT, APPEND, LABEL("Media type", "媒体类型"), .max = 100),
+    FIELD(9, size, INT, APPEND, LABEL("Size", "大小"), .required = true, .min = 1, .max = INT64_C(1) << 42, .unit = "B"),
+    FIELD(10, content, TEXT, APPEND, LABEL("SHA-256 of the content", "内容校验值（SHA-256）"), .required = true, .max = 64),
+    FIELD(11, taken_at, TIME, APPEND, LABEL("Taken", "拍摄或录制时间")),
+    FIELD(12, author, REF, APPEND, LABEL("Author", "添加人"), .refers_to = "employee"),
+    FIELD(13, arrived_at, TIME, OFFICE, LABEL("At the server since", "到达服务器时间")),
+};
+
+/* Who sees an account beside its owner; from and until are days of the org, both included. */
+static const struct field TEAM_MEMBER[] = {
+    FIELD(1, account, REF, OFFICE, LABEL("Account", "客户"), .required = true, .owns = true, .refers_to = "account", .also = "Customer,客户名称"),
+    FIELD(2, employee, REF, OFFICE, LABEL("Employee", "员工"), .required = true, .refers_to = "employee", .also = "Member,成员"),
+    FIELD(3, role, ENUM, OFFICE, LABEL("Role in the team", "团队角色"), .values = &team_role),
+    FIELD(4, from_on, DATE, OFFICE, LABEL("From", "开始日期"), .also = "From,Start date,起始日期"),
+    FIELD(5, until_on, DATE, OFFICE, LABEL("Until", "截止日期"), .also = "Until,End date,结束日期"),
+};
+
 /* ------------------------------------------------------------------ entities */
 
 static const struct entity ENTITIES[] = {
@@ -361,6 +407,10 @@ static const struct entity ENTITIES[] = {
      .homes = {{HOME_TEAM, "account"}, {HOME_OWN, "owner"}}, FIELDS(OPPORTUNITY)},
     {.tag = 11, .name = "order", LABEL("Order", "订单"), .title = "number", .append_only = true,
      .homes = {{HOME_TEAM, "account"}}, FIELDS(ORDER)},
+    {.tag = 12, .name = "team_member", LABEL("Team member", "团队成员"), .title = "employee",
+     .office_only = true, .homes = {{HOME_TEAM, "account"}}, FIELDS(TEAM_MEMBER)},
+    {.tag = 13, .name = "attachment", LABEL("Attachment", "附件"), .title = "title", .author = "author",
+     .homes = {{HOME_TEAM, "account"}}, FIELDS(ATTACHMENT)},
 };
 
 const struct entity *entities_declared(size_t *out_count) {

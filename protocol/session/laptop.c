@@ -244,7 +244,8 @@ enum status session_hello_reply(struct session *s, const struct session_http *re
 enum status session_round_request(struct session *s, const char *what, struct slice message,
                                   struct arena *mem, struct session_http *out, struct err *err) {
     assert(s->state == SESSION_READY || s->state == SESSION_ASKING);
-    assert(strcmp(what, "round") == 0 || strcmp(what, "wait") == 0);
+    assert(strcmp(what, "round") == 0 || strcmp(what, "wait") == 0 ||
+           strcmp(what, "content") == 0);
     uint8_t signature[SIGN_BYTES] = {0};
     struct signature_key key = {.mac = s->key};
     struct session_http request;

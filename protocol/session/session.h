@@ -103,8 +103,8 @@ enum status session_hello_request(struct session *s, struct slice release,
 enum status session_hello_reply(struct session *s, const struct session_http *reply,
                                 const struct env *env, struct arena *mem, struct hello_reply *out,
                                 struct err *err) NODISCARD;
-/* message: the body, from wire_write_round_request or wire_write_wait_request; what: "round" or
- * "wait". */
+/* message: the body, from wire_write_round_request, _wait_request or _content_request; what:
+ * "round", "wait" or "content". */
 enum status session_round_request(struct session *s, const char *what, struct slice message,
                                   struct arena *mem, struct session_http *out,
                                   struct err *err) NODISCARD;

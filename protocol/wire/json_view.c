@@ -592,6 +592,38 @@ enum status wire_write_json(struct slice message, const struct catalogue *cat, s
                             struct err *err) {
     SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
     struct view v = {.out = out, .cat = cat};
+static void content_hash(struct view *v, const struct hash *hash) {
+    SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE);
+    buf_put_hex(&text, slice_of(hash->bytes, sizeof hash->bytes));
+    word(v, "content", buf_text(&text));
+}
+
+static enum status view_content_request(struct view *v, struct slice message, struct arena *mem,
+                                        struct err *err) {
+    struct content_request m;
+    TRY(wire_read_content_request(message, mem, &m, err));
+    word(v, "message", "content request");
+    word(v, "kind", m.wants ? "wants" : "brings");
+    content_hash(v, &m.content);
+    number(v, "bytes", m.bytes);
+    number(v, "offset", m.offset);
+    number(v, "bytes_max", m.bytes_max);
+    number(v, "piece_bytes", (int64_t)m.piece.len);
+    return ST_OK;
+}
+
+static enum status view_content_reply(struct view *v, struct slice message, struct arena *mem,
+                                      struct err *err) {
+    struct content_reply m;
+    TRY(wire_read_content_reply(message, mem, &m, err));
+    word(v, "message", "content reply");
+    number(v, "whole", m.whole);
+    number(v, "bytes", m.bytes);
+    number(v, "offset", m.offset);
+    number(v, "piece_bytes", (int64_t)m.piece.len);
+    return ST_OK;
+}
+
     size_t begin = out->len;
     buf_put_byte(out, '{');
     enum status status = view_message(&v, message, &mem, err);
@@ -600,3 +632,5 @@ enum status wire_write_json(struct slice message, const struct catalogue *cat, s
     if (status != ST_OK) out->len = begin;
     return status;
 }
+    case MESSAGE_CONTENT_REQUEST: return view_content_request(v, message, mem, err);
+    case MESSAGE_CONTENT_REPLY: return view_content_reply(v, message, mem, err);

@@ -13,6 +13,8 @@ enum message_kind {
     MESSAGE_ROUND_REQUEST,
     MESSAGE_ROUND_REPLY,
     MESSAGE_WAIT_REQUEST,
+    MESSAGE_CONTENT_REQUEST,
+    MESSAGE_CONTENT_REPLY,
     MESSAGE_KIND_COUNT
 };
 
@@ -31,6 +33,10 @@ enum section {
     SECTION_CLOSED,
     SECTION_FILLED, /* rows of homes that are being filled */
     SECTION_DIGEST = 20,
+    SECTION_MARKS = 40, /* request: older positions that it was told */
+    SECTION_GIVEN,      /* request: batches of a life that the server forgot */
+    SECTION_BACKUP,     /* reply: what a backup covers */
+    SECTION_PIECE = 24, /* of an attachment's content */
     SECTION_COUNT = 64
 };
 

@@ -23,6 +23,7 @@ enum {
     WIRE_TEXT_BYTES_MAX = 1024 * 1024,          /* one value */
     WIRE_HOMES_MAX = 1000000,                   /* homes of one user */
     BOOK_DIGEST_BYTES = 16
+    WIRE_PIECE_BYTES_MAX = 256 * 1024,          /* of an attachment, in one message */
 };
 #define WIRE_MEDIA_TYPE "application/roadbook"
 #define WIRE_MEDIA_TYPE_JSON                                                                       \
@@ -199,6 +200,24 @@ enum status wire_read_enroll_request(struct slice bytes, struct arena *mem,
                                      struct enroll_request *out, struct err *err) NODISCARD;
 enum status wire_read_enroll_reply(struct slice bytes, struct arena *mem, struct enroll_reply *out,
                                    struct err *err) NODISCARD;
+/* The content of an attachment, piece by piece; PROTOCOL.md, "Contents". Never deflated: photos and
+ * recordings are packed already. */
+struct content_request {
+    bool wants;          /* a piece, of at most bytes_max; else it brings one, perhaps empty: then it
+                            asks how much is there */
+    struct hash content; /* SHA-256 of the whole */
+    int64_t bytes;       /* bringing: of the whole, at least 1 */
+    int64_t offset;      /* where the piece begins */
+    uint32_t bytes_max;  /* wanting: 1 to WIRE_PIECE_BYTES_MAX */
+    struct slice piece;  /* bringing */
+};
+struct content_reply {
+    bool whole;         /* the server has all of it */
+    int64_t bytes;      /* of the whole */
+    int64_t offset;     /* bringing: so much the server has; wanting: where the piece begins */
+    struct slice piece; /* wanting; empty at the end */
+};
+
 enum status wire_read_round_request(struct slice bytes, struct arena *mem,
                                     struct round_request *out, struct err *err) NODISCARD;
 enum status wire_read_round_reply(struct slice bytes, uint32_t device, struct arena *mem,
@@ -216,4 +235,13 @@ struct slice wire_dictionary(void);
 enum status wire_write_json(struct slice message, const struct catalogue *cat, struct buf *out,
                             struct err *err) NODISCARD;
 
+enum status wire_write_content_request(const struct content_request *m, struct buf *out,
+                                       struct err *err) NODISCARD;
+enum status wire_write_content_reply(const struct content_reply *m, struct buf *out,
+                                     struct err *err) NODISCARD;
 #endif
+/* Pieces are borrowed from bytes. */
+enum status wire_read_content_request(struct slice bytes, struct arena *mem,
+                                      struct content_request *out, struct err *err) NODISCARD;
+enum status wire_read_content_reply(struct slice bytes, struct arena *mem,
+                                    struct content_reply *out, struct err *err) NODISCARD;

@@ -173,18 +173,14 @@ static enum status greet(struct agent *agent, struct arena *mem, struct err *err
 }
 
 /* Sends one message with proof; a refused nonce or an old key costs another try, not the round. */
-static enum status ask(struct agent *agent, struct slice message, struct arena *mem,
-                       struct slice *out, struct err *err) {
+static enum status ask(struct agent *agent, const char *what, struct slice message,
+                       struct arena *mem, struct slice *out, struct err *err) {
     enum status status = ST_TRY_AGAIN;
     for (int i = 0; i < AGENT_PROOF_TRIES_MAX && status == ST_TRY_AGAIN; i++) {
         if (session_needs_hello(&agent->session, agent->config.env)) TRY(greet(agent, mem, err));
         struct session_http request, answer;
-        TRY(session_round_request(&agent->session, "round", message, mem, &request, err));
-        enum status sent = exchange(agent, "round", &request, mem, &answer, err);
-        if (sent != ST_OK) {
-            session_start(&agent->session, &agent->session.identity); /* its nonce may be spent */
-            return sent;
-        }
+        TRY(session_round_request(&agent->session, what, message, mem, &request, err));
+        TRY(exchange(agent, what, &request, mem, &answer, err));
         status = session_round_reply(&agent->session, &answer, mem, out, err);
     }
     return status;
@@ -218,7 +214,10 @@ static enum status ask_round(struct agent *agent, struct arena *mem, struct roun
     struct buf message SCOPED(buf_free) = buf_new(BUF_MAX_MESSAGE);
     TRY(wire_write_round_request(&out->request, AGENT_DEFLATE_LEVEL, &message, err));
     struct slice answer;
-    TRY(ask(agent, buf_slice(&message), mem, &answer, err));
+    enum status asked = ask(agent, "round", buf_slice(&message), mem, &answer, err);
+    if (asked != ST_OK && agent->session.state == SESSION_ASKING)
+        session_start(&agent->session, &agent->session.identity); /* its nonce may be spent */
+    TRY(asked);
     TRY(wire_read_round_reply(answer, agent->session.identity.device, mem, &out->reply, err));
     progress->rounds++;
     progress->batches_sent += (int64_t)out->request.batch_count;
@@ -344,6 +343,23 @@ enum status agent_sync(struct agent *agent, agent_progress_call *call, void *ctx
 }
 
 /* ------------------------------------------------------------------ waiting */
+
+/* ------------------------------------------------------------------ other messages */
+
+enum status agent_ask(struct agent *agent, const char *what, struct slice message,
+                      struct arena *mem, struct slice *out, struct err *err) {
+    agent->retry_ms = 0;
+    TRY(load_identity(agent, err));
+    return ask(agent, what, message, mem, out, err);
+}
+
+uint32_t agent_device(const struct agent *agent) {
+    return agent->session.identity.device;
+}
+
+uint32_t agent_retry_ms(const struct agent *agent) {
+    return agent->retry_ms;
+}
 
 enum status agent_wake(const char *home, struct err *err) {
     struct buf path SCOPED(buf_free) = buf_new(BUF_MAX_LINE);

@@ -60,6 +60,14 @@ enum status agent_sync(struct agent *agent, agent_progress_call *call, void *ctx
                        struct agent_result *out, struct err *err) NODISCARD;
 
 /* Tells a running daemon of this home that something was saved. */
+/* One proved exchange beside rounds, with a hello before it where the key is old: what is "content".
+ * *out in mem. A line that breaks costs no new hello: the next message takes the next nonce. */
+enum status agent_ask(struct agent *agent, const char *what, struct slice message,
+                      struct arena *mem, struct slice *out, struct err *err) NODISCARD;
+uint32_t agent_device(const struct agent *agent); /* 0 before the first exchange */
+/* The slot that a busy server named instead of an answer to the last exchange; 0: none. */
+uint32_t agent_retry_ms(const struct agent *agent);
+
 enum status agent_wake(const char *home, struct err *err) NODISCARD;
 
 /* A long poll on a transport of its own, beside rounds: ST_OK when the server has news or the time

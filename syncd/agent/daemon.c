@@ -1,9 +1,12 @@
-/* The daemon: when to sync.
+/* The daemon: when to sync, and what to do in between.
  *
  *            saved, news, period, retry over
  *   IDLE ---------------------------------------> SYNC ---ok---> IDLE (a wait runs beside it)
  *    ^                                             |
  *    |______________ retry over __________ BACKOFF <-- failed
+ *
+ * While it is idle it moves contents of attachments, a piece at a time: before each it looks whether
+ * a round is due, so that rows go first.
  *
  * One thread runs this loop and all rounds; a second one holds the long poll, on a connection and a
  * session copy of its own, and rings a bell. Nothing wakes the loop but signals, the wake folder,
@@ -14,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "syncd/agent/mover.h"
 #include "syncd/platform/platform.h"
 
 enum { DAEMON_PATH_BYTES = 4096, DAEMON_LINE_BYTES = 1024, DAEMON_BUSY_RETRY_MS = 500 };
@@ -118,6 +122,11 @@ struct daemon {
     int64_t last_round_ms;
     int64_t clock_due_ms;
 };
+    struct mover *mover;
+    bool may_move;          /* the last round worked, and there may be contents to move */
+    int64_t sweep_due_ms;   /* contents that no row names are looked for */
+    uint32_t move_failures; /* in a row */
+    int64_t move_due_ms;    /* not before that, after failures */
 
 static void log_line(const struct daemon *d, enum log_level level, const char *line) {
     const struct env *env = d->config->env;
@@ -175,12 +184,16 @@ static enum status sync_now(struct daemon *d, struct err *err) {
         return status; /* no round will go better: it is said once, at the end */
     if (status != ST_OK) {
         int64_t again = after_failure(d, err, result.retry_ms);
+        d->may_move = false;
         d->due_ms = now + again;
         log_failure(d, err, again);
         return status;
     }
     d->failures = 0;
     d->due_ms = now + (result.retry_ms ? (int64_t)result.retry_ms : DAEMON_PERIOD_MS);
+    d->may_move = true;
+    mover_look(d->mover);
+    if (result.counts.rows_gone > 0) d->sweep_due_ms = now;
     log_success(d, &result, now - began);
     struct store_status book;
     if (store_cursor(d->store, &book.epoch, &book.cursor, err) == ST_OK)
@@ -215,6 +228,82 @@ static void heard(struct daemon *d) {
 }
 
 static void note_clock(struct daemon *d) {
+/* ------------------------------------------------------------------ contents */
+
+static void log_moved(const struct daemon *d, const struct mover_progress *before) {
+    struct mover_progress p;
+    mover_progress(d->mover, &p);
+    bool is_done =
+        p.up + p.down + p.refused > before->up + before->down + before->refused;
+    if (!is_done) return;
+    char line[DAEMON_LINE_BYTES];
+    snprintf(line, sizeof(line),
+             "event=content result=%s sent=%lld fetched=%lld refused=%lld up=%lld down=%lld "
+             "left=%lld",
+             p.refused > before->refused ? "REFUSED" : "OK", (long long)p.up, (long long)p.down,
+             (long long)p.refused, (long long)p.bytes_up, (long long)p.bytes_down,
+             (long long)p.left);
+    log_line(d, p.refused > before->refused ? LOG_WARNING : LOG_INFO, line);
+}
+
+static void move_failed(struct daemon *d, const struct err *err) {
+    uint64_t random;
+    uint32_t retry_ms = agent_retry_ms(d->agent);
+    d->config->env->random(d->config->env->ctx, &random, sizeof(random));
+    if (err->status != ST_BUSY || retry_ms) d->move_failures++;
+    int64_t again = agent_backoff_ms(d->move_failures, retry_ms, random);
+    if (err->status == ST_BUSY && !retry_ms) again = DAEMON_BUSY_RETRY_MS;
+    d->move_due_ms = platform_mono_ms() + again;
+    char line[DAEMON_LINE_BYTES];
+    snprintf(line, sizeof(line), "event=content result=%s again_s=%lld text=\"%.700s\"",
+             status_name(err->status), (long long)(again / 1000), err->text[d->config->lang]);
+    log_line(d, err->status == ST_OFFLINE || err->status == ST_BUSY ? LOG_INFO : LOG_WARNING, line);
+}
+
+static enum status locked_step(struct daemon *d, struct err *err) {
+    struct platform_lock lock;
+    bool more = false;
+    TRY(platform_lock_try(d->sync_lock, &lock, err));
+    enum status status = mover_step(d->mover, &more, err);
+    platform_unlock(&lock);
+    d->may_move = more;
+    return status;
+}
+
+static void sweep(struct daemon *d) {
+    struct err err;
+    int64_t removed;
+    d->sweep_due_ms = platform_mono_ms() + DAEMON_SWEEP_MS;
+    if (mover_sweep(d->mover, &removed, &err) != ST_OK) log_failure(d, &err, 0);
+}
+
+/* Whether a piece may go now: nothing saved waits for its round. */
+static bool may_move(const struct daemon *d) {
+    int64_t now = platform_mono_ms();
+    return d->may_move && d->due_ms - now > DAEMON_GATHER_MS && now >= d->move_due_ms;
+}
+
+static void move(struct daemon *d) {
+    struct mover_progress before;
+    struct err err;
+    if (!may_move(d)) return;
+    mover_progress(d->mover, &before);
+    enum status status = locked_step(d, &err);
+    log_moved(d, &before);
+    if (status != ST_OK)
+        move_failed(d, &err);
+    else
+        d->move_failures = 0;
+    if (!d->may_move && platform_mono_ms() >= d->sweep_due_ms) sweep(d);
+}
+
+/* When the loop has something to do without anybody asking. */
+static int64_t next_ms(const struct daemon *d) {
+    int64_t next = d->due_ms < d->clock_due_ms ? d->due_ms : d->clock_due_ms;
+    if (d->may_move && d->move_due_ms < next) next = d->move_due_ms;
+    return next;
+}
+
     struct err err;
     if (store_clock_note(d->store, &err) != ST_OK) log_failure(d, &err, 0);
     d->clock_due_ms = platform_mono_ms() + DAEMON_CLOCK_MS;
@@ -223,7 +312,7 @@ static void note_clock(struct daemon *d) {
 static enum status wait_for_something(struct daemon *d, bool *out_stop, struct err *err) {
     int fds[] = {d->signal_fd, platform_watch_fd(d->wake), d->waiter.bell.read_fd};
     int64_t now = platform_mono_ms();
-    int64_t until = d->due_ms < d->clock_due_ms ? d->due_ms : d->clock_due_ms;
+    int64_t until = next_ms(d);
     size_t which;
     TRY(platform_wait(fds, ARRAY_COUNT(fds), until > now ? until - now : 0, &which, err));
     enum platform_signal signal;
@@ -258,6 +347,7 @@ static enum status loop(struct daemon *d, struct err *err) {
     while (!stop) {
         if (platform_mono_ms() >= d->due_ms) TRY(sync_or_mend(d, err));
         TRY(wait_for_something(d, &stop, err));
+        move(d);
     }
     platform_notify("STOPPING=1");
     return ST_OK;
@@ -302,6 +392,12 @@ static enum status open_all(struct daemon *d, struct err *err) {
                                  .trace_dir = c->trace_dir};
     TRY(agent_open(&agent, &d->agent, err));
     if (c->once) return ST_OK;
+    struct mover_config mover = {.agent = d->agent,
+                                 .store = d->store,
+                                 .transport = &d->door,
+                                 .env = c->env,
+                                 .home = c->home};
+    TRY(mover_open(&mover, &d->mover, err));
     TRY(platform_bell_open(&d->waiter.bell, err));
     TRY(open_wake(d, err));
     TRY(platform_signals_open(&d->signal_fd, err));
@@ -311,6 +407,7 @@ static enum status open_all(struct daemon *d, struct err *err) {
 static void close_all(struct daemon *d) {
     if (!d->config->once) waiter_close(&d->waiter);
     agent_close(d->agent);
+    mover_close(d->mover);
     transport_close(d->transport);
     platform_watch_close(d->wake);
     if (d->signal_fd >= 0) platform_signals_close(d->signal_fd);
@@ -322,7 +419,15 @@ static enum status run_once(struct daemon *d, struct err *err) {
     struct agent_result result;
     TRY(locked_sync(d, &result, err));
     log_success(d, &result, 0);
-    return ST_OK;
+    struct mover_progress before;
+    enum status status = ST_OK;
+    d->may_move = true;
+    while (status == ST_OK && d->may_move) {
+        mover_progress(d->mover, &before);
+        status = locked_step(d, err);
+        log_moved(d, &before);
+    }
+    return status;
 }
 
 static enum status run_life(const struct daemon_config *config, bool *out_again, struct err *err) {

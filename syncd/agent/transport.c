@@ -32,6 +32,8 @@ struct transport {
     void *progress_ctx;
     atomic_bool cancelled;
     struct transport_bytes bytes;
+    uint64_t connects;
+    bool renew; /* before the next exchange */
     char trouble[CURL_ERROR_SIZE]; /* libcurl's own words for the last fault */
 };
 
@@ -238,6 +240,7 @@ static CURLcode set_general(CURL *easy, const struct transport_config *config) {
     if (!code) code = curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     if (!code) code = curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     if (!code) code = curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    if (!code) code = curl_easy_setopt(easy, CURLOPT_MAXCONNECTS, 1L); /* a new one ends the old */
     if (!code) code = curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
     if (!code) code = curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)STALL_S);
     long connect_ms = (long)(config->connect_ms ? config->connect_ms : CONNECT_MS);
@@ -324,6 +327,14 @@ struct transport_bytes transport_bytes(const struct transport *t) {
     return t->bytes;
 }
 
+uint64_t transport_connects(const struct transport *t) {
+    return t->connects;
+}
+
+void transport_renew(struct transport *t) {
+    t->renew = true;
+}
+
 /* ------------------------------------------------------------------ exchanging */
 
 static void free_list(struct curl_slist **list) {
@@ -377,6 +388,12 @@ static void forget_request(struct transport *t) {
     (void)curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, NULL);
 }
 
+static void count_connects(struct transport *t) {
+    long made = 0;
+    (void)curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &made);
+    if (made > 0) t->connects += (uint64_t)made;
+}
+
 /* The reason of a callback goes before libcurl's, which only knows that one refused. */
 static enum status outcome(const struct transport *t, const struct reply *reply, CURLcode code,
                            struct err *err) {
@@ -418,7 +435,10 @@ enum status transport_exchange(struct transport *t, const struct session_http *r
     struct reply reply = {.body = buf_new(WIRE_REPLY_BYTES_MAX), .mem = mem};
     t->trouble[0] = 0;
     CURLcode code = set_request(t, request, lines, &reply);
+    if (!code) code = curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, t->renew ? 1L : 0L);
+    t->renew = false;
     if (!code) code = curl_easy_perform(t->easy);
+    count_connects(t);
     forget_request(t);
     enum status status = outcome(t, &reply, code, err);
     if (status == ST_OK) status = reply_finish(t, &reply, out, err);
@@ -431,6 +451,14 @@ static enum status door_exchange(void *ctx, const struct session_http *request, 
     return transport_exchange(ctx, request, mem, out, err);
 }
 
+static uint64_t door_connects(void *ctx) {
+    return transport_connects(ctx);
+}
+
+static void door_renew(void *ctx) {
+    transport_renew(ctx);
+}
+
 struct transport_door transport_door(struct transport *t) {
-    return (struct transport_door){t, door_exchange};
+    return (struct transport_door){t, door_exchange, door_connects, door_renew};
 }

@@ -16,6 +16,9 @@ struct transport_door {
     void *ctx;
     enum status (*exchange)(void *ctx, const struct session_http *request, struct arena *mem,
                             struct session_http *out, struct err *err);
+    /* The two below may be NULL: a network without connections. */
+    uint64_t (*connects)(void *ctx); /* how many connections were made so far */
+    void (*renew)(void *ctx);        /* the next exchange makes a new connection */
 };
 
 struct transport_config {
@@ -60,6 +63,9 @@ void transport_cancel(struct transport *t);
 void transport_resume(struct transport *t);
 
 struct transport_bytes transport_bytes(const struct transport *t); /* since it was opened */
+uint64_t transport_connects(const struct transport *t);            /* connections made so far */
+/* The next exchange makes a new connection, and the one before is closed. */
+void transport_renew(struct transport *t);
 struct transport_door transport_door(struct transport *t);         /* lives as long as t */
 
 #endif

@@ -60,6 +60,26 @@ enum status platform_absolute_path(const char *path, struct arena *mem, const ch
 /* Makes a new private folder below $TMPDIR or /tmp; the caller removes it. */
 enum status platform_temp_dir(struct arena *mem, const char **out_path, struct err *err) NODISCARD;
 
+struct platform_file_info {
+    int64_t bytes;
+    int64_t written_ms; /* wall clock of the last write */
+    bool is_dir;
+};
+/* What stands at path, which is not followed when it is a link: ST_INVALID for anything but a file
+ * or a folder. */
+enum status platform_file_info(const char *path, struct platform_file_info *out,
+                               struct err *err) NODISCARD;
+/* Up to bytes of the file from offset on into out; *out_got is less at its end only. */
+enum status platform_read_at(const char *path, int64_t offset, void *out, size_t bytes,
+                             size_t *out_got, struct err *err) NODISCARD;
+/* Puts content behind the first offset bytes of the file, which is made when it is not there
+ * (0600), and is offset bytes long. All or nothing, and durable when it returns.
+ * ST_CONFLICT: it has another length. ST_BUSY: somebody else is just writing to it. */
+enum status platform_append(const char *path, int64_t offset, struct slice content,
+                            struct err *err) NODISCARD;
+/* Bytes that this user can still write where path stands. */
+enum status platform_disk_free(const char *path, int64_t *out_bytes, struct err *err) NODISCARD;
+
 struct platform_lock {
     int fd;
 };

@@ -42,7 +42,8 @@ static void log_call(const struct call *call, const struct session_http *reply) 
     if (call->job) service_job_note(call->job, &note);
     bool quiet = call->job && note.changes == 0 && note.records == 0 && reply->code < 300 &&
                  note.repeats == 0 &&
-                 (service_job_kind(call->job) == SERVICE_WAIT || service_job_is_idle(call->job));
+                 (service_job_kind(call->job) == SERVICE_WAIT ||
+                  service_job_kind(call->job) == SERVICE_CONTENT || service_job_is_idle(call->job));
     int64_t left_out = 0;
     if (quiet && !gate->log_idle) return;
     if (reply->code >= 400 && reply->code < 500 && !may_log_refusal(gate, &left_out)) return;
@@ -162,10 +163,11 @@ static void open_work(void *ctx, struct http_request *request) {
     if (call_open(call, readers_take(call->gate->readers))) call_go_on(call, true);
 }
 
-/* Rounds and waits; what is not has a signature that is dear to check. */
+/* Rounds, waits and pieces; what is not has a signature that is dear to check. */
 static bool is_round(const struct call *call) {
     const char *what = strrchr(call->request.path, '/');
-    return what && (strcmp(what, "/round") == 0 || strcmp(what, "/wait") == 0);
+    return what && (strcmp(what, "/round") == 0 || strcmp(what, "/wait") == 0 ||
+                    strcmp(what, "/content") == 0);
 }
 
 /* Without batches they are short. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "syncd/server/content.h"
 #include "syncd/server/service_private.h"
 
 /* ------------------------------------------------------------------ opening and closing */
@@ -37,6 +38,7 @@ static void org_free(struct service_org *org, size_t readers) {
     org_close(org->write);
     service_devices_close(&org->devices);
     platform_mutex_free(org->write_lock);
+    platform_mutex_free(org->content_lock);
     bytes_wipe(&org->key, sizeof org->key);
     free(org->path);
     free(org);
@@ -68,8 +70,10 @@ static enum status org_fill(struct service *service, struct service_org *org, co
     size_t path_bytes = strlen(service->dir) + strlen(name) + sizeof "/org/.db";
     org->path = malloc(path_bytes);
     org->write_lock = platform_mutex_new();
-    if (!org->path || !org->write_lock) return err_no_memory(err);
+    org->content_lock = platform_mutex_new();
+    if (!org->path || !org->write_lock || !org->content_lock) return err_no_memory(err);
     (void)snprintf(org->path, path_bytes, "%s/org/%s.db", service->dir, name);
+    TRY(content_folder(org->path, &org->blobs, err));
     TRY(service_devices_open(&org->devices, err));
     struct org_config config = org_config_of(service, org->path);
     TRY(org_open(&config, &org->write, err));

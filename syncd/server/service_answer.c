@@ -125,6 +125,20 @@ static enum status round_answer(struct service_job *job, struct arena *mem,
     return ST_OK;
 }
 
+static enum status content_answer(struct service_job *job, struct arena *mem,
+                                  struct session_http *out, struct err *err) {
+    char nonce[SESSION_NONCE_BYTES_MAX + 1];
+    struct content_reply reply;
+    SCOPED(buf_free) struct buf encoded = buf_new(WIRE_REPLY_BYTES_MAX);
+    TRY(service_content_answer(job, mem, &reply, err));
+    TRY(wire_write_content_reply(&reply, &encoded, err));
+    struct slice message = arena_copy(mem, buf_slice(&encoded));
+    if (!message.data) return err_no_memory(err);
+    service_nonce_next(job, nonce);
+    service_count(job->service, FIGURE_PIECES, 1);
+    return session_server_answer(&job->request, job->key, 200, message, nonce, mem, out, err);
+}
+
 static enum status job_answer(struct service_job *job, struct arena *mem, struct session_http *out,
                               struct err *err) {
     if (job->failed != ST_OK) {
@@ -136,6 +150,7 @@ static enum status job_answer(struct service_job *job, struct arena *mem, struct
     case SERVICE_HELLO: return hello_answer(job, mem, out, err);
     case SERVICE_WAIT: return wait_answer(job, mem, out, err);
     case SERVICE_ROUND: return round_answer(job, mem, out, err);
+    case SERVICE_CONTENT: return content_answer(job, mem, out, err);
     }
     return ST_OK;
 }
@@ -146,7 +161,8 @@ void service_answer(struct service *service, size_t reader, struct service_job *
     char nonce[SESSION_NONCE_BYTES_MAX + 1];
     job->reader = reader;
     if (job_answer(job, mem, out_reply, &problem) != ST_OK) {
-        bool proved = job->kind == SERVICE_ROUND || job->kind == SERVICE_WAIT;
+        bool proved =
+            job->kind == SERVICE_ROUND || job->kind == SERVICE_WAIT || job->kind == SERVICE_CONTENT;
         if (proved) service_nonce_next(job, nonce);
         service_problem(service, &problem, proved ? nonce : NULL, mem, out_reply);
     }

@@ -11,7 +11,8 @@ struct kind_row {
 static const struct kind_row KINDS[] = {{"enroll", SERVICE_ENROLL},
                                         {"hello", SERVICE_HELLO},
                                         {"round", SERVICE_ROUND},
-                                        {"wait", SERVICE_WAIT}};
+                                        {"wait", SERVICE_WAIT},
+                                        {"content", SERVICE_CONTENT}};
 
 static int64_t now_ms(const struct service *service) {
     return service->config.env->wall_ms(service->config.env->ctx);
@@ -181,12 +182,15 @@ static enum status job_open(struct service_job *job, struct arena *mem, bool *ou
     case SERVICE_ENROLL: return session_server_enroll(&job->request, mem, &job->as.enroll, err);
     case SERVICE_HELLO: return hello_open(job, mem, err);
     case SERVICE_ROUND:
-    case SERVICE_WAIT: return proved_open(job, mem, out_proved, err);
+    case SERVICE_WAIT:
+    case SERVICE_CONTENT: return proved_open(job, mem, out_proved, err);
     }
     return ST_OK;
 }
 
 static void put_retry(const struct service_job *job, struct arena *mem, struct session_http *out) {
+    if (job->kind == SERVICE_CONTENT)
+        return wire_read_content_request(job->request.body, mem, &job->as.content, err);
     const char *seconds = arena_printf(mem, "%u", (job->retry_ms + 999) / 1000);
     if (!seconds || out->field_count == SESSION_FIELDS_MAX) return;
     out->fields[out->field_count++] = (struct session_field){"Retry-After", seconds};

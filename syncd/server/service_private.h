@@ -12,6 +12,7 @@
 #include "syncd/platform/platform.h"
 #include "syncd/server/org.h"
 #include "syncd/server/service.h"
+#include "syncd/store/attachment.h"
 
 #define SERVICE_MINIMUM_RELEASE "0.1.0"
 enum {
@@ -49,6 +50,10 @@ struct service_org {
     struct platform_mutex *write_lock;
     struct org *write;
     int64_t flushed_ms; /* by the boot clock; under write_lock */
+    struct blobs blobs;
+    struct platform_mutex *content_lock; /* of the two below; innermost */
+    int64_t content_bytes;               /* what the folder holds, about */
+    int64_t content_counted_ms;          /* by the boot clock; 0: never */
     struct service_devices devices;
     struct org_reader *readers[]; /* [service->config.readers], opened at first use */
 };
@@ -63,6 +68,8 @@ struct service_org {
     ROW(BATCHES, "roadbook_batches_total", "batches taken")                                        \
     ROW(REPEATS, "roadbook_batches_repeated_total", "batches that came again")                     \
     ROW(RECORDS, "roadbook_records_sent_total", "rows sent in pages")                              \
+    ROW(PIECES, "roadbook_content_pieces_total", "pieces of attachments moved")                    \
+    ROW(CONTENTS, "roadbook_contents_total", "attachments that came in whole")                     \
     ROW(BYTES_IN, "roadbook_request_bytes_total", "bytes of request bodies")                       \
     ROW(BYTES_OUT, "roadbook_reply_bytes_total", "bytes of reply bodies")                          \
     ROW(COMMITS, "roadbook_commits_total", "group commits")                                        \
@@ -106,6 +113,7 @@ struct service_job {
         struct hello_request hello;
         struct round_request round;
         struct wait_request wait;
+        struct content_request content;
     } as;
     size_t changes;
     bool entered; /* counted among the calls of its device */
@@ -148,6 +156,11 @@ int64_t service_devices_enter(struct service_devices *devices, const struct serv
 void service_devices_leave(struct service_devices *devices, uint32_t number);
 
 void service_nonce_next(struct service_job *job, char out[SESSION_NONCE_BYTES_MAX + 1]);
+/* service_content.c: the answer to a piece that was brought or is wanted. The caller has checked
+ * the proof. */
+enum status service_content_answer(struct service_job *job, struct arena *mem,
+                                   struct content_reply *out, struct err *err) NODISCARD;
+
 /* A refusal; counted. nonce may be NULL. */
 void service_problem(struct service *service, const struct err *problem, const char *nonce,
                      struct arena *mem, struct session_http *out);

@@ -139,12 +139,14 @@ static void put_key_index(struct buf *sql, const struct entity *e) {
     buf_put_text(sql, ");\n");
 }
 
-/* References, and the dates by which people list what is to do or was done. The index of the
- * natural key already serves its first field. */
+/* References, the dates by which people list what is to do or was done, and the hash by which an
+ * attachment's content is looked for. The index of the natural key already serves its first field.
+ */
 static bool wants_index(const struct entity *e, const struct field *f) {
     if (!rows_is_stored(f)) return false;
     if (e->key[0] && strcmp(e->key[0], f->name) == 0) return false;
     if (f->type == FIELD_REF) return true;
+    if (f->type == FIELD_TEXT && strcmp(f->name, "content") == 0) return true;
     return f->type == FIELD_DATE &&
            (strcmp(f->name, "business_date") == 0 || strcmp(f->name, "due_on") == 0);
 }
@@ -164,9 +166,13 @@ void rows_put_index_ddl(struct buf *sql, const struct entity *e) {
         if (!wants_index(e, f)) continue;
         put_index_head(sql, e, f->name);
         rows_put_name(sql, f->name);
-        buf_put_text(sql, ") WHERE ");
-        rows_put_name(sql, f->name);
-        buf_put_text(sql, " IS NOT NULL;\n");
+        if (f->type != FIELD_TEXT) { /* a text is looked for with IS, which a part would not serve */
+            buf_put_text(sql, ") WHERE ");
+            rows_put_name(sql, f->name);
+            buf_put_text(sql, " IS NOT NULL");
+        } else
+            buf_put_byte(sql, ')');
+        buf_put_text(sql, ";\n");
     }
     put_title_index(sql, e);
 }

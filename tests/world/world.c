@@ -213,7 +213,7 @@ enum status world_laptop_add(struct world *w, const char *name, struct err *err)
     snprintf(l->name, sizeof(l->name), "%s", name);
     path_of(w, name, l->dir);
     l->env = (struct env){l, laptop_wall, laptop_boot, laptop_boot_id, laptop_random, no_log, NULL};
-    l->door = (struct transport_door){l, world_exchange};
+    l->door = (struct transport_door){.ctx = l, .exchange = world_exchange};
     TRY(platform_make_dir(l->dir, err));
     int64_t user;
     struct session_link link;
