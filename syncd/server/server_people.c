@@ -4,6 +4,7 @@
 
 #include "protocol/session/session.h"
 #include "syncd/http/http.h"
+#include "syncd/server/scope.h"
 #include "syncd/server/server.h"
 
 /* ------------------------------------------------------------------ orgs */
@@ -19,12 +20,30 @@ static enum status org_name_check(const char *name, struct err *err) {
         "机构名最多 %d 个小写字母、数字、- 或 _，它是网址的一部分", SESSION_ORG_BYTES_MAX);
 }
 
+/* What a company has is not for everyone, unless it says so. */
+static enum status scope_option(const struct command_line *line, bool *out_granted,
+                                struct err *err) {
+    const char *scope = command_value(line, "--scope");
+    *out_granted = !scope || strcmp(scope, "granted") == 0;
+    if (*out_granted || strcmp(scope, "open") == 0) return ST_OK;
+    return err_set(err, ST_USAGE, "--scope is open or granted, not %s",
+                   "--scope 应为 open 或 granted，而非 %s", scope);
+}
+
+static enum status org_grant_scopes(const struct org_config *config, struct err *err) {
+    SCOPED(server_org_release) struct org *org = NULL;
+    TRY(org_open(config, &org, err));
+    return org_scope_set(org, true, err);
+}
+
 enum status server_cmd_org_add(void *program, const struct command_line *line, struct err *err) {
     struct server *server = program;
     struct server_settings settings;
     const char *name = line->words[0], *label = command_value(line, "--label");
+    bool granted;
     TRY(server_settings_read(server, &settings, err));
     TRY(org_name_check(name, err));
+    TRY(scope_option(line, &granted, err));
     const char *dir = server_path(server, "org"), *path = server_org_path(server, name);
     if (!dir || !path) return err_no_memory(err);
     TRY(platform_make_dir(dir, err));
@@ -33,6 +52,7 @@ enum status server_cmd_org_add(void *program, const struct command_line *line, s
     if (status == ST_CONFLICT)
         return err_set(err, ST_CONFLICT, "there is an org \"%s\" already", "机构“%s”已存在", name);
     TRY(status);
+    if (granted) TRY(org_grant_scopes(&config, err));
     if (server->json) printf("{\"org\":\"%s\"}\n", name);
     server_tell(server, "Org %s is there. Next: roadbook-server user add LOGIN --name NAME",
                 "机构 %s 已建立。下一步：roadbook-server user add 登录名 --name 姓名", name);

@@ -30,6 +30,9 @@ static const struct command_option init_options[] = {
 };
 #define SERVER_LIMIT_OPTION(id, name, option, standard, least, most, en, zh)                       \
     COMMAND_OPTION(option, NULL, "N", "数目", en, zh, NULL),
+#define DRY_RUN                                                                                    \
+    COMMAND_FLAG("--dry-run", NULL, "only say who would gain and lose how many rows",              \
+                 "只显示各人将增加或失去多少可见记录，不作改动")
 static const struct command_option serve_options[] = {
     COMMAND_OPTION("--listen", NULL, "HOST:PORT", "主机:端口",
                    "where it listens (default: as in server.conf)",
@@ -61,6 +64,49 @@ static const struct command_option serve_options[] = {
 static const struct command_option org_options[] = {
     COMMAND_OPTION("--label", NULL, "TEXT", "名称", "what people call it (default: NAME)",
                    "显示名称（默认与机构名相同）", NULL),
+    COMMAND_OPTION("--scope", NULL, "WHO", "范围",
+                   "granted (default): by territory, team and ownership; open: everyone sees "
+                   "everything",
+                   "granted（默认）：按区域、团队和负责人；open：所有人可见全部内容", "granted open"),
+};
+static const struct command_option dry_options[] = {
+    DRY_RUN,
+};
+static const struct command_option territory_add_options[] = {
+    COMMAND_OPTION("--name", NULL, "NAME", "名称", "what it is called (default: CODE)",
+                   "名称（默认与代码相同）", NULL),
+    COMMAND_OPTION("--under", NULL, "TERRITORY", "区域", "the territory above it", "上级区域",
+                   NULL),
+    DRY_RUN,
+};
+static const struct command_option territory_move_options[] = {
+    COMMAND_OPTION("--under", NULL, "TERRITORY", "区域", "the new one above it; - for the top",
+                   "新的上级区域；- 表示顶层", NULL),
+    DRY_RUN,
+};
+static const struct command_option team_add_options[] = {
+    COMMAND_OPTION("--role", NULL, "ROLE", "角色", "what he does there", "在团队中的角色",
+                   "manager inside technical service finance legal executive substitute"),
+    COMMAND_OPTION("--from", NULL, "DATE", "日期", "the first day (default: at once)",
+                   "开始日期（默认立即）", NULL),
+    COMMAND_OPTION("--until", NULL, "DATE", "日期", "the last day (default: open end)",
+                   "最后一天（默认不限）", NULL),
+    DRY_RUN,
+};
+static const struct command_option assign_options[] = {
+    COMMAND_OPTION("--to", NULL, "LOGIN", "登录名", "who becomes the account manager",
+                   "新的客户经理", NULL),
+    COMMAND_OPTION("--from", NULL, "DATE", "日期", "from that day on (default: now)",
+                   "自该日起（默认立即）", NULL),
+    DRY_RUN,
+};
+static const struct command_option handover_options[] = {
+    COMMAND_OPTION("--on", NULL, "DATE", "日期", "on that day (default: now)",
+                   "在该日（默认立即）", NULL),
+    DRY_RUN,
+};
+static const struct command_option dated_options[] = {
+    COMMAND_FLAG("--all", "-a", "also what is done or cancelled", "包括已执行和已取消的"),
 };
 static const struct command_option user_options[] = {
     COMMAND_OPTION("--name", NULL, "NAME", "姓名", "the person's name (default: LOGIN)",
@@ -156,6 +202,93 @@ static const struct command commands[] = {
      NOTHING,
      HOME(server_cmd_org_list),
      .summary = {"list the orgs", "列出机构"}},
+    {.name = "org scope",
+     .usage = {"[open|granted]", "[open|granted]"},
+     HOME(server_cmd_org_scope),
+     COMMAND_WORDS(0, 1, "open granted"),
+     COMMAND_OPTIONS(dry_options),
+     .summary = {"who sees what: everyone everything, or by territory and team",
+                 "可见范围：全部开放，或按区域与团队授权"},
+     .details = {"granted: an account's header is seen in its territory and those above it; all "
+                 "the rest of it by its\nmanager, its team, and managers of its territory. What "
+                 "one does oneself one sees always, and\nterritories, employees and products "
+                 "everyone does.\n",
+                 "granted：客户基本信息在其所属区域及上级区域可见；其余内容仅客户经理、团队成员及\n"
+                 "该区域的经理可见。本人所写内容始终可见；区域、员工、产品人人可见。\n"}},
+    {.name = "org lease",
+     .usage = {"DAYS", "天数"},
+     HOME(server_cmd_org_lease),
+     COMMAND_WORDS(1, 1, NULL),
+     .summary = {"how long edits count that were made before a withdrawal",
+                 "撤权前所作修改在多少天内仍有效"}},
+    {.name = "org zone",
+     .usage = {"+08:00", "+08:00"},
+     HOME(server_cmd_org_zone),
+     COMMAND_WORDS(1, 1, NULL),
+     .summary = {"where the org's days begin", "机构日期所用的时区"}},
+    {.name = "territory tree",
+     NOTHING,
+     HOME(server_cmd_territory_tree),
+     .summary = {"show the territories", "显示区域树"}},
+    {.name = "territory add",
+     .usage = {"CODE", "代码"},
+     HOME(server_cmd_territory_add),
+     COMMAND_WORDS(1, 1, NULL),
+     COMMAND_OPTIONS(territory_add_options),
+     .summary = {"add a territory", "新建区域"}},
+    {.name = "territory move",
+     .usage = {"TERRITORY --under TERRITORY", "区域 --under 上级区域"},
+     HOME(server_cmd_territory_move),
+     COMMAND_WORDS(1, 1, NULL),
+     COMMAND_OPTIONS(territory_move_options),
+     .summary = {"put a territory, with all below it, under another",
+                 "将区域（连同其下级）移到另一区域之下"}},
+    {.name = "assign",
+     .usage = {"ACCOUNT... --to LOGIN", "客户... --to 登录名"},
+     HOME(server_cmd_assign),
+     COMMAND_WORDS(1, COMMAND_WORDS_MAX, NULL),
+     COMMAND_OPTIONS(assign_options),
+     .summary = {"give accounts to an account manager, now or from a date on",
+                 "将客户指派给客户经理，立即或自某日起"}},
+    {.name = "handover",
+     .usage = {"FROM TO [--on DATE]", "移交人 接收人 [--on 日期]"},
+     HOME(server_cmd_handover),
+     COMMAND_WORDS(2, 2, NULL),
+     COMMAND_OPTIONS(handover_options),
+     .summary = {"hand all accounts of one person over to another",
+                 "将一人的全部客户过户给另一人"}},
+    {.name = "dated list",
+     NOTHING,
+     HOME(server_cmd_dated_list),
+     COMMAND_OPTIONS(dated_options),
+     .summary = {"assignments and handovers that wait for their day", "列出待生效的指派与过户"}},
+    {.name = "dated cancel",
+     .usage = {"NO", "编号"},
+     HOME(server_cmd_dated_cancel),
+     COMMAND_WORDS(1, 1, NULL),
+     .summary = {"call one of them off", "取消其中一项"}},
+    {.name = "team list",
+     .usage = {"ACCOUNT", "客户"},
+     HOME(server_cmd_team_list),
+     COMMAND_WORDS(1, 1, NULL),
+     .summary = {"who is in the team of an account", "列出客户团队成员"}},
+    {.name = "team add",
+     .usage = {"ACCOUNT LOGIN", "客户 登录名"},
+     HOME(server_cmd_team_add),
+     COMMAND_WORDS(2, 2, NULL),
+     COMMAND_OPTIONS(team_add_options),
+     .summary = {"put a person into the team of an account", "将人员加入客户团队"}},
+    {.name = "team remove",
+     .usage = {"ACCOUNT LOGIN", "客户 登录名"},
+     HOME(server_cmd_team_remove),
+     COMMAND_WORDS(2, 2, NULL),
+     COMMAND_OPTIONS(dry_options),
+     .summary = {"take a person out of the team of an account", "将人员移出客户团队"}},
+    {.name = "grants",
+     .usage = {"LOGIN", "登录名"},
+     HOME(server_cmd_grants),
+     COMMAND_WORDS(1, 1, NULL),
+     .summary = {"what a user sees, since when, and why", "用户可见的范围、起始时间及原因"}},
     {.name = "user add",
      .usage = {"LOGIN", "登录名"},
      HOME(server_cmd_user_add),

@@ -138,7 +138,7 @@ static void make_home(struct hall *h) {
     const char *url = arena_printf(&b->mem, "https://127.0.0.1:%u", h->port);
     const char *listen_at = arena_printf(&b->mem, "127.0.0.1:%u", h->port);
     const char *init[] = {program, "init", h->dir, "--public-url", url, "--listen", listen_at, NULL};
-    const char *add[] = {program, "org", "add", "acme", "--label", "Acme", "--home", h->dir, NULL};
+    const char *add[] = {program, "org", "add", "acme", "--label", "Acme", "--scope", "open", "--home", h->dir, NULL};
     struct buf bytes SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
     run(init);
     run(add);
@@ -237,6 +237,7 @@ void hall_open(struct bench *b, struct hall *h, size_t laptops) {
     for (size_t i = 0; i < laptops; i++) {
         h->laptops[i].cursor = h->laptops[i].top = head.position;
         h->laptops[i].since = head.position.seq;
+        h->laptops[i].news = head.news_version;            /* it has been here before */
     }
 }
 

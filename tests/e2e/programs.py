@@ -56,7 +56,7 @@ def is_listening(port):
 class World:
     """One server and its laptops, below one temporary folder."""
 
-    def __init__(self, bin_dir, org="acme", label="Acme"):
+    def __init__(self, bin_dir, org="acme", label="Acme", scope="open"):
         self.bin = os.path.abspath(bin_dir)
         self.dir = tempfile.mkdtemp(prefix="roadbook-e2e.")
         self.home = os.path.join(self.dir, "server")
@@ -66,7 +66,7 @@ class World:
         self.log = open(os.path.join(self.dir, "server.log"), "ab")
         self.env = {**os.environ, "LC_ALL": "C.UTF-8", "ROADBOOK_SERVER_HOME": self.home, "HOME": self.dir}
         self.office("init", "--public-url", self.url, "--listen", f"127.0.0.1:{self.port}")
-        self.office("org", "add", org, "--label", label)
+        self.office("org", "add", org, "--label", label, "--scope", scope)
 
     # ---------------------------------------------------------------- commands
 

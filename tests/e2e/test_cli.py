@@ -552,7 +552,7 @@ class WithServer(Book):
             s.bind(("127.0.0.1", 0))
             address = f"127.0.0.1:{s.getsockname()[1]}"
         self.server("init", self.centre, "--public-url", "https://" + address, "--listen", address)
-        self.server("org", "add", "acme")
+        self.server("org", "add", "acme", "--scope", "open")
         self.server("user", "add", "wang", "--name", "王芳")
         self.server("user", "add", "li", "--name", "李明")
         self.log = open(os.path.join(self.dir, "log"), "wb")

@@ -66,7 +66,7 @@ def check(folder):
     home = folder + "/home"
     server = [SERVER, "--home", home]
     run(*server, "init", "--public-url", url)
-    run(*server, "org", "add", "acme")
+    run(*server, "org", "add", "acme", "--scope", "open")
     run(*server, "user", "add", "li", "--name", "李娜")
     with open(folder + "/nginx.conf", "w") as file:
         file.write(configuration(folder, port))

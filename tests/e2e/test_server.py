@@ -43,7 +43,7 @@ class Centre:
         self.process = None
         self.run("init", "--listen", "127.0.0.1:%d" % self.port, "--public-url", self.url)
         for org in orgs:
-            self.run("org", "add", org, "--label", org.title())
+            self.run("org", "add", org, "--label", org.title(), "--scope", "open")
 
     def command(self, *words):
         env = dict(os.environ, LC_ALL="C.UTF-8", USER="tester")
@@ -456,7 +456,7 @@ class TwoOrgs(ServerTest):
         self.assertEqual(c.names("b"), [])
         self.assertEqual(c.json("--org", "other", "sql", "SELECT count(*) AS n FROM account"), [{"n": 0}])
         self.assertEqual([o["org"] for o in c.json("org", "list")], ["acme", "other"])
-        c.run("org", "add", "third")
+        c.run("org", "add", "third", "--scope", "open")
         c.run("--org", "third", "user", "add", "li")
         c.enrol("d", "li", "--org", "third")
         self.worked(c.laptop("d", "sync"))
