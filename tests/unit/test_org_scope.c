@@ -1,0 +1,724 @@
+/* Scope at the server: who is granted what and when, what a reply brings, what comes in. A laptop here keeps what the
+ * replies say: the rows that it would hold, by the rules of PROTOCOL.md, "Scope".
+ */
+#include "syncd/server/scope.h"
+#include "tests/unit/centre_world.h"
+
+enum { HELD_MAX = 4096, HOMES_MAX = 256, MANAGER = 2, OFFICE = 3 };
+
+/* ------------------------------------------------------------------ head office */
+
+static void office_set(struct world *w, const char *entity, int64_t id, const char *field, const char *text) {
+    struct err err = {0};
+    const struct entity *e = world_entity(w, entity);
+    const struct field *f = entity_field(e, slice_from(field));
+    struct value v = value_null();
+    struct receipt receipt;
+    if (text) CHECK_OK(field_parse(f, slice_from(text), 0, &w->mem, &v, &err));
+    struct edit edit = {.cell_tag = entity_cell_of(e, f)->tag, .values = &v, .value_count = 1};
+    struct change change = {.kind = CHANGE_EDIT, .entity_tag = e->tag, .row = id, .edits = &edit, .edit_count = 1};
+    CHECK_OK(org_office_save(w->org, &change, 1, 0, 0, SLICE("office"), &w->mem, &receipt, &err));
+    CHECK_INT(receipt.lines[0].outcome, OUTCOME_APPLIED);
+}
+
+static const char *number(struct world *w, int64_t id) {
+    char text[ID_TEXT_BYTES];
+    id_format(id, text);
+    return arena_string(&w->mem, slice_from(text));
+}
+
+static int64_t territory(struct world *w, const char *code, int64_t parent) {
+    const char *pairs[] = {"code", code, "name", code, "parent", parent ? number(w, parent) : ""};
+    return office_row(w, "territory", pairs, parent ? 3 : 2);
+}
+
+static int64_t office_account(struct world *w, const char *name, int64_t in, int64_t owner) {
+    const char *pairs[6] = {"name", name};
+    size_t count = 1;
+    if (in) {
+        pairs[2] = "territory";
+        pairs[3] = number(w, in);
+        count++;
+    }
+    if (owner) {
+        pairs[2 * count] = "owner";
+        pairs[2 * count + 1] = number(w, owner);
+        count++;
+    }
+    return office_row(w, "account", pairs, count);
+}
+
+static int64_t member(struct world *w, int64_t account, int64_t employee, const char *from, const char *until) {
+    const char *pairs[8] = {"account", number(w, account), "employee", number(w, employee)};
+    size_t count = 2;
+    if (from) {
+        pairs[2 * count] = "from_on";
+        pairs[2 * count++ + 1] = from;
+    }
+    if (until) {
+        pairs[2 * count] = "until_on";
+        pairs[2 * count++ + 1] = until;
+    }
+    return office_row(w, "team_member", pairs, count);
+}
+
+/* Two territories in one country; laptop 0 works in the north, 1 in the south, the manager above both. */
+struct map {
+    int64_t country, north, south;
+};
+
+static struct map granted_open(struct world *w) {
+    struct err err = {0};
+    struct map map;
+    world_open(w);
+    map.country = territory(w, "CN", 0);
+    map.north = territory(w, "N", map.country);
+    map.south = territory(w, "S", map.country);
+    office_set(w, "employee", w->laptops[0].employee, "territory", number(w, map.north));
+    office_set(w, "employee", w->laptops[1].employee, "territory", number(w, map.south));
+    office_set(w, "employee", w->laptops[MANAGER].employee, "territory", number(w, map.country));
+    CHECK_OK(org_scope_set(w->org, true, &err));
+    return map;
+}
+
+/* ------------------------------------------------------------------ what a laptop holds */
+
+struct book {
+    int64_t rows[HELD_MAX], seqs[HELD_MAX];
+    size_t count;
+    int64_t homes[HOMES_MAX];
+    size_t home_count;
+    size_t records, filled, left, dead, pages;
+};
+
+static void drop(struct book *b, int64_t row) {
+    for (size_t i = 0; i < b->count; i++)
+        if (b->rows[i] == row) {
+            b->rows[i] = b->rows[--b->count];
+            b->seqs[i] = b->seqs[b->count];
+            return;
+        }
+}
+
+static bool has(const struct book *b, int64_t row) {
+    for (size_t i = 0; i < b->count; i++)
+        if (b->rows[i] == row) return true;
+    return false;
+}
+
+static void put(struct book *b, const struct record *r) {
+    drop(b, r->row);
+    CHECK(b->count < HELD_MAX);
+    b->rows[b->count] = r->row;
+    b->seqs[b->count++] = r->seq;
+}
+
+static bool holds(const struct book *b, const struct homes *homes) {
+    for (size_t i = 0; i < b->home_count; i++)
+        if (b->homes[i] == home_make(HOME_CLASS_ALL, 0) || homes_have(homes, b->homes[i])) return true;
+    return false;
+}
+
+static void end_home(struct book *b, int64_t home) {
+    for (size_t i = 0; i < b->home_count; i++)
+        if (b->homes[i] == home) b->homes[i--] = b->homes[--b->home_count];
+}
+
+static struct homes homes_at(struct world *w, int64_t row, bool *out_lives) {
+    struct err err = {0};
+    struct homes homes = {.count = 0};
+    *out_lives = false;
+    for (size_t i = 0; i < w->cat.count; i++) {
+        bool found, dead;
+        struct centre *c = org_reader_centre(w->reader);
+        CHECK_OK(centre_homes_stored(c, &w->cat.entities[i], row, &found, &homes, &err));
+        if (!found) continue;
+        CHECK_OK(centre_row_probe(c, &w->cat.entities[i], row, &found, &dead, &err));
+        *out_lives = !dead;
+        return homes;
+    }
+    return homes;
+}
+
+/* Rows that no home holds any more go: by their columns at the server, which a laptop has too. */
+static void sweep(struct world *w, struct book *b) {
+    for (size_t i = 0; i < b->count; i++) {
+        bool lives;
+        struct homes homes = homes_at(w, b->rows[i], &lives);
+        if (!holds(b, &homes)) drop(b, b->rows[i--]);
+    }
+}
+
+/* Applies w->reply. Every row in it must be one that the laptop may see. */
+static void take(struct world *w, struct book *b) {
+    const struct round_reply *r = &w->reply;
+    if (r->has_scope && r->scope_whole) b->home_count = 0;
+    for (size_t i = 0; i < r->closed_count; i++) end_home(b, r->closed[i]);
+    for (size_t i = 0; i < r->opened_count; i++) {
+        end_home(b, r->opened[i].home);
+        CHECK(b->home_count < HOMES_MAX);
+        b->homes[b->home_count++] = r->opened[i].home;
+    }
+    sweep(w, b);
+    for (size_t i = 0; i < r->record_count; i++) {
+        const struct record *x = &r->records[i];
+        if (x->flags & RECORD_LEFT) {
+            b->left++;
+            CHECK_INT(x->cell_count, 0);
+            drop(b, x->row);
+        } else if (x->flags & RECORD_DEAD) {
+            b->dead++;
+            CHECK_INT(x->cell_count, 0);
+            drop(b, x->row);
+        } else {
+            bool lives;
+            struct homes homes = homes_at(w, x->row, &lives);
+            CHECK(holds(b, &homes));
+            CHECK((x->flags & RECORD_WHOLE) || has(b, x->row));
+            put(b, x);
+            b->records++;
+        }
+    }
+    for (size_t i = 0; i < r->filled_count; i++) {
+        bool lives;
+        struct homes homes = homes_at(w, r->filled[i].row, &lives);
+        CHECK(holds(b, &homes));
+        CHECK_INT(r->filled[i].flags, RECORD_WHOLE);
+        put(b, &r->filled[i]);
+        b->filled++;
+    }
+    b->pages++;
+}
+
+static void round_of(struct world *w, int at, struct book *b, uint32_t page_bytes) {
+    (void)pull(w, at, page_bytes);
+    take(w, b);
+}
+
+static void sync_book(struct world *w, int at, struct book *b) {
+    do round_of(w, at, b, 0);
+    while (w->reply.more);
+}
+
+/* The book holds exactly the living rows of the homes that the rules give its user. */
+static void check_book(struct world *w, int at, const struct book *b) {
+    struct err err = {0};
+    struct centre *c = org_reader_centre(w->reader);
+    struct centre_device device;
+    struct centre_user user;
+    struct centre_scope scope;
+    int64_t *homes;
+    size_t count, want = 0;
+    CHECK_OK(org_device(w->reader, w->laptops[at].number, &device, &err));
+    CHECK_OK(centre_user_by_id(c, device.user, &user, &err));
+    centre_scope(c, &scope);
+    CHECK_OK(centre_entitlements(c, &user, centre_day(&scope, w->now), &w->mem, &homes, &count, &err));
+    CHECK_INT(b->home_count, count);
+    struct book should = {.count = 0};
+    for (size_t i = 0; i < count; i++) should.homes[should.home_count++] = homes[i];
+    for (size_t e = 0; e < w->cat.count; e++) {
+        int64_t ids[HELD_MAX];
+        size_t rows;
+        CHECK_OK(centre_home_rows(c, &w->cat.entities[e], home_make(HOME_CLASS_ALL, 0), 0, ids, HELD_MAX, &rows, &err));
+        for (size_t i = 0; i < rows; i++) {
+            bool lives;
+            struct homes of = homes_at(w, ids[i], &lives);
+            bool in = lives && holds(&should, &of);
+            if (in != has(b, ids[i])) (void)fprintf(stderr, "row %s %s\n", number(w, ids[i]), in ? "is missing" : "stayed");
+            CHECK(in == has(b, ids[i]));
+            want += in;
+        }
+    }
+    CHECK_INT(b->count, want);
+}
+
+/* The relation from both sides, and what is open. */
+static void check_grants(struct world *w) {
+    struct err err = {0};
+    struct centre *c = org_reader_centre(w->reader);
+    struct centre_scope scope;
+    int64_t *users;
+    size_t user_count;
+    (void)head_of(w);
+    centre_scope(c, &scope);
+    CHECK_OK(centre_user_ids(c, &w->mem, &users, &user_count, &err));
+    for (size_t u = 0; u < user_count; u++) {
+        struct centre_user user;
+        struct centre_grant *grants;
+        int64_t *homes;
+        size_t count, open;
+        CHECK_OK(centre_user_by_id(c, users[u], &user, &err));
+        CHECK_OK(centre_entitlements(c, &user, scope.day, &w->mem, &homes, &count, &err));
+        CHECK_OK(centre_grants(c, users[u], &w->mem, &grants, &open, &err));
+        CHECK_INT(open, count);
+        for (size_t i = 0; i < open && i < count; i++) {
+            int64_t *entitled;
+            size_t many;
+            unsigned why;
+            bool found = false;
+            CHECK_INT(grants[i].home, homes[i]);
+            CHECK_OK(centre_entitled(c, homes[i], scope.day, &w->mem, &entitled, &many, &err));
+            for (size_t k = 0; k < many; k++) found |= entitled[k] == users[u];
+            CHECK(found);
+            CHECK_OK(centre_grant_reasons(c, &user, homes[i], scope.day, &why, &err));
+            CHECK(why != 0);
+        }
+    }
+}
+
+static int64_t visit(struct world *w, int at, int64_t account, int64_t author) {
+    int64_t id = new_id(w, at);
+    struct change *c = draft_change(w, at, CHANGE_CREATE, "visit", id);
+    (void)draft_number(w, c, "account", account, on(0));
+    (void)draft_number(w, c, "author", author, on(0));
+    return id;
+}
+
+/* ------------------------------------------------------------------ tests */
+
+TEST(everyone_holds_what_the_rules_give_him_and_nothing_else) {
+    struct world w;
+    static struct book b[4];
+    struct map map = granted_open(&w);
+    memset(b, 0, sizeof b);
+    int64_t mine = office_account(&w, "North", map.north, w.laptops[0].employee);
+    int64_t other = office_account(&w, "South", map.south, w.laptops[1].employee);
+    int64_t nobodys = office_account(&w, "Nowhere", 0, 0);
+    for (int at = 0; at < 4; at++) {
+        sync_book(&w, at, &b[at]);
+        check_book(&w, at, &b[at]);
+    }
+    CHECK(has(&b[0], mine) && !has(&b[0], other) && !has(&b[0], nobodys));
+    CHECK(!has(&b[1], mine) && has(&b[1], other));
+    CHECK(has(&b[MANAGER], mine) && has(&b[MANAGER], other) && !has(&b[MANAGER], nobodys));
+    CHECK(has(&b[OFFICE], nobodys));
+    CHECK_INT(b[OFFICE].home_count, 1);
+    check_grants(&w);
+    world_close(&w);
+}
+
+TEST(an_account_that_changes_hands_goes_from_one_laptop_to_the_other) {
+    struct world w;
+    static struct book b[4];
+    struct map map = granted_open(&w);
+    memset(b, 0, sizeof b);
+    int64_t id = office_account(&w, "Acme", map.north, w.laptops[0].employee);
+    int64_t seen = visit(&w, 0, id, w.laptops[0].employee);
+    (void)push(&w, 0);
+    const char *pairs[] = {"account", number(&w, id), "name", "Ms Lin"};
+    int64_t contact = office_row(&w, "contact", pairs, 2);
+    for (int at = 0; at < 4; at++) sync_book(&w, at, &b[at]);
+    CHECK(has(&b[0], contact) && !has(&b[1], contact));
+    office_set(&w, "account", id, "owner", number(&w, w.laptops[1].employee));
+    for (int at = 0; at < 4; at++) {
+        sync_book(&w, at, &b[at]);
+        check_book(&w, at, &b[at]);
+    }
+    CHECK(!has(&b[0], contact) && has(&b[0], id) && has(&b[0], seen)); /* the header by territory, the visit is his own */
+    CHECK(has(&b[1], contact) && has(&b[1], id) && has(&b[1], seen));
+    CHECK(has(&b[MANAGER], contact));
+    check_grants(&w);
+    world_close(&w);
+}
+
+TEST(a_row_that_moves_leaves_one_laptop_and_comes_whole_to_the_other) {
+    struct world w;
+    static struct book b[4];
+    struct map map = granted_open(&w);
+    memset(b, 0, sizeof b);
+    int64_t id = office_account(&w, "Acme", map.north, 0);
+    for (int at = 0; at < 2; at++) sync_book(&w, at, &b[at]);
+    CHECK(has(&b[0], id) && !has(&b[1], id));
+    office_set(&w, "account", id, "territory", number(&w, map.south));
+    for (int at = 0; at < 2; at++) {
+        sync_book(&w, at, &b[at]);
+        check_book(&w, at, &b[at]);
+    }
+    CHECK_INT(b[0].left, 1);
+    CHECK(!has(&b[0], id) && has(&b[1], id));
+    world_close(&w);
+}
+
+TEST(what_a_row_owns_moves_with_it) {
+    struct world w;
+    static struct book b[4];
+    struct map map = granted_open(&w);
+    memset(b, 0, sizeof b);
+    int64_t from = office_account(&w, "From", map.north, w.laptops[0].employee);
+    int64_t to = office_account(&w, "To", map.south, w.laptops[1].employee);
+    const char *of_visit[] = {"account", number(&w, from)};
+    int64_t v = office_row(&w, "visit", of_visit, 1);
+    const char *of_followup[] = {"visit", number(&w, v), "due_on", "2026-01-05"};
+    int64_t followup = office_row(&w, "followup", of_followup, 2);
+    for (int at = 0; at < 3; at++) sync_book(&w, at, &b[at]);
+    CHECK(has(&b[0], followup) && !has(&b[1], followup));
+    office_set(&w, "visit", v, "account", number(&w, to));
+    for (int at = 0; at < 3; at++) {
+        sync_book(&w, at, &b[at]);
+        check_book(&w, at, &b[at]);
+    }
+    CHECK(!has(&b[0], followup) && has(&b[1], followup));
+    CHECK_INT(b[0].left, 2);
+    world_close(&w);
+}
+
+TEST(several_reasons_keep_a_grant_until_the_last_ends) {
+    struct world w;
+    static struct book b[4];
+    struct map map = granted_open(&w);
+    memset(b, 0, sizeof b);
+    int64_t id = office_account(&w, "Acme", map.south, w.laptops[0].employee);
+    int64_t m = member(&w, id, w.laptops[0].employee, NULL, NULL);
+    sync_book(&w, 0, &b[0]);
+    CHECK(has(&b[0], id));
+    office_set(&w, "account", id, "owner", number(&w, w.laptops[1].employee));
+    sync_book(&w, 0, &b[0]);
+    CHECK(has(&b[0], id));
+    check_grants(&w);
+    struct err err = {0};
+    struct change gone = {.kind = CHANGE_DELETE, .entity_tag = world_entity(&w, "team_member")->tag, .row = m};
+    struct receipt receipt;
+    CHECK_OK(org_office_save(w.org, &gone, 1, 0, 0, SLICE("office"), &w.mem, &receipt, &err));
+    sync_book(&w, 0, &b[0]);
+    CHECK(!has(&b[0], id));
+    check_book(&w, 0, &b[0]);
+    check_grants(&w);
+    world_close(&w);
+}
+
+TEST(a_membership_begins_and_ends_at_its_days_by_itself) {
+    enum { DAY = 86400000 };
+    struct world w;
+    struct err err = {0};
+    static struct book b;
+    struct map map = granted_open(&w);
+    memset(&b, 0, sizeof b);
+    int64_t next = 0, id = office_account(&w, "Acme", map.south, 0);
+    CHECK_OK(org_zone_set(w.org, 480, &err));
+    /* The world began on 1970-01-01. Days of the org begin at 16:00 of the day before. */
+    (void)member(&w, id, w.laptops[0].employee, "1970-01-03", "1970-01-04");
+    sync_book(&w, 0, &b);
+    CHECK(!has(&b, id));
+    CHECK_OK(org_due(w.org, &next, NULL, &err));
+    CHECK_INT(next, 2 * (int64_t)DAY - 8 * 3600000);
+    w.now = next - 1;
+    CHECK_OK(org_due(w.org, &next, NULL, &err));
+    sync_book(&w, 0, &b);
+    CHECK(!has(&b, id));
+    w.now = next;
+    CHECK_OK(org_due(w.org, &next, NULL, &err));
+    CHECK_INT(next, 4 * (int64_t)DAY - 8 * 3600000);
+    sync_book(&w, 0, &b);
+    CHECK(has(&b, id));
+    check_grants(&w);
+    w.now = next;
+    office_set(&w, "account", id, "industry", "steel");   /* the next commit applies it too */
+    sync_book(&w, 0, &b);
+    CHECK(!has(&b, id));
+    check_book(&w, 0, &b);
+    world_close(&w);
+}
+
+TEST(dated_operations_are_applied_at_their_time_together) {
+    struct world w;
+    struct err err = {0};
+    static struct book b[2];
+    struct map map = granted_open(&w);
+    memset(b, 0, sizeof b);
+    int64_t ids[3], op_ids[2], next;
+    for (int i = 0; i < 3; i++) ids[i] = office_account(&w, "A", map.country, w.laptops[0].employee);
+    for (int at = 0; at < 2; at++) sync_book(&w, at, &b[at]);
+    struct centre_dated ops[2] = {
+        {.kind = DATED_ASSIGN, .due_ms = w.now + 5000, .account = ids[0], .to = w.laptops[1].employee, .person = "qian"},
+        {.kind = DATED_HANDOVER, .due_ms = w.now + 9000, .from = w.laptops[0].employee, .to = w.laptops[1].employee}};
+    struct scope_effect *effects;
+    size_t count;
+    CHECK_OK(org_scope_preview(w.org, NULL, 0, &ops[1], 1, &w.mem, &effects, &count, &err));
+    CHECK_INT(count, 2);
+    CHECK_TEXT(effects[0].login, "li");
+    CHECK_INT(effects[0].opened, 3);
+    CHECK_INT(effects[0].gained, 3);
+    CHECK_TEXT(effects[1].login, "wang");
+    CHECK_INT(effects[1].closed, 3);
+    CHECK_INT(effects[1].lost, 3);
+    CHECK_OK(org_dated_add_all(w.org, ops, 2, op_ids, &err));
+    CHECK_OK(org_due(w.org, &next, NULL, &err));
+    CHECK_INT(next, w.now + 5000);
+    for (int at = 0; at < 2; at++) sync_book(&w, at, &b[at]);
+    CHECK(has(&b[0], ids[0]) && !has(&b[1], ids[0]));
+    w.now += 5000;
+    CHECK_OK(org_due(w.org, &next, NULL, &err));
+    for (int at = 0; at < 2; at++) sync_book(&w, at, &b[at]);
+    CHECK(!has(&b[0], ids[0]) && has(&b[1], ids[0]) && has(&b[0], ids[1]));
+    w.now += 4000;
+    int64_t before = head_of(&w);
+    CHECK_OK(org_due(w.org, &next, NULL, &err));
+    CHECK_INT(next, 0);
+    CHECK_INT(head_of(&w), before + 3);                   /* two accounts, and the grants of both reps at one seq */
+    for (int at = 0; at < 2; at++) {
+        sync_book(&w, at, &b[at]);
+        check_book(&w, at, &b[at]);
+    }
+    CHECK(has(&b[1], ids[1]) && has(&b[1], ids[2]) && !has(&b[0], ids[2]));
+    struct centre_dated *list;
+    CHECK_OK(org_dated_list(w.org, true, &w.mem, &list, &count, &err));
+    CHECK_INT(count, 2);
+    CHECK_INT(list[0].accounts, 1);
+    CHECK_INT(list[1].accounts, 2);
+    check_grants(&w);
+    world_close(&w);
+}
+
+TEST(a_home_born_on_a_laptop_comes_by_the_log) {
+    struct world w;
+    static struct book b;
+    (void)granted_open(&w);
+    memset(&b, 0, sizeof b);
+    sync_book(&w, 0, &b);
+    int64_t id = new_id(&w, 0);
+    struct change *c = draft_change(&w, 0, CHANGE_CREATE, "account", id);
+    (void)draft_text(&w, c, "name", "New", on(0));
+    int64_t contact = new_id(&w, 0);
+    c = draft_change(&w, 0, CHANGE_CREATE, "contact", contact);
+    (void)draft_number(&w, c, "account", id, on(0));
+    (void)draft_text(&w, c, "name", "Ms Lin", on(0));
+    CHECK_INT(push(&w, 0)->outcome, OUTCOME_APPLIED);
+    CHECK_INT(w.reply.receipts[0].lines[1].outcome, OUTCOME_APPLIED);
+    (void)pull(&w, 0, 0);
+    CHECK_INT(w.reply.opened_count, 1);
+    CHECK_INT(w.reply.opened[0].home, home_make(HOME_CLASS_TEAM, id));
+    CHECK(!w.reply.opened[0].fills);
+    CHECK_INT(w.reply.filled_count, 0);
+    CHECK_INT(w.reply.record_count, 2);
+    CHECK(!w.reply.more);
+    take(&w, &b);
+    check_book(&w, 0, &b);
+    check_grants(&w);
+    world_close(&w);
+}
+
+TEST(a_transfer_that_is_cut_goes_on_while_things_move) {
+    struct world w;
+    static struct book b[2];
+    struct map map = granted_open(&w);
+    memset(b, 0, sizeof b);
+    int64_t ids[200];
+    char name[200];
+    memset(name, 'x', 190);
+    name[190] = 0;
+    for (int i = 0; i < 200; i++) ids[i] = office_account(&w, name, map.north, i % 2 ? w.laptops[0].employee : 0);
+    sync_book(&w, 1, &b[1]);
+    round_of(&w, 0, &b[0], 4096);
+    CHECK(w.reply.more);
+    for (int i = 0; w.reply.more; i++) {
+        office_set(&w, "account", ids[i % 200], "industry", i % 2 ? "steel" : "iron");
+        if (i % 3 == 0) office_set(&w, "account", ids[199 - i % 200], "territory", number(&w, i % 2 ? map.north : map.south));
+        if (i % 4 == 0) office_set(&w, "account", ids[(7 * i) % 200], "owner", number(&w, w.laptops[i % 2].employee));
+        if (i == 5) office_set(&w, "employee", w.laptops[0].employee, "territory", number(&w, map.country));
+        if (i == 9) office_set(&w, "employee", w.laptops[0].employee, "territory", number(&w, map.north));
+        round_of(&w, 0, &b[0], 4096);
+        CHECK(i < 200);
+        if (i > 40) break;
+    }
+    for (int at = 0; at < 2; at++) {
+        sync_book(&w, at, &b[at]);
+        check_book(&w, at, &b[at]);
+    }
+    CHECK(b[0].pages > 10);
+    check_grants(&w);
+    world_close(&w);
+}
+
+TEST(an_edit_counts_by_what_its_author_knew_and_within_the_lease) {
+    enum { DAY = 86400000 };
+    struct world w;
+    static struct book b;
+    struct map map = granted_open(&w);
+    memset(&b, 0, sizeof b);
+    int64_t id = office_account(&w, "Acme", map.south, w.laptops[0].employee);
+    int64_t far = office_account(&w, "Far", map.south, w.laptops[1].employee);
+    sync_book(&w, 0, &b);
+    int64_t seq = head_of(&w);
+
+    (void)draft_text(&w, draft_change(&w, 0, CHANGE_EDIT, "account", far), "industry", "x", on(seq));
+    CHECK_INT(push(&w, 0)->reason, REASON_DENIED);        /* never his */
+    CHECK_INT(w.reply.receipts[0].lines[0].state, ROW_OUT);
+    (void)visit(&w, 0, far, w.laptops[0].employee);
+    CHECK_INT(push(&w, 0)->reason, REASON_DENIED);
+
+    (void)draft_text(&w, draft_change(&w, 0, CHANGE_EDIT, "account", id), "industry", "mine", on(seq));
+    office_set(&w, "account", id, "owner", number(&w, w.laptops[1].employee));
+    office_set(&w, "account", id, "industry", "theirs");
+    const struct receipt_line *line = push(&w, 0);        /* made before he could know */
+    CHECK_INT(line->outcome, OUTCOME_LOST);
+    CHECK_INT(line->state, ROW_OUT);
+    CHECK(!line->edits[0].has_values);
+    CHECK_INT(line->edits[0].seq, 0);
+
+    (void)draft_text(&w, draft_change(&w, 0, CHANGE_EDIT, "account", id), "website", "late", on(seq));
+    w.now += 31 * (int64_t)DAY;
+    CHECK_INT(push(&w, 0)->reason, REASON_DENIED);        /* too late */
+
+    sync_book(&w, 0, &b);
+    seq = head_of(&w);
+    (void)draft_text(&w, draft_change(&w, 0, CHANGE_EDIT, "account", id), "website", "again", on(seq));
+    CHECK_INT(push(&w, 0)->reason, REASON_DENIED);        /* he was told */
+    CHECK_TEXT(text_at(&w, "account", id, "website"), "");
+    world_close(&w);
+}
+
+TEST(an_edit_of_a_row_that_left_counts_within_the_lease) {
+    enum { DAY = 86400000 };
+    struct world w;
+    static struct book b;
+    struct map map = granted_open(&w);
+    memset(&b, 0, sizeof b);
+    int64_t id = office_account(&w, "Acme", map.north, 0);
+    sync_book(&w, 0, &b);
+    int64_t seq = head_of(&w);
+    (void)draft_text(&w, draft_change(&w, 0, CHANGE_EDIT, "account", id), "website", "one", on(seq));
+    office_set(&w, "account", id, "territory", number(&w, map.south));
+    w.now += 29 * (int64_t)DAY;
+    CHECK_INT(push(&w, 0)->outcome, OUTCOME_APPLIED);
+    (void)draft_text(&w, draft_change(&w, 0, CHANGE_EDIT, "account", id), "website", "two", on(seq));
+    w.now += 2 * (int64_t)DAY;
+    CHECK_INT(push(&w, 0)->reason, REASON_DENIED);
+    CHECK_TEXT(text_at(&w, "account", id, "website"), "one");
+    world_close(&w);
+}
+
+TEST(a_grant_that_ends_and_opens_again_is_filled_anew) {
+    struct world w;
+    static struct book b;
+    struct map map = granted_open(&w);
+    memset(&b, 0, sizeof b);
+    int64_t id = office_account(&w, "Acme", map.south, w.laptops[0].employee);
+    const char *pairs[] = {"account", number(&w, id), "name", "Ms Lin"};
+    int64_t contact = office_row(&w, "contact", pairs, 2);
+    sync_book(&w, 0, &b);
+    CHECK(has(&b, contact));
+    office_set(&w, "account", id, "owner", number(&w, w.laptops[1].employee));
+    office_set(&w, "contact", contact, "name", "Mr Lin");  /* he does not hear of this */
+    office_set(&w, "account", id, "owner", number(&w, w.laptops[0].employee));
+    (void)pull(&w, 0, 0);
+    CHECK_INT(w.reply.closed_count, 0);
+    CHECK_INT(w.reply.opened_count, 1);
+    CHECK(w.reply.opened[0].fills);
+    CHECK_INT(w.reply.filled_count, 2);
+    take(&w, &b);
+    sync_book(&w, 0, &b);
+    check_book(&w, 0, &b);
+    world_close(&w);
+}
+
+TEST(the_tree_of_territories_moves_grants_with_it) {
+    struct world w;
+    static struct book b[3];
+    struct map map = granted_open(&w);
+    memset(b, 0, sizeof b);
+    int64_t town = territory(&w, "T", map.south);
+    int64_t id = office_account(&w, "Town", town, 0);
+    for (int at = 0; at < 3; at++) sync_book(&w, at, &b[at]);
+    CHECK(!has(&b[0], id) && has(&b[1], id) && has(&b[MANAGER], id));
+    office_set(&w, "territory", town, "parent", number(&w, map.north));
+    for (int at = 0; at < 3; at++) {
+        sync_book(&w, at, &b[at]);
+        check_book(&w, at, &b[at]);
+    }
+    CHECK(has(&b[0], id) && !has(&b[1], id) && has(&b[MANAGER], id));
+    office_set(&w, "territory", town, "parent", NULL);
+    for (int at = 0; at < 3; at++) {
+        sync_book(&w, at, &b[at]);
+        check_book(&w, at, &b[at]);
+    }
+    CHECK(!has(&b[0], id) && !has(&b[MANAGER], id));
+    office_set(&w, "territory", map.country, "parent", number(&w, map.south));  /* a circle ends too */
+    check_grants(&w);
+    world_close(&w);
+}
+
+TEST(an_org_is_granted_and_open_again) {
+    struct world w;
+    struct err err = {0};
+    static struct book b[4];
+    memset(b, 0, sizeof b);
+    struct map map = granted_open(&w);
+    int64_t id = office_account(&w, "Acme", map.south, w.laptops[1].employee);
+    for (int at = 0; at < 4; at++) sync_book(&w, at, &b[at]);
+    CHECK(!has(&b[0], id));
+    CHECK_OK(org_scope_set(w.org, false, &err));
+    office_set(&w, "account", id, "industry", "steel");
+    for (int at = 0; at < 4; at++) {
+        sync_book(&w, at, &b[at]);
+        CHECK(has(&b[at], id));
+        CHECK_INT(b[at].home_count, 1);
+    }
+    struct scope_effect *effects;
+    size_t count;
+    CHECK_OK(org_scope_set_preview(w.org, true, &w.mem, &effects, &count, &err));
+    CHECK_INT(count, 3);                                   /* all but head office */
+    CHECK_TEXT(effects[1].login, "wang");
+    CHECK_INT(effects[1].lost, 1);
+    CHECK_INT(effects[0].lost, 0);                         /* li owns it */
+    CHECK_OK(org_scope_set(w.org, true, &err));
+    for (int at = 0; at < 4; at++) {
+        sync_book(&w, at, &b[at]);
+        check_book(&w, at, &b[at]);
+    }
+    CHECK(!has(&b[0], id) && has(&b[1], id));
+    check_grants(&w);
+    world_close(&w);
+}
+
+TEST(a_new_user_is_granted_at_once_and_dead_rows_are_told_to_their_holders) {
+    struct world w;
+    struct err err = {0};
+    static struct book b[5];
+    struct map map = granted_open(&w);
+    memset(b, 0, sizeof b);
+    world_enrol(&w, 4, USER_REP, "sun");
+    int64_t id = office_account(&w, "Acme", map.south, w.laptops[4].employee);
+    for (int at = 0; at < 5; at++) sync_book(&w, at, &b[at]);
+    CHECK(has(&b[4], id) && !has(&b[0], id));
+    struct change gone = {.kind = CHANGE_DELETE, .entity_tag = world_entity(&w, "account")->tag, .row = id};
+    struct receipt receipt;
+    CHECK_OK(org_office_save(w.org, &gone, 1, 0, 0, SLICE("office"), &w.mem, &receipt, &err));
+    for (int at = 0; at < 5; at++) {
+        sync_book(&w, at, &b[at]);
+        check_book(&w, at, &b[at]);
+    }
+    CHECK_INT(b[4].dead, 1);
+    CHECK_INT(b[0].dead, 0);
+    office_set(&w, "account", id, "industry", "steel");    /* it comes back */
+    for (int at = 0; at < 5; at++) {
+        sync_book(&w, at, &b[at]);
+        check_book(&w, at, &b[at]);
+    }
+    CHECK(has(&b[4], id) && !has(&b[0], id));
+    check_grants(&w);
+    world_close(&w);
+}
+
+TEST(grants_are_told_in_words) {
+    struct world w;
+    struct err err = {0};
+    struct map map = granted_open(&w);
+    int64_t id = office_account(&w, "Acme", map.north, w.laptops[0].employee);
+    struct scope_grant *grants;
+    size_t count, found = 0;
+    struct buf text = buf_new(BUF_MAX_LINE);
+    CHECK_OK(org_grants(w.org, 1, &w.mem, &grants, &count, &err));
+    CHECK_INT(count, 4);                                   /* own, team, territory, public */
+    for (size_t i = 0; i < count; i++) {
+        if (grants[i].home != home_make(HOME_CLASS_TEAM, id)) continue;
+        found++;
+        scope_reasons_write(grants[i].reasons, LANG_EN, &text);
+        CHECK_TEXT(buf_text(&text), "owner of the account");
+        buf_reset(&text);
+        CHECK_OK(org_home_label(w.org, grants[i].home, LANG_EN, &text, &err));
+        CHECK_TEXT(buf_text(&text), "team of Acme");
+    }
+    CHECK_INT(found, 1);
+    buf_free(&text);
+    world_close(&w);
+}
