@@ -173,6 +173,7 @@ CLI_COMMAND(cli_bundle_import);
 CLI_COMMAND(cli_sync_enroll);
 CLI_COMMAND(cli_sync_run);
 CLI_COMMAND(cli_sync_status);
+CLI_COMMAND(cli_scope_list);
 CLI_COMMAND(cli_attach_add);
 CLI_COMMAND(cli_attach_list);
 CLI_COMMAND(cli_attach_export);

@@ -38,6 +38,11 @@ static enum status get_text(struct cli *cli, const struct row *row, struct err *
     cli_put_row(cli, row->entity, row->id, &cli->out);
     buf_put_byte(&cli->out, '\n');
     TRY(api_row_text(&cli->book, row, &cli->out, err));
+    if (row->gone)
+        cli_say(cli,
+                "Read-only: it is leaving this laptop, and stays only until the server has "
+                "answered your edits\n",
+                "只读：该记录即将离开本机，仅保留到服务器答复您的修改为止\n");
     if (!row->pending) return ST_OK;
     TRY(store_outbox(cli->store, note_cells, &u, err));
     if (u.is_new) {
@@ -79,6 +84,7 @@ struct listing {
     bool all_fields;         /* JSON when nobody asked for certain ones */
     struct api_table *table; /* NULL: JSON */
     struct arena mem;        /* of one row */
+    bool any_gone;           /* a row is read-only, on its way out */
     int64_t rows;
 };
 
@@ -122,7 +128,8 @@ static enum status list_head(struct listing *list, struct err *err) {
 static enum status list_cells(struct listing *list, const struct row *row, struct err *err) {
     char id[ID_TEXT_BYTES + 1];
     id_format(row->id, id);
-    if (row->pending) memcpy(id + strlen(id), "*", 2);
+    if (row->pending || row->gone) memcpy(id + strlen(id), row->gone ? "!" : "*", 2);
+    list->any_gone |= row->gone;
     cli_table_text(list->table, id);
     for (size_t i = 0; i < list->field_count; i++) {
         const struct field *f = list->fields[i];
@@ -182,6 +189,8 @@ static enum status list_text(struct listing *list, const struct query *query, st
     TRY(store_count(cli->store, query, &all, err));
     if (!command_value(cli->line, "--columns")) api_table_hide_empty(list->table);
     if (list->rows > 0) cli_table_write(cli, list->table);
+    if (list->any_gone)
+        cli_note(cli, "! read-only: leaving this laptop", "! 只读：即将离开本机");
     if (!cli->out_is_terminal) return ST_OK;
     if (list->rows < all)
         cli_say(cli, "%lld of %lld rows (more with --limit and --offset)\n",

@@ -39,6 +39,12 @@ bool cli_sync_progress(void *ctx, const struct agent_progress *p) {
     const struct cli *cli = ctx;
     SCOPED(buf_free) struct buf bytes = buf_new(BUF_MAX_LINE);
     cli_put_bytes(p->bytes_up + p->bytes_down, &bytes);
+    if (p->filling) {
+        cli_progress(cli, "loading what you may see: %lld rows so far, %s; usable meanwhile",
+                     "正在载入您可见的内容：已收到 %lld 条，%s；期间可正常使用",
+                     (long long)p->rows_received, buf_text(&bytes));
+        return true;
+    }
     cli_progress(cli, "syncing: %lld batches sent, %lld rows received, %s",
                  "同步中：已发送 %lld 批，已收到 %lld 条，%s", (long long)p->batches_sent,
                  (long long)p->rows_received, buf_text(&bytes));
@@ -308,6 +314,10 @@ static void status_json(struct cli *cli, const struct store_status *s) {
     cli_json_int(cli, "cursor", s->cursor, false);
     cli_json_int(cli, "head", s->head, false);
     cli_json_bool(cli, "complete", s->complete, false);
+    cli_json_int(cli, "homes", s->homes, false);
+    cli_json_bool(cli, "filling", s->filling, false);
+    cli_json_int(cli, "homes_to_fill", s->homes_to_fill, false);
+    cli_json_int(cli, "leaving", s->leaving, false);
     cli_json_time(cli, "data_as_of", s->last_round_ms, false);
     cli_json_time(cli, "last_attempt", s->last_attempt_ms, false);
     cli_json_key(cli, "last_error", false);
@@ -325,6 +335,24 @@ static void say_time(struct cli *cli, const char *en, const char *zh, int64_t un
     cli_say(cli, en, zh, unix_ms ? buf_text(&text) : cli_pick(cli, "never", "从未"));
 }
 
+/* A server that knows no homes shows everything. */
+static void say_homes(struct cli *cli, const struct store_status *s) {
+    if (s->filling)
+        cli_say(cli, "Loading:     usable; %lld rows so far, %lld of %lld homes to go\n",
+                "载入：      可以使用；已载入 %lld 条，%lld / %lld 个范围尚未完成\n",
+                (long long)s->rows, (long long)s->homes_to_fill, (long long)s->homes);
+    if (s->homes)
+        cli_say(cli, "Homes:       %lld (roadbook scope)\n",
+                "可见范围：  %lld 个（roadbook scope）\n", (long long)s->homes);
+    if (s->leaving)
+        cli_say(cli,
+                s->leaving == 1
+                    ? "Leaving:     %lld row, read-only until your edit is answered\n"
+                    : "Leaving:     %lld rows, read-only until your edits are answered\n",
+                "即将离开：  %lld 条记录，只读，待服务器答复您的修改后移除\n",
+                (long long)s->leaving);
+}
+
 static void status_text_lines(struct cli *cli, const struct store_status *s) {
     const struct store_identity *me = &cli->identity;
     cli_say(cli, "User:        %s, %s (device %u)\n", "用户：      %s，%s（设备 %u）\n", me->user,
@@ -336,6 +364,7 @@ static void status_text_lines(struct cli *cli, const struct store_status *s) {
             s->last_round_ms && !s->complete
                 ? cli_pick(cli, " (more is still to come)", "（尚有内容未收完）")
                 : "");
+    say_homes(cli, s);
     cli_say(cli, "Position:    %lld of %lld\n", "进度：      %lld / %lld\n", (long long)s->cursor,
             (long long)s->head);
     cli_say(cli,

@@ -221,7 +221,9 @@ static enum status ask_round(struct agent *agent, struct arena *mem, struct roun
     TRY(wire_read_round_reply(answer, agent->session.identity.device, mem, &out->reply, err));
     progress->rounds++;
     progress->batches_sent += (int64_t)out->request.batch_count;
-    progress->rows_received += (int64_t)out->reply.record_count;
+    progress->rows_received += (int64_t)(out->reply.record_count + out->reply.filled_count);
+    if (out->reply.has_scope)
+        progress->filling = out->reply.scope.filling > out->reply.scope.ready;
     progress->bytes_up += (int64_t)message.len;
     progress->bytes_down += (int64_t)answer.len;
     progress->head = out->reply.head.seq;

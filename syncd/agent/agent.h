@@ -42,6 +42,7 @@ struct agent_progress { /* what a person is shown during a round */
     int64_t batches_sent, rows_received;
     int64_t bytes_up, bytes_down; /* HTTP bodies */
     int64_t cursor, head;
+    bool filling; /* rows of homes are coming */
 };
 typedef bool
 agent_progress_call(void *ctx,
@@ -59,7 +60,6 @@ struct agent_result {
 enum status agent_sync(struct agent *agent, agent_progress_call *call, void *ctx,
                        struct agent_result *out, struct err *err) NODISCARD;
 
-/* Tells a running daemon of this home that something was saved. */
 /* One proved exchange beside rounds, with a hello before it where the key is old: what is "content".
  * *out in mem. A line that breaks costs no new hello: the next message takes the next nonce. */
 enum status agent_ask(struct agent *agent, const char *what, struct slice message,
@@ -68,6 +68,7 @@ uint32_t agent_device(const struct agent *agent); /* 0 before the first exchange
 /* The slot that a busy server named instead of an answer to the last exchange; 0: none. */
 uint32_t agent_retry_ms(const struct agent *agent);
 
+/* Tells a running daemon of this home that something was saved. */
 enum status agent_wake(const char *home, struct err *err) NODISCARD;
 
 /* A long poll on a transport of its own, beside rounds: ST_OK when the server has news or the time

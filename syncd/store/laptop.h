@@ -341,6 +341,12 @@ enum status scope_speak_step(struct store *store, const struct round_request *re
 /* Nothing is being filled any more. */
 enum status scope_filled(struct store *store, struct err *err) NODISCARD;
 
+/* ------------------------------------------------------------------ laptop_homes.c */
+
+/* The part of the status that is about homes. */
+enum status homes_status(struct store *store, const struct laptop_state *state,
+                         struct store_status *out, struct err *err) NODISCARD;
+
 /* ------------------------------------------------------------------ laptop_forget.c
  *
  * What left goes with its bytes: the row, what it owned by inheriting its homes, what lost in it,

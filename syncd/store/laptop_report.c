@@ -343,6 +343,7 @@ enum status store_status(struct store *store, struct store_status *out, struct e
     for (size_t i = 0; i < ARRAY_COUNT(numbers); i++)
         TRY(laptop_number(store, numbers[i].sql, numbers[i].out, err));
     TRY(count_rows(store, &st.rows, err));
+    TRY(homes_status(store, state, &st, err));
     TRY(take_attempt(store, &st, err));
     *out = st;
     return ST_OK;

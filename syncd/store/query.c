@@ -76,7 +76,11 @@ static enum status put_where(struct store *store, const struct query *q, struct 
                        CONDITIONS_MAX);
     buf_put_text(sql, " FROM ");
     rows_put_table(sql, q->entity);
-    buf_printf(sql, " r WHERE r.%s", rows_living_sql(store->role));
+    /* On a laptop those on their way out as well, which are read-only. */
+    if (store->role == ROWS_LAPTOP)
+        buf_put_text(sql, " r WHERE (r._gone IS NULL OR r._gone = 2)");
+    else
+        buf_printf(sql, " r WHERE r.%s", rows_living_sql(store->role));
     for (size_t i = 0; i < q->condition_count; i++) {
         TRY(check_condition(&q->conditions[i], err));
         buf_put_text(sql, " AND ");

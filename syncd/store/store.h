@@ -273,6 +273,10 @@ struct store_status {
     int64_t conflicts_open, held_open;
     int64_t cursor, head, epoch;      /* head: the server's at last contact */
     bool complete;                    /* the last round said "no more" */
+    int64_t homes;                    /* that this laptop may see */
+    bool filling;                     /* rows of homes granted lately are still coming ... */
+    int64_t homes_to_fill;            /* ... of so many */
+    int64_t leaving;                  /* rows that left, of which own edits are unanswered */
     int64_t last_round_ms;            /* server time of the last round, 0: never */
     int64_t last_attempt_ms;          /* own wall clock */
     char last_error[LANG_COUNT][256]; /* empty: the last attempt worked */
@@ -281,6 +285,18 @@ enum status store_status(struct store *store, struct store_status *out, struct e
 /* Where this laptop stands in the server's log. Cheap. */
 enum status store_cursor(struct store *store, int64_t *out_epoch, int64_t *out_seq,
                          struct err *err) NODISCARD;
+/* The homes that this laptop holds, in the order in which they are filled. */
+struct held_home {
+    int64_t home;                /* protocol/model/home.h */
+    const struct entity *entity; /* of the row that it is the home of; NULL: of none */
+    int64_t row;
+    struct slice name; /* of that row; borrowed for the call */
+    int64_t since, rows;
+    bool fills; /* its rows are still coming */
+};
+typedef enum status store_home(void *ctx, const struct held_home *home, struct err *err);
+enum status store_homes(struct store *store, store_home *each, void *ctx,
+                        struct err *err) NODISCARD;
 enum status store_attempt(struct store *store, const struct err *failure,
                           struct err *err) NODISCARD; /* NULL: it worked */
 

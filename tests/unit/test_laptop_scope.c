@@ -519,3 +519,74 @@ TEST(without_homes_nothing_goes) {
     CHECK_INT(rows(&w, "account"), 0);
     world_stop(&w);
 }
+
+/* ------------------------------------------------------------------ what people see */
+
+struct told_homes {
+    struct held_home at[4];
+    char names[4][32];
+    size_t count;
+};
+
+static enum status note_home(void *ctx, const struct held_home *home, struct err *err) {
+    struct told_homes *told = ctx;
+    (void)err;
+    CHECK(told->count < 4 && home->name.len < 32);
+    if (home->name.len > 0) memcpy(told->names[told->count], home->name.data, home->name.len);
+    told->at[told->count++] = *home;
+    return ST_OK;
+}
+
+TEST(people_are_told_which_homes_are_here_and_which_are_loading) {
+    struct world w;
+    struct err err;
+    struct store_status status;
+    struct told_homes told = {.count = 0};
+    start_with_two_teams(&w);
+    ask(&w, (struct scope_position){
+                .told = 20, .ready = 10, .filling = 20, .at = {own(row_of(E1)), 6, row_of(V1)}});
+    open_home(&w, own(row_of(E1)), 15, true);
+    open_home(&w, home_make(HOME_CLASS_PUBLIC, 0), 15, true);
+    fill_visit(&w, row_of(V1), row_of(A1), row_of(E1), 12);
+    world_apply(&w);
+    CHECK_OK(store_status(w.store, &status, &err));
+    CHECK(status.filling && !status.complete);
+    CHECK_INT(status.homes, 4);
+    CHECK_INT(status.homes_to_fill, 2);
+    CHECK_OK(store_homes(w.store, note_home, &told, &err));
+    CHECK_INT(told.count, 4);
+    CHECK(told.at[0].home == own(row_of(E1)) && told.at[0].fills);
+    CHECK_INT(told.at[0].rows, 1);
+    CHECK_TEXT(told.names[1], "one");
+    CHECK_INT(told.at[1].rows, 3); /* account, contact, visit */
+    CHECK(!told.at[1].fills && told.at[3].fills && !told.at[3].entity);
+    ask(&w, done_at(20));
+    world_apply(&w);
+    CHECK_OK(store_status(w.store, &status, &err));
+    CHECK(!status.filling && status.homes_to_fill == 0);
+    world_stop(&w);
+}
+
+static enum status note_gone(void *ctx, const struct row *row, struct err *err) {
+    (void)err;
+    *(int64_t *)ctx += row->gone ? 100 : 1;
+    return ST_OK;
+}
+
+TEST(a_row_on_its_way_out_is_listed_and_marked) {
+    struct world w;
+    struct err err;
+    struct store_status status;
+    int64_t seen = 0;
+    start_with_two_teams(&w);
+    world_set(&w, "contact", row_of(C1), "title", "chief");
+    ask(&w, done_at(20));
+    close_home(&w, team(row_of(A1)));
+    world_apply(&w);
+    struct query query = {.entity = world_entity(&w, "contact")};
+    CHECK_OK(store_list(w.store, &query, note_gone, &seen, &err));
+    CHECK_INT(seen, 101);
+    CHECK_OK(store_status(w.store, &status, &err));
+    CHECK_INT(status.leaving, 1);
+    world_stop(&w);
+}
