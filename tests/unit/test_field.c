@@ -289,6 +289,36 @@ static void check_round_trip(const struct field *f, struct value v, enum lang la
     CHECK_OK(json_parse(buf_slice(&json), &parsed, &err));
 }
 
+/* Texts are looked at eight bytes at a time: what is wrong is found wherever it stands, and nothing beside it is. */
+TEST(a_bad_byte_is_found_at_every_place) {
+    static const struct {
+        const char *name;
+        uint8_t byte;
+        enum status line, note;
+    } rows[] = {
+        {"the least printable", 0x20, ST_OK, ST_OK},       {"the last printable", 0x7E, ST_OK, ST_OK},
+        {"the last control below", 0x1F, ST_INVALID, ST_INVALID}, {"delete", 0x7F, ST_INVALID, ST_INVALID},
+        {"zero", 0x00, ST_INVALID, ST_INVALID},            {"a line break", '\n', ST_INVALID, ST_OK},
+        {"a tab", '\t', ST_INVALID, ST_OK},                {"carriage return", '\r', ST_INVALID, ST_INVALID},
+        {"half a character", 0x80, ST_INVALID, ST_INVALID}, {"no UTF-8 at all", 0xFF, ST_INVALID, ST_INVALID},
+    };
+    enum { LONGEST = 25 };
+    struct field line = {.tag = 2, .name = "line", .label = {"Line", "行"}, .type = FIELD_TEXT};
+    struct field note = {.tag = 3, .name = "note", .label = {"Note", "记"}, .type = FIELD_NOTE};
+    uint8_t text[LONGEST];
+    for EACH(row, rows) {
+        struct err err = {0};
+        for (size_t len = 1; len <= LONGEST; len++) {
+            for (size_t at = 0; at < len; at++) {
+                memset(text, 'a', sizeof text);
+                text[at] = row->byte;
+                CHECK_ROW_INT(row, field_check(&line, value_text(slice_of(text, len)), &err), row->line);
+                CHECK_ROW_INT(row, field_check(&note, value_text(slice_of(text, len)), &err), row->note);
+            }
+        }
+    }
+}
+
 TEST(what_is_written_reads_back_as_the_same) {
     struct arena catalogue_mem = arena_new(ARENA_CAP_DEFAULT);
     struct catalogue cat = release(&catalogue_mem);
