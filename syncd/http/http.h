@@ -118,9 +118,13 @@ void http_reply(struct http_request *request, int code, const struct http_field 
  */
 void http_reply_problem(struct http_request *request, int code);
 
+/* Each address has two purses, so that a flood of what is refused leaves proofs their own; that of
+ * proofs fills a fifth as fast. */
+enum http_purse { HTTP_PURSE_REQUESTS, HTTP_PURSE_PROOFS, HTTP_PURSE_COUNT };
+
 /* Takes tokens of the request's address. 0: done; else nothing was taken, and after that many
  * milliseconds there will be as many. Any thread, by the holder of the request. */
-int64_t http_charge(struct http_request *request, unsigned tokens);
+int64_t http_charge(struct http_request *request, enum http_purse purse, unsigned tokens);
 
 /* Has work(ctx, request) run on a worker thread; the caller lets go of the request. Any thread. */
 void http_offload(struct http_request *request, http_handler *work, void *ctx);

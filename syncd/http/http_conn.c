@@ -455,6 +455,12 @@ static void fill(struct http_conn *conn) {
     if (!conn->dead && conn->ssl != NULL) event_active(&conn->read_event, EV_READ, 0);
 }
 
+/* What TLS has read already makes no socket readable, so that it is looked for in any case. */
+static void go_on(struct http_conn *conn) {
+    if (conn->more) step(conn);
+    fill(conn);
+}
+
 static void on_read(evutil_socket_t fd, short what, void *ctx) {
     (void)fd;
     (void)what;
@@ -462,10 +468,8 @@ static void on_read(evutil_socket_t fd, short what, void *ctx) {
     if (conn->state == HTTP_HANDSHAKE) handshake(conn);
     if (conn->state == HTTP_LINGERING)
         drop_input(conn);
-    else if (!conn->dead && conn->more)
-        step(conn);
     else if (!conn->dead && conn->state != HTTP_HANDSHAKE)
-        fill(conn);
+        go_on(conn);
     settle(conn);
 }
 
@@ -514,12 +518,13 @@ static bool start_tls(struct http_conn *conn, SSL_CTX *tls) {
 
 void http_conn_open(struct http_loop *loop, const struct http_arrival *arrival) {
     struct http_conn *conn = calloc(1, sizeof *conn);
-    int on = 1, fd = arrival->fd;
+    int on = 1, unsent = HTTP_UNSENT_BYTES, fd = arrival->fd;
     if (conn == NULL) {
         http_arrival_drop(loop->server, arrival);
         return;
     }
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* Unix sockets have none */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
     conn->loop = loop;
     conn->fd = fd;
     conn->state = HTTP_READING;

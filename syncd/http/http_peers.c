@@ -1,5 +1,5 @@
 /* What the listener remembers of each address: how many connections it has, the bytes that it makes
- * the server hold, and two buckets of tokens, for new connections and for requests.
+ * the server hold, and buckets of tokens: new connections, requests, proofs.
  *
  * The table is made once and never grows. An address has one place among HTTP_PEER_WAYS; a place is
  * given to another address once nobody holds it, the one that was quiet longest first, so that an
@@ -15,7 +15,7 @@
 
 enum {
     HTTP_PEER_SETS = 1024, /* a power of two */
-    HTTP_PEER_WAYS = 8,    /* half a megabyte in all */
+    HTTP_PEER_WAYS = 8,    /* under a megabyte in all */
     BUCKET_S = 20          /* a full bucket holds what comes in so many seconds */
 };
 
@@ -29,7 +29,7 @@ struct http_peer {
     unsigned holders, connections;
     size_t bytes;
     int64_t seen_ms;
-    struct bucket connects, requests;
+    struct bucket connects, purses[HTTP_PURSE_COUNT];
 };
 
 struct http_peers {
@@ -117,9 +117,12 @@ static int64_t take(struct bucket *bucket, unsigned per_s, unsigned tokens) {
     return 0;
 }
 
-int64_t http_peer_charge(struct http_peers *peers, struct http_peer *peer, unsigned tokens) {
+int64_t http_peer_charge(struct http_peers *peers, struct http_peer *peer, enum http_purse purse,
+                         unsigned tokens) {
+    unsigned per_s = peers->limits.address_requests_s;
+    if (purse == HTTP_PURSE_PROOFS) per_s = (per_s + 4) / 5;
     platform_lock(peers->mutex);
-    int64_t wait_ms = take(&peer->requests, peers->limits.address_requests_s, tokens);
+    int64_t wait_ms = take(&peer->purses[purse], per_s, tokens);
     platform_release(peers->mutex);
     return wait_ms;
 }

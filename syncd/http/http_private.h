@@ -34,6 +34,9 @@ enum {
     HTTP_STEPS_MAX = 32,
     /* Connections above the limit that still hear a clear refusal; further ones are just closed. */
     HTTP_TURNED_AWAY_MAX = 64,
+    /* What the kernel keeps of a reply beyond what is under way; it would take megabytes for one
+     * that does not read. */
+    HTTP_UNSENT_BYTES = 256 * 1024,
     HTTP_RETRY_S = 5, /* what a refusal for want of room names */
     HTTP_LANES = 64,  /* a power of two */
     HTTP_PEER_BYTES = 64
@@ -260,7 +263,8 @@ void http_peer_release(struct http_peers *peers, struct http_peer *peer); /* NUL
 bool http_peer_connect(struct http_peers *peers, struct http_peer *peer);
 void http_peer_disconnect(struct http_peers *peers, struct http_peer *peer);
 /* As http_charge. */
-int64_t http_peer_charge(struct http_peers *peers, struct http_peer *peer, unsigned tokens);
+int64_t http_peer_charge(struct http_peers *peers, struct http_peer *peer, enum http_purse purse,
+                         unsigned tokens);
 /* What something that belongs to the address holds changes from *held bytes to now. */
 void http_peer_bytes(struct http_peers *peers, struct http_peer *peer, size_t *held, size_t now);
 /* The server, or the address, holds as many bytes as it may. */

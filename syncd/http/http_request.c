@@ -110,9 +110,10 @@ struct http_peer *http_request_peer(struct http_request *request) {
 }
 
 /* Behind a proxy that does not say whose a request is, all would pay for one. */
-int64_t http_charge(struct http_request *request, unsigned tokens) {
+int64_t http_charge(struct http_request *request, enum http_purse purse, unsigned tokens) {
     if (strcmp(http_peer(request), "unix") == 0) return 0;
-    return http_peer_charge(request->loop->server->peers, http_request_peer(request), tokens);
+    return http_peer_charge(request->loop->server->peers, http_request_peer(request), purse,
+                            tokens);
 }
 
 bool http_is_tls(const struct http_request *request) {

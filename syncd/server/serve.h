@@ -29,7 +29,7 @@ enum {
     GATE_LOOPS = 1,
     GATE_WORKERS_MAX = 16,
     GATE_CALL_TOKENS = 1,    /* what an address pays: for a page such as /metrics, */
-    GATE_HELLO_TOKENS = 10,  /* for a signature that has to be checked, */
+    GATE_PROOF_TOKENS = 1,   /* for a signature that has to be checked, from a purse of its own, */
     GATE_FAULT_TOKENS = 5,   /* and for what was refused. Proved requests are paid by the laptop */
     GATE_FAULT_LINES_S = 10, /* log lines of refused requests, and at most ... */
     GATE_FAULT_LINES_MAX = 200, /* ... so many at once; the next line says how many were left out */

@@ -92,7 +92,7 @@ static void handle(void *ctx, struct http_request *request) {
     else if (strcmp(path, "/echo") == 0)
         http_reply(request, 200, NULL, 0, http_body(request));
     else if (strcmp(path, "/charge") == 0)
-        app_reply(request, http_charge(request, 10) == 0 ? "yes" : "no");
+        app_reply(request, http_charge(request, HTTP_PURSE_REQUESTS, 10) == 0 ? "yes" : "no");
     else if (strcmp(path, "/big") == 0)
         reply_big(request);
     else if (strcmp(path, "/wait") == 0)
