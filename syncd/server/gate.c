@@ -129,7 +129,8 @@ static void refuse_address(struct call *call, int64_t wait_ms) {
  * address with an attacker goes on. */
 static void call_refused(struct call *call, const struct session_http *reply) {
     bool is_fault = reply->code >= 400 && reply->code < 500 && reply->code != 429;
-    int64_t wait_ms = is_fault ? http_charge(call->http, GATE_FAULT_TOKENS) : 0;
+    int64_t wait_ms =
+        is_fault ? http_charge(call->http, HTTP_PURSE_REQUESTS, GATE_FAULT_TOKENS) : 0;
     if (wait_ms > 0)
         refuse_address(call, wait_ms);
     else
@@ -237,7 +238,7 @@ static void metrics_work(void *ctx, struct http_request *http) {
 static bool answered_get(struct gate *gate, struct http_request *http) {
     const char *method = http_method(http), *path = http_path(http);
     if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) return false;
-    if (http_charge(http, GATE_CALL_TOKENS) > 0)
+    if (http_charge(http, HTTP_PURSE_REQUESTS, GATE_CALL_TOKENS) > 0)
         http_reply_problem(http, 429);
     else if (strcmp(path, "/health") == 0)
         health_reply(gate, http);
@@ -261,7 +262,7 @@ void gate_handle(void *ctx, struct http_request *http) {
         http_reply_problem(http, 503);
         return;
     }
-    int64_t wait_ms = is_round(call) ? 0 : http_charge(http, GATE_HELLO_TOKENS);
+    int64_t wait_ms = is_round(call) ? 0 : http_charge(http, HTTP_PURSE_PROOFS, GATE_PROOF_TOKENS);
     if (wait_ms > 0)
         refuse_address(call, wait_ms);
     else if (!is_quick(call) || !readers_try(gate->readers, &reader))
