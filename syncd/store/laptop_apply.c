@@ -181,7 +181,8 @@ static enum status take_filled(struct apply *a, const struct record *record, str
 }
 
 static enum status take_opened(struct apply *a, const struct grant_news *news, struct err *err) {
-    return scope_open(a->store, news, a->request->scope.told == 0, err);
+    bool fresh = a->request->scope.told == 0 || a->reply->scope_whole;
+    return scope_open(a->store, news, fresh, err);
 }
 
 static enum status take_alias(struct apply *a, const struct alias_news *news, struct err *err) {

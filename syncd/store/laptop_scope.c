@@ -163,7 +163,7 @@ static enum status withdraw_unnamed(struct store *store, const struct round_repl
  * anew, lets go of whatever none of them holds. */
 enum status scope_take(struct store *store, const struct round_request *request,
                        const struct round_reply *reply, struct err *err) {
-    bool fresh = request->scope.told == 0, any = false;
+    bool fresh = request->scope.told == 0 || reply->scope_whole, any = false;
     int64_t ignored[2];
     if (!reply->has_scope && fresh) return ST_OK;
     TRY(ask(store, "SELECT 1 FROM home WHERE since > ? LIMIT 1", request->scope.filling, 0, &any,
@@ -413,11 +413,10 @@ static enum status next_filling(struct store *store, int64_t from, struct scope_
 
 static enum status begin_speaking(struct store *store, const struct scope_position *before,
                                   struct scope_pass *pass, struct err *err) {
-    bool filling = before->filling > before->ready;
     pass->begun = true;
-    pass->home = filling ? before->at.home : 0;
-    pass->entity = filling ? before->at.entity_tag : 0;
-    pass->row = filling ? before->at.row : 0;
+    pass->home = before ? before->at.home : 0;
+    pass->entity = before ? before->at.entity_tag : 0;
+    pass->row = before ? before->at.row : 0;
     return next_filling(store, pass->home, pass, err);
 }
 
@@ -460,7 +459,9 @@ enum status scope_speak_step(struct store *store, const struct round_request *re
         pass->done = true;
         return ST_OK;
     }
-    if (!pass->begun) return begin_speaking(store, &request->scope, pass, err);
+    const struct scope_position *before = &request->scope;
+    bool goes_on = before->filling > before->ready && !reply->scope_whole;
+    if (!pass->begun) return begin_speaking(store, goes_on ? before : NULL, pass, err);
     for (int looks = 0; looks < STEP_LOOKS && rows == 0 && !pass->done; looks++) {
         struct fill_key at = {pass->home, pass->entity, pass->row};
         if (end && !key_is_below(&at, end)) {
