@@ -3,26 +3,19 @@
  * the replies while it merges the next. It never waits for more: a lone batch is merged at once,
  * and a queue that has grown in the meantime shares one wait for the disk.
  *
- * The queue is fair among laptops, whatever they bring: each call gets a turn, which lies as far
- * behind the turn of the laptop's last call as that one was large (start-time fair queueing: Goyal,
- * Vin and Cheng 1996). One that pushes a month of work again and again stands behind those that
- * bring a visit. When the queue is full a laptop gets a slot of its own to come again: the slots
- * follow each other as fast as the writer works, so that a herd comes back as a line.
+ * The queue is sorted by turns (turns.h), so that it is fair among laptops. When it is full a
+ * laptop gets a slot of its own to come again: the slots follow each other as fast as the writer
+ * works, so that a herd comes back as a line.
  */
 #include <stdlib.h>
 
 #include "syncd/server/serve.h"
+#include "syncd/server/turns.h"
 
 enum {
     GROUP_CALLS_MAX = 256,
     CALL_MS_FIRST = 20,
-    CALL_COST = 20,    /* of a call beside its changes, in changes */
-    TURNS_COUNT = 1024 /* laptops whose last turn is remembered; with more, some forget */
-};
-
-struct turn_end {
-    uint32_t device;
-    int64_t end;
+    CALL_COST = 20 /* of a call beside its changes, in changes */
 };
 
 struct writer {
@@ -32,8 +25,7 @@ struct writer {
     struct platform_thread *thread;
     struct call *first; /* sorted by turn */
     size_t count, bytes;
-    int64_t turn; /* of the call taken last */
-    struct turn_end ends[TURNS_COUNT];
+    struct turns turns;
     int64_t call_us; /* how long a call takes, a moving mean */
     int64_t slot_ms; /* the last retry slot given, by the steady clock */
     bool stop;
@@ -58,7 +50,7 @@ static size_t group_take(struct writer *writer, struct call **out_calls) {
         struct call *call = writer->first;
         writer->first = call->next;
         call->next = NULL;
-        writer->turn = call->turn;
+        turns_served(&writer->turns, call->turn);
         changes += service_job_changes(call->job);
         out_calls[count++] = call;
     }
@@ -165,18 +157,6 @@ static int64_t slot_next(struct writer *writer) {
     return writer->slot_ms - now;
 }
 
-/* When the call's turn is; the next one of its laptop comes behind it. */
-static int64_t turn_next(struct writer *writer, const struct call *call) {
-    uint32_t device = service_job_device(call->job);
-    struct turn_end *end = &writer->ends[device % TURNS_COUNT];
-    bool mine = device != 0 && end->device == device;
-    int64_t turn = mine && end->end > writer->turn ? end->end : writer->turn;
-    if (device != 0 && (mine || end->end <= writer->turn))
-        *end =
-            (struct turn_end){device, turn + CALL_COST + (int64_t)service_job_changes(call->job)};
-    return turn;
-}
-
 static size_t count_of_device(const struct writer *writer, uint32_t device) {
     size_t count = 0;
     for (const struct call *call = writer->first; call; call = call->next)
@@ -186,7 +166,8 @@ static size_t count_of_device(const struct writer *writer, uint32_t device) {
 
 static void insert(struct writer *writer, struct call *call) {
     struct call **at = &writer->first;
-    call->turn = turn_next(writer, call);
+    call->turn = turns_next(&writer->turns, service_job_device(call->job),
+                            CALL_COST + (int64_t)service_job_changes(call->job));
     while (*at && (*at)->turn <= call->turn) at = &(*at)->next;
     call->next = *at;
     *at = call;
