@@ -57,9 +57,9 @@ void server_tell(const struct server *server, const char *en, const char *zh, ..
     ROW(ADDRESS_REQUESTS, "address_requests", "--address-requests", 1000, 0, 1000000,              \
         "requests a second of one address that no laptop has proved, likewise (default: 1000)",    \
         "每个地址每秒未经笔记本证明的请求数，规则同上（默认 1000）")                               \
-    ROW(DEVICE_REQUESTS, "device_requests", "--device-requests", 50, 0, 1000000,                   \
-        "requests a second of one laptop, likewise (default: 50)",                                 \
-        "每台笔记本每秒请求数，规则同上（默认 50）")                                               \
+    ROW(DEVICE_REQUESTS, "device_requests", "--device-requests", 200, 0, 1000000,                  \
+        "requests a second of one laptop, likewise (default: 200)",                                \
+        "每台笔记本每秒请求数，规则同上（默认 200）")                                               \
     ROW(DEVICE_CALLS, "device_calls", "--device-calls", 8, 0, 1000,                                \
         "requests of one laptop in hand at a time, 0: no limit (default: 8)",                      \
         "每台笔记本同时处理的请求数，0 为不限（默认 8）")                                          \
