@@ -571,27 +571,6 @@ static enum status view_wait_request(struct view *v, struct slice message, struc
     return ST_OK;
 }
 
-static enum status view_message(struct view *v, struct slice message, struct arena *mem,
-                                struct err *err) {
-    enum message_kind kind;
-    TRY(message_kind_of(message, &kind, err));
-    switch (kind) {
-    case MESSAGE_HELLO_REQUEST: return view_hello_request(v, message, mem, err);
-    case MESSAGE_HELLO_REPLY: return view_hello_reply(v, message, mem, err);
-    case MESSAGE_ENROLL_REQUEST: return view_enroll_request(v, message, mem, err);
-    case MESSAGE_ENROLL_REPLY: return view_enroll_reply(v, message, mem, err);
-    case MESSAGE_ROUND_REQUEST: return view_round_request(v, message, mem, err);
-    case MESSAGE_ROUND_REPLY: return view_round_reply(v, message, mem, err);
-    case MESSAGE_WAIT_REQUEST: return view_wait_request(v, message, mem, err);
-    case MESSAGE_KIND_COUNT: break;
-    }
-    return ST_INTERNAL;
-}
-
-enum status wire_write_json(struct slice message, const struct catalogue *cat, struct buf *out,
-                            struct err *err) {
-    SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
-    struct view v = {.out = out, .cat = cat};
 static void content_hash(struct view *v, const struct hash *hash) {
     SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE);
     buf_put_hex(&text, slice_of(hash->bytes, sizeof hash->bytes));
@@ -624,6 +603,29 @@ static enum status view_content_reply(struct view *v, struct slice message, stru
     return ST_OK;
 }
 
+static enum status view_message(struct view *v, struct slice message, struct arena *mem,
+                                struct err *err) {
+    enum message_kind kind;
+    TRY(message_kind_of(message, &kind, err));
+    switch (kind) {
+    case MESSAGE_HELLO_REQUEST: return view_hello_request(v, message, mem, err);
+    case MESSAGE_HELLO_REPLY: return view_hello_reply(v, message, mem, err);
+    case MESSAGE_ENROLL_REQUEST: return view_enroll_request(v, message, mem, err);
+    case MESSAGE_ENROLL_REPLY: return view_enroll_reply(v, message, mem, err);
+    case MESSAGE_ROUND_REQUEST: return view_round_request(v, message, mem, err);
+    case MESSAGE_ROUND_REPLY: return view_round_reply(v, message, mem, err);
+    case MESSAGE_WAIT_REQUEST: return view_wait_request(v, message, mem, err);
+    case MESSAGE_CONTENT_REQUEST: return view_content_request(v, message, mem, err);
+    case MESSAGE_CONTENT_REPLY: return view_content_reply(v, message, mem, err);
+    case MESSAGE_KIND_COUNT: break;
+    }
+    return ST_INTERNAL;
+}
+
+enum status wire_write_json(struct slice message, const struct catalogue *cat, struct buf *out,
+                            struct err *err) {
+    SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    struct view v = {.out = out, .cat = cat};
     size_t begin = out->len;
     buf_put_byte(out, '{');
     enum status status = view_message(&v, message, &mem, err);
@@ -632,5 +634,3 @@ static enum status view_content_reply(struct view *v, struct slice message, stru
     if (status != ST_OK) out->len = begin;
     return status;
 }
-    case MESSAGE_CONTENT_REQUEST: return view_content_request(v, message, mem, err);
-    case MESSAGE_CONTENT_REPLY: return view_content_reply(v, message, mem, err);

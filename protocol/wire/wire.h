@@ -22,8 +22,8 @@ enum {
     WIRE_PAGE_BYTES = 1024 * 1024,              /* what a laptop asks of a page, before deflate */
     WIRE_TEXT_BYTES_MAX = 1024 * 1024,          /* one value */
     WIRE_HOMES_MAX = 1000000,                   /* homes of one user */
-    BOOK_DIGEST_BYTES = 16
     WIRE_PIECE_BYTES_MAX = 256 * 1024,          /* of an attachment, in one message */
+    BOOK_DIGEST_BYTES = 16
 };
 #define WIRE_MEDIA_TYPE "application/roadbook"
 #define WIRE_MEDIA_TYPE_JSON                                                                       \
@@ -174,32 +174,6 @@ struct wait_request { /* long poll: answer when the head passes seq */
     int64_t seq;
 };
 
-/* Encoders append a whole message: header, payload deflated where that is shorter. level 1..9. */
-enum status wire_write_hello_request(const struct hello_request *m, struct buf *out,
-                                     struct err *err) NODISCARD;
-enum status wire_write_hello_reply(const struct hello_reply *m, struct buf *out,
-                                   struct err *err) NODISCARD;
-enum status wire_write_enroll_request(const struct enroll_request *m, struct buf *out,
-                                      struct err *err) NODISCARD;
-enum status wire_write_enroll_reply(const struct enroll_reply *m, struct buf *out,
-                                    struct err *err) NODISCARD;
-enum status wire_write_round_request(const struct round_request *m, int level, struct buf *out,
-                                     struct err *err) NODISCARD;
-/* key: the org's, signs the receipts (with device before them) when there are any. */
-enum status wire_write_round_reply(const struct round_reply *m, uint32_t device,
-                                   const struct sign_key *key, int level, struct buf *out,
-                                   struct err *err) NODISCARD;
-enum status wire_write_wait_request(const struct wait_request *m, struct buf *out,
-                                    struct err *err) NODISCARD;
-
-enum status wire_read_hello_request(struct slice bytes, struct arena *mem,
-                                    struct hello_request *out, struct err *err) NODISCARD;
-enum status wire_read_hello_reply(struct slice bytes, struct arena *mem, struct hello_reply *out,
-                                  struct err *err) NODISCARD;
-enum status wire_read_enroll_request(struct slice bytes, struct arena *mem,
-                                     struct enroll_request *out, struct err *err) NODISCARD;
-enum status wire_read_enroll_reply(struct slice bytes, struct arena *mem, struct enroll_reply *out,
-                                   struct err *err) NODISCARD;
 /* The content of an attachment, piece by piece; PROTOCOL.md, "Contents". Never deflated: photos and
  * recordings are packed already. */
 struct content_request {
@@ -218,12 +192,52 @@ struct content_reply {
     struct slice piece; /* wanting; empty at the end */
 };
 
+/* Encoders append a whole message: header, payload deflated where that is shorter. level 1..9. */
+enum status wire_write_hello_request(const struct hello_request *m, struct buf *out,
+                                     struct err *err) NODISCARD;
+enum status wire_write_hello_reply(const struct hello_reply *m, struct buf *out,
+                                   struct err *err) NODISCARD;
+enum status wire_write_enroll_request(const struct enroll_request *m, struct buf *out,
+                                      struct err *err) NODISCARD;
+enum status wire_write_enroll_reply(const struct enroll_reply *m, struct buf *out,
+                                    struct err *err) NODISCARD;
+enum status wire_write_round_request(const struct round_request *m, int level, struct buf *out,
+                                     struct err *err) NODISCARD;
+/* key: the org's, signs the receipts (with device before them) when there are any. */
+enum status wire_write_round_reply(const struct round_reply *m, uint32_t device,
+                                   const struct sign_key *key, int level, struct buf *out,
+                                   struct err *err) NODISCARD;
+enum status wire_write_wait_request(const struct wait_request *m, struct buf *out,
+                                    struct err *err) NODISCARD;
+enum status wire_write_content_request(const struct content_request *m, struct buf *out,
+                                       struct err *err) NODISCARD;
+enum status wire_write_content_reply(const struct content_reply *m, struct buf *out,
+                                     struct err *err) NODISCARD;
+
+enum status wire_read_hello_request(struct slice bytes, struct arena *mem,
+                                    struct hello_request *out, struct err *err) NODISCARD;
+enum status wire_read_hello_reply(struct slice bytes, struct arena *mem, struct hello_reply *out,
+                                  struct err *err) NODISCARD;
+enum status wire_read_enroll_request(struct slice bytes, struct arena *mem,
+                                     struct enroll_request *out, struct err *err) NODISCARD;
+enum status wire_read_enroll_reply(struct slice bytes, struct arena *mem, struct enroll_reply *out,
+                                   struct err *err) NODISCARD;
 enum status wire_read_round_request(struct slice bytes, struct arena *mem,
                                     struct round_request *out, struct err *err) NODISCARD;
 enum status wire_read_round_reply(struct slice bytes, uint32_t device, struct arena *mem,
                                   struct round_reply *out, struct err *err) NODISCARD;
 enum status wire_read_wait_request(struct slice bytes, struct arena *mem, struct wait_request *out,
                                    struct err *err) NODISCARD;
+/* Pieces are borrowed from bytes. */
+enum status wire_read_content_request(struct slice bytes, struct arena *mem,
+                                      struct content_request *out, struct err *err) NODISCARD;
+enum status wire_read_content_reply(struct slice bytes, struct arena *mem,
+                                    struct content_reply *out, struct err *err) NODISCARD;
+
+/* "1.2.3", with anything behind a dash or plus, as a number that compares like releases: above 0.
+ * false: not a release. */
+bool wire_release_number(struct slice release, int64_t *out);
+void wire_release_write(int64_t number, struct buf *out); /* "1.2.3" */
 
 /* Rough size of a record in a page before deflate, for cutting pages. */
 size_t wire_record_bytes(const struct record *record);
@@ -235,13 +249,4 @@ struct slice wire_dictionary(void);
 enum status wire_write_json(struct slice message, const struct catalogue *cat, struct buf *out,
                             struct err *err) NODISCARD;
 
-enum status wire_write_content_request(const struct content_request *m, struct buf *out,
-                                       struct err *err) NODISCARD;
-enum status wire_write_content_reply(const struct content_reply *m, struct buf *out,
-                                     struct err *err) NODISCARD;
 #endif
-/* Pieces are borrowed from bytes. */
-enum status wire_read_content_request(struct slice bytes, struct arena *mem,
-                                      struct content_request *out, struct err *err) NODISCARD;
-enum status wire_read_content_reply(struct slice bytes, struct arena *mem,
-                                    struct content_reply *out, struct err *err) NODISCARD;

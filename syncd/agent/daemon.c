@@ -20,7 +20,8 @@
 #include "syncd/agent/mover.h"
 #include "syncd/platform/platform.h"
 
-enum { DAEMON_PATH_BYTES = 4096, DAEMON_LINE_BYTES = 1024, DAEMON_BUSY_RETRY_MS = 500 };
+enum { DAEMON_PATH_BYTES = 4096, DAEMON_LINE_BYTES = 1024, DAEMON_BUSY_RETRY_MS = 500,
+       DAEMON_SWEEP_MS = 3600 * 1000 };
 
 /* ------------------------------------------------------------------ the long poll */
 
@@ -121,12 +122,12 @@ struct daemon {
     int64_t due_ms; /* next round, by the monotonic clock */
     int64_t last_round_ms;
     int64_t clock_due_ms;
-};
     struct mover *mover;
     bool may_move;          /* the last round worked, and there may be contents to move */
     int64_t sweep_due_ms;   /* contents that no row names are looked for */
     uint32_t move_failures; /* in a row */
     int64_t move_due_ms;    /* not before that, after failures */
+};
 
 static void log_line(const struct daemon *d, enum log_level level, const char *line) {
     const struct env *env = d->config->env;
@@ -183,17 +184,17 @@ static enum status sync_now(struct daemon *d, struct err *err) {
     if (status == ST_CLONED)
         return status; /* no round will go better: it is said once, at the end */
     if (status != ST_OK) {
-        int64_t again = after_failure(d, err, result.retry_ms);
         d->may_move = false;
+        int64_t again = after_failure(d, err, result.retry_ms);
         d->due_ms = now + again;
         log_failure(d, err, again);
         return status;
     }
     d->failures = 0;
-    d->due_ms = now + (result.retry_ms ? (int64_t)result.retry_ms : DAEMON_PERIOD_MS);
     d->may_move = true;
     mover_look(d->mover);
     if (result.counts.rows_gone > 0) d->sweep_due_ms = now;
+    d->due_ms = now + (result.retry_ms ? (int64_t)result.retry_ms : DAEMON_PERIOD_MS);
     log_success(d, &result, now - began);
     struct store_status book;
     if (store_cursor(d->store, &book.epoch, &book.cursor, err) == ST_OK)
@@ -227,7 +228,6 @@ static void heard(struct daemon *d) {
     }
 }
 
-static void note_clock(struct daemon *d) {
 /* ------------------------------------------------------------------ contents */
 
 static void log_moved(const struct daemon *d, const struct mover_progress *before) {
@@ -304,6 +304,7 @@ static int64_t next_ms(const struct daemon *d) {
     return next;
 }
 
+static void note_clock(struct daemon *d) {
     struct err err;
     if (store_clock_note(d->store, &err) != ST_OK) log_failure(d, &err, 0);
     d->clock_due_ms = platform_mono_ms() + DAEMON_CLOCK_MS;
@@ -346,8 +347,8 @@ static enum status loop(struct daemon *d, struct err *err) {
     platform_notify("READY=1");
     while (!stop) {
         if (platform_mono_ms() >= d->due_ms) TRY(sync_or_mend(d, err));
-        TRY(wait_for_something(d, &stop, err));
         move(d);
+        TRY(wait_for_something(d, &stop, err));
     }
     platform_notify("STOPPING=1");
     return ST_OK;
@@ -391,13 +392,13 @@ static enum status open_all(struct daemon *d, struct err *err) {
                                  .transport = &d->door,
                                  .trace_dir = c->trace_dir};
     TRY(agent_open(&agent, &d->agent, err));
-    if (c->once) return ST_OK;
     struct mover_config mover = {.agent = d->agent,
                                  .store = d->store,
                                  .transport = &d->door,
                                  .env = c->env,
                                  .home = c->home};
     TRY(mover_open(&mover, &d->mover, err));
+    if (c->once) return ST_OK;
     TRY(platform_bell_open(&d->waiter.bell, err));
     TRY(open_wake(d, err));
     TRY(platform_signals_open(&d->signal_fd, err));
@@ -406,8 +407,8 @@ static enum status open_all(struct daemon *d, struct err *err) {
 
 static void close_all(struct daemon *d) {
     if (!d->config->once) waiter_close(&d->waiter);
-    agent_close(d->agent);
     mover_close(d->mover);
+    agent_close(d->agent);
     transport_close(d->transport);
     platform_watch_close(d->wake);
     if (d->signal_fd >= 0) platform_signals_close(d->signal_fd);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "syncd/server/reply.h"
+
 #define SETTING_FILE "content.file_bytes"
 #define SETTING_ORG "content.org_bytes"
 #define MARK_UNNAMED "unnamed" /* no living row names the content, since the mark was made */
@@ -55,16 +57,33 @@ enum status content_limits_set(struct store *store, const struct content_limits 
 
 /* ------------------------------------------------------------------ who may */
 
+struct asker {
+    struct view view;
+    uint32_t device;
+    bool brings, may;
+};
+
+/* Stops at the first row that says yes. */
+static enum status judge_row(void *ctx, const struct attachment *attachment, struct err *err) {
+    struct asker *a = ctx;
+    const struct entity *e = attachment_entity(centre_catalogue(a->view.c));
+    a->may = a->brings && attachment_device(attachment->row) == a->device;
+    if (!a->may) TRY(view_sees_row(&a->view, e, attachment->row, &a->may, err));
+    return a->may ? err_set(err, ST_CANCELLED, "found one", "已找到") : ST_OK;
+}
+
 enum status content_may(struct centre *c, const struct centre_device *device,
-                        const struct hash *content, struct err *err) {
-    bool named;
-    (void)device;
-    TRY(attachment_is_named(centre_store(c), content, &named, err));
-    if (named) return ST_OK;
+                        const struct hash *content, bool brings, struct err *err) {
+    SCOPED(arena_clear) struct arena mem = arena_new(CONTENT_WORK_BYTES_MAX);
+    struct asker a = {.device = device->number, .brings = brings};
+    TRY(view_open(c, device, &mem, &a.view, err));
+    enum status status = attachment_list(centre_store(c), content, false, judge_row, &a, err);
+    if (a.may) return ST_OK;
+    TRY(status);
     return err_set(err, ST_NOT_FOUND,
-                   "no attachment here has that content: its row was deleted, was not taken, or "
-                   "has not come in yet",
-                   "此处没有附件使用该内容：其记录已删除、未被接受或尚未同步");
+                   "no attachment that you see has that content: its row was deleted, was not "
+                   "taken, or has not come in yet",
+                   "您可见的附件中没有该内容：其记录已删除、未被接受或尚未同步");
 }
 
 /* ------------------------------------------------------------------ what the book says */

@@ -12,8 +12,9 @@ enum {
     CONTENT_GC_DAYS = 30,      /* a content that no row names is kept that long */
     CONTENT_ROWS_MAX = 1000000 /* rows of an org that name contents, looked at by a command */
 };
-#define CONTENT_FILE_BYTES_MAX ((int64_t)100 * 1024 * 1024) /* unless head office says otherwise   \
-                                                             */
+#define CONTENT_FILE_BYTES_MAX                                                                     \
+    ((int64_t)100 * 1024 * 1024) /* unless head office says otherwise                              \
+                                  */
 #define CONTENT_ORG_BYTES_MAX ((int64_t)20 * 1024 * 1024 * 1024)
 /* The book comes first: contents leave it room on the disk. */
 #define CONTENT_DISK_BYTES_FREE ((int64_t)256 * 1024 * 1024)
@@ -30,10 +31,12 @@ enum status content_limits(struct store *store, struct content_limits *out,
 enum status content_limits_set(struct store *store, const struct content_limits *limits,
                                struct err *err) NODISCARD;
 
-/* Whether this device may bring or have the content: a living row that it may see names it. The one
- * place where that is decided. ST_NOT_FOUND: none does, or the device may not know of it. */
+/* Whether this device may have the content, or bring it: a living row names it that its user sees,
+ * or for bringing one that this laptop made (its user may have handed the account over since, and
+ * nobody else has the file). The one place where that is decided. ST_NOT_FOUND: nobody tells more.
+ */
 enum status content_may(struct centre *c, const struct centre_device *device,
-                        const struct hash *content, struct err *err) NODISCARD;
+                        const struct hash *content, bool brings, struct err *err) NODISCARD;
 /* Says in each living row that names the content since when it is here, or with 0 that it is not
  * here any more: laptops that still have the file then bring it again. Rows that say so already are
  * left alone. A save of head office; nothing else may be open on org. */

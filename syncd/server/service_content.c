@@ -169,6 +169,7 @@ enum status service_content_answer(struct service_job *job, struct arena *mem,
     struct org_reader *handle;
     TRY(service_org_reader(job->service, job->org, job->reader, &handle, err));
     struct centre *c = org_reader_centre(handle);
-    TRY(content_may(c, &job->known, &job->as.content.content, err));
-    return job->as.content.wants ? wanted(job, mem, out, err) : brought(job, c, out, err);
+    const struct content_request *asked = &job->as.content;
+    TRY(content_may(c, &job->known, &asked->content, !asked->wants, err));
+    return asked->wants ? wanted(job, mem, out, err) : brought(job, c, out, err);
 }

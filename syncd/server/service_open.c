@@ -167,6 +167,8 @@ static enum status proved_open(struct service_job *job, struct arena *mem, bool 
     TRY(device_enter(job, 1, err));
     if (job->kind == SERVICE_WAIT)
         return wire_read_wait_request(job->request.body, mem, &job->as.wait, err);
+    if (job->kind == SERVICE_CONTENT)
+        return wire_read_content_request(job->request.body, mem, &job->as.content, err);
     TRY(round_read(job, mem, err));
     idle_find(job);
     return ST_OK;
@@ -189,8 +191,6 @@ static enum status job_open(struct service_job *job, struct arena *mem, bool *ou
 }
 
 static void put_retry(const struct service_job *job, struct arena *mem, struct session_http *out) {
-    if (job->kind == SERVICE_CONTENT)
-        return wire_read_content_request(job->request.body, mem, &job->as.content, err);
     const char *seconds = arena_printf(mem, "%u", (job->retry_ms + 999) / 1000);
     if (!seconds || out->field_count == SESSION_FIELDS_MAX) return;
     out->fields[out->field_count++] = (struct session_field){"Retry-After", seconds};
