@@ -1,5 +1,6 @@
 /* The handles of an org. */
 #include "syncd/server/org_private.h"
+#include "syncd/store/centre_digest.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,8 @@ enum status org_open(const struct org_config *config, struct org **out, struct e
     if (!o) return err_no_memory(err);
     enum status status = open_centre(config, false, false, &o->c, err);
     if (status == ST_OK) status = centre_org(o->c, &org, err);
+    if (status == ST_OK) status = centre_opening_note(o->c, err);
+    if (status == ST_OK) status = centre_digests_ready(o->c, err);
     if (status != ST_OK) {
         org_close(o);
         return status;
@@ -87,31 +90,31 @@ enum status org_device(struct org_reader *reader, uint32_t number, struct centre
     return centre_device(reader->c, number, out, err);
 }
 
-/* ------------------------------------------------------------------ positions */
+/* ------------------------------------------------------------------ who may */
 
-static enum status check_one(struct centre *c, const struct position *at, struct err *err) {
-    struct chain chain;
-    enum status status = centre_log_chain(c, at->seq, &chain, err);
-    if (status == ST_OK && memcmp(chain.bytes, at->chain.bytes, CHAIN_BYTES) == 0) return ST_OK;
-    if (status != ST_OK && status != ST_NOT_FOUND) return status;
-    return err_set(
-        err, ST_CONFLICT,
-        "the server's log went back behind what this laptop was told (seq %lld): tell head office",
-        "服务器日志已回退到本机已知位置（序号 %lld）之前：请告知总部", (long long)at->seq);
+enum status org_check_device(const struct centre_device *device, struct err *err) {
+    if (!device->revoked && !device->user_active)
+        return err_set(err, ST_DENIED, "the user of this laptop is inactive", "此电脑的用户已停用");
+    return ST_OK;
 }
 
-enum status org_check_position(struct centre *c, const struct centre_head *head,
-                               const struct centre_device *device,
-                               const struct round_request *request, struct err *err) {
-    if (device->revoked)
-        return err_set(err, ST_DENIED, "this laptop was revoked by head office",
-                       "此电脑已被总部吊销");
-    if (!device->user_active)
-        return err_set(err, ST_DENIED, "the user of this laptop is inactive", "此电脑的用户已停用");
-    if (request->epoch != head->epoch)
-        return err_set(err, ST_CONFLICT, "this laptop is in epoch %lld, the server in %lld",
-                       "本机处于纪元 %lld，服务器处于纪元 %lld", (long long)request->epoch,
-                       (long long)head->epoch);
-    TRY(check_one(c, &request->cursor, err));
-    return check_one(c, &request->top, err);
+bool org_gets_receipts_only(const struct centre_head *head, const struct centre_device *device) {
+    int64_t release;
+    if (device->revoked) return true;
+    if (head->minimum_release == 0) return false;
+    return !wire_release_number(slice_from(device->release), &release) ||
+           release < head->minimum_release;
+}
+
+void org_order(const struct centre_device *device, struct slice org_name,
+               const struct sign_key *key, struct device_order *out) {
+    SCOPED(buf_free) struct buf bytes = buf_new(BUF_MAX_LINE);
+    struct device_order order = {.kind = ORDER_NONE};
+    if (device->revoked) {
+        order.kind = device->wipe ? ORDER_WIPE : ORDER_REVOKED;
+        order.time_ms = device->revoked_ms;
+        wire_order_bytes(&order, org_name, device->number, device->public_key, &bytes);
+        sign_make(key, buf_slice(&bytes), order.signature);
+    }
+    *out = order;
 }

@@ -206,7 +206,7 @@ static enum status follow_one(struct merge *m, const struct entity *e, int64_t i
     if (homes_equal(&before, &homes.at)) return ST_OK;
     put_left(&before, &homes);
     int64_t seq = centre_next_seq(m->c);
-    TRY(centre_row_moved(m->c, e, id, seq, err));
+    TRY(centre_row_moved(m->c, e, id, seq, &before, &homes.at, err));
     TRY(note_leaves(m, id, seq, &homes.left, err));
     m->scope.homes = &homes;
     TRY(merge_log(m, LOG_MOVED, e, id, OUTCOME_APPLIED, err));

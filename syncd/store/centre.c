@@ -67,6 +67,7 @@ void centre_stop(struct store *store) {
     struct centre *c = store->centre;
     if (!c) return;
     centre_forget(c);
+    centre_digests_stop(c);
     free(c);
     store->centre = NULL;
 }
@@ -105,7 +106,7 @@ static enum status read_last(struct centre *c, struct centre_head *head, struct 
 }
 
 enum status centre_refresh(struct centre *c, struct err *err) {
-    int64_t version;
+    int64_t version, recovering = 0;
     TRY(db_data_version(c->db, &version, err));
     if (c->head_is_known && version == c->data_version) return ST_OK;
     struct centre_head head = {0};
@@ -116,6 +117,7 @@ enum status centre_refresh(struct centre *c, struct err *err) {
     TRY(meta_int(c->db, "backup", &head.backup, err));
     if (head.epoch > 1) TRY(meta_int(c->db, "recovering", &recovering, err));
     head.recovering = recovering != 0;
+    TRY(meta_int(c->db, "minimum_release", &head.minimum_release, err));
     TRY(centre_scope_read(c, &c->scope, err));
     c->due_is_known = false;
     c->head = head;
@@ -147,19 +149,22 @@ int64_t centre_now(struct centre *c) {
 
 enum status centre_begin(struct centre *c, bool write, struct err *err) {
     TRY(db_begin(c->db, write, err));
+    centre_digests_begin(c);
     enum status status = centre_refresh(c, err);
     if (status != ST_OK) db_rollback(c->db);
     return status;
 }
 
 enum status centre_commit(struct centre *c, struct err *err) {
-    enum status status = db_commit(c->db, err);
+    enum status status = centre_digests_flush(c, err);
+    if (status == ST_OK) status = db_commit(c->db, err);
     if (status != ST_OK) centre_rollback(c);
     return status;
 }
 
 void centre_rollback(struct centre *c) {
     if (db_in_transaction(c->db)) db_rollback(c->db);
+    centre_digests_begin(c);
     centre_forget(c);
 }
 
@@ -179,6 +184,7 @@ static enum status run(struct centre *c, const char *sql, struct err *err) {
 
 enum status centre_mark_set(struct centre *c, enum centre_mark mark, struct err *err) {
     c->marks[mark] = c->head;
+    centre_digests_mark(c, mark);
     return run(c, MARK_SET[mark], err);
 }
 
@@ -189,6 +195,7 @@ enum status centre_mark_keep(struct centre *c, enum centre_mark mark, struct err
 enum status centre_mark_undo(struct centre *c, enum centre_mark mark, struct err *err) {
     TRY(run(c, MARK_UNDO[mark], err));
     TRY(run(c, MARK_KEEP[mark], err));
+    centre_digests_undo(c, mark);
     centre_forget(c);
     return centre_refresh(c, err);
 }

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "syncd/store/centre_digest.h"
 #include "syncd/store/centre_private.h"
 #include "syncd/store/centre_scope.h"
 
@@ -153,7 +154,7 @@ enum status centre_scope_change(struct centre *c, bool granted, struct err *err)
     struct settling s = settling_of(c, &mem);
     enum status status = change_scope(&s, granted, err);
     arena_clear(&mem);
-    return status;
+    return status == ST_OK ? centre_digests_rebuild(c, err) : status;
 }
 
 enum status centre_users_at(struct centre *c, int64_t seq, struct arena *mem, int64_t **out_users,

@@ -27,6 +27,8 @@ struct centre {
     int64_t timed_seq, timed_ms; /* the seq whose time was asked last; 0: none */
     int64_t ledger_seq;          /* entries of one seq are counted */
     int64_t ledger_ord;
+    struct digests *digests; /* centre_digest.c; NULL until something is written */
+    bool digest_marks[CENTRE_MARK_COUNT];
     struct centre_device *devices[CENTRE_DEVICES_KEPT]; /* by number modulo */
     struct centre_ref living[CENTRE_ROWS_KEPT];         /* by id modulo */
 };
@@ -52,6 +54,17 @@ void log_homes_write(const struct log_homes *homes, struct buf *out);
 bool log_homes_read(struct slice bytes, struct log_homes *out); /* false: none, or damaged */
 enum { LOG_COLUMN_COUNT = 9 };
 #define LOG_COLUMNS "seq, time_ms, kind, entity, row, device, batch, change, outcome"
+/* Digests follow what the handle does: a transaction begins anew or is undone to a mark; the commit
+ * writes the sums first. */
+void centre_digests_begin(struct centre *c);
+void centre_digests_mark(struct centre *c, enum centre_mark mark);
+void centre_digests_undo(struct centre *c, enum centre_mark mark);
+void centre_digests_stop(struct centre *c);
+enum status centre_digests_flush(struct centre *c, struct err *err) NODISCARD;
+enum status centre_digest_seen(struct centre *c, const struct centre_row *row,
+                               struct err *err) NODISCARD;
+enum status centre_digest_insert(struct centre *c, const struct centre_row *row,
+                                 struct err *err) NODISCARD;
 /* A chain as a column holds it; anything of another length is the zero chain. */
 struct chain chain_of(struct slice bytes);
 void text_put(char *out, size_t room, struct slice s); /* cut at a character, zero-terminated */

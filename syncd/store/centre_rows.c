@@ -1,4 +1,5 @@
 /* Rows of the book as the merge needs them: with their clocks, dead ones included. */
+#include "syncd/store/centre_digest.h"
 #include "syncd/store/centre_private.h"
 
 #include <string.h>
@@ -20,6 +21,7 @@ enum status centre_row_read(struct centre *c, const struct entity *e, int64_t id
     row.dead = meta.gone;
     row.more = meta.more;
     TRY(row_clock_read(meta.clock, mem, &row.clock, err));
+    TRY(centre_digest_seen(c, &row, err));
     *out = row;
     return ST_OK;
 }
@@ -50,6 +52,7 @@ enum status centre_row_insert(struct centre *c, const struct centre_row *row, st
     TRY(buf_status(&clock, err));
     struct row_meta meta = meta_of(row, &clock);
     TRY(rows_insert(c->db, row->entity, ROWS_SERVER, row->id, row->values, &meta, false, err));
+    TRY(centre_digest_insert(c, row, err));
     note_living(c, row->entity, row->id, row->dead == 0);
     return ST_OK;
 }
@@ -60,8 +63,10 @@ enum status centre_row_update(struct centre *c, const struct centre_row *row, ui
     row_clock_write(&row->clock, &clock);
     TRY(buf_status(&clock, err));
     struct row_meta meta = meta_of(row, &clock);
+    TRY(centre_digest_out(c, row->entity, row->id, NULL, err));
     TRY(rows_update(c->db, row->entity, ROWS_SERVER, row->id, cell_mask, row->values, &meta, false,
                     NULL, err));
+    TRY(centre_digest_insert(c, row, err));
     note_living(c, row->entity, row->id, row->dead == 0);
     return ST_OK;
 }

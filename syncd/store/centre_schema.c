@@ -6,6 +6,8 @@
  */
 #include "syncd/store/centre_private.h"
 
+#include <stdio.h>
+
 static const char *const TABLES[] = {
     "CREATE TABLE IF NOT EXISTS log("
     " seq INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, chain BLOB NOT NULL, kind INTEGER NOT "
@@ -92,6 +94,8 @@ static const char *const TABLES[] = {
     " element TEXT NOT NULL, upto INTEGER NOT NULL, PRIMARY KEY(row, cell, element)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS missing(device INTEGER NOT NULL, first INTEGER NOT NULL,"
     " last INTEGER NOT NULL, chain BLOB NOT NULL, PRIMARY KEY(device, first)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS home_digest(home INTEGER PRIMARY KEY, sum BLOB NOT NULL, rows "
+    "INTEGER NOT NULL)",
     "CREATE TABLE IF NOT EXISTS link("
     " code_hash BLOB PRIMARY KEY, user INTEGER NOT NULL, expires_ms INTEGER NOT NULL, device "
     "INTEGER) WITHOUT ROWID",
@@ -107,9 +111,24 @@ static enum status add_column(struct db *db, const char *has, const char *add, s
     return row ? ST_OK : db_exec(db, add, err);
 }
 
+static enum status add_device_columns(struct db *db, struct err *err) {
+    static const char *const NAMES[] = {"wipe",     "revoked_ms", "wiped_ms", "offset_ms",
+                                        "told_ms",  "newest",     "used_kib", "free_mib",
+                                        "disk",     "formerly",   "formerly_batch"};
+    for (size_t i = 0; i < ARRAY_COUNT(NAMES); i++) {
+        char has[128], add[128];
+        (void)snprintf(has, sizeof has,
+                       "SELECT 1 FROM pragma_table_info('device') WHERE name = '%s'", NAMES[i]);
+        (void)snprintf(add, sizeof add, "ALTER TABLE device ADD COLUMN %s INTEGER NOT NULL DEFAULT 0",
+                       NAMES[i]);
+        TRY(add_column(db, has, add, err));
+    }
+    return ST_OK;
+}
+
 enum status centre_schema(struct db *db, struct err *err) {
     for (size_t i = 0; i < ARRAY_COUNT(TABLES); i++) TRY(db_exec(db, TABLES[i], err));
     TRY(add_column(db, "SELECT 1 FROM pragma_table_info('log') WHERE name = 'homes'",
                    "ALTER TABLE log ADD COLUMN homes BLOB", err));
-    return ST_OK;
+    return add_device_columns(db, err);
 }

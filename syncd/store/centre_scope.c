@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "syncd/store/centre_digest.h"
 #include "syncd/store/centre_private.h"
 #include "syncd/store/homes.h"
 
@@ -97,12 +98,14 @@ enum status centre_inheriting(struct centre *c, const struct entity *e, int64_t 
 }
 
 enum status centre_row_moved(struct centre *c, const struct entity *e, int64_t row, int64_t seq,
-                             struct err *err) {
+                             const struct homes *from, const struct homes *to, struct err *err) {
     struct db_stmt *s;
+    TRY(centre_digest_out(c, e, row, from, err));
     TRY(prepare_for(c, e, "UPDATE ", " SET _seq = ?1, _whole = ?1 WHERE ", "id", " = ?2", &s, err));
     db_bind_int(s, 1, seq);
     db_bind_int(s, 2, row);
-    return db_run(s, err);
+    TRY(db_run(s, err));
+    return centre_digest_in(c, e, row, to, err);
 }
 
 enum status centre_leave_add(struct centre *c, int64_t row, int64_t seq, int64_t home,

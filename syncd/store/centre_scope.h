@@ -53,6 +53,7 @@ enum status centre_inheriting(struct centre *c, const struct entity *e, int64_t 
                               struct err *err) NODISCARD;
 /* The row moved to other homes at this seq: whole from there on. */
 enum status centre_row_moved(struct centre *c, const struct entity *e, int64_t row, int64_t seq,
+                             const struct homes *from, const struct homes *to,
                              struct err *err) NODISCARD;
 
 struct log_homes {
