@@ -240,6 +240,24 @@ class Commands(ServerTest):
         self.assertEqual([(h["value"], h["outcome"]) for h in history if h["field"] == "name"],
                          [("宝马", "applied"), ("宝马集团", "applied")])
 
+    def test_limits_stand_in_the_configuration(self):
+        path = os.path.join(self.centre.home, "server.conf")
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        self.assertIn("#address_connections = 2000\n", text)
+        self.assertIn("forwarded = no\n", text)
+        for line, code, part in (("address_requests = many", 65, "address_requests takes 0 to 1000000"),
+                                 ("read_timeout = 0", 65, "read_timeout takes 1 to 3600"),
+                                 ("forwarded = yes", 64, "Unix socket")):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text + line + "\n")
+            done = self.centre.command("serve")
+            self.assertEqual(done.returncode, code, done.stderr)
+            self.assertIn(part, done.stderr)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        self.assertEqual(self.centre.command("serve", "--device-calls", "x").returncode, 64)
+
     def test_sql_only_reads(self):
         self.assertNotEqual(self.centre.command("sql", "DELETE FROM r_account").returncode, 0)
         self.assertEqual(self.centre.json("sql", "SELECT 1 AS a, 'x' AS b, NULL AS c, 1.5 AS d"),
