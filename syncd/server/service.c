@@ -181,6 +181,7 @@ void service_flush(struct service *service) {
         service_devices_flush(&org->devices, org_centre(org->write));
         org->flushed_ms = service->config.env->boot_ms(service->config.env->ctx);
         platform_release(org->write_lock);
+        service_content_care(service, org);
     }
 }
 

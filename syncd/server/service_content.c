@@ -9,7 +9,10 @@
 #include "syncd/server/content.h"
 #include "syncd/server/service_private.h"
 
-enum { CONTENT_COUNT_MS = 10 * 60 * 1000 }; /* the folder is summed up again that often */
+enum {
+    CONTENT_COUNT_MS = 10 * 60 * 1000,     /* the folder is summed up again that often */
+    CONTENT_SWEEP_MS = 24 * 60 * 60 * 1000 /* ... and swept */
+};
 
 static int64_t boot_ms(const struct service_job *job) {
     const struct env *env = job->service->config.env;
@@ -172,4 +175,31 @@ enum status service_content_answer(struct service_job *job, struct arena *mem,
     const struct content_request *asked = &job->as.content;
     TRY(content_may(c, &job->known, &asked->content, !asked->wants, err));
     return asked->wants ? wanted(job, mem, out, err) : brought(job, c, out, err);
+}
+
+/* ------------------------------------------------------------------ care */
+
+static enum status sweep(struct service *service, struct service_org *org, struct err *err) {
+    const struct env *env = service->config.env;
+    struct org_config config = {
+        .path = org->path, .catalogue = service->config.catalogue, .env = env};
+    struct org_reader *reader;
+    struct content_swept swept;
+    TRY(org_reader_open(&config, &reader, err));
+    enum status status =
+        content_sweep(centre_store(org_reader_centre(reader)), &org->blobs, env->wall_ms(env->ctx),
+                      CONTENT_GC_DAYS, false, &swept, err);
+    org_reader_close(reader);
+    return status;
+}
+
+/* Not at the start, when every laptop comes at once. A sweep that fails is tried again tomorrow. */
+void service_content_care(struct service *service, struct service_org *org) {
+    const struct env *env = service->config.env;
+    struct err ignored;
+    int64_t now = env->boot_ms(env->ctx);
+    if (org->content_swept_ms && now - org->content_swept_ms < CONTENT_SWEEP_MS) return;
+    bool first = org->content_swept_ms == 0;
+    org->content_swept_ms = now ? now : 1;
+    if (!first) (void)sweep(service, org, &ignored);
 }

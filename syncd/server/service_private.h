@@ -54,6 +54,7 @@ struct service_org {
     struct platform_mutex *content_lock; /* of the two below; innermost */
     int64_t content_bytes;               /* what the folder holds, about */
     int64_t content_counted_ms;          /* by the boot clock; 0: never */
+    int64_t content_swept_ms;            /* likewise; of the thread that flushes */
     struct service_devices devices;
     struct org_reader *readers[]; /* [service->config.readers], opened at first use */
 };
@@ -160,6 +161,8 @@ void service_nonce_next(struct service_job *job, char out[SESSION_NONCE_BYTES_MA
  * the proof. */
 enum status service_content_answer(struct service_job *job, struct arena *mem,
                                    struct content_reply *out, struct err *err) NODISCARD;
+/* Once a day: removes what no row has named for long enough. By a read handle of its own. */
+void service_content_care(struct service *service, struct service_org *org);
 
 /* A refusal; counted. nonce may be NULL. */
 void service_problem(struct service *service, const struct err *problem, const char *nonce,

@@ -28,6 +28,8 @@ AGAIN(hello_reply)
 AGAIN(enroll_request)
 AGAIN(enroll_reply)
 AGAIN(wait_request)
+AGAIN(content_request)
+AGAIN(content_reply)
 
 /* The two rounds take more arguments: a writer and a reader of the usual shape for each. */
 #define wire_write_round_request(m, out, err) wire_write_round_request(m, LEVEL, out, err)
@@ -63,6 +65,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     again_enroll_request(bytes);
     again_enroll_reply(bytes);
     again_wait_request(bytes);
+    again_content_request(bytes);
+    again_content_reply(bytes);
     again_round_request(bytes);
     again_round_reply(bytes);
     canonical(bytes);

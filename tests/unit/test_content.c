@@ -5,6 +5,7 @@
 #include "syncd/agent/mover.h"
 #include "syncd/platform/platform.h"
 #include "syncd/server/content.h"
+#include "syncd/server/scope.h"
 #include "tests/unit/check.h"
 #include "tests/world/world.h"
 
@@ -216,6 +217,66 @@ TEST(head_office_says_when_a_content_is_lost_and_it_comes_again) {
     scene_close(&s);
 }
 
+TEST(only_who_sees_a_row_gets_its_content) {
+    struct scene s;
+    struct content_reply reply;
+    scene_open(&s);
+    struct slice all = content_of(&s, 3000, 8);
+    struct hash hash = hash_sha256(all);
+    (void)row_make(&s, s.lin, &hash, 3000);
+    sync_all(&s);
+    CHECK_OK(org_scope_set(s.w.office, true, &err)); /* the account has no owner and no team */
+    struct content_request m = {.content = hash, .bytes = 3000, .piece = all};
+    CHECK_INT(ask(&s, s.chen, &m, &reply), ST_NOT_FOUND);
+    CHECK_OK(ask(&s, s.lin, &m, &reply)); /* it has the file, and nobody else */
+    CHECK(reply.whole);
+    struct content_request wants = {.wants = true, .content = hash, .bytes_max = 5000};
+    CHECK_INT(ask(&s, s.chen, &wants, &reply), ST_NOT_FOUND);
+    CHECK_INT(ask(&s, s.lin, &wants, &reply), ST_NOT_FOUND);
+    CHECK_OK(org_scope_set(s.w.office, false, &err));
+    CHECK_OK(ask(&s, s.chen, &wants, &reply));
+    CHECK_SLICES(reply.piece, all);
+    scene_close(&s);
+}
+
+static enum status age(void *ctx, const struct blob_found *found, struct err *problem) {
+    (void)problem;
+    *(int64_t *)ctx = found->written_ms;
+    return ST_OK;
+}
+
+TEST(what_no_row_names_goes_after_its_time) {
+    struct scene s;
+    struct content_reply reply;
+    struct content_swept swept;
+    struct blobs blobs;
+    int64_t written_ms = 0;
+    const int64_t day = 24 * 3600 * 1000;
+    scene_open(&s);
+    struct slice all = content_of(&s, 2000, 10);
+    struct hash hash = hash_sha256(all);
+    int64_t id = row_make(&s, s.lin, &hash, 2000);
+    sync_all(&s);
+    struct content_request m = {.content = hash, .bytes = 2000, .piece = all};
+    CHECK_OK(ask(&s, s.lin, &m, &reply));
+    CHECK_OK(content_folder(arena_printf(&s.mem, "%s/org/demo.db", s.w.dir), &blobs, &err));
+    CHECK_OK(blob_walk(&blobs, age, &written_ms, &err));
+    struct store *book = world_office_store(&s.w);
+    CHECK_OK(content_sweep(book, &blobs, written_ms + 100 * day, 30, false, &swept, &err));
+    CHECK_INT(swept.removed + swept.waiting, 0);
+    CHECK_OK(world_office_delete(&s.w, s.e, id, &err));
+    CHECK_OK(content_sweep(book, &blobs, written_ms, 30, false, &swept, &err));
+    CHECK_INT(swept.waiting, 1); /* from now on it is counted */
+    CHECK_OK(content_sweep(book, &blobs, written_ms + 29 * day, 30, false, &swept, &err));
+    CHECK_INT(swept.removed, 0);
+    CHECK_OK(content_sweep(book, &blobs, written_ms + 31 * day, 30, true, &swept, &err));
+    CHECK_INT(swept.removed, 1);
+    CHECK(blob_is_here(&blobs, &hash)); /* it only said so */
+    CHECK_OK(content_sweep(book, &blobs, written_ms + 31 * day, 30, false, &swept, &err));
+    CHECK(!blob_is_here(&blobs, &hash));
+    scene_close(&s);
+}
+
 static struct mover *mover_of(struct scene *s, struct world_laptop *l) {
     struct mover_config config = {.agent = l->agent,
                                   .store = l->sync_store,
@@ -269,6 +330,47 @@ TEST(the_mover_brings_and_fetches_by_rule_and_by_wish) {
     CHECK(!blob_is_marked(&theirs, MOVER_MARK_WANT, &hash, NULL, NULL));
     mover_close(up);
     mover_close(down);
+    scene_close(&s);
+}
+
+static int64_t far_from_now(void *ctx) {
+    return *(const int64_t *)ctx;
+}
+
+TEST(a_laptop_keeps_no_content_that_no_row_names_there) {
+    struct scene s;
+    struct blobs mine;
+    struct hash hash;
+    struct mover *m;
+    int64_t bytes, removed, written_ms = 0;
+    scene_open(&s);
+    struct slice all = content_of(&s, 5000, 11);
+    const char *file = arena_printf(&s.mem, "%s/photo.jpg", s.w.dir);
+    CHECK_OK(platform_write_file_private(file, all, &err));
+    CHECK_OK(mover_blobs(s.lin->dir, &mine, &err));
+    CHECK_OK(blob_take_file(&mine, file, INT64_MAX, &hash, &bytes, &err));
+    CHECK_OK(blob_walk(&mine, age, &written_ms, &err));
+    int64_t now_ms = written_ms + MOVER_ORPHAN_MS - 1;
+    struct env env = {.ctx = &now_ms, .wall_ms = far_from_now};
+    struct mover_config config = {.agent = s.lin->agent,
+                                  .store = s.lin->store,
+                                  .transport = &s.lin->door,
+                                  .env = &env,
+                                  .home = s.lin->dir};
+    CHECK_OK(mover_open(&config, &m, &err));
+    CHECK_OK(mover_sweep(m, &removed, &err)); /* its row may be on its way into the book */
+    CHECK_INT(removed, 0);
+    int64_t id = row_make(&s, s.lin, &hash, bytes);
+    sync_all(&s);
+    now_ms += 10 * MOVER_ORPHAN_MS;
+    CHECK_OK(mover_sweep(m, &removed, &err));
+    CHECK_INT(removed, 0);
+    CHECK_OK(world_office_delete(&s.w, s.e, id, &err));
+    sync_all(&s);
+    CHECK_OK(mover_sweep(m, &removed, &err));
+    CHECK_INT(removed, 1);
+    CHECK(!blob_is_here(&mine, &hash));
+    mover_close(m);
     scene_close(&s);
 }
 

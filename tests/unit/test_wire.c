@@ -201,6 +201,40 @@ TEST(hello_and_enrolment_come_back) {
     CHECK_INT(wait.seq, 100);
 }
 
+TEST(pieces_of_contents_come_back) {
+    SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    struct sample samples[SAMPLE_COUNT];
+    struct content_request brings, wants;
+    struct content_reply reply;
+    make_samples(&mem, samples);
+    CHECK_OK(wire_read_content_request(samples[12].message, &mem, &brings, &err));
+    CHECK(!brings.wants);
+    CHECK_INT(brings.content.bytes[2], 0xC2);
+    CHECK_INT(brings.bytes, 300000);
+    CHECK_INT(brings.offset, 262144);
+    CHECK_SLICE(brings.piece, "a piece of a photo");
+    CHECK_OK(wire_read_content_request(samples[13].message, &mem, &wants, &err));
+    CHECK(wants.wants);
+    CHECK_INT(wants.bytes_max, 65536);
+    CHECK_INT(wants.piece.len, 0);
+    CHECK_OK(wire_read_content_reply(samples[14].message, &mem, &reply, &err));
+    CHECK(reply.whole);
+    CHECK_INT(reply.bytes, 300000);
+    CHECK_SLICE(reply.piece, "a piece of a photo");
+    CHECK_STATUS(wire_read_content_reply(samples[12].message, &mem, &reply, &err), ST_MALFORMED);
+}
+
+TEST(a_piece_has_a_limit_and_no_negative_place) {
+    static uint8_t large[WIRE_PIECE_BYTES_MAX + 1];
+    SCOPED(buf_free) struct buf buf = buf_new(BUF_MAX_MESSAGE);
+    struct content_request m = {.bytes = 1, .piece = slice_of(large, sizeof large)};
+    CHECK_STATUS(wire_write_content_request(&m, &buf, &err), ST_TOO_LARGE);
+    m.piece.len--;
+    CHECK_OK(wire_write_content_request(&m, &buf, &err));
+    m.offset = -1;
+    CHECK_STATUS(wire_write_content_request(&m, &buf, &err), ST_MALFORMED);
+}
+
 TEST(normal_receipts_cost_next_to_nothing) {
     enum { LINES = 2000 };
     static struct receipt_line lines[LINES];

@@ -210,6 +210,24 @@ static struct slice cloned_reply(struct arena *mem) {
     return reply(mem, &m);
 }
 
+static struct slice content_request(struct arena *mem, bool wants) {
+    struct content_request m = {.wants = wants,
+                                .content = {{0xC0, 0xC1, 0xC2}},
+                                .bytes = wants ? 0 : 300000,
+                                .offset = 262144,
+                                .bytes_max = wants ? 65536 : 0,
+                                .piece = wants ? (struct slice){0} : SLICE("a piece of a photo")};
+    struct buf buf = buf_new(BUF_MAX_LINE);
+    return kept(mem, wire_write_content_request(&m, &buf, NULL), &buf);
+}
+
+static struct slice content_reply(struct arena *mem) {
+    struct content_reply m = {
+        .whole = true, .bytes = 300000, .offset = 262144, .piece = SLICE("a piece of a photo")};
+    struct buf buf = buf_new(BUF_MAX_LINE);
+    return kept(mem, wire_write_content_reply(&m, &buf, NULL), &buf);
+}
+
 void make_samples(struct arena *mem, struct sample out[SAMPLE_COUNT]) {
     struct round_request waiting = idle();
     struct sample samples[SAMPLE_COUNT] = {{"hello-request", hello_request(mem)},
@@ -223,6 +241,9 @@ void make_samples(struct arena *mem, struct sample out[SAMPLE_COUNT]) {
                                            {"round-reply-receipts", receipts_reply(mem)},
                                            {"round-reply-page", page_reply(mem)},
                                            {"round-reply-epoch", epoch_reply(mem)},
-                                           {"round-reply-cloned", cloned_reply(mem)}};
+                                           {"round-reply-cloned", cloned_reply(mem)},
+                                           {"content-request-brings", content_request(mem, false)},
+                                           {"content-request-wants", content_request(mem, true)},
+                                           {"content-reply", content_reply(mem)}};
     memcpy(out, samples, sizeof samples);
 }
