@@ -459,6 +459,7 @@ static enum status view_hello_request(struct view *v, struct slice message, stru
     text(v, "release", m.release);
     hex(v, "catalogue", m.catalogue.bytes, CHAIN_BYTES);
     instant(v, "wall", m.wall_ms);
+    if (m.has_wiped) instant(v, "wiped_by_order_of", m.wiped_order_ms);
     return ST_OK;
 }
 
@@ -473,6 +474,7 @@ static enum status view_hello_reply(struct view *v, struct slice message, struct
     text(v, "nonce", m.nonce);
     text(v, "release", m.release);
     text(v, "minimum_release", m.minimum_release);
+    number_unless(v, "lease_days", m.lease_days, 0);
     return ST_OK;
 }
 
@@ -485,6 +487,9 @@ static enum status view_enroll_request(struct view *v, struct slice message, str
     hex(v, "device_public", m.device_public, sizeof m.device_public);
     text(v, "device_name", m.device_name);
     text(v, "release", m.release);
+    if (!m.copy) return ST_OK;
+    number(v, "copy_last_batch", m.copy->last_batch);
+    number(v, "copy_batches", (int64_t)m.copy->chain_count - 1);
     return ST_OK;
 }
 
@@ -499,7 +504,42 @@ static enum status view_enroll_reply(struct view *v, struct slice message, struc
     text(v, "org_label", m.org_label);
     number(v, "epoch", m.epoch);
     instant(v, "time", m.time_ms);
+    if (m.has_kept) number(v, "kept", m.kept);
     return ST_OK;
+}
+
+static void given(struct view *v, const struct give_back *g) {
+    open(v, "given", '{');
+    hex(v, "before", g->before.bytes, CHAIN_BYTES);
+    hex(v, "signature", g->signature, SIGN_BYTES);
+    open(v, "batches", '[');
+    for (size_t i = 0; i < g->batch_count; i++) batch(v, &g->batches[i]);
+    close(v, ']');
+    open(v, "receipts", '[');
+    for (size_t p = 0; p < g->proof_count; p++)
+        for (size_t i = 0; i < g->proofs[p].receipt_count; i++)
+            receipt(v, &g->proofs[p].receipts[i]);
+    close(v, ']');
+    close(v, '}');
+}
+
+static void device_report(struct view *v, const struct device_report *r) {
+    static const char *const DISKS[DISK_KIND_COUNT] = {"unknown", "plain", "encrypted"};
+    open(v, "report", '{');
+    number(v, "newest_batch", r->newest_batch);
+    number(v, "used_kib", r->used_kib);
+    number(v, "free_mib", r->free_mib);
+    word(v, "disk", DISKS[r->disk]);
+    close(v, '}');
+}
+
+static void device_order(struct view *v, const struct device_order *o) {
+    if (o->kind == ORDER_NONE) return;
+    open(v, "order", '{');
+    word(v, "kind", o->kind == ORDER_WIPE ? "wipe" : "revoked");
+    instant(v, "time", o->time_ms);
+    hex(v, "signature", o->signature, SIGN_BYTES);
+    close(v, '}');
 }
 
 static enum status view_round_request(struct view *v, struct slice message, struct arena *mem,
@@ -515,10 +555,16 @@ static enum status view_round_request(struct view *v, struct slice message, stru
     number(v, "last_batch", m.last_batch);
     hex(v, "last_chain", m.last_chain.bytes, CHAIN_BYTES);
     if (m.scope.told > 0) scope_position(v, &m.scope);
+    if (m.wants_digest) truth(v, "wants_digest", true);
     stamp(v, "now", &m.envelope.now);
     number(v, "expected_offset_ms", m.envelope.expected_offset_ms);
     number_unless(v, "suspect_boot", m.envelope.suspect_boot, 0);
     number(v, "page_bytes", m.page_bytes);
+    if (m.mark_count > 0) open(v, "marks", '[');
+    for (size_t i = 0; i < m.mark_count; i++) position(v, NULL, &m.marks[i]);
+    if (m.mark_count > 0) close(v, ']');
+    if (m.given) given(v, m.given);
+    if (m.has_report) device_report(v, &m.report);
     if (m.batch_count == 0) return ST_OK;
     open(v, "batches", '[');
     for (size_t i = 0; i < m.batch_count; i++) batch(v, &m.batches[i]);
@@ -538,6 +584,9 @@ static void view_round(struct view *v, const struct round_reply *m) {
     number_unless(v, "retry_ms", m->retry_ms, 0);
     number(v, "last_batch", m->last_batch);
     if (m->has_news) number(v, "news_version", m->news_version);
+    if (m->has_backup) number(v, "backup", m->backup);
+    if (m->recovering) truth(v, "recovering", true);
+    device_order(v, &m->order);
     reply_parts(v, m);
 }
 

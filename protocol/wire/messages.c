@@ -10,12 +10,6 @@
 enum { MAGIC = 0xB7, HEADER_BYTES = 4, DEFLATE_BYTES_MIN = 96 };
 enum coding { CODING_STORED, CODING_DEFLATED };
 
-struct parts { /* the sections of a message by tag */
-    struct slice at[SECTION_COUNT];
-    bool has[SECTION_COUNT];
-    size_t payload_bytes;
-};
-
 /* ------------------------------------------------------------------ header and sections */
 
 static void put_header(struct buf *out, enum message_kind kind, enum coding coding) {
@@ -23,7 +17,7 @@ static void put_header(struct buf *out, enum message_kind kind, enum coding codi
     buf_put(out, header, sizeof header);
 }
 
-static void put_stored(struct buf *out, enum message_kind kind, const struct buf *payload) {
+void message_put_stored(struct buf *out, enum message_kind kind, const struct buf *payload) {
     put_header(out, kind, CODING_STORED);
     buf_put_slice(out, buf_slice(payload));
 }
@@ -41,12 +35,12 @@ static enum status put_coded(struct buf *out, enum message_kind kind, const stru
         if (out->len - begin < HEADER_BYTES + payload->len) return ST_OK;
         out->len = begin;
     }
-    put_stored(out, kind, payload);
+    message_put_stored(out, kind, payload);
     return buf_status(out, err);
 }
 
 /* Appends the message with this payload to out, deflated where that is shorter. */
-static enum status put_message(enum message_kind kind, const struct buf *payload,
+enum status message_put(enum message_kind kind, const struct buf *payload,
                                const struct cuts *cuts, int level, size_t bytes_max,
                                struct buf *out, struct err *err) {
     TRY(buf_status(payload, err));
@@ -58,7 +52,7 @@ static enum status put_message(enum message_kind kind, const struct buf *payload
                    bytes_max);
 }
 
-static void put_section(struct buf *payload, enum section section, const struct buf *content) {
+void message_put_section(struct buf *payload, enum section section, const struct buf *content) {
     buf_put_varint(payload, section);
     buf_put_bytes(payload, buf_slice(content));
     if (content->failed) payload->failed = true;
@@ -115,7 +109,7 @@ static enum status open_payload(struct slice bytes, enum message_kind kind, size
     return ST_OK;
 }
 
-static enum status open_message(struct slice bytes, enum message_kind kind, size_t bytes_max,
+enum status message_open(struct slice bytes, enum message_kind kind, size_t bytes_max,
                                 struct arena *mem, struct parts *out, struct err *err) {
     struct slice payload = {0};
     TRY(open_payload(bytes, kind, bytes_max, mem, &payload, err));
@@ -137,142 +131,6 @@ static enum status open_message(struct slice bytes, enum message_kind kind, size
 static size_t room_of(const struct parts *parts) {
     return CODER_ROOM_BASE + CODER_ROOM_FACTOR * parts->payload_bytes;
 }
-
-/* A message of nothing but its head. */
-static enum status put_head_message(enum message_kind kind, const struct buf *head, struct buf *out,
-                                    struct err *err) {
-    SCOPED(buf_free) struct buf payload = buf_new(BUF_MAX_MESSAGE);
-    put_section(&payload, SECTION_HEAD, head);
-    struct cuts none = {0};
-    return put_message(kind, &payload, &none, 9, WIRE_REQUEST_BYTES_MAX, out, err);
-}
-
-/* ------------------------------------------------------------------ hello, enrolment, waiting */
-
-static void code_hello_request(struct coder *c, struct hello_request *m) {
-    m->device = code_u32(c, m->device);
-    code_fixed(c, m->box_public, sizeof m->box_public);
-    m->release = code_text(c, m->release);
-    code_fixed(c, m->catalogue.bytes, sizeof m->catalogue.bytes);
-    m->wall_ms = code_signed(c, m->wall_ms);
-}
-
-static void code_hello_reply(struct coder *c, struct hello_reply *m) {
-    code_fixed(c, m->box_public, sizeof m->box_public);
-    m->time_ms = code_signed(c, m->time_ms);
-    m->key_ms = code_signed(c, m->key_ms);
-    m->nonce = code_text(c, m->nonce);
-    m->release = code_text(c, m->release);
-    m->minimum_release = code_text(c, m->minimum_release);
-}
-
-static void code_enroll_request(struct coder *c, struct enroll_request *m) {
-    m->code = code_text(c, m->code);
-    code_fixed(c, m->device_public, sizeof m->device_public);
-    m->device_name = code_text(c, m->device_name);
-    m->release = code_text(c, m->release);
-}
-
-static void code_enroll_reply(struct coder *c, struct enroll_reply *m) {
-    m->device = code_u32(c, m->device);
-    m->employee = code_seq(c, m->employee);
-    m->user = code_text(c, m->user);
-    m->org_label = code_text(c, m->org_label);
-    m->epoch = code_seq(c, m->epoch);
-    m->time_ms = code_signed(c, m->time_ms);
-}
-
-static void code_wait_request(struct coder *c, struct wait_request *m) {
-    m->epoch = code_seq(c, m->epoch);
-    m->seq = code_seq(c, m->seq);
-}
-
-/* Writer and reader of a message that is only a head. */
-#define HEAD_MESSAGE(name, kind)                                                                   \
-    enum status wire_write_##name(const struct name *m, struct buf *out, struct err *err) {        \
-        SCOPED(buf_free) struct buf head = buf_new(BUF_MAX_MESSAGE);                               \
-        struct coder c = coder_writing(&head);                                                     \
-        struct name copy = *m;                                                                     \
-        code_##name(&c, &copy);                                                                    \
-        return put_head_message(kind, &head, out, err);                                            \
-    }                                                                                              \
-    enum status wire_read_##name(struct slice bytes, struct arena *mem, struct name *out,          \
-                                 struct err *err) {                                                \
-        struct parts parts;                                                                        \
-        TRY(open_message(bytes, kind, WIRE_REQUEST_BYTES_MAX, mem, &parts, err));                  \
-        struct coder c = coder_reading(parts.at[SECTION_HEAD], mem);                               \
-        struct name m = {0};                                                                       \
-        code_##name(&c, &m);                                                                       \
-        TRY(coder_end(&c, err));                                                                   \
-        *out = m;                                                                                  \
-        return ST_OK;                                                                              \
-    }
-
-HEAD_MESSAGE(hello_request, MESSAGE_HELLO_REQUEST)
-HEAD_MESSAGE(hello_reply, MESSAGE_HELLO_REPLY)
-HEAD_MESSAGE(enroll_request, MESSAGE_ENROLL_REQUEST)
-HEAD_MESSAGE(enroll_reply, MESSAGE_ENROLL_REPLY)
-HEAD_MESSAGE(wait_request, MESSAGE_WAIT_REQUEST)
-
-/* ------------------------------------------------------------------ contents of attachments */
-
-static void code_content_request(struct coder *c, struct content_request *m) {
-    m->wants = code_number(c, m->wants, 1) != 0;
-    code_fixed(c, m->content.bytes, sizeof m->content.bytes);
-    m->bytes = code_seq(c, m->bytes);
-    m->offset = code_seq(c, m->offset);
-    m->bytes_max = code_u32(c, m->bytes_max);
-}
-
-static void code_content_reply(struct coder *c, struct content_reply *m) {
-    m->whole = code_number(c, m->whole, 1) != 0;
-    m->bytes = code_seq(c, m->bytes);
-    m->offset = code_seq(c, m->offset);
-}
-
-static enum status piece_check(struct slice piece, int64_t bytes, int64_t offset,
-                               struct err *err) {
-    if (piece.len > WIRE_PIECE_BYTES_MAX)
-        return err_set(err, ST_TOO_LARGE, "a piece of more than %d bytes", "数据块超过 %d 字节",
-                       WIRE_PIECE_BYTES_MAX);
-    if (bytes >= 0 && offset >= 0) return ST_OK;
-    return err_set(err, ST_MALFORMED, "a content of negative size", "内容大小为负数");
-}
-
-/* Writer and reader of a message of a head and a piece; a piece is not deflated. */
-#define PIECE_MESSAGE(name, kind)                                                                  \
-    enum status wire_write_##name(const struct name *m, struct buf *out, struct err *err) {        \
-        SCOPED(buf_free) struct buf head = buf_new(BUF_MAX_LINE);                                  \
-        SCOPED(buf_free) struct buf payload = buf_new(BUF_MAX_MESSAGE);                            \
-        struct coder c = coder_writing(&head);                                                     \
-        struct name copy = *m;                                                                     \
-        TRY(piece_check(m->piece, m->bytes, m->offset, err));                                      \
-        code_##name(&c, &copy);                                                                    \
-        put_section(&payload, SECTION_HEAD, &head);                                                \
-        if (m->piece.len) {                                                                        \
-            buf_put_varint(&payload, SECTION_PIECE);                                               \
-            buf_put_bytes(&payload, m->piece);                                                     \
-        }                                                                                          \
-        TRY(buf_status(&payload, err));                                                            \
-        put_stored(out, kind, &payload);                                                           \
-        return buf_status(out, err);                                                               \
-    }                                                                                              \
-    enum status wire_read_##name(struct slice bytes, struct arena *mem, struct name *out,          \
-                                 struct err *err) {                                                \
-        struct parts parts;                                                                        \
-        TRY(open_message(bytes, kind, WIRE_REQUEST_BYTES_MAX, mem, &parts, err));                  \
-        struct coder c = coder_reading(parts.at[SECTION_HEAD], mem);                               \
-        struct name m = {0};                                                                       \
-        code_##name(&c, &m);                                                                       \
-        TRY(coder_end(&c, err));                                                                   \
-        m.piece = parts.at[SECTION_PIECE];                                                         \
-        TRY(piece_check(m.piece, m.bytes, m.offset, err));                                         \
-        *out = m;                                                                                  \
-        return ST_OK;                                                                              \
-    }
-
-PIECE_MESSAGE(content_request, MESSAGE_CONTENT_REQUEST)
-PIECE_MESSAGE(content_reply, MESSAGE_CONTENT_REPLY)
 
 /* ------------------------------------------------------------------ rounds */
 
@@ -346,8 +204,31 @@ static enum status put_request_scope(const struct round_request *m, struct buf *
                                      struct err *err) {
     SCOPED(buf_free) struct buf part = buf_new(BUF_MAX_LINE);
     if (m->scope.told == 0) return ST_OK;
-    TRY(scope_write(&m->scope, false, &part, err));
-    put_section(payload, SECTION_SCOPE, &part);
+    TRY(scope_write(&m->scope, m->wants_digest, &part, err));
+    message_put_section(payload, SECTION_SCOPE, &part);
+    return ST_OK;
+}
+
+static enum status put_recovery(const struct round_request *m, struct buf *payload,
+                                struct err *err) {
+    SCOPED(buf_free) struct buf part = buf_new(BUF_MAX_MESSAGE);
+    if (m->mark_count > 0) {
+        TRY(marks_write(m->marks, m->mark_count, &part, err));
+        message_put_section(payload, SECTION_MARKS, &part);
+    }
+    if (!m->given) return ST_OK;
+    buf_reset(&part);
+    TRY(given_write(m->given, &part, err));
+    message_put_section(payload, SECTION_GIVEN, &part);
+    return ST_OK;
+}
+
+static enum status read_recovery(const struct parts *parts, struct arena *mem,
+                                 struct round_request *m, struct err *err) {
+    if (parts->has[SECTION_MARKS])
+        TRY(marks_read(parts->at[SECTION_MARKS], mem, &m->marks, &m->mark_count, err));
+    if (parts->has[SECTION_GIVEN])
+        TRY(given_read(parts->at[SECTION_GIVEN], mem, room_of(parts), &m->given, err));
     return ST_OK;
 }
 
@@ -359,18 +240,24 @@ enum status wire_write_round_request(const struct round_request *m, int level, s
     struct round_request copy = *m;
     struct cuts cuts = {0};
     code_round_request(&c, &copy);
-    put_section(&payload, SECTION_HEAD, &part);
+    message_put_section(&payload, SECTION_HEAD, &part);
     if (m->batch_count > 0) {
         buf_reset(&part);
         buf_put(&part, m->signature, SIGN_BYTES);
-        put_section(&payload, SECTION_SIGNATURE, &part);
+        message_put_section(&payload, SECTION_SIGNATURE, &part);
         buf_reset(&part);
         TRY(batches_write(m->batches, m->batch_count, &part, &cuts, err));
-        put_section(&payload, SECTION_BATCHES, &part);
+        message_put_section(&payload, SECTION_BATCHES, &part);
         for (size_t i = 0; i < cuts.count; i++) cuts.at[i] += payload.len - part.len;
     }
+    TRY(put_recovery(m, &payload, err));
     TRY(put_request_scope(m, &payload, err));
-    return put_message(MESSAGE_ROUND_REQUEST, &payload, &cuts, level, WIRE_REQUEST_BYTES_MAX, out,
+    if (m->has_report) {
+        buf_reset(&part);
+        TRY(report_write(&m->report, &part, err));
+        message_put_section(&payload, SECTION_REPORT, &part);
+    }
+    return message_put(MESSAGE_ROUND_REQUEST, &payload, &cuts, level, WIRE_REQUEST_BYTES_MAX, out,
                        err);
 }
 
@@ -382,7 +269,7 @@ static enum status malformed_sections(struct err *err) {
 enum status wire_read_round_request(struct slice bytes, struct arena *mem,
                                     struct round_request *out, struct err *err) {
     struct parts parts;
-    TRY(open_message(bytes, MESSAGE_ROUND_REQUEST, WIRE_REQUEST_BYTES_MAX, mem, &parts, err));
+    TRY(message_open(bytes, MESSAGE_ROUND_REQUEST, WIRE_REQUEST_BYTES_MAX, mem, &parts, err));
     struct round_request m = {0};
     struct coder c = coder_reading(parts.at[SECTION_HEAD], mem);
     code_round_request(&c, &m);
@@ -395,10 +282,11 @@ enum status wire_read_round_request(struct slice bytes, struct arena *mem,
             return malformed_sections(err);
         memcpy(m.signature, parts.at[SECTION_SIGNATURE].data, SIGN_BYTES);
     }
-    bool whole = false;
+    TRY(read_recovery(&parts, mem, &m, err));
+    m.has_report = parts.has[SECTION_REPORT];
+    if (m.has_report) TRY(report_read(parts.at[SECTION_REPORT], &m.report, err));
     if (parts.has[SECTION_SCOPE])
-        TRY(scope_read(parts.at[SECTION_SCOPE], mem, &m.scope, &whole, err));
-    if (whole) return malformed_sections(err);
+        TRY(scope_read(parts.at[SECTION_SCOPE], mem, &m.scope, &m.wants_digest, err));
     *out = m;
     return ST_OK;
 }
@@ -458,12 +346,12 @@ static enum status put_receipts(const struct round_reply *m, uint32_t device,
     TRY(receipts_write(m->receipts, m->receipt_count, &part, err));
     put_receipts_bytes(device, buf_slice(&part), &signed_bytes);
     TRY(buf_status(&signed_bytes, err));
-    put_section(payload, SECTION_RECEIPTS, &part);
+    message_put_section(payload, SECTION_RECEIPTS, &part);
     uint8_t signature[SIGN_BYTES];
     sign_make(key, buf_slice(&signed_bytes), signature);
     buf_reset(&part);
     buf_put(&part, signature, sizeof signature);
-    put_section(payload, SECTION_SIGNATURE, &part);
+    message_put_section(payload, SECTION_SIGNATURE, &part);
     return ST_OK;
 }
 
@@ -474,7 +362,7 @@ static enum status put_records(enum section section, const struct record *record
     bool first = cuts->count == 0;
     if (count == 0) return ST_OK;
     TRY(records_write(records, count, &part, first ? cuts : NULL, err));
-    put_section(payload, section, &part);
+    message_put_section(payload, section, &part);
     for (size_t i = 0; first && i < cuts->count; i++) cuts->at[i] += payload->len - part.len;
     return ST_OK;
 }
@@ -484,7 +372,7 @@ static enum status put_records(enum section section, const struct record *record
         if ((count) == 0) break;                                                                   \
         buf_reset(&part);                                                                          \
         TRY(write(items, count, &part, err));                                                      \
-        put_section(payload, section, &part);                                                      \
+        message_put_section(payload, section, &part);                                                      \
     } while (0)
 
 static enum status put_reply_parts(const struct round_reply *m, struct buf *payload,
@@ -497,9 +385,25 @@ static enum status put_reply_parts(const struct round_reply *m, struct buf *payl
     if (!m->has_scope) return ST_OK;
     buf_reset(&part);
     TRY(scope_write(&m->scope, m->scope_whole, &part, err));
-    put_section(payload, SECTION_SCOPE, &part);
+    message_put_section(payload, SECTION_SCOPE, &part);
     PUT_PART(SECTION_OPENED, opened_write, m->opened, m->opened_count);
     PUT_PART(SECTION_CLOSED, closed_write, m->closed, m->closed_count);
+    return ST_OK;
+}
+
+static enum status put_backup(const struct round_reply *m, struct buf *payload, struct err *err) {
+    SCOPED(buf_free) struct buf part = buf_new(BUF_MAX_LINE);
+    if (!m->has_backup) return ST_OK;
+    TRY(backup_write(m->backup, m->recovering, &part, err));
+    message_put_section(payload, SECTION_BACKUP, &part);
+    return ST_OK;
+}
+
+static enum status put_order(const struct round_reply *m, struct buf *payload, struct err *err) {
+    SCOPED(buf_free) struct buf part = buf_new(BUF_MAX_LINE);
+    if (m->order.kind == ORDER_NONE) return ST_OK;
+    TRY(order_write(&m->order, &part, err));
+    message_put_section(payload, SECTION_ORDER, &part);
     return ST_OK;
 }
 
@@ -507,7 +411,7 @@ static enum status put_digest(const struct round_reply *m, struct buf *payload, 
     SCOPED(buf_free) struct buf part = buf_new(BUF_MAX_LINE);
     if (!m->has_digest) return ST_OK;
     TRY(digest_write(m->digest, m->digest_rows, &part, err));
-    put_section(payload, SECTION_DIGEST, &part);
+    message_put_section(payload, SECTION_DIGEST, &part);
     return ST_OK;
 }
 
@@ -520,16 +424,18 @@ enum status wire_write_round_reply(const struct round_reply *m, uint32_t device,
     struct round_reply copy = *m;
     struct cuts cuts = {0};
     code_reply_head(&c, &copy);
-    put_section(&payload, SECTION_HEAD, &head);
+    message_put_section(&payload, SECTION_HEAD, &head);
     if (m->kind == REPLY_ROUND) {
         if (m->receipt_count > 0) TRY(put_receipts(m, device, key, &payload, err));
         TRY(put_reply_parts(m, &payload, err));
         TRY(put_digest(m, &payload, err));
+        TRY(put_backup(m, &payload, err));
+        TRY(put_order(m, &payload, err));
         TRY(put_records(SECTION_RECORDS, m->records, m->record_count, &payload, &cuts, err));
         if (m->has_scope)
             TRY(put_records(SECTION_FILLED, m->filled, m->filled_count, &payload, &cuts, err));
     }
-    return put_message(MESSAGE_ROUND_REPLY, &payload, &cuts, level, WIRE_REPLY_BYTES_MAX, out, err);
+    return message_put(MESSAGE_ROUND_REPLY, &payload, &cuts, level, WIRE_REPLY_BYTES_MAX, out, err);
 }
 
 static enum status read_receipts(const struct parts *parts, uint32_t device, struct arena *mem,
@@ -570,7 +476,7 @@ static enum status read_scope(const struct parts *p, struct arena *mem, struct r
 enum status wire_read_round_reply(struct slice bytes, uint32_t device, struct arena *mem,
                                   struct round_reply *out, struct err *err) {
     struct parts parts;
-    TRY(open_message(bytes, MESSAGE_ROUND_REPLY, WIRE_REPLY_BYTES_MAX, mem, &parts, err));
+    TRY(message_open(bytes, MESSAGE_ROUND_REPLY, WIRE_REPLY_BYTES_MAX, mem, &parts, err));
     struct round_reply m = {0};
     struct coder c = coder_reading(parts.at[SECTION_HEAD], mem);
     code_reply_head(&c, &m);
@@ -583,6 +489,10 @@ enum status wire_read_round_reply(struct slice bytes, uint32_t device, struct ar
         READ_PART(SECTION_HELD, held_read, m.held, m.held_count);
         READ_PART(SECTION_RECORDS, records_read, m.records, m.record_count);
         TRY(read_scope(&parts, mem, &m, err));
+        m.has_backup = parts.has[SECTION_BACKUP];
+        if (m.has_backup)
+            TRY(backup_read(parts.at[SECTION_BACKUP], mem, &m.backup, &m.recovering, err));
+        if (parts.has[SECTION_ORDER]) TRY(order_read(parts.at[SECTION_ORDER], &m.order, err));
         m.has_digest = parts.has[SECTION_DIGEST];
         if (m.has_digest)
             TRY(digest_read(parts.at[SECTION_DIGEST], mem, m.digest, &m.digest_rows, err));

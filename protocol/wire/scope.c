@@ -6,6 +6,7 @@
 
 /* ------------------------------------------------------------------ where it stands */
 
+/* SCOPE_WHOLE: in a reply, opened is all that there is; in a request, the digest is wanted. */
 enum scope_flags { SCOPE_FILLS = 1, SCOPE_WHOLE = 2, SCOPE_FLAGS = 3 };
 
 static void code_fill_key(struct coder *c, struct fill_key *key) {

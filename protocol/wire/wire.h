@@ -20,6 +20,7 @@ enum {
     WIRE_CHANGES_MAX = 20000,                   /* changes of one push */
     WIRE_PUSH_BYTES = 1024 * 1024,              /* canonical bytes a laptop puts into one push */
     WIRE_PAGE_BYTES = 1024 * 1024,              /* what a laptop asks of a page, before deflate */
+    WIRE_MARKS_MAX = 16,                        /* older positions of one request */
     WIRE_TEXT_BYTES_MAX = 1024 * 1024,          /* one value */
     WIRE_HOMES_MAX = 1000000,                   /* homes of one user */
     WIRE_PIECE_BYTES_MAX = 256 * 1024,          /* of an attachment, in one message */
@@ -55,12 +56,46 @@ struct position { /* in the org's log */
     struct chain chain;
 };
 
+/* What an own order of head office to a laptop is. */
+enum order_kind {
+    ORDER_NONE,
+    ORDER_REVOKED, /* its work was taken into quarantine; it gets nothing any more */
+    ORDER_WIPE,    /* likewise, and its book is to be deleted */
+    ORDER_KIND_COUNT
+};
+struct device_order {
+    enum order_kind kind;
+    int64_t time_ms;               /* when head office gave it */
+    uint8_t signature[SIGN_BYTES]; /* by the org's key, of wire_order_bytes */
+};
+/* What is signed of an order: for this laptop of this org, and its key, alone. */
+void wire_order_bytes(const struct device_order *order, struct slice org, uint32_t device,
+                      const uint8_t device_public[SIGN_PUBLIC_BYTES], struct buf *out);
+
+enum disk_kind { DISK_UNKNOWN, DISK_PLAIN, DISK_ENCRYPTED, DISK_KIND_COUNT };
+struct device_report { /* how a laptop is; told when it changed notably, and daily */
+    uint32_t newest_batch; /* of its outbox, or the last with a receipt */
+    int64_t used_kib;      /* the book's files */
+    int64_t free_mib;      /* of the disk that they are on */
+    enum disk_kind disk;
+};
+
+/* A book that is a copy of another, or lost its identity: by the chain of its batches the server
+ * finds the laptop that it was. */
+struct copied_book {
+    uint32_t last_batch;  /* with a receipt */
+    struct chain *chains; /* there, and after each batch behind it */
+    size_t chain_count;   /* at least 1 */
+};
+
 struct hello_request {
     uint32_t device;
     uint8_t box_public[BOX_PUBLIC_BYTES]; /* fresh */
     struct slice release;                 /* "0.1.0" */
     struct chain catalogue;
     int64_t wall_ms;
+    bool has_wiped;
+    int64_t wiped_order_ms; /* time_ms of the order to wipe that was obeyed */
 };
 struct hello_reply {
     uint8_t box_public[BOX_PUBLIC_BYTES];
@@ -69,6 +104,7 @@ struct hello_reply {
     struct slice nonce; /* for the first round */
     struct slice release;
     struct slice minimum_release;
+    uint32_t lease_days; /* so long the book may be used offline; 0: not told */
 };
 
 struct enroll_request {
@@ -76,6 +112,7 @@ struct enroll_request {
     uint8_t device_public[SIGN_PUBLIC_BYTES];
     struct slice device_name; /* what the laptop calls itself */
     struct slice release;
+    struct copied_book *copy; /* NULL: a new book */
 };
 struct enroll_reply {
     uint32_t device;
@@ -84,6 +121,8 @@ struct enroll_reply {
     struct slice org_label;
     int64_t epoch;
     int64_t time_ms;
+    bool has_kept;
+    uint32_t kept; /* of a copy: the last batch that the server has of it */
 };
 
 /* Where a laptop stands with the homes that it may see. All zero: it has heard of none yet. While
@@ -105,6 +144,25 @@ struct grant_news {
     bool fills; /* false: the log after the cursor holds all of it */
 };
 
+/* Receipts as the org signed them: the device's number, then the section as it travelled. */
+struct receipt_proof {
+    struct slice bytes;
+    uint8_t signature[SIGN_BYTES];
+    uint32_t device; /* read from bytes, like the receipts */
+    struct receipt *receipts;
+    size_t receipt_count;
+};
+
+/* Batches that a life of the server acknowledged which it has forgotten since, in their order. */
+struct give_back {
+    struct chain before;           /* the device's chain before the first */
+    uint8_t signature[SIGN_BYTES]; /* of the chain after the last */
+    struct batch *batches;
+    size_t batch_count;
+    struct receipt_proof *proofs; /* what that life said to them */
+    size_t proof_count;
+};
+
 struct round_request {
     int64_t epoch;
     struct position cursor;
@@ -114,11 +172,17 @@ struct round_request {
     uint32_t last_batch;     /* last own batch with a receipt, and the chain there: */
     struct chain last_chain; /* the batches below continue it */
     struct scope_position scope;
+    bool wants_digest; /* even if nothing changed; only with a scope */
     struct envelope envelope;
     uint32_t page_bytes;   /* how much it wants at most, before deflate */
     struct batch *batches; /* last_batch + 1, + 2, ... */
     size_t batch_count;
     uint8_t signature[SIGN_BYTES]; /* of the chain after the last batch; only with batches */
+    struct position *marks;        /* older positions that it was told, ascending */
+    size_t mark_count;
+    struct give_back *given; /* NULL: nothing is given back */
+    bool has_report;
+    struct device_report report;
 };
 
 enum reply_kind { REPLY_ROUND, REPLY_EPOCH, REPLY_CLONED };
@@ -151,6 +215,9 @@ struct round_reply {
     size_t ledger_count;
     struct held_news *held;
     size_t held_count;
+    bool has_backup;
+    int64_t backup;  /* a backup holds everything up to this seq */
+    bool recovering; /* the server went back, and head office has not ended it yet */
     bool has_scope;              /* the rest says something: */
     struct scope_position scope; /* after this reply */
     bool scope_whole;            /* opened is all that there is: other homes are closed */
@@ -164,6 +231,7 @@ struct round_reply {
      * among them is not in that home, or comes with another home that the laptop holds. */
     struct record *filled;
     size_t filled_count;
+    struct device_order order; /* kind ORDER_NONE: there is none */
     bool has_digest; /* of all homes held, at head; PROTOCOL.md, "Proof of equality" */
     uint8_t digest[BOOK_DIGEST_BYTES];
     int64_t digest_rows;

@@ -5,14 +5,16 @@
  * not since the last page: a cell changed at 11 would be missed when page one ends at 13 and the
  * row, changed again at 14, comes with page two.
  */
-#include "syncd/server/org_private.h"
+#include "syncd/server/reply.h"
+#include "syncd/store/centre_unite.h"
 
 #include <string.h>
 
 enum {
-    PAGE_BYTES_MIN = 4096, /* a page that is smaller than most rows gets nowhere */
-    LEDGER_BYTES = 64,     /* of an entry beside its values */
-    CLOCK_EACH = 32        /* rows between two looks at the clock */
+    PAGE_BYTES_MIN = 4096,   /* a page that is smaller than most rows gets nowhere */
+    LEDGER_BYTES = 64,       /* of an entry beside its values */
+    CLOCK_EACH = 32,         /* rows between two looks at the clock */
+    WAITING_RETRY_MS = 30000 /* of a laptop whose changes wait for others to return */
 };
 
 /* ------------------------------------------------------------------ receipts */
@@ -78,8 +80,9 @@ static enum status is_as_sent(struct centre *c, const struct entity *e, const st
     return ST_OK;
 }
 
-static enum status tell_unit(struct centre *c, const struct change *change, struct arena *mem,
-                             struct receipt_line *line, struct err *err) {
+static enum status tell_unit(const struct view *view, const struct change *change,
+                             struct arena *mem, struct receipt_line *line, struct err *err) {
+    struct centre *c = view->c;
     if (change->kind != CHANGE_DELETE) return ST_OK;
     line->unit = ARENA_ARRAY(mem, change->unit_count + 1, struct unit_state);
     if (!line->unit) return err_no_memory(err);
@@ -87,21 +90,35 @@ static enum status tell_unit(struct centre *c, const struct change *change, stru
         const struct entity *e =
             catalogue_entity_by_tag(centre_catalogue(c), change->unit[i].entity_tag);
         int64_t row;
-        bool found, dead;
+        bool found, dead, sees;
         if (!e) continue;
         TRY(centre_alias_resolve(c, change->unit[i].row, &row, err));
         TRY(centre_row_probe(c, e, row, &found, &dead, err));
-        if (found && !dead)
-            line->unit[line->unit_count++] = (struct unit_state){change->unit[i].row, ROW_HERE};
+        if (!found || dead) continue;
+        TRY(view_sees_row(view, e, row, &sees, err));
+        line->unit[line->unit_count++] =
+            (struct unit_state){change->unit[i].row, sees ? ROW_HERE : ROW_OUT};
     }
     return ST_OK;
 }
 
-static enum status tell_edits(struct centre *c, const struct entity *e, const struct change *change,
-                              const struct outcome_change *o, struct arena *mem,
-                              struct receipt_line *line, struct err *err) {
+static enum status tell_unseen(struct centre *c, const struct entity *e, struct receipt_line *line,
+                               struct err *err) {
+    bool found, dead;
+    TRY(centre_row_probe(c, e, line->row, &found, &dead, err));
+    line->state = !found ? ROW_GONE : dead ? ROW_DEAD : ROW_OUT;
+    return ST_OK;
+}
+
+/* Of a row that its author may not see any more a receipt says that, and nothing else. */
+static enum status tell_edits(const struct view *view, const struct entity *e,
+                              const struct change *change, const struct outcome_change *o,
+                              struct arena *mem, struct receipt_line *line, struct err *err) {
+    struct centre *c = view->c;
     struct centre_row row;
-    bool as_sent, found;
+    bool as_sent, found, sees;
+    TRY(view_sees_row(view, e, line->row, &sees, err));
+    if (!sees) return tell_unseen(c, e, line, err);
     TRY(is_as_sent(c, e, change, o, &as_sent, err));
     if (as_sent) {
         line->state = ROW_HERE;
@@ -115,9 +132,10 @@ static enum status tell_edits(struct centre *c, const struct entity *e, const st
     return ST_OK;
 }
 
-static enum status tell_change(struct centre *c, const struct change *change,
+static enum status tell_change(const struct view *view, const struct change *change,
                                const struct outcome_change *o, struct arena *mem,
                                struct receipt_line *line, struct err *err) {
+    struct centre *c = view->c;
     const struct entity *e = catalogue_entity_by_tag(centre_catalogue(c), change->entity_tag);
     *line = (struct receipt_line){.outcome = o->outcome,
                                   .reason = o->reason,
@@ -132,8 +150,8 @@ static enum status tell_change(struct centre *c, const struct change *change,
         line->edits[i] = (struct receipt_edit){.cell_tag = change->edits[i].cell_tag,
                                                .outcome = o->edits[i].outcome,
                                                .reason = o->edits[i].reason};
-    if (e) TRY(tell_edits(c, e, change, o, mem, line, err));
-    return tell_unit(c, change, mem, line, err);
+    if (e) TRY(tell_edits(view, e, change, o, mem, line, err));
+    return tell_unit(view, change, mem, line, err);
 }
 
 static bool matches(const struct batch *batch, const struct journal_entry *entry) {
@@ -143,9 +161,9 @@ static bool matches(const struct batch *batch, const struct journal_entry *entry
     return true;
 }
 
-enum status reply_receipt(struct centre *c, const struct batch *batch,
-                          const struct journal_entry *entry, struct arena *mem, struct receipt *out,
-                          struct err *err) {
+static enum status seen_receipt(const struct view *view, const struct batch *batch,
+                                const struct journal_entry *entry, struct arena *mem,
+                                struct receipt *out, struct err *err) {
     struct receipt receipt = {.batch = batch->number,
                               .at = entry->last_seq,
                               .time_ms = entry->received_ms,
@@ -156,23 +174,33 @@ enum status reply_receipt(struct centre *c, const struct batch *batch,
     receipt.lines = ARENA_ARRAY(mem, receipt.line_count + 1, struct receipt_line);
     if (!receipt.lines) return err_no_memory(err);
     for (size_t i = 0; i < receipt.line_count; i++)
-        TRY(tell_change(c, &batch->changes[i], &entry->outcomes[i], mem, &receipt.lines[i], err));
+        TRY(tell_change(view, &batch->changes[i], &entry->outcomes[i], mem, &receipt.lines[i], err));
     *out = receipt;
     return ST_OK;
 }
 
-static enum status put_receipts(struct centre *c, uint32_t device,
+enum status reply_receipt(struct centre *c, const struct batch *batch,
+                          const struct journal_entry *entry, struct arena *mem, struct receipt *out,
+                          struct err *err) {
+    struct view office = {.c = c, .all = true};
+    return seen_receipt(&office, batch, entry, mem, out, err);
+}
+
+static enum status put_receipts(const struct view *view, uint32_t device,
                                 const struct round_request *request, struct arena *mem,
                                 struct round_reply *out, struct err *err) {
-    if (request->batch_count == 0) return ST_OK;
-    out->receipts = ARENA_ARRAY(mem, request->batch_count, struct receipt);
+    size_t given = request->given ? request->given->batch_count : 0;
+    if (given + request->batch_count == 0) return ST_OK;
+    out->receipts = ARENA_ARRAY(mem, given + request->batch_count, struct receipt);
     if (!out->receipts) return err_no_memory(err);
-    for (size_t i = 0; i < request->batch_count; i++) {
+    for (size_t i = 0; i < given + request->batch_count; i++) {
+        const struct batch *batch =
+            i < given ? &request->given->batches[i] : &request->batches[i - given];
         struct journal_entry entry;
-        TRY(centre_journal(c, device, request->batches[i].number, mem, &entry, err));
-        TRY(reply_receipt(c, &request->batches[i], &entry, mem, &out->receipts[i], err));
+        if (batch->number > out->last_batch) break; /* it waits */
+        TRY(centre_journal(view->c, device, batch->number, mem, &entry, err));
+        TRY(seen_receipt(view, batch, &entry, mem, &out->receipts[out->receipt_count++], err));
     }
-    out->receipt_count = request->batch_count;
     return ST_OK;
 }
 
@@ -215,7 +243,7 @@ static enum status put_cells(const struct centre_row *row, int64_t since, struct
     return ST_OK;
 }
 
-static enum status make_record(const struct centre_row *row, int64_t since, struct arena *mem,
+enum status reply_record(const struct centre_row *row, int64_t since, struct arena *mem,
                                struct record *out, struct err *err) {
     *out = (struct record){.entity_tag = row->entity->tag,
                            .row = row->id,
@@ -232,8 +260,10 @@ static enum status make_record(const struct centre_row *row, int64_t since, stru
 
 struct page {
     struct centre *c;
+    const struct view *view;
     struct arena *mem;
     int64_t since;
+    int64_t whole_below; /* rows of seqs below it go whole: the laptop may show another life's */
     size_t bytes, bytes_max;
     int64_t end;        /* the last seq that is wholly in the page */
     int64_t ledger_end; /* no further: the ledger is full there */
@@ -251,7 +281,7 @@ static int64_t boot_now(struct centre *c) {
     return env->boot_ms(env->ctx);
 }
 
-static enum status grow(struct arena *mem, void **items, size_t count, size_t *room, size_t bytes,
+enum status reply_grow(struct arena *mem, void **items, size_t count, size_t *room, size_t bytes,
                         struct err *err) {
     if (count < *room) return ST_OK;
     size_t larger = *room ? *room * 2 : 64;
@@ -273,6 +303,12 @@ static size_t values_bytes(const struct value *values, size_t count) {
 static enum status take_ledger(void *ctx, const struct ledger_entry *entry, struct err *err) {
     struct page *p = ctx;
     void *items = p->ledger;
+    const struct entity *e = catalogue_entity_by_tag(centre_catalogue(p->c), entry->entity_tag);
+    bool sees = p->view->all;
+    int64_t row;
+    TRY(centre_alias_resolve(p->c, entry->row, &row, err));
+    if (!sees && e) TRY(view_sees_row(p->view, e, row, &sees, err));
+    if (!sees) return ST_OK;
     p->ledger_bytes += LEDGER_BYTES + values_bytes(entry->loser, entry->value_count) +
                        values_bytes(entry->winner, entry->value_count);
     if (p->ledger_bytes > p->bytes_max / 4 && p->ledger_count > 0 &&
@@ -280,7 +316,7 @@ static enum status take_ledger(void *ctx, const struct ledger_entry *entry, stru
         p->ledger_end = entry->seq - 1;
         return ST_CANCELLED;
     }
-    TRY(grow(p->mem, &items, p->ledger_count, &p->ledger_room, sizeof *p->ledger, err));
+    TRY(reply_grow(p->mem, &items, p->ledger_count, &p->ledger_room, sizeof *p->ledger, err));
     p->ledger = items;
     p->ledger[p->ledger_count++] = *entry;
     return ST_OK;
@@ -294,25 +330,68 @@ static enum status take_record(struct page *p, const struct entity *e, int64_t i
     void *items = p->records;
     TRY(centre_row_read(p->c, e, id, p->mem, &row, &found, err));
     if (!found) return ST_OK;
-    TRY(make_record(&row, p->since, p->mem, &record, err));
+    if (row.seq < p->whole_below && row.whole <= p->since) row.whole = row.seq;
+    TRY(reply_record(&row, p->since, p->mem, &record, err));
     size_t bytes = wire_record_bytes(&record);
     *out_full = p->count > 0 && p->bytes + bytes > p->bytes_max;
     if (*out_full) return ST_OK;
-    TRY(grow(p->mem, &items, p->count, &p->room, sizeof *p->records, err));
+    TRY(reply_grow(p->mem, &items, p->count, &p->room, sizeof *p->records, err));
     p->records = items;
     p->records[p->count++] = record;
     p->bytes += bytes;
     return ST_OK;
 }
 
+static bool meets(const struct view *view, const struct log_entry *entry) {
+    return view->all || (entry->homes && view_sees(view, &entry->homes->at));
+}
+
+/* An entry of the time when the org was open says nothing of homes: the columns do. */
+static enum status is_seen(const struct page *p, const struct entity *e,
+                           const struct log_entry *entry, bool *out, struct err *err) {
+    *out = meets(p->view, entry);
+    if (*out || entry->homes) return ST_OK;
+    return view_sees_row(p->view, e, entry->row, out, err);
+}
+
+/* It left a home that the laptop holds, and is in none of the others now. */
+static enum status take_left(struct page *p, const struct entity *e, const struct log_entry *entry,
+                             bool *out_full, struct err *err) {
+    void *items = p->records;
+    bool sees;
+    if (p->view->all || !entry->homes || !view_sees(p->view, &entry->homes->left)) return ST_OK;
+    TRY(view_sees_row(p->view, e, entry->row, &sees, err));
+    if (sees) return ST_OK;
+    struct record record = {
+        .entity_tag = e->tag, .row = entry->row, .seq = entry->seq, .flags = RECORD_LEFT};
+    size_t bytes = wire_record_bytes(&record);
+    *out_full = p->count > 0 && p->bytes + bytes > p->bytes_max;
+    if (*out_full) return ST_OK;
+    TRY(reply_grow(p->mem, &items, p->count, &p->room, sizeof *p->records, err));
+    p->records = items;
+    p->records[p->count++] = record;
+    p->bytes += bytes;
+    return ST_OK;
+}
+
+static enum status take_row_entry(struct page *p, const struct log_entry *entry, bool *out_full,
+                                  struct err *err) {
+    const struct entity *e = catalogue_entity_by_tag(centre_catalogue(p->c), entry->entity_tag);
+    int64_t seq;
+    bool sees;
+    if (!e) return ST_OK;
+    TRY(is_seen(p, e, entry, &sees, err));
+    if (!sees) return take_left(p, e, entry, out_full, err);
+    TRY(centre_row_seq(p->c, e, entry->row, &seq, err));
+    if (seq == entry->seq) return take_record(p, e, entry->row, out_full, err);
+    return take_left(p, e, entry, out_full, err);
+}
+
 static enum status take_entry(void *ctx, const struct log_entry *entry, bool *out_stop,
                               struct err *err) {
     struct page *p = ctx;
-    const struct entity *e = catalogue_entity_by_tag(centre_catalogue(p->c), entry->entity_tag);
-    int64_t seq = 0;
     bool full = entry->seq > p->ledger_end;
-    if (e && !full) TRY(centre_row_seq(p->c, e, entry->row, &seq, err));
-    if (seq == entry->seq) TRY(take_record(p, e, entry->row, &full, err));
+    if (!full) TRY(take_row_entry(p, entry, &full, err));
     *out_stop = full;
     if (full) return ST_OK;
     p->end = entry->seq;
@@ -320,19 +399,23 @@ static enum status take_entry(void *ctx, const struct log_entry *entry, bool *ou
     return ST_OK;
 }
 
-static size_t page_bytes(uint32_t asked) {
+size_t reply_page_bytes(uint32_t asked) {
     if (asked == 0 || asked > WIRE_PAGE_BYTES) return WIRE_PAGE_BYTES;
     return asked < PAGE_BYTES_MIN ? PAGE_BYTES_MIN : asked;
 }
 
-static enum status put_page(struct centre *c, const struct centre_head *head,
+static enum status put_page(const struct view *view, const struct centre_head *head,
                             const struct round_request *request, struct arena *mem,
                             struct round_reply *out, struct err *err) {
     int64_t cursor = request->cursor.seq, since = request->since < cursor ? request->since : cursor;
+    struct centre *c = view->c;
     struct page p = {.c = c,
+                     .view = view,
                      .mem = mem,
                      .since = since,
-                     .bytes_max = page_bytes(request->page_bytes),
+                     .whole_below =
+                         cursor < epoch_start(head->epoch) ? epoch_start(head->epoch) : 0,
+                     .bytes_max = reply_page_bytes(request->page_bytes),
                      .end = cursor,
                      .ledger_end = head->position.seq,
                      .started_ms = boot_now(c),
@@ -362,9 +445,14 @@ static enum status put_news(struct centre *c, const struct centre_head *head,
     return centre_people(c, mem, &out->people, &out->people_count, err);
 }
 
+/* While the server recovers, batches may wait for rows that are still to be given back. */
 static enum status check_batches(const struct centre_device *device, const struct round_request *r,
-                                 bool *out_cloned, struct err *err) {
+                                 bool recovering, bool *out_waits, bool *out_cloned,
+                                 struct err *err) {
     uint64_t last = (uint64_t)r->last_batch + r->batch_count;
+    *out_waits = recovering && last > device->last_batch;
+    *out_cloned = false;
+    if (*out_waits || r->given) return ST_OK; /* its batches come when all is given back */
     if (last > device->last_batch)
         return err_set(err, ST_INVALID,
                        "the server has batches up to %u only, this laptop says %llu",
@@ -388,17 +476,66 @@ static void start_reply(const struct centre_head *head, const struct centre_devi
                                 .last_batch = device->last_batch};
 }
 
+/* Whoever sees a row that named the one which is no more has to re-point it. */
+static enum status sees_repointed(const struct view *view, int64_t seq, struct arena *mem,
+                                  bool *out, struct err *err) {
+    struct centre_naming *list;
+    size_t count;
+    TRY(centre_repointed(view->c, seq, mem, &list, &count, err));
+    for (size_t i = 0; i < count && !*out; i++)
+        TRY(view_sees_row(view, list[i].entity, list[i].row, out, err));
+    return ST_OK;
+}
+
+static enum status sees_alias(const struct view *view, const struct centre_device *device,
+                              const struct alias_news *news, struct arena *mem, bool *out,
+                              struct err *err) {
+    struct log_entry entry;
+    int64_t row;
+    *out = view->all || id_device(news->from) == device->number;
+    if (*out) return ST_OK;
+    TRY(centre_log_entry(view->c, news->seq, &entry, err));
+    TRY(centre_alias_resolve(view->c, news->to, &row, err));
+    const struct entity *e = catalogue_entity_by_tag(centre_catalogue(view->c), entry.entity_tag);
+    if (e) TRY(view_sees_row(view, e, row, out, err));
+    return *out ? ST_OK : sees_repointed(view, news->seq, mem, out, err);
+}
+
+/* Of rows that the laptop may see, and of its own ids. */
+static enum status put_aliases(const struct view *view, const struct centre_device *device,
+                               const struct round_request *request, struct arena *mem,
+                               struct round_reply *out, struct err *err) {
+    struct alias_news *list;
+    size_t count;
+    TRY(centre_aliases_after(view->c, request->cursor.seq, mem, &list, &count, err));
+    out->aliases = list;
+    for (size_t i = 0; i < count; i++) {
+        bool sees;
+        TRY(sees_alias(view, device, &list[i], mem, &sees, err));
+        if (sees) out->aliases[out->alias_count++] = list[i];
+    }
+    return ST_OK;
+}
+
 static enum status fill_reply(struct centre *c, uint32_t number,
                               const struct round_request *request, struct arena *mem,
                               struct round_reply *out, struct err *err) {
     struct centre_head head;
     struct centre_device device;
+    struct view view;
+    bool filled;
     TRY(centre_head(c, &head, err));
     TRY(centre_device(c, number, &device, err));
     start_reply(&head, &device, request, centre_now(c), out);
-    TRY(put_receipts(c, number, request, mem, out, err));
-    TRY(put_page(c, &head, request, mem, out, err));
-    TRY(centre_aliases_after(c, request->cursor.seq, mem, &out->aliases, &out->alias_count, err));
+    TRY(view_open(c, &device, mem, &view, err));
+    TRY(put_receipts(&view, number, request, mem, out, err));
+    out->has_backup = head.backup > 0 || head.recovering;
+    out->backup = head.backup;
+    out->recovering = head.recovering;
+    TRY(reply_scope(&view, &device, &head, request, mem, out, &filled, err));
+    if (!filled && request->cursor.seq > 0) TRY(put_page(&view, &head, request, mem, out, err));
+    if (!filled && !out->more && !head.recovering) TRY(reply_digest(&view, mem, out, err));
+    TRY(put_aliases(&view, &device, request, mem, out, err));
     TRY(centre_held_news(c, number, request->cursor.seq, out->cursor.seq, mem, &out->held,
                          &out->held_count, err));
     return put_news(c, &head, request, mem, out, err);
@@ -408,19 +545,84 @@ static bool same_position(const struct position *a, const struct position *b) {
     return a->seq == b->seq && memcmp(a->chain.bytes, b->chain.bytes, CHAIN_BYTES) == 0;
 }
 
+/* It may come, brings nothing, and knows its homes and all who are there. */
+static bool is_idle(const struct centre_head *head, const struct centre_device *device,
+                    const struct round_request *request) {
+    bool welcome = !org_gets_receipts_only(head, device) && device->user_active &&
+                   request->epoch == head->epoch;
+    bool brings = request->batch_count > 0 || request->given ||
+                  request->last_batch != device->last_batch ||
+                  memcmp(device->chain.bytes, request->last_chain.bytes, CHAIN_BYTES) != 0;
+    return welcome && !brings && !request->wants_digest &&
+           request->news_version == head->news_version &&
+           reply_scope_is_settled(head, request);
+}
+
+static void put_idle(const struct centre_head *head, const struct centre_device *device,
+                     const struct round_request *request, int64_t wall_ms,
+                     struct round_reply *out) {
+    start_reply(head, device, request, wall_ms > head->time_ms ? wall_ms : head->time_ms, out);
+    out->cursor = head->position;
+    out->since = head->position.seq;
+}
+
 bool org_round_idle(const struct centre_head *head, const struct centre_device *device,
                     const struct round_request *request, int64_t wall_ms, struct round_reply *out) {
-    uint32_t number = device->last_batch;
-    bool welcome = !device->revoked && device->user_active && request->epoch == head->epoch;
-    bool brings = request->batch_count > 0 || request->last_batch != number ||
-                  memcmp(device->chain.bytes, request->last_chain.bytes, CHAIN_BYTES) != 0;
-    bool lacks = !same_position(&request->cursor, &head->position) ||
-                 !same_position(&request->top, &head->position) ||
-                 request->news_version != head->news_version;
-    if (!welcome || brings || lacks) return false;
-    start_reply(head, device, request, wall_ms > head->time_ms ? wall_ms : head->time_ms, out);
-    out->since = head->position.seq;
+    if (!is_idle(head, device, request) || !same_position(&request->cursor, &head->position) ||
+        !same_position(&request->top, &head->position))
+        return false;
+    put_idle(head, device, request, wall_ms, out);
     return true;
+}
+
+bool org_round_quiet(const struct centre_head *head, const struct centre_device *device,
+                     const struct round_request *request, int64_t wall_ms,
+                     struct round_reply *out) {
+    if (!is_idle(head, device, request)) return false;
+    put_idle(head, device, request, wall_ms, out);
+    return true;
+}
+
+enum status org_must_write(struct org_reader *reader, const struct centre_device *device,
+                           const struct round_request *request, bool *out, struct err *err) {
+    struct centre_head head;
+    *out = org_brings(device, request);
+    if (*out) return ST_OK;
+    TRY(centre_head(reader->c, &head, err));
+    return org_is_elsewhere(reader->c, &head, request, out, err);
+}
+
+/* Where the two logs part the writer has noted, unless another epoch began this moment. */
+static enum status tell_epoch(struct centre *c, uint32_t device, const struct centre_head *head,
+                              const struct round_request *request, struct round_reply *out,
+                              struct err *err) {
+    struct centre_parting parting;
+    bool found;
+    TRY(centre_parting(c, device, head->epoch, &parting, &found, err));
+    if (!found || request->epoch >= head->epoch)
+        return err_set(err, ST_BUSY, "the server begins another epoch: ask again",
+                       "服务器正在进入新纪元：请稍后再试");
+    *out = (struct round_reply){.kind = REPLY_EPOCH,
+                                .epoch = head->epoch,
+                                .time_ms = centre_now(c),
+                                .cursor = parting.back};
+    return ST_OK;
+}
+
+/* The log and the homes stay as they are. An old release gets the rest when it is updated. */
+static enum status reply_receipts_only(struct centre *c, const struct centre_device *device,
+                                       const struct round_request *request, struct arena *mem,
+                                       struct round_reply *reply, struct round_reply *out,
+                                       struct err *err) {
+    struct view view = {.c = c}; /* a revoked laptop sees no row any more */
+    reply->more = !device->revoked;
+    reply->news_version = request->news_version;
+    TRY(centre_begin(c, false, err));
+    enum status status = device->revoked ? ST_OK : view_open(c, device, mem, &view, err);
+    if (status == ST_OK) status = put_receipts(&view, device->number, request, mem, reply, err);
+    centre_end(c);
+    if (status == ST_OK) *out = *reply;
+    return status;
 }
 
 enum status org_round(struct org_reader *reader, uint32_t number,
@@ -430,19 +632,26 @@ enum status org_round(struct org_reader *reader, uint32_t number,
     struct centre_head head;
     struct centre_device device;
     struct round_reply reply;
-    bool cloned = false;
+    bool cloned = false, waits, elsewhere;
     TRY(centre_device(c, number, &device, err));
     centre_head_kept(c, &head);
-    TRY(org_check_position(c, &head, &device, request, err));
-    TRY(check_batches(&device, request, &cloned, err));
+    TRY(org_check_device(&device, err));
+    TRY(org_is_elsewhere(c, &head, request, &elsewhere, err));
+    if (elsewhere) return tell_epoch(c, number, &head, request, out, err);
+    TRY(check_batches(&device, request, head.recovering, &waits, &cloned, err));
     start_reply(&head, &device, request, centre_now(c), &reply);
     if (cloned) {
         *out = (struct round_reply){
             .kind = REPLY_CLONED, .last_batch = device.last_batch, .time_ms = reply.time_ms};
         return ST_OK;
     }
-    bool idle = request->batch_count == 0 && request->cursor.seq == head.position.seq &&
-                request->news_version == head.news_version;
+    if (waits) reply.retry_ms = WAITING_RETRY_MS;
+    if (org_gets_receipts_only(&head, &device))
+        return reply_receipts_only(c, &device, request, mem, &reply, out, err);
+    bool idle = request->batch_count == 0 && !request->given && !request->wants_digest &&
+                request->cursor.seq == head.position.seq &&
+                request->news_version == head.news_version &&
+                reply_scope_is_settled(&head, request);
     if (!idle) {
         TRY(centre_begin(c, false, err));
         enum status status = fill_reply(c, number, request, mem, &reply, err);

@@ -41,4 +41,8 @@ enum status reply_scope(const struct view *view, const struct centre_device *dev
 /* Has the laptop heard of its homes, and of all their rows? */
 bool reply_scope_is_settled(const struct centre_head *head, const struct round_request *request);
 
+/* The digest of all that the user sees: of a reply after which the laptop has everything. */
+enum status reply_digest(const struct view *view, struct arena *mem, struct round_reply *out,
+                         struct err *err) NODISCARD;
+
 #endif

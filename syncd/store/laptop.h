@@ -63,6 +63,17 @@ struct laptop_state {
     bool complete;
     struct chain unknown; /* catalogue that did not know an entity; zero: none such */
     struct scope_position scope;
+    int64_t
+        seen_ms; /* the server's time at the last reading of the clocks, as far as known; 0: not */
+    int64_t lease_ms;    /* the same when a round last worked */
+    uint32_t lease_days; /* 0: nothing was said */
+};
+
+enum {
+    LOST_MAX = 64,                     /* times that a server went back in the life of this file */
+    MARKS_KEPT = 12,                   /* older positions, for a server that went back */
+    KEPT_BYTES_MAX = 64 * 1024 * 1024, /* acknowledged batches that no backup covers */
+    GIVE_BYTES = 512 * 1024            /* batches and receipts given back in one request */
 };
 
 struct known_ref { /* this field may name this row */
@@ -85,6 +96,10 @@ struct laptop {
     int64_t data_version; /* ... as long as this has not moved */
     uint32_t device;
     int64_t employee;
+    bool sums_known, sums; /* whether the file has sums of homes (laptop_digest.c) */
+    bool tell_marks; /* the next request names older positions */
+    struct lost_branch lost[LOST_MAX];
+    size_t lost_count;
     struct save save;
     /* Rows that saves found here, by hash of the id: until a row goes or a save is rolled back
      * (refs_forget), or another handle commits. */
@@ -117,6 +132,11 @@ extern const char *const state_columns;
  * writing at once. */
 enum status clock_note(struct store *store, struct laptop_state *state, struct stamp *out_now,
                        bool *out_moved, struct err *err) NODISCARD;
+/* laptop_lease.c: the server's time now, by the last reading; before that is noted anew. */
+int64_t lease_now(const struct laptop_state *state, uint64_t boot_id, int64_t wall_ms,
+                  int64_t boot_ms);
+/* A reply came. fresh: just now, over the network. */
+void lease_renew(struct laptop_state *state, const struct round_reply *reply, bool fresh);
 /* What the server's time says about the wall clock. */
 void clock_meet(struct laptop_state *state, const struct stamp *asked, int64_t server_ms);
 /* Runs an SQL statement that answers with one number; 0 for no row. */
@@ -206,6 +226,8 @@ bool row_is_frozen(const struct entity *e, const struct value *values);
 
 /* ------------------------------------------------------------------ laptop_save.c */
 
+/* store_begin, whatever the lease says. */
+enum status save_begin(struct store *store, struct err *err) NODISCARD;
 /* Makes room for one more change; ST_TOO_LARGE when the batch is full. probe: it, or what is added
  * to one. */
 enum status save_room(struct store *store, const struct change *probe, struct err *err) NODISCARD;
@@ -275,8 +297,8 @@ enum status undo_unsent(struct store *store, const struct outbox_row *row,
 
 /* ------------------------------------------------------------------ laptop_receipt.c */
 
-/* One batch: its changes meet their receipt, and it leaves the outbox. */
-enum status receipt_take(struct store *store, const struct receipt *receipt,
+/* One batch: its changes meet their receipt, and it leaves the outbox. proof: see proof_put. */
+enum status receipt_take(struct store *store, const struct receipt *receipt, int64_t proof,
                          struct apply_counts *counts, struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ laptop_report.c */
@@ -326,7 +348,7 @@ void scope_restart(struct laptop_state *state);
 /* What a reply says of homes as a whole: those that it does not name and that this laptop should
  * not have (an apply that was cut short left them) are withdrawn. */
 enum status scope_take(struct store *store, const struct round_request *request,
-                        const struct round_reply *reply, struct err *err) NODISCARD;
+                       const struct round_reply *reply, struct err *err) NODISCARD;
 enum status scope_close(struct store *store, int64_t home, struct err *err) NODISCARD;
 /* fresh: the laptop had told of no home yet, so that each is filled anew in any case. */
 enum status scope_open(struct store *store, const struct grant_news *news, bool fresh,
@@ -371,11 +393,40 @@ struct forget_pass { /* between two steps */
     int64_t import_id, batch;
 };
 /* One step of it; until pass->done. */
-enum status forget_step(struct store *store, struct forget_pass *pass,
-                        struct err *err) NODISCARD;
+enum status forget_step(struct store *store, struct forget_pass *pass, struct err *err) NODISCARD;
 /* Outside of a transaction: the engine's log holds nothing of it either. Another reader may be in
  * the way; then the next round does it. */
 enum status forget_end(struct store *store, struct err *err) NODISCARD;
+/* ------------------------------------------------------------------ laptop_former.c */
+
+enum status lost_load(struct store *store, struct laptop *laptop, struct err *err) NODISCARD;
+/* A seq of a life that the server forgot: what stands there takes any news, and no receipt moves
+ * it. */
+bool seq_is_lost(const struct store *store, int64_t seq);
+enum status mark_put(struct store *store, const struct position *at, struct err *err) NODISCARD;
+/* Receipts of a reply as the org signed them. *out_id: 0 when it has none. */
+enum status proof_put(struct store *store, const struct round_reply *reply, int64_t *out_id,
+                      struct err *err) NODISCARD;
+/* Before the batch leaves the outbox. before: the device's chain before it. */
+enum status kept_put(struct store *store, const struct receipt *receipt, const struct chain *before,
+                     int64_t proof, struct err *err) NODISCARD;
+/* A batch that was acknowledged in an earlier epoch. */
+enum status kept_get(struct store *store, uint32_t batch, struct arena *mem, struct batch *out,
+                     bool *out_found, struct err *err) NODISCARD;
+/* It was given back: the receipt is of the present epoch. */
+enum status kept_given(struct store *store, const struct receipt *receipt, int64_t proof,
+                       struct err *err) NODISCARD;
+enum status kept_trim(struct store *store, const struct round_reply *reply,
+                      struct err *err) NODISCARD;
+/* What the server has forgotten. *out: NULL: nothing. *out_chain: after the last. */
+enum status give_back(struct store *store, struct arena *mem, struct give_back **out,
+                      struct chain *out_chain, struct err *err) NODISCARD;
+enum status marks_ask(struct store *store, struct arena *mem, struct round_request *request,
+                      struct err *err) NODISCARD;
+/* The server went back in time. The first time it is asked again, with the marks; then seqs of the
+ * life that it forgot say nothing any more, and the log is read again from where both part. */
+enum status enter_epoch(struct store *store, const struct round_request *request,
+                        const struct round_reply *reply, struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ laptop_pull.c */
 
@@ -384,5 +435,23 @@ enum status record_take(struct store *store, const struct record *record, struct
                         struct err *err) NODISCARD;
 enum status alias_take(struct store *store, const struct alias_news *news, struct arena *mem,
                        struct apply_counts *counts, struct err *err) NODISCARD;
+
+/* ------------------------------------------------------------------ laptop_digest.c */
+
+/* A row with these values came, changes or goes: the sums of its homes have to be counted anew. */
+enum status digest_touch(struct store *store, const struct entity *e, int64_t row,
+                         const struct value *values, struct err *err) NODISCARD;
+/* All sums have. */
+enum status digest_forget(struct store *store, struct err *err) NODISCARD;
+/* Keeps what a reply says the book should come to. */
+enum status digest_told(struct store *store, const struct round_reply *reply,
+                        struct err *err) NODISCARD;
+/* Has nothing been told since a round brought something? */
+enum status digest_wanted(struct store *store, bool *out, struct err *err) NODISCARD;
+/* *out_here false: not here, on its way out, or not yet at the server. */
+enum status digest_row_hash(struct store *store, const struct entity *e, int64_t id,
+                            const uint8_t key[SIGN_PUBLIC_BYTES], struct buf *scratch,
+                            uint8_t out[BOOK_DIGEST_BYTES], bool *out_here,
+                            struct err *err) NODISCARD;
 
 #endif

@@ -46,6 +46,7 @@ struct apply {
     enum stage stage;
     size_t at;            /* in the section of the stage */
     bool reread;          /* a part came of a row that is not here */
+    int64_t proof;        /* of the receipts, see proof_put */
     struct chain unknown; /* see laptop_state */
     struct scope_pass leaving, speaking;
     bool forgets;
@@ -94,6 +95,7 @@ static enum status take_start(struct apply *a, struct err *err) {
     TRY(clock_note(a->store, &state, &now, &moved, err));
     if (a->request->envelope.now.boot_number > 0)
         clock_meet(&state, &a->request->envelope.now, reply->time_ms);
+    lease_renew(&state, reply, a->request->envelope.now.boot_number > 0);
     state.epoch = reply->epoch;
     if (reply->head.seq >= state.top.seq) state.top = reply->head;
     state.head = reply->head.seq;
@@ -103,6 +105,7 @@ static enum status take_start(struct apply *a, struct err *err) {
         state.news_version = reply->news_version;
     }
     a->unknown = state.unknown;
+    TRY(proof_put(a->store, reply, &a->proof, err));
     TRY(state_write(a->store, &state, err));
     return scope_take(a->store, a->request, reply, err);
 }
@@ -110,6 +113,7 @@ static enum status take_start(struct apply *a, struct err *err) {
 static enum status take_end(struct apply *a, struct err *err) {
     struct laptop_state state = a->store->laptop->state;
     TRY(check_same_cursor(a, &state, err));
+    bool moved = state.cursor.seq != a->reply->cursor.seq || !state.complete;
     state.cursor = a->reply->cursor;
     state.since = a->reply->since;
     state.complete = !a->reply->more;
@@ -123,6 +127,9 @@ static enum status take_end(struct apply *a, struct err *err) {
         state.complete = false;
         scope_restart(&state);
     }
+    if (moved && state.complete) TRY(mark_put(a->store, &state.cursor, err));
+    TRY(kept_trim(a->store, a->reply, err));
+    TRY(digest_told(a->store, a->reply, err));
     TRY(state_write(a->store, &state, err));
     if (filled) TRY(scope_filled(a->store, err));
     return forget_is_due(a->store, &a->forgets, err);
@@ -221,7 +228,8 @@ static enum status take_item(struct apply *a, struct err *err) {
     case STAGE_OPENED: return take_opened(a, &reply->opened[a->at], err);
     case STAGE_ALIASES: return take_alias(a, &reply->aliases[a->at], err);
     case STAGE_LEAVING: return scope_leave_step(a->store, &a->leaving, &a->counts, err);
-    case STAGE_RECEIPTS: return receipt_take(a->store, &reply->receipts[a->at], &a->counts, err);
+    case STAGE_RECEIPTS:
+        return receipt_take(a->store, &reply->receipts[a->at], a->proof, &a->counts, err);
     case STAGE_HELD: return take_held_news(a, &reply->held[a->at], err);
     case STAGE_LEDGER: return take_ledger(a, &reply->ledger[a->at], err);
     case STAGE_RECORDS: return take_record(a, &reply->records[a->at], err);
@@ -273,6 +281,7 @@ enum status store_apply_slice(struct apply *a, bool *out_done, struct err *err) 
     if (a->stage != STAGE_START)
         db_let_others(); /* a person's save does not wait for the whole reply */
     TRY(db_begin(a->store->db, true, err));
+    if (a->store->laptop) a->store->laptop->sums_known = false;
     enum status status = take_items(a, err);
     if (status == ST_OK) status = db_commit(a->store->db, err);
     if (status != ST_OK) {
@@ -298,52 +307,10 @@ void store_apply_counts(const struct apply *apply, struct apply_counts *out) {
 
 /* ------------------------------------------------------------------ other replies */
 
-static enum status forget_above(struct store *store, int64_t back, struct err *err) {
-    static const char *const sql[] = {"UPDATE pending SET seq = -1, vals = NULL WHERE seq > ?",
-                                      "DELETE FROM ahead WHERE seq > ?"};
-    struct db_stmt *s;
-    for (size_t i = 0; i < ARRAY_COUNT(sql); i++) {
-        TRY(db_prepare(store->db, sql[i], &s, err));
-        db_bind_int(s, 1, back);
-        TRY(db_run(s, err));
-    }
-    for (size_t i = 0; i < store->cat->count; i++) {
-        char table[128];
-        struct buf text SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
-        (void)snprintf(table, sizeof table, "r_%s", store->cat->entities[i].name);
-        buf_put_text(&text, "UPDATE ");
-        rows_put_name(&text, table);
-        buf_put_text(&text, " SET _seq = 0 WHERE _seq > ?");
-        TRY(buf_status(&text, err));
-        TRY(db_prepare(store->db, buf_text(&text), &s, err));
-        db_bind_int(s, 1, back);
-        TRY(db_run(s, err));
-    }
-    return ST_OK;
-}
-
-/* The server went back in time: seqs of the life that it forgot say nothing any more, and the log
- * is read again. */
-static enum status enter_epoch(struct store *store, const struct round_reply *reply,
-                               struct err *err) {
-    struct laptop *laptop;
-    TRY(laptop_get(store, &laptop, err));
-    struct laptop_state state = laptop->state;
-    if (reply->epoch == state.epoch) return ST_OK;
-    TRY(forget_above(store, reply->cursor.seq, err));
-    state.epoch = reply->epoch;
-    state.cursor = (struct position){0};
-    state.since = 0;
-    state.top = reply->cursor;
-    state.complete = false;
-    scope_restart(&state);
-    return state_write(store, &state, err);
-}
-
-static enum status take_epoch(struct store *store, const struct round_reply *reply,
-                              struct err *err) {
+static enum status take_epoch(struct store *store, const struct round_request *request,
+                              const struct round_reply *reply, struct err *err) {
     TRY(db_begin(store->db, true, err));
-    enum status status = enter_epoch(store, reply, err);
+    enum status status = enter_epoch(store, request, reply, err);
     if (status == ST_OK) status = db_commit(store->db, err);
     if (status != ST_OK) store_rollback(store);
     return status;
@@ -361,7 +328,7 @@ enum status store_apply_begin(struct store *store, const struct round_request *r
     if (!a) return err_no_memory(err);
     *a = (struct apply){.store = store, .request = request, .reply = reply};
     if (reply->kind == REPLY_EPOCH) {
-        enum status status = take_epoch(store, reply, err);
+        enum status status = take_epoch(store, request, reply, err);
         if (status != ST_OK) {
             free(a);
             return status;

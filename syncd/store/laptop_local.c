@@ -79,6 +79,7 @@ static enum status forget_cells(struct store *store, int64_t id, struct err *err
 }
 
 enum status local_remove(struct store *store, struct local *local, struct err *err) {
+    TRY(digest_touch(store, local->e, local->id, local->values, err));
     refs_forget(store);
     TRY(rows_delete(store->db, local->e, local->id, local->meta.gone == GONE_HERE, local->values,
                     err));

@@ -278,7 +278,10 @@ static enum status ask(struct store *store, struct arena *mem, struct round_requ
     if (moved) TRY(state_write(store, &state, err));
     struct push push = {.store = store, .mem = mem, .chain = state.last_chain};
     struct batch *batches;
-    TRY(collect(&push, state.last_batch, err));
+    struct give_back *given;
+    struct chain given_chain;
+    TRY(give_back(store, mem, &given, &given_chain, err));
+    if (!given) TRY(collect(&push, state.last_batch, err));
     TRY(mark_all(&push, &batches, err));
     struct round_request request = position_of(&state);
     request.envelope = (struct envelope){.now = now,
@@ -286,6 +289,10 @@ static enum status ask(struct store *store, struct arena *mem, struct round_requ
                                          .suspect_boot = state.suspect_boot};
     request.batches = batches;
     request.batch_count = push.count;
+    TRY(digest_wanted(store, &request.wants_digest, err));
+    request.given = given;
+    if (given) TRY(sign_push(store, &given_chain, given->signature, err));
+    TRY(marks_ask(store, mem, &request, err));
     if (push.count > 0) TRY(sign_push(store, &push.chain, request.signature, err));
     *out = request;
     return ST_OK;

@@ -17,6 +17,13 @@ struct pulling {
     bool fresh;       /* it was not here */
 };
 
+/* Between going back and noticing, a server gives old numbers again: what stands there now is of
+ * this epoch, and so is what rests on it. */
+static int64_t taken_seq(const struct pulling *p) {
+    int64_t start = epoch_start(p->store->laptop->state.epoch);
+    return seq_is_lost(p->store, p->record->seq) ? start : p->record->seq;
+}
+
 static bool cell_fits(const struct cell *cell, const struct record_cell *given) {
     return cell && cell->rule != RULE_DERIVED && cell->tag == given->cell_tag &&
            cell->count == given->value_count;
@@ -66,10 +73,11 @@ static enum status take_new(struct pulling *p, struct err *err) {
     p->values = ARENA_ARRAY(p->mem, p->e->field_count, struct value);
     if (!p->values) return err_no_memory(err);
     TRY(take_cells(p, err));
-    p->local.meta.seq = p->record->seq;
+    p->local.meta.seq = taken_seq(p);
     p->local.values = p->values;
     TRY(rows_insert(p->store->db, p->e, ROWS_LAPTOP, p->record->row, p->values, &p->local.meta,
                     true, err));
+    TRY(digest_touch(p->store, p->e, p->record->row, p->values, err));
     /* After a rescue the person's edits are put on the row again as it arrives. */
     return p->any_pending ? outbox_replay(p->store, &p->local, p->mem, err) : ST_OK;
 }
@@ -85,14 +93,16 @@ static enum status take_known(struct pulling *p, bool remember, struct err *err)
     if (whole) p->local.meta.more = (struct slice){0};
     TRY(take_cells(p, err));
     if (remember) TRY(past_note(p->store, &p->local, p->mask, p->values, p->record->seq, err));
-    p->local.meta.seq = p->record->seq;
+    p->local.meta.seq = taken_seq(p);
+    TRY(digest_touch(p->store, p->e, p->record->row, p->local.values, err));
     TRY(local_write(p->store, &p->local, p->mask, p->values, err));
-    return ahead_trim(p->store->db, p->record->row, p->record->seq, err);
+    TRY(digest_touch(p->store, p->e, p->record->row, p->values, err));
+    return ahead_trim(p->store->db, p->record->row, p->local.meta.seq, err);
 }
 
 static enum status take_dead(struct pulling *p, struct apply_counts *counts, struct err *err) {
-    bool gone;
-    if (!p->local.found || p->record->seq <= p->local.meta.seq) return ST_OK;
+    bool gone, lost = seq_is_lost(p->store, p->local.meta.seq);
+    if (!p->local.found || (p->record->seq <= p->local.meta.seq && !lost)) return ST_OK;
     counts->rows_gone++;
     TRY(local_doom(p->store, &p->local, p->mem, &gone, err));
     if (gone) return ST_OK;
@@ -123,7 +133,8 @@ enum status record_take(struct store *store, const struct record *record, struct
     if (record->flags & RECORD_LEFT) return take_left(&p, counts, err);
     if (record->flags & RECORD_DEAD) return take_dead(&p, counts, err);
     bool known =
-        p.local.found && p.local.meta.seq >= record->seq && p.local.meta.gone != GONE_DOOMED;
+        p.local.found && p.local.meta.seq >= record->seq && p.local.meta.gone != GONE_DOOMED &&
+        !seq_is_lost(store, p.local.meta.seq);
     if (known) return ST_OK;
     TRY(pending_any(store->db, record->row, &p.any_pending, err));
     if (p.local.found) {
@@ -255,6 +266,7 @@ enum status alias_take(struct store *store, const struct alias_news *news, struc
     struct local from, to;
     bool gone;
     if (news->from == news->to) return ST_OK;
+    TRY(digest_forget(store, err));
     TRY(write_alias(store, news, err));
     TRY(find_row(store, news->from, mem, &from, err));
     TRY(find_row(store, news->to, mem, &to, err));

@@ -3,6 +3,7 @@
  * keeps that seq as its own base until the row's seq has passed it. The row's seq moves only if
  * nothing of the row is unknown here.
  */
+#include "protocol/model/home.h"
 #include "syncd/store/laptop.h"
 
 #include <assert.h>
@@ -140,7 +141,8 @@ static enum status move_seq(struct taking *t, struct err *err) {
     bool created_here = meta->seq == -(int64_t)t->batch->number;
     int64_t seq = meta->seq > 0 ? meta->seq : 0;
     bool same = t->change->row == t->line->row && t->line->seq > 0 && t->line->prev == seq &&
-                meta->gone != GONE_DOOMED && (meta->seq >= 0 || created_here);
+                meta->gone != GONE_DOOMED && (meta->seq >= 0 || created_here) &&
+                !seq_is_lost(t->store, seq);
     if (!same && !created_here) return ST_OK;
     meta->seq = same ? t->line->seq : 0;
     TRY(rows_update(t->store->db, t->e, ROWS_LAPTOP, t->local.id, 0, t->local.values, meta, false,
@@ -178,8 +180,21 @@ static enum status take_delete(struct taking *t, struct apply_counts *counts, st
     return ST_OK;
 }
 
+/* An edit that moved the row changes the sums of the homes that it left too. */
+static enum status touch_homes(struct taking *t, struct err *err) {
+    bool moves = false;
+    for (size_t i = 0; i < t->change->edit_count; i++) {
+        const struct cell *cell = entity_cell(t->e, t->change->edits[i].cell_tag);
+        moves |= cell && homes_depend_on(t->e, cell);
+    }
+    if (moves && t->change->kind == CHANGE_EDIT) return digest_forget(t->store, err);
+    if (!t->local.found) return ST_OK;
+    return digest_touch(t->store, t->e, t->local.id, t->local.values, err);
+}
+
 static enum status take_row(struct taking *t, struct apply_counts *counts, struct err *err) {
     bool gone = false;
+    TRY(touch_homes(t, err));
     TRY(move_seq(t, err));
     for (size_t i = 0; i < t->change->edit_count; i++) TRY(take_edit(t, i, err));
     if (!t->local.found) return ST_OK;
@@ -364,16 +379,42 @@ static enum status chain_of_batch(struct store *store, uint32_t batch, struct ch
                    "收到未发送批次%u的回执", batch);
 }
 
-enum status receipt_take(struct store *store, const struct receipt *receipt,
+/* Told before; or given back, and answered anew. What is held now is shown, the rest comes with the
+ * rows. */
+static enum status take_given(struct store *store, const struct receipt *receipt, int64_t proof,
+                              struct err *err) {
+    struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
+    struct batch batch;
+    bool found;
+    TRY(kept_get(store, receipt->batch, &mem, &batch, &found, err));
+    if (!found) return ST_OK;
+    TRY(check_shape(&batch, receipt, err));
+    for (size_t i = 0; i < batch.change_count; i++) {
+        struct taking t = {.store = store,
+                           .batch = &batch,
+                           .receipt = receipt,
+                           .index = (uint32_t)i,
+                           .change = &batch.changes[i],
+                           .line = &receipt->lines[i],
+                           .mem = &mem};
+        t.e = catalogue_entity_by_tag(store->cat, t.change->entity_tag);
+        if (t.e) TRY(hold(&t, err));
+    }
+    TRY(keep_notes(store, &batch, receipt, err));
+    return kept_given(store, receipt, proof, err);
+}
+
+enum status receipt_take(struct store *store, const struct receipt *receipt, int64_t proof,
                          struct apply_counts *counts, struct err *err) {
     struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
     struct laptop_state state = store->laptop->state;
     struct outbox_row row;
     bool found;
-    if (receipt->batch <= state.last_batch) return ST_OK; /* told before */
+    if (receipt->batch <= state.last_batch) return take_given(store, receipt, proof, err);
     if (receipt->batch != state.last_batch + 1)
         return err_set(err, ST_MALFORMED, "a receipt for batch %u came before that of %u",
                        "批次%u的回执先于批次%u到达", receipt->batch, state.last_batch + 1);
+    struct chain before = state.last_chain;
     TRY(chain_of_batch(store, receipt->batch, &state.last_chain, err));
     TRY(outbox_get(store->db, receipt->batch, &mem, &row, &found, err));
     assert(found); /* sent, and above the last receipt */
@@ -382,6 +423,7 @@ enum status receipt_take(struct store *store, const struct receipt *receipt,
         TRY(take_line(store, &row.batch, receipt, i, counts, err));
     TRY(keep_notes(store, &row.batch, receipt, err));
     TRY(past_keep(store, &row.batch, receipt, err));
+    TRY(kept_put(store, receipt, &before, proof, err));
     TRY(leave_outbox(store, receipt->batch, err));
     state.last_batch = receipt->batch;
     return state_write(store, &state, err);

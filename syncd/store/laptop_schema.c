@@ -51,6 +51,16 @@ static const char *const tables[] = {
     "CREATE TABLE IF NOT EXISTS lacked(row_id INTEGER, home INTEGER, PRIMARY KEY(row_id, home)) "
     "WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS left_row(row_id INTEGER PRIMARY KEY)",
+    "CREATE TABLE IF NOT EXISTS kept(n INTEGER PRIMARY KEY, epoch INTEGER, at INTEGER, proof "
+    "INTEGER,"
+    " before BLOB, chain BLOB, content BLOB)",
+    "CREATE INDEX IF NOT EXISTS kept_epoch ON kept(epoch)",
+    "CREATE TABLE IF NOT EXISTS proof(id INTEGER PRIMARY KEY, bytes BLOB, signature BLOB)",
+    "CREATE TABLE IF NOT EXISTS mark(seq INTEGER PRIMARY KEY, chain BLOB)",
+    "CREATE TABLE IF NOT EXISTS lost(start INTEGER PRIMARY KEY, back INTEGER)",
+    "CREATE TABLE IF NOT EXISTS home_sum(home INTEGER PRIMARY KEY, sum BLOB, rows INTEGER)",
+    "CREATE TABLE IF NOT EXISTS told_digest(one INTEGER PRIMARY KEY, seq INTEGER, sum BLOB, rows "
+    "INTEGER)",
     "CREATE TABLE IF NOT EXISTS people(device INTEGER PRIMARY KEY, employee INTEGER, name TEXT)",
     "CREATE TABLE IF NOT EXISTS import_row(import_id INTEGER, batch INTEGER, row_id INTEGER, cell "
     "INTEGER,"
@@ -60,7 +70,8 @@ static const char *const tables[] = {
 
 /* Columns of the table state that files of older releases do not have. */
 static const char *const state_added[] = {"scope_told", "scope_ready",  "scope_filling",
-                                          "scope_home", "scope_entity", "scope_row"};
+                                          "scope_home", "scope_entity", "scope_row",
+                                          "seen_ms",    "lease_ms",     "lease_days"};
 
 static enum status add_state_column(struct db *db, const char *name, struct err *err) {
     struct db_stmt *s;

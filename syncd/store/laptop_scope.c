@@ -109,6 +109,7 @@ static enum status homes_at(struct store *store, const struct local *local, stru
 
 static enum status withdraw(struct store *store, int64_t home, struct err *err) {
     TRY(run(store, "DELETE FROM home WHERE home = ?", home, 0, 0, err));
+    TRY(run(store, "DELETE FROM home_sum WHERE home = ?", home, 0, 0, err));
     return run(store, "INSERT OR IGNORE INTO leaving(home) VALUES (?)", home, 0, 0, err);
 }
 

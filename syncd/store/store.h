@@ -165,7 +165,8 @@ struct form {
 enum status store_form(struct store *store, const struct entity *e, int64_t id, struct arena *mem,
                        struct form *out, struct err *err) NODISCARD;
 
-enum status store_begin(struct store *store, struct err *err) NODISCARD; /* takes the write lock */
+/* Takes the write lock. ST_DENIED: the lease has ended. */
+enum status store_begin(struct store *store, struct err *err) NODISCARD;
 void store_rollback(struct store *store);
 /* For imports: marks the batch. ST_TOO_LARGE from a save means: commit and begin the next one. */
 void store_batch_import(struct store *store, int64_t import_id);
@@ -282,6 +283,8 @@ struct store_status {
     char last_error[LANG_COUNT][256]; /* empty: the last attempt worked */
 };
 enum status store_status(struct store *store, struct store_status *out, struct err *err) NODISCARD;
+/* The number of the newest own batch, with a receipt or not; 0: none yet. Cheap. */
+enum status store_newest_batch(struct store *store, uint32_t *out, struct err *err) NODISCARD;
 /* Where this laptop stands in the server's log. Cheap. */
 enum status store_cursor(struct store *store, int64_t *out_epoch, int64_t *out_seq,
                          struct err *err) NODISCARD;
@@ -323,6 +326,26 @@ enum status store_history(struct store *store, const struct entity *e, int64_t i
 enum status store_person(struct store *store, uint32_t device, struct arena *mem, struct slice *out,
                          struct err *err) NODISCARD;
 
+/* ------------------------------------------------------------------ laptop: lease
+ *
+ * For so long the book may be used without a round that worked. Time is counted by the greatest
+ * server time seen, the boot clock since, and the wall clock where that is further: one that is set
+ * back gains nothing. Nothing is ever deleted for it, and rounds go on.
+ */
+enum { STORE_LEASE_DAYS = 30 }; /* where the server says nothing */
+struct store_lease {
+    int64_t now_ms;   /* the server's time, as far as this laptop knows */
+    int64_t until_ms; /* 0: there was no round yet, nothing to lock */
+    bool locked;
+};
+enum status store_lease(struct store *store, struct store_lease *out, struct err *err) NODISCARD;
+enum status store_lease_set(struct store *store, uint32_t days, struct err *err) NODISCARD;
+/* ST_DENIED with the text for people, in both languages, when it has ended. */
+enum status store_lease_check(struct store *store, struct err *err) NODISCARD;
+/* As store_begin, for what was already open in a form when the lease ended: shown_ms is the lease's
+ * now_ms when the form was shown. */
+enum status store_begin_shown(struct store *store, int64_t shown_ms, struct err *err) NODISCARD;
+
 /* ------------------------------------------------------------------ laptop: rounds */
 
 /* Notes the clocks: new boot, wall clock stepped since the last look. Saves do it too; a daemon
@@ -355,6 +378,13 @@ struct apply_counts {
     int64_t rows_changed, rows_gone;
 };
 void store_apply_counts(const struct apply *apply, struct apply_counts *out);
+
+/* Does the book hold what the server said with the last round? Counts at most about rows_max rows
+ * again, and goes on there next time; afresh: all of them. BOOK_NOT_PROVED: something is still to
+ * be sent, fetched or counted. */
+enum book_proof { BOOK_NOT_PROVED, BOOK_EQUAL, BOOK_DIFFERS };
+enum status store_prove(struct store *store, int64_t rows_max, bool afresh, enum book_proof *out,
+                        struct err *err) NODISCARD;
 
 /* Another file stands at this one's path: open that. Cheap. */
 bool store_has_moved(const struct store *store);

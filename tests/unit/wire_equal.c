@@ -43,7 +43,8 @@ bool requests_equal(const struct round_request *a, const struct round_request *b
            stamps_equal(&a->envelope.now, &b->envelope.now) &&
            a->envelope.expected_offset_ms == b->envelope.expected_offset_ms &&
            a->envelope.suspect_boot == b->envelope.suspect_boot && a->page_bytes == b->page_bytes &&
-           scopes_equal(&a->scope, &b->scope) && a->batch_count == b->batch_count &&
+           scopes_equal(&a->scope, &b->scope) && a->wants_digest == b->wants_digest &&
+           a->batch_count == b->batch_count &&
            batches_equal(a->batches, b->batches, a->batch_count) &&
            memcmp(a->signature, b->signature, SIGN_BYTES) == 0;
 }

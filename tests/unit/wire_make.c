@@ -172,7 +172,10 @@ static struct scope_position any_position_in_scope(struct maker *m) {
 
 struct round_request maker_request(struct maker *m, size_t batch_count) {
     struct round_request r = {.epoch = 1 + (int64_t)maker_number(m, 9), .batch_count = batch_count};
-    if (maker_chance(m, 2)) r.scope = any_position_in_scope(m);
+    if (maker_chance(m, 2)) {
+        r.scope = any_position_in_scope(m);
+        r.wants_digest = maker_chance(m, 2);
+    }
     if (!maker_chance(m, 4)) r.cursor = any_position(m);
     r.top = maker_chance(m, 2) ? r.cursor : any_position(m);
     r.since = maker_chance(m, 2) ? r.cursor.seq : (int64_t)maker_number(m, 1000);
