@@ -17,12 +17,40 @@ static int64_t clock_named(const struct clock *clock, int64_t row) {
     return clock->via ? clock->via : row;
 }
 
+/* The seq at which the change came to stand on the row that is named; NULL: it never did. */
+static const int64_t *seq_on(const struct clock *clock, int64_t named, int64_t row) {
+    if (row == named) return &clock->seq;
+    for (size_t i = 0; i < clock->was_count; i++)
+        if (clock->was[i].row == named) return &clock->was[i].seq;
+    return NULL;
+}
+
 bool clock_is_covered(const struct clock *clock, struct base base, uint32_t device, int64_t named,
                       int64_t row) {
     if (clock->device == device && clock->batch > 0 && clock->batch <= base.own &&
         clock_named(clock, row) == named)
         return true;
-    return row == named && clock->seq <= base.seq;
+    const int64_t *seq = seq_on(clock, named, row);
+    return seq && *seq <= base.seq;
+}
+
+bool base_is_lost(const struct lost_branch *lost, size_t count, int64_t seq, int64_t *out_back) {
+    for (size_t i = 0; i < count; i++) {
+        if (seq <= lost[i].back || seq >= lost[i].start) continue;
+        if (out_back) *out_back = lost[i].back;
+        return true;
+    }
+    return false;
+}
+
+bool clock_is_covered_in(const struct clock *clock, int64_t old, struct base base, uint32_t device,
+                         int64_t named, int64_t row, const struct former_life *life) {
+    struct base own = {0, base.own};
+    int64_t back;
+    if (!life || !base_is_lost(life->lost, life->lost_count, base.seq, &back))
+        return clock_is_covered(clock, base, device, named, row);
+    if (clock_is_covered(clock, own, device, named, row)) return true;
+    return row == named && (old > 0 ? old <= base.seq : clock->seq <= back);
 }
 
 /* Device 0 is nobody's window: what the server combined is its own of no author. */
@@ -151,7 +179,8 @@ struct meeting {
 static struct meeting meet(const struct merge_in *in) {
     struct meeting m = {.mine = in->edit_clock};
     m.mine.via = in->named == in->row ? 0 : in->named;
-    m.seen = clock_is_covered(&in->clock, in->edit->today, m.mine.device, in->named, in->row);
+    m.seen = clock_is_covered_in(&in->clock, in->life ? in->life->old : 0, in->edit->today,
+                                 m.mine.device, in->named, in->row, in->life);
     m.own = m.seen || clock_is_own(&in->clock, m.mine.device, in->named, in->row);
     return m;
 }
@@ -188,8 +217,15 @@ static bool state_wins(const struct enumeration *values, struct value step, stru
     return true;
 }
 
+/* Both are given back: the later of them decided the cell then, or it would be known to have lost.
+ */
+static bool is_decided(const struct former_life *life) {
+    return life && life->edit_old > 0 && life->old > 0;
+}
+
 static bool concurrent_wins(const struct merge_in *in, const struct meeting *m) {
     enum rule rule = in->cell->rule;
+    if (is_decided(in->life)) return in->life->edit_old > in->life->old;
     if (m->own) return m->mine.batch >= in->clock.batch; /* two windows: whatever the clocks say */
     if (rule == RULE_MAX || rule == RULE_MIN)
         return is_further(rule, in->edit->values[0], in->present[0]);
@@ -224,7 +260,10 @@ static void merge_counter(const struct merge_in *in, const struct meeting *m,
 }
 
 static bool dot_is_seen(const struct merge_in *in, const struct dot *dot) {
-    return clock_is_covered(&dot->clock, in->edit->base, in->edit_clock.device, in->named, in->row);
+    size_t i = (size_t)(dot - in->dots);
+    int64_t old = in->life && in->life->dot_old ? in->life->dot_old[i] : 0;
+    return clock_is_covered_in(&dot->clock, old, in->edit->base, in->edit_clock.device, in->named,
+                               in->row, in->life);
 }
 
 /* Keeps those adds that the author had not seen: a remove takes only what it saw, and an add that

@@ -398,7 +398,8 @@ enum row_state { ROW_HERE, ROW_DEAD, ROW_OUT, ROW_GONE }; /* ROW_OUT: not in thi
     ROW(DENIED, 11, "you had no access to this row when you edited it", "修改时您无权访问该记录")         \
     ROW(REQUIRED, 12, "a required field is missing", "缺少必填字段")                                      \
     ROW(DECLINED, 13, "head office declined the change request", "总部未批准该变更申请")                  \
-    ROW(CYCLE, 14, "the row would own itself", "该记录会成为自己的上级")
+    ROW(CYCLE, 14, "the row would own itself", "该记录会成为自己的上级")                                  \
+    ROW(REVOKED, 15, "the laptop was revoked: head office decides", "该笔记本已被吊销：由总部决定")
 
 enum reason {
 #define REASON_ENUM(name, number, ...) REASON_##name = number,
@@ -491,13 +492,48 @@ struct person {
 /* ------------------------------------------------------------------ merging (PROTOCOL.md,
  * "Merging") */
 
+struct clock_was { /* where a change stood before its row became another */
+    int64_t row, seq;
+};
+enum { CLOCK_WAS_MAX = 16 }; /* rows that became one after another: of more the oldest go */
 struct clock { /* of a cell's last change, at the server */
     int64_t seq;
     uint32_t device; /* 0: the server, also as author of a merged value */
     uint32_t batch;
     int64_t time_ms;
     int64_t via; /* the row id that the change named, if not the row's */
+    const struct clock_was *was; /* of what came with a row that became this one */
+    size_t was_count;
 };
+
+/* Each epoch has seqs of its own: none of another life of the log can have issued them. */
+#define EPOCH_SEQS ((int64_t)1 << 32)
+static inline int64_t epoch_start(int64_t epoch) {
+    return (epoch - 1) * EPOCH_SEQS;
+}
+
+/* Numbers of a life of the log that the server forgot when it went back: those above back, and
+ * below start, where its next life began. */
+struct lost_branch {
+    int64_t back, start;
+};
+
+/* What a merge has to know once a server went back in time. */
+struct former_life {
+    const struct lost_branch *lost; /* as the author's laptop lived it */
+    size_t lost_count;
+    int64_t edit_old; /* of an edit that is given back: the seq in its old receipt; else 0 */
+    int64_t old;      /* the same of the cell's last change */
+    int64_t upto;     /* the old seq up to which the cell's value has seen, or is, everything */
+    const int64_t *dot_old; /* of each dot; NULL: none was given back */
+};
+/* Whether a base is of a lost branch. *out_back (may be NULL): where it parted. */
+bool base_is_lost(const struct lost_branch *lost, size_t count, int64_t seq, int64_t *out_back);
+/* As clock_is_covered. old: of the change, 0 unless it was given back. A base of a lost branch
+ * covers what is given back by the seq in the old receipt, and of the rest only what was there when
+ * the lives parted. life NULL: the server never went back. */
+bool clock_is_covered_in(const struct clock *clock, int64_t old, struct base base, uint32_t device,
+                         int64_t named, int64_t row, const struct former_life *life);
 
 struct dot { /* an add of a set that no later add or remove had seen */
     struct slice element;
@@ -505,8 +541,8 @@ struct dot { /* an add of a set that no later add or remove had seen */
 };
 
 /* Rule 1: had an author with this base, on this device, who names this row, seen the change? row:
- * the row that the cell belongs to. A change made through another name is not covered by a seq on
- * this one. */
+ * the row that the cell belongs to. A base speaks only of what stood on the row that its author
+ * names: who names another than row had seen what came with that one, by its seq there. */
 bool clock_is_covered(const struct clock *clock, struct base base, uint32_t device, int64_t named,
                       int64_t row);
 /* Rule 2: the last change is the author's own though later than the base (two windows). */
@@ -536,8 +572,9 @@ struct merge_in {
     const struct dot *dots;      /* set cells */
     size_t dot_count;
     const struct edit *edit;
-    struct clock edit_clock; /* seq that it will take, device, batch, time */
-    bool has_base_text;      /* text cells: the version that was shown is known */
+    struct clock edit_clock;        /* seq that it will take, device, batch, time */
+    const struct former_life *life; /* NULL: the server never went back */
+    bool has_base_text;             /* text cells: the version that was shown is known */
     struct value base_text;
 };
 

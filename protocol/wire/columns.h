@@ -209,6 +209,17 @@ enum status aliases_read(struct slice section, struct arena *mem, size_t room,
                          struct alias_news **out, size_t *out_count, struct err *err) NODISCARD;
 enum status people_write(const struct person *people, size_t count, struct buf *out,
                          struct err *err) NODISCARD;
+/* recovery.c */
+enum status marks_write(const struct position *marks, size_t count, struct buf *out,
+                        struct err *err) NODISCARD;
+enum status marks_read(struct slice section, struct arena *mem, struct position **out,
+                       size_t *out_count, struct err *err) NODISCARD;
+enum status given_write(const struct give_back *given, struct buf *out, struct err *err) NODISCARD;
+enum status given_read(struct slice section, struct arena *mem, size_t room, struct give_back **out,
+                       struct err *err) NODISCARD;
+enum status backup_write(int64_t seq, bool recovering, struct buf *out, struct err *err) NODISCARD;
+enum status backup_read(struct slice section, struct arena *mem, int64_t *out_seq,
+                        bool *out_recovering, struct err *err) NODISCARD;
 enum status people_read(struct slice section, struct arena *mem, size_t room, struct person **out,
                         size_t *out_count, struct err *err) NODISCARD;
 enum status scope_write(const struct scope_position *position, bool whole, struct buf *out,

@@ -33,6 +33,12 @@ enum section {
     SECTION_CLOSED,
     SECTION_FILLED, /* rows of homes that are being filled */
     SECTION_DIGEST = 20,
+    SECTION_REPORT = 30, /* round request: how the laptop is */
+    SECTION_ORDER,       /* round reply: an order of head office to the laptop */
+    SECTION_WIPED,       /* hello request: the order was obeyed */
+    SECTION_TERMS,       /* hello reply: for how long the book may be used offline */
+    SECTION_COPY,        /* enroll request: which book it is a copy of */
+    SECTION_KEPT,        /* enroll reply: what the server has of that one */
     SECTION_MARKS = 40, /* request: older positions that it was told */
     SECTION_GIVEN,      /* request: batches of a life that the server forgot */
     SECTION_BACKUP,     /* reply: what a backup covers */
@@ -40,6 +46,42 @@ enum section {
     SECTION_COUNT = 64
 };
 
+/* ------------------------------------------------------------------ report.c */
+
+enum status report_write(const struct device_report *report, struct buf *out,
+                         struct err *err) NODISCARD;
+enum status report_read(struct slice section, struct device_report *out,
+                        struct err *err) NODISCARD;
+enum status terms_write(uint32_t lease_days, struct buf *out, struct err *err) NODISCARD;
+enum status terms_read(struct slice section, uint32_t *out_lease_days, struct err *err) NODISCARD;
+enum status order_write(const struct device_order *order, struct buf *out,
+                        struct err *err) NODISCARD;
+enum status order_read(struct slice section, struct device_order *out, struct err *err) NODISCARD;
+enum status wiped_write(int64_t order_ms, struct buf *out, struct err *err) NODISCARD;
+enum status wiped_read(struct slice section, int64_t *out_order_ms, struct err *err) NODISCARD;
+enum status copy_write(const struct copied_book *copy, struct buf *out, struct err *err) NODISCARD;
+enum status copy_read(struct slice section, struct arena *mem, struct copied_book *out,
+                      struct err *err) NODISCARD;
+enum status kept_write(uint32_t batch, struct buf *out, struct err *err) NODISCARD;
+enum status kept_read(struct slice section, uint32_t *out, struct err *err) NODISCARD;
+
+/* ------------------------------------------------------------------ messages.c */
+
+struct parts { /* the sections of a message by tag */
+    struct slice at[SECTION_COUNT];
+    bool has[SECTION_COUNT];
+    size_t payload_bytes;
+};
+
+void message_put_section(struct buf *payload, enum section section, const struct buf *content);
+/* Appends the message with this payload as it is. */
+void message_put_stored(struct buf *out, enum message_kind kind, const struct buf *payload);
+struct cuts;
+/* Appends the message with this payload to out, deflated where that is shorter. */
+enum status message_put(enum message_kind kind, const struct buf *payload, const struct cuts *cuts,
+                        int level, size_t bytes_max, struct buf *out, struct err *err) NODISCARD;
+enum status message_open(struct slice bytes, enum message_kind kind, size_t bytes_max,
+                         struct arena *mem, struct parts *out, struct err *err) NODISCARD;
 enum status message_kind_of(struct slice bytes, enum message_kind *out, struct err *err) NODISCARD;
 
 #endif

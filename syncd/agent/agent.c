@@ -12,13 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "syncd/agent/report.h"
 #include "syncd/platform/platform.h"
 
 enum {
     AGENT_ROUND_BYTES_MAX = 128 * 1024 * 1024, /* memory of one round */
     AGENT_PROOF_TRIES_MAX = 3,                 /* hellos or nonces refused in a row */
     AGENT_ROUNDS_MAX = 1000000,                /* a server that never ends is a fault */
-    AGENT_DEFLATE_LEVEL = 9
+    AGENT_DEFLATE_LEVEL = 9,
+    AGENT_TIME_BACK_MS = 10 * 60 * 1000 /* a server's clock may be set right by some minutes */
 };
 
 struct agent {
@@ -27,6 +29,9 @@ struct agent {
     bool enrolled;     /* session has the identity */
     uint32_t retry_ms; /* the slot that a busy server named instead of an answer; 0: none */
     unsigned trace_number;
+    int64_t minimum_release;   /* that the server asks for; 0: any */
+    struct device_order order; /* of head office to this laptop */
+    bool time_is_back;         /* the server's clock stands before what it told earlier */
 };
 
 enum status agent_open(const struct agent_config *config, struct agent **out, struct err *err) {
@@ -45,7 +50,7 @@ void agent_close(struct agent *agent) {
 
 /* ------------------------------------------------------------------ identity */
 
-static void session_identity_from(const struct store_identity *from, struct session_identity *out) {
+void agent_identity(const struct store_identity *from, struct session_identity *out) {
     memset(out, 0, sizeof(*out));
     snprintf(out->org, sizeof(out->org), "%s", from->org);
     out->device = from->device;
@@ -63,7 +68,7 @@ static enum status load_identity(struct agent *agent, struct err *err) {
                        "roadbook enroll LINK",
                        "本机尚未登记：请向管理员索取登记链接，然后运行 roadbook enroll 链接");
     struct session_identity mine;
-    session_identity_from(&identity, &mine);
+    agent_identity(&identity, &mine);
     session_start(&agent->session, &mine);
     agent->enrolled = true;
     return ST_OK;
@@ -98,7 +103,7 @@ static uint32_t retry_after_ms(const struct session_http *answer) {
 static enum status exchange(struct agent *agent, const char *what,
                             const struct session_http *request, struct arena *mem,
                             struct session_http *out, struct err *err) {
-    trace(agent, what, request, mem);
+    if (strcmp(what, "enroll")) trace(agent, what, request, mem); /* that one holds the code */
     const struct transport_door *door = agent->config.transport;
     TRY(door->exchange(door->ctx, request, mem, out, err));
     trace(agent, "reply", out, mem);
@@ -138,7 +143,7 @@ static enum status enroll_in(struct agent *agent, const struct session_link *lin
     struct store_identity identity;
     TRY(prepare_identity(agent, link, &identity, err));
     struct session_identity mine;
-    session_identity_from(&identity, &mine);
+    agent_identity(&identity, &mine);
     struct session_http request, answer;
     TRY(session_enroll_request(&mine, link, device_name, slice_from(ROADBOOK_VERSION), mem,
                                &request, err));
@@ -162,6 +167,32 @@ enum status agent_enroll(struct agent *agent, const struct session_link *link,
 
 /* ------------------------------------------------------------------ proof */
 
+/* For how long the book may be used offline, and the oldest release that may sync. */
+static enum status take_terms(struct agent *agent, const struct hello_reply *reply,
+                              struct err *err) {
+    int64_t minimum;
+    bool is_release = wire_release_number(reply->minimum_release, &minimum);
+    agent->minimum_release = is_release ? minimum : 0;
+    if (reply->lease_days == 0) return ST_OK;
+    return store_lease_set(agent->config.store, reply->lease_days, err);
+}
+
+static bool is_too_old(const struct agent *agent) {
+    int64_t mine;
+    return wire_release_number(SLICE(ROADBOOK_VERSION), &mine) && mine < agent->minimum_release;
+}
+
+static enum status too_old(const struct agent *agent, struct err *err) {
+    SCOPED(buf_free) struct buf release = buf_new(BUF_MAX_LINE);
+    wire_release_write(agent->minimum_release, &release);
+    return err_set(err, ST_VERSION,
+                   "this laptop has Roadbook %s, and head office asks for %s or newer: update it. "
+                   "What you had not sent is sent; nothing new comes until then",
+                   "本机的 Roadbook 版本为 %s，总部要求 %s 或更新版本：请升级。未发送的内容已发送；"
+                   "升级前不会收到新内容",
+                   ROADBOOK_VERSION, buf_text(&release));
+}
+
 static enum status greet(struct agent *agent, struct arena *mem, struct err *err) {
     struct session_http request, answer;
     struct hello_reply reply;
@@ -169,7 +200,8 @@ static enum status greet(struct agent *agent, struct arena *mem, struct err *err
     TRY(session_hello_request(&agent->session, slice_from(ROADBOOK_VERSION), &c->catalogue->version,
                               c->env, mem, &request, err));
     TRY(exchange(agent, "hello", &request, mem, &answer, err));
-    return session_hello_reply(&agent->session, &answer, c->env, mem, &reply, err);
+    TRY(session_hello_reply(&agent->session, &answer, c->env, mem, &reply, err));
+    return take_terms(agent, &reply, err);
 }
 
 /* Sends one message with proof; a refused nonce or an old key costs another try, not the round. */
@@ -211,6 +243,7 @@ static enum status outbox_has_any(struct store *store, bool *out, struct err *er
 static enum status ask_round(struct agent *agent, struct arena *mem, struct round *out,
                              struct agent_progress *progress, struct err *err) {
     TRY(store_round_request(agent->config.store, mem, &out->request, err));
+    TRY(report_put(&agent->config, &out->request, err));
     struct buf message SCOPED(buf_free) = buf_new(BUF_MAX_MESSAGE);
     TRY(wire_write_round_request(&out->request, AGENT_DEFLATE_LEVEL, &message, err));
     struct slice answer;
@@ -219,11 +252,11 @@ static enum status ask_round(struct agent *agent, struct arena *mem, struct roun
         session_start(&agent->session, &agent->session.identity); /* its nonce may be spent */
     TRY(asked);
     TRY(wire_read_round_reply(answer, agent->session.identity.device, mem, &out->reply, err));
+    TRY(report_told(&agent->config, &out->request, err));
     progress->rounds++;
     progress->batches_sent += (int64_t)out->request.batch_count;
     progress->rows_received += (int64_t)(out->reply.record_count + out->reply.filled_count);
-    if (out->reply.has_scope)
-        progress->filling = out->reply.scope.filling > out->reply.scope.ready;
+    if (out->reply.has_scope) progress->filling = out->reply.scope.filling > out->reply.scope.ready;
     progress->bytes_up += (int64_t)message.len;
     progress->bytes_down += (int64_t)answer.len;
     progress->head = out->reply.head.seq;
@@ -243,10 +276,49 @@ static enum status check_receipts(const struct agent *agent, const struct round_
                    agent->session.identity.org);
 }
 
-static enum status check_reply(const struct agent *agent, const struct round_reply *reply,
-                               struct err *err) {
+/* An order that the org has not signed for this laptop is no order. */
+static enum status take_order(struct agent *agent, const struct device_order *order,
+                              struct err *err) {
+    if (order->kind != ORDER_NONE && !session_order_is_signed(&agent->session.identity, order))
+        return err_set(err, ST_UNAUTHENTIC,
+                       "an order to this laptop does not bear the signature of %s: it was not "
+                       "obeyed; tell the administrator",
+                       "对本机的指令上没有 %s 的有效签名：未予执行，请告知管理员",
+                       agent->session.identity.org);
+    agent->order = *order;
+    return ST_OK;
+}
+
+/* An honest server that went back in time says so, by another epoch. Its clock is another matter:
+ * what it says now is taken, and the person is told. */
+static enum status check_age(struct agent *agent, const struct round_request *request,
+                             const struct round_reply *reply, struct err *err) {
+    struct store_lease known;
+    struct store *store = agent->config.store;
+    if (reply->epoch == request->epoch && reply->head.seq < request->top.seq)
+        return err_set(err, ST_CONFLICT,
+                       "the server answered with an older state (%lld) than it had told this laptop "
+                       "before (%lld): nothing was taken; tell the administrator",
+                       "服务器返回的状态（%lld）比此前告知本机的（%lld）更旧：未采用任何内容，请告知管"
+                       "理员",
+                       (long long)reply->head.seq, (long long)request->top.seq);
+    TRY(store_lease(store, &known, err));
+    int64_t back_ms = known.now_ms > 0 ? known.now_ms - reply->time_ms : 0;
+    bool is_back = back_ms > AGENT_TIME_BACK_MS;
+    if (is_back == agent->time_is_back && !is_back) return ST_OK;
+    agent->time_is_back = is_back;
+    char text[32];
+    (void)snprintf(text, sizeof text, "%lld", is_back ? (long long)(back_ms / 1000) : 0);
+    return store_setting_set(store, AGENT_TIME_BACK_SETTING, slice_from(text), err);
+}
+
+static enum status check_reply(struct agent *agent, const struct round_request *request,
+                               const struct round_reply *reply, struct err *err) {
     switch (reply->kind) {
-    case REPLY_ROUND: return check_receipts(agent, reply, err);
+    case REPLY_ROUND:
+        TRY(check_age(agent, request, reply, err));
+        TRY(take_order(agent, &reply->order, err));
+        return check_receipts(agent, reply, err);
     case REPLY_CLONED:
         return err_set(
             err, ST_CLONED,
@@ -261,11 +333,7 @@ static enum status check_reply(const struct agent *agent, const struct round_rep
             "（roadbook pending、roadbook export）。请改用新账本：向管理员索取链接，然后运行 "
             "roadbook --home 新文件夹 enroll 链接",
             reply->last_batch);
-    case REPLY_EPOCH:
-        return err_set(
-            err, ST_CONFLICT,
-            "the server has gone back in time: tell the administrator; your edits wait here",
-            "服务器数据被还原到较早的时间：请告知管理员；您的修改仍保存在本机");
+    case REPLY_EPOCH: return ST_OK; /* the store enters it, and asks again */
     }
     return err_set(err, ST_MALFORMED, "a reply of unknown kind", "未知类型的回复");
 }
@@ -301,18 +369,36 @@ static enum status apply_round(struct agent *agent, const struct round *round,
     return status;
 }
 
+/* Another epoch; or something was taken of what is given back, and more may follow. */
+static bool goes_on(const struct round *round) {
+    const struct give_back *given = round->request.given;
+    if (round->reply.kind == REPLY_EPOCH) return true;
+    return given && round->reply.last_batch >= given->batches[0].number;
+}
+
 static enum status sync_once(struct agent *agent, struct arena *mem, agent_progress_call *call,
                              void *ctx, struct agent_result *result, bool *out_again,
                              struct err *err) {
     struct round round = {0};
     TRY(ask_round(agent, mem, &round, &result->progress, err));
-    TRY(check_reply(agent, &round.reply, err));
+    TRY(check_reply(agent, &round.request, &round.reply, err));
     TRY(apply_round(agent, &round, call, ctx, result, err));
     result->retry_ms = round.reply.retry_ms;
-    if (round.request.batch_count)
+    bool taken = round.reply.last_batch > round.request.last_batch; /* else they wait there */
+    if (round.request.batch_count && taken)
         TRY(outbox_has_any(agent->config.store, &round.outbox_left, err));
-    *out_again = round.reply.more || round.outbox_left;
+    bool gets_nothing = agent->order.kind != ORDER_NONE || is_too_old(agent);
+    *out_again = (round.reply.more && !gets_nothing) || round.outbox_left || goes_on(&round);
     return ST_OK;
+}
+
+static enum status revoked(struct err *err) {
+    return err_set(
+        err, ST_REVOKED,
+        "head office has revoked this laptop: what was not sent is with head office now, "
+        "and nothing new comes. Ask head office, who can give a new link",
+        "总部已停用本机：未发送的修改已交由总部处理，本机不再收到新内容。请联系总部获取新"
+        "链接");
 }
 
 static enum status sync_all(struct agent *agent, agent_progress_call *call, void *ctx,
@@ -328,13 +414,20 @@ static enum status sync_all(struct agent *agent, agent_progress_call *call, void
         arena_clear(&mem);
         if (status != ST_OK) return status;
     }
-    return ST_OK;
+    if (agent->order.kind != ORDER_NONE) return revoked(err);
+    return is_too_old(agent) ? too_old(agent, err) : ST_OK;
+}
+
+enum order_kind agent_order(const struct agent *agent, struct device_order *out) {
+    *out = agent->order;
+    return agent->order.kind;
 }
 
 enum status agent_sync(struct agent *agent, agent_progress_call *call, void *ctx,
                        struct agent_result *out, struct err *err) {
     memset(out, 0, sizeof(*out));
     agent->retry_ms = 0;
+    agent->order = (struct device_order){0};
     struct err local = {0};
     enum status status = sync_all(agent, call, ctx, out, &local);
     if (status != ST_OK) out->retry_ms = agent->retry_ms;
@@ -343,8 +436,6 @@ enum status agent_sync(struct agent *agent, agent_progress_call *call, void *ctx
     if (status != ST_OK && err) *err = local;
     return status;
 }
-
-/* ------------------------------------------------------------------ waiting */
 
 /* ------------------------------------------------------------------ other messages */
 
@@ -362,6 +453,8 @@ uint32_t agent_device(const struct agent *agent) {
 uint32_t agent_retry_ms(const struct agent *agent) {
     return agent->retry_ms;
 }
+
+/* ------------------------------------------------------------------ waiting */
 
 enum status agent_wake(const char *home, struct err *err) {
     struct buf path SCOPED(buf_free) = buf_new(BUF_MAX_LINE);

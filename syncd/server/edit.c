@@ -74,16 +74,21 @@ static enum status own_text(struct merge *m, uint32_t own, int64_t named, uint32
     return ST_OK;
 }
 
-/* What the author of a text was shown. An alias stood on no text of its own. */
+/* What the author of a text was shown. */
 static enum status base_text(struct merge *m, struct merge_in *in, struct err *err) {
     struct base base = in->edit->base;
     uint32_t tag = in->cell->tag;
     if (in->cell->rule != RULE_TEXT ||
-        clock_is_covered(&in->clock, in->edit->today, m->author.number, in->named, in->row))
+        clock_is_covered_in(&in->clock, in->life ? in->life->old : 0, in->edit->today,
+                            m->author.number, in->named, in->row, in->life))
         return ST_OK;
     if (base.own > 0)
         return own_text(m, base.own, in->named, tag, &in->base_text, &in->has_base_text, err);
-    if (in->named != in->row) return ST_OK;
+    if (in->life && base_is_lost(in->life->lost, in->life->lost_count, base.seq, NULL))
+        return ST_OK; /* it went with its life */
+    if (in->named != in->row) /* as it stood on the row that became this one */
+        return centre_text_at(m->c, in->named, tag, base.seq, m->mem, &in->base_text,
+                              &in->has_base_text, err);
     if (in->clock.seq > base.seq)
         return centre_text_at(m->c, in->row, tag, base.seq, m->mem, &in->base_text,
                               &in->has_base_text, err);
@@ -178,6 +183,17 @@ static enum status fill_in(struct merge *m, struct centre_row *row, struct merge
     return ST_OK;
 }
 
+/* What is given back after its successor. */
+static enum status supersede(struct merge *m, const struct merge_in *in, struct merge_edit *me,
+                             struct err *err) {
+    struct merge_out out = {.outcome = OUTCOME_LOST,
+                            .values = (struct value *)in->present,
+                            .clock = in->clock,
+                            .loser = LEDGER_NEW};
+    me->verdict.outcome = OUTCOME_LOST;
+    return note_loser(m, in, &out, err);
+}
+
 /* *moved becomes true, and *mask gets the cell, when the row changed. */
 static enum status meet(struct merge *m, struct centre_row *row, struct merge_edit *me,
                         uint64_t *mask, bool *moved, struct err *err) {
@@ -185,12 +201,19 @@ static enum status meet(struct merge *m, struct centre_row *row, struct merge_ed
         .tag = me->edit.cell_tag, .rule = RULE_LAST, .count = me->edit.value_count};
     struct merge_in in = {0};
     struct merge_out out;
+    struct former_life life;
+    bool note = false;
     TRY(fill_in(m, row, me, &unknown, &in, err));
+    TRY(former_fill(m, &in, &life, err));
     TRY(merge_stands_on(m, in.named, in.cell->tag, &me->edit.today, err));
     TRY(base_text(m, &in, err));
     TRY(merge_stands_on(m, in.named, in.cell->tag, &me->edit.base, err));
+    if (former_is_superseded(m, &in)) return supersede(m, &in, me, err);
+    TRY(former_trim(m, &in, &me->edit, err));
     TRY(merge_cell(&in, m->mem, &out, err));
     me->verdict.outcome = out.outcome;
+    if (out.outcome != OUTCOME_LOST) TRY(former_note(m, &in, &out, &note, err));
+    if (note) out.loser = LEDGER_OLD;
     TRY(note_loser(m, &in, &out, err));
     if (out.outcome == OUTCOME_LOST) return ST_OK;
     if (me->cell) *mask |= (uint64_t)1 << me->cell->index;
@@ -242,43 +265,67 @@ static enum status revive_targets(struct merge *m, const struct entity *e,
     return ST_OK;
 }
 
+/* Something of what is given back did not decide its cell. */
+static bool former_is_undecided(const struct merge *m, const struct merge_edit *edits) {
+    bool undecided = false;
+    for (size_t i = 0; former_line(m) && i < m->change->edit_count; i++)
+        undecided |= edits[i].verdict.outcome >= OUTCOME_LOST;
+    return undecided;
+}
+
 static enum status merge_taken(struct merge *m, struct centre_row *row, struct merge_edit *edits,
                                struct outcome_change *out, struct err *err) {
     uint64_t mask = 0;
     bool moved = false;
     int64_t prev;
+    struct scope_row before;
     TRY(merge_time(m, m->change->edits[0].base.seq, &m->when_ms, err));
     TRY(bring_back(m, row, err));
+    TRY(scope_watch(m, row, &before, err));
     prev = row->seq;
     for (size_t i = 0; i < m->change->edit_count; i++)
         if (is_taken(edits[i].verdict.outcome)) TRY(meet(m, row, &edits[i], &mask, &moved, err));
     TRY(hold_refused(m, edits, err));
     TRY(merge_release(m, err));
+    if (former_is_undecided(m, edits)) {
+        row->whole = centre_next_seq(m->c); /* replicas may show the life before */
+        moved = true;
+    }
     if (moved) {
+        if (former_is_first(m, row)) row->whole = centre_next_seq(m->c);
+        TRY(former_change(m, err));
         out->prev = prev;
         out->seq = row->seq = centre_next_seq(m->c);
+        TRY(scope_place(m, row, &before, err));
         TRY(centre_row_update(m->c, row, mask, err));
     }
     tell(out, edits, OUTCOME_APPLIED);
     TRY(merge_log(m, LOG_EDIT, row->entity, row->id, out->outcome, err));
+    if (moved) TRY(scope_follow(m, row, &before, err));
     return revive_targets(m, row->entity, edits, err);
 }
+
+static const struct outcome_edit DENIED = {OUTCOME_REFUSED, REASON_DENIED};
 
 enum status merge_edits(struct merge *m, const struct entity *e, struct outcome_change *out,
                         struct err *err) {
     struct centre_row row;
     struct merge_edit *edits;
-    bool found;
+    bool found, permitted;
     TRY(centre_alias_resolve(m->c, m->change->row, &out->row, err));
     TRY(centre_row_read(m->c, e, out->row, m->mem, &row, &found, err));
     if (!found)
         return merge_refuse(m, e, out->row,
                             (struct outcome_edit){OUTCOME_REFUSED, REASON_UNKNOWN_ROW}, out, err);
+    TRY(scope_permits(m, &row, &permitted, err));
+    if (!permitted) return merge_refuse(m, e, out->row, DENIED, out, err);
     TRY(prepare(m, e, &edits, err));
     for (size_t i = 0; i < m->change->edit_count; i++) TRY(judge_edit(m, e, &row, &edits[i], err));
+    for (size_t i = 0; i < m->change->edit_count; i++) former_verdict(m, i, &edits[i].verdict);
     if (any_is_taken(edits, m->change->edit_count)) return merge_taken(m, &row, edits, out, err);
     TRY(hold_refused(m, edits, err));
     tell(out, edits, OUTCOME_APPLIED);
+    if (former_line(m) && !row.dead) TRY(former_touch(m, &row, err));
     return merge_log(m, LOG_EDIT, e, row.id, out->outcome, err);
 }
 
@@ -329,17 +376,24 @@ static enum status meet_twin(struct merge *m, struct centre_row *twin, struct me
 static enum status merge_twin(struct merge *m, struct centre_row *twin, struct merge_edit *edits,
                               struct outcome_change *out, struct err *err) {
     uint64_t mask = 0;
+    struct scope_row before;
     out->row = twin->id;
     TRY(bring_back(m, twin, err));
+    TRY(scope_watch(m, twin, &before, err));
     TRY(centre_alias_add(m->c, centre_next_seq(m->c), m->change->row, twin->id, err));
     for (size_t i = 0; i < m->change->edit_count; i++)
         TRY(meet_twin(m, twin, &edits[i], &mask, err));
     TRY(hold_refused(m, edits, err));
     TRY(merge_release(m, err));
+    bool whole = former_is_undecided(m, edits) || former_is_first(m, twin);
     twin->seq = centre_next_seq(m->c);
+    if (whole) twin->whole = twin->seq;
+    TRY(former_change(m, err));
+    TRY(scope_place(m, twin, &before, err));
     TRY(centre_row_update(m->c, twin, mask, err));
     tell(out, edits, OUTCOME_MERGED);
     TRY(merge_log(m, LOG_CREATE, twin->entity, twin->id, out->outcome, err));
+    TRY(scope_follow(m, twin, &before, err));
     return revive_targets(m, twin->entity, edits, err);
 }
 
@@ -347,6 +401,7 @@ static enum status insert_created(struct merge *m, struct centre_row *row,
                                   const struct merge_edit *edits, struct outcome_change *out,
                                   struct err *err) {
     int64_t seq = centre_next_seq(m->c);
+    struct log_homes homes;
     row->id = m->change->row;
     row->seq = row->whole = out->seq = seq;
     row->clock = (struct row_clock){.row = {.seq = seq,
@@ -354,11 +409,25 @@ static enum status insert_created(struct merge *m, struct centre_row *row,
                                             .batch = m->batch->number,
                                             .time_ms = m->when_ms}};
     TRY(centre_row_insert(m->c, row, err));
+    TRY(former_change(m, err));
     TRY(hold_refused(m, edits, err));
     TRY(merge_release(m, err));
+    TRY(scope_created(m, row, &homes, err));
     tell(out, edits, OUTCOME_APPLIED);
     TRY(merge_log(m, LOG_CREATE, row->entity, row->id, out->outcome, err));
     return revive_targets(m, row->entity, edits, err);
+}
+
+/* A creation that did not come in then does not now; of one that did, some edits may have waited.
+ */
+static void former_created(const struct merge *m, struct merge_edit *edits,
+                           struct outcome_edit *verdict) {
+    const struct receipt_line *line = former_line(m);
+    if (!line) return;
+    bool refused = line->seq == 0 && !is_taken(line->outcome);
+    if (refused && is_taken(verdict->outcome))
+        *verdict = (struct outcome_edit){line->outcome, line->reason};
+    for (size_t i = 0; i < m->change->edit_count; i++) former_verdict(m, i, &edits[i].verdict);
 }
 
 enum status merge_create(struct merge *m, const struct entity *e, struct outcome_change *out,
@@ -366,14 +435,17 @@ enum status merge_create(struct merge *m, const struct entity *e, struct outcome
     struct merge_edit *edits;
     struct outcome_edit verdict;
     struct centre_row row = {.entity = e}, twin = {.entity = e};
-    bool found;
+    bool found, permitted;
     TRY(prepare(m, e, &edits, err));
     TRY(judge_create(m, e, edits, &verdict, err));
+    former_created(m, edits, &verdict);
     if (!is_taken(verdict.outcome)) return merge_refuse(m, e, m->change->row, verdict, out, err);
     TRY(merge_time(m, 0, &m->when_ms, err));
     row.values = ARENA_ARRAY(m->mem, e->field_count, struct value);
     if (!row.values) return err_no_memory(err);
     for (size_t i = 0; i < m->change->edit_count; i++) TRY(put_created(m, &row, &edits[i], err));
+    TRY(scope_permits_new(m, e, row.values, &permitted, err));
+    if (!permitted) return merge_refuse(m, e, m->change->row, DENIED, out, err);
     twin.values = row.values;
     TRY(find_twin(m, &twin, &found, err));
     if (found) return merge_twin(m, &twin, edits, out, err);

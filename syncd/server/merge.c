@@ -13,8 +13,11 @@ enum status merge_time(struct merge *m, int64_t base_seq, int64_t *out_ms, struc
         *out_ms = m->now_ms;
         return ST_OK;
     }
-    if (base_seq > 0) TRY(centre_log_time(m->c, base_seq, &floor, err));
+    bool lost = m->former && base_is_lost(m->former->lost, m->former->lost_count, base_seq, NULL);
+    if (base_seq > 0 && !lost) TRY(centre_log_time(m->c, base_seq, &floor, err));
     *out_ms = edit_time(&m->batch->stamp, m->envelope, m->now_ms, floor, ORG_OFFSET_SLACK_MS);
+    if (former_line(m) && m->former->receipt->time_ms < *out_ms) /* no later than its receipt */
+        *out_ms = m->former->receipt->time_ms;
     return ST_OK;
 }
 
@@ -29,6 +32,8 @@ enum status merge_log(struct merge *m, enum log_kind kind, const struct entity *
                               .batch = m->batch->number,
                               .change = m->change_at,
                               .outcome = outcome};
+    struct log_homes room;
+    TRY(scope_log(m, e, row, &room, &entry.homes, err));
     return centre_log_add(m->c, &entry, err);
 }
 
@@ -122,6 +127,15 @@ enum status merge_stands_on(struct merge *m, int64_t named, uint32_t cell_tag, s
 
 /* ------------------------------------------------------------------ changes and batches */
 
+/* Of a laptop that head office revoked. */
+static enum status merge_put_aside(struct merge *m, const struct entity *e,
+                                   struct outcome_change *out, struct err *err) {
+    struct outcome_edit verdict = {OUTCOME_WAITING, REASON_REVOKED};
+    int64_t row;
+    TRY(centre_alias_resolve(m->c, m->change->row, &row, err));
+    return merge_refuse(m, e, row, verdict, out, err);
+}
+
 static enum status merge_change(struct merge *m, struct outcome_change *out, struct err *err) {
     const struct change *change = m->change;
     const struct entity *e = catalogue_entity_by_tag(m->cat, change->entity_tag);
@@ -132,6 +146,7 @@ static enum status merge_change(struct merge *m, struct outcome_change *out, str
     m->when_ms = m->now_ms;
     if (change_is_withdrawal(change)) return merge_withdrawal(m, e, out, err);
     if (!e) return merge_refuse(m, NULL, change->row, unknown, out, err);
+    if (m->revoked) return merge_put_aside(m, e, out, err);
     switch (change->kind) {
     case CHANGE_CREATE: return merge_create(m, e, out, err);
     case CHANGE_EDIT: return merge_edits(m, e, out, err);
@@ -172,15 +187,24 @@ static bool all_are_taken(const struct outcome_change *outcomes, size_t count) {
     return true;
 }
 
+static enum status merge_wholly(struct merge *m, struct outcome_change *outcomes, struct err *err) {
+    TRY(centre_mark_set(m->c, CENTRE_MARK_BATCH, err));
+    TRY(merge_all(m, outcomes, err));
+    if (all_are_taken(outcomes, m->batch->change_count))
+        return centre_mark_keep(m->c, CENTRE_MARK_BATCH, err);
+    TRY(centre_mark_undo(m->c, CENTRE_MARK_BATCH, err));
+    return refuse_all(m, outcomes, err);
+}
+
 enum status merge_batch(struct merge *m, struct outcome_change **out, struct err *err) {
     size_t count = m->batch->change_count;
     struct outcome_change *outcomes = ARENA_ARRAY(m->mem, count + 1, struct outcome_change);
     if (!outcomes) return err_no_memory(err);
     *out = outcomes;
-    if (!(m->batch->flags & BATCH_ALL_OR_NOTHING)) return merge_all(m, outcomes, err);
-    TRY(centre_mark_set(m->c, CENTRE_MARK_BATCH, err));
-    TRY(merge_all(m, outcomes, err));
-    if (all_are_taken(outcomes, count)) return centre_mark_keep(m->c, CENTRE_MARK_BATCH, err);
-    TRY(centre_mark_undo(m->c, CENTRE_MARK_BATCH, err));
-    return refuse_all(m, outcomes, err);
+    scope_begin(m);
+    if ((m->batch->flags & BATCH_ALL_OR_NOTHING) && !m->revoked)
+        TRY(merge_wholly(m, outcomes, err));
+    else
+        TRY(merge_all(m, outcomes, err));
+    return scope_end(m, err);
 }

@@ -10,6 +10,8 @@
  *
  *     revive.c  deletes, and rows that come back
  *
+ *     scope_merge.c  may the author see the row; in which homes is it now; whose grants follow
+ *
  *     reply.c   receipts and pages
  *
  * No threads, no clocks of its own, no SQL: everything goes through centre.h.
@@ -18,6 +20,23 @@
 #define ROADBOOK_MERGE_H
 
 #include "syncd/server/org.h"
+#include "syncd/store/centre_scope.h"
+
+struct merge_scope { /* what the batch does to homes and grants; all zero in an open org */
+    bool on;
+    int64_t lease_ms;
+    struct centre_unsettled unsettled;
+    size_t home_room, user_room;
+    const struct log_homes *homes; /* of the next entry of the log; NULL: to be looked up */
+};
+
+/* What a merge has to know where the server once went back. */
+struct former {
+    const struct lost_branch *lost; /* of the author */
+    size_t lost_count;
+    int64_t start;                 /* of the present epoch */
+    const struct receipt *receipt; /* of the batch, if it is given back; else NULL */
+};
 
 struct merge { /* of one batch */
     struct centre *c;
@@ -29,8 +48,11 @@ struct merge { /* of one batch */
     const struct change *change;
     uint32_t change_at; /* position of the change in the batch */
     int64_t now_ms;
-    int64_t when_ms; /* time of the change's first edit */
-    bool approved;   /* head office said yes: who may write is not asked */
+    int64_t when_ms;             /* time of the change's first edit */
+    bool approved;               /* head office said yes: who may write is not asked */
+    bool revoked;                /* the laptop was: everything waits for head office */
+    const struct former *former; /* NULL in the first epoch */
+    struct merge_scope scope;    /* set by merge_batch */
 };
 
 /* An edit on its way in. */
@@ -69,6 +91,39 @@ enum status merge_release(struct merge *m, struct err *err) NODISCARD;
 enum status merge_stands_on(struct merge *m, int64_t named, uint32_t cell_tag, struct base *base,
                             struct err *err) NODISCARD;
 
+/* ------------------------------------------------------------------ former.c */
+
+/* What is given back: the receipt's line for the change at hand; NULL: it is a change of this life.
+ */
+const struct receipt_line *former_line(const struct merge *m);
+int64_t former_seq(const struct merge *m); /* the change's seq then; 0 */
+/* What was said then about an edit of the change decides what did not come in. */
+void former_verdict(const struct merge *m, size_t edit, struct outcome_edit *verdict);
+bool former_had_lost(const struct merge *m, uint32_t cell_tag);
+/* Of a merge: room holds what in->life points to. Nothing in the first epoch. */
+enum status former_fill(struct merge *m, struct merge_in *in, struct former_life *room,
+                        struct err *err) NODISCARD;
+/* Adds of a set that a later remove had seen are taken out of the edit. */
+enum status former_trim(struct merge *m, const struct merge_in *in, struct edit *edit,
+                        struct err *err) NODISCARD;
+/* A later value has seen this one, or it had lost then: it goes to the ledger only. */
+bool former_is_superseded(const struct merge *m, const struct merge_in *in);
+/* After a merge that changed the cell: what later ones must know. *out_note: what was replaced may
+ * have been beaten unseen in the life whose ledger is gone, so it goes to the ledger. */
+enum status former_note(struct merge *m, const struct merge_in *in, const struct merge_out *out,
+                        bool *out_note, struct err *err) NODISCARD;
+/* Whether the author, with this base, had seen a cell's last change: clock_is_covered with what was
+ * forgotten. */
+enum status former_covers(struct merge *m, const struct clock *clock, uint32_t cell_tag,
+                          struct base base, int64_t row, bool *out, struct err *err) NODISCARD;
+/* The change is given back: its seq counts for all its cells and adds. */
+enum status former_change(struct merge *m, struct err *err) NODISCARD;
+/* The first change of a row in this epoch: where its other cells are of the life before, a part of
+ * it would pass them off as seen. */
+bool former_is_first(const struct merge *m, const struct centre_row *row);
+/* Replicas may show what it was in the life before: the row goes to all of them whole. */
+enum status former_touch(struct merge *m, struct centre_row *row, struct err *err) NODISCARD;
+
 /* ------------------------------------------------------------------ judge.c */
 
 /* row NULL: a creation. Sets me->verdict. */
@@ -85,6 +140,43 @@ bool judge_is_key(const struct entity *e, const struct cell *cell);
 bool judge_is_draft(const struct centre_row *row);
 enum status judge_is_author(struct merge *m, const struct centre_row *row, bool *out,
                             struct err *err) NODISCARD;
+
+/* ------------------------------------------------------------------ scope_merge.c */
+
+void scope_begin(struct merge *m);
+/* Grants follow what the batch did. */
+enum status scope_end(struct merge *m, struct err *err) NODISCARD;
+/* The homes for an entry of the log; NULL: none are noted. */
+enum status scope_log(struct merge *m, const struct entity *e, int64_t row,
+                      struct log_homes *room, const struct log_homes **out,
+                      struct err *err) NODISCARD;
+/* A row as it was before it was edited. */
+struct scope_row {
+    struct value *values; /* NULL: the org is open */
+    struct homes homes;
+    struct log_homes now; /* set by scope_place */
+    bool moved;
+};
+enum status scope_watch(struct merge *m, const struct centre_row *row, struct scope_row *out,
+                        struct err *err) NODISCARD;
+/* After the edit, with its seq, before it is written: a row that came to other homes is whole. */
+enum status scope_place(struct merge *m, struct centre_row *row, struct scope_row *before,
+                        struct err *err) NODISCARD;
+/* After it is logged: rows that inherit come along, each with a seq of its own. */
+enum status scope_follow(struct merge *m, const struct centre_row *row,
+                         const struct scope_row *before, struct err *err) NODISCARD;
+/* A new row, before it is logged: what a device made is granted to its user. */
+enum status scope_created(struct merge *m, const struct centre_row *row, struct log_homes *room,
+                          struct err *err) NODISCARD;
+/* A row died or came back. */
+enum status scope_turned(struct merge *m, const struct centre_row *row,
+                         struct err *err) NODISCARD;
+/* May the author edit or delete the row, by its homes now and those that it left since. */
+enum status scope_permits(struct merge *m, const struct centre_row *row, bool *out,
+                          struct err *err) NODISCARD;
+/* May the author create a row with these values: its owner, and the account whose team sees it. */
+enum status scope_permits_new(struct merge *m, const struct entity *e, const struct value *values,
+                              bool *out, struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ edit.c */
 

@@ -115,6 +115,7 @@ static enum status save(struct centre *c, struct office_save *s, struct arena *m
                       .approved = s->approved};
     struct base now = {head.position.seq, s->batch.number};
     s->batch.stamp.wall_ms = m.now_ms;
+    TRY(org_former(c, 0, head.epoch, mem, &m.former, err));
     TRY(copy_changes(&m, s->changes, s->count, &now, &s->batch.changes, err));
     TRY(merge_batch(&m, &outcomes, err));
     s->entry = (struct journal_entry){.batch = s->batch.number,
@@ -143,7 +144,7 @@ enum status org_office_save(struct org *org, const struct change *changes, size_
     if (count == 0 || count > BATCH_ROWS_MAX)
         return err_set(err, ST_TOO_LARGE, "a save has 1 to %d changes", "每次保存 1 至 %d 项修改",
                        BATCH_ROWS_MAX);
-    TRY(centre_begin(org->c, true, err));
+    TRY(org_merge_begin(org, err));
     enum status status = save(org->c, &s, mem, err);
     if (status == ST_OK) status = reply_receipt(org->c, &s.batch, &s.entry, mem, &receipt, err);
     if (status != ST_OK) {
@@ -164,6 +165,16 @@ static enum status cannot_approve(const struct outcome_change *o, struct err *er
     return err_set(err, ST_CONFLICT, "it cannot be written as things are: %s%.0s",
                    "现在无法写入：%.0s%s", reason_text(reason, LANG_EN),
                    reason_text(reason, LANG_ZH));
+}
+
+enum status office_write(struct centre *c, const struct change *changes, size_t count,
+                         struct slice person, struct arena *mem, struct err *err) {
+    struct office_save s = {.changes = changes, .count = count, .person = person};
+    TRY(save(c, &s, mem, err));
+    for (size_t i = 0; i < count; i++)
+        if (!is_taken(s.entry.outcomes[i].outcome))
+            return cannot_approve(&s.entry.outcomes[i], err);
+    return ST_OK;
 }
 
 static enum status check_living(struct centre *c, const struct change *change, struct err *err) {
@@ -226,7 +237,7 @@ static enum status decide(struct centre *c, uint32_t device, const struct refusa
 enum status org_decide(struct org *org, uint32_t device, const struct refusal_id *id, bool approve,
                        struct slice person, struct err *err) {
     struct arena mem = arena_new(ARENA_CAP_DEFAULT);
-    enum status status = centre_begin(org->c, true, err);
+    enum status status = org_merge_begin(org, err);
     if (status == ST_OK) {
         status = decide(org->c, device, id, approve, person, &mem, err);
         if (status == ST_OK)

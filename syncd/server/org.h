@@ -54,7 +54,8 @@ enum status org_check_push(const struct centre_device *device, const struct roun
                            struct arena *mem, struct err *err) NODISCARD;
 
 struct org_push {
-    enum reply_kind kind;    /* REPLY_CLONED: nothing was taken */
+    enum reply_kind kind;    /* REPLY_CLONED, REPLY_EPOCH: nothing was taken */
+    bool waits;              /* nothing was taken yet: it names rows that may still be given back */
     uint32_t last_batch;     /* the highest of this device that the server has */
     size_t batches, repeats; /* taken now; had before */
     size_t changes;
@@ -64,9 +65,10 @@ struct org_push {
 /* A group commit: begin, any number of jobs, commit. A job that fails leaves nothing behind and
  * does not hurt the others; after ST_DISK, ST_DAMAGED or ST_NO_MEMORY abort the group. */
 enum status org_merge_begin(struct org *org, struct err *err) NODISCARD;
-/* Merges the batches of a request, in order, exactly once each. ST_INVALID: a gap before the first
- * batch; ST_CONFLICT: another epoch, or a position that this log does not have; ST_DENIED: revoked,
- * or the user is inactive. */
+/* Merges the batches of a request, in order, exactly once each; before them what it gives back. A
+ * request of another epoch, or with a position that this log does not have, moves the server into
+ * another epoch if need be: org_round then says REPLY_EPOCH. ST_INVALID: a gap before the first
+ * batch; ST_DENIED: revoked, or the user is inactive, or what is given back is not proved. */
 enum status org_merge_batches(struct org *org, uint32_t device, const struct round_request *request,
                               struct org_push *out, struct err *err) NODISCARD;
 /* Durable for all jobs when it returns ST_OK; on failure all of them are undone. */
@@ -75,6 +77,10 @@ void org_merge_abort(struct org *org);
 
 /* ------------------------------------------------------------------ replies */
 
+/* Must the request go through org_merge_batches before org_round? */
+enum status org_must_write(struct org_reader *reader, const struct centre_device *device,
+                           const struct round_request *request, bool *out,
+                           struct err *err) NODISCARD;
 enum status org_head(struct org_reader *reader, struct centre_head *out, struct err *err) NODISCARD;
 /* ST_NOT_FOUND. Says nothing about revocation: look at ->revoked and ->user_active. */
 enum status org_device(struct org_reader *reader, uint32_t number, struct centre_device *out,
@@ -82,14 +88,24 @@ enum status org_device(struct org_reader *reader, uint32_t number, struct centre
 /* The reply to a request whose batches are merged (or that has none): receipts of its batches as it
  * is now, the log after its cursor, news. reply->kind may be REPLY_CLONED. retry_ms is left 0 for
  * the caller. An idle round reads no table. Everything is placed in mem or borrowed from the
- * request. ST_INVALID, ST_CONFLICT as above. */
+ * request. ST_INVALID as above; ST_BUSY: another epoch began in the meantime, ask again. */
 enum status org_round(struct org_reader *reader, uint32_t device,
                       const struct round_request *request, struct arena *mem,
                       struct round_reply *out, struct err *err) NODISCARD;
 /* The reply to an idle round, by head and device as they were read together a moment ago: the file
  * is not asked again. false: not so idle, org_round says what it is. */
+/* The same for a laptop that lags behind the head, though nothing of what happened since concerns it:
+ * its cursor moves to the head. Where it stands in the log has been checked. */
+bool org_round_quiet(const struct centre_head *head, const struct centre_device *device,
+                     const struct round_request *request, int64_t wall_ms,
+                     struct round_reply *out);
 bool org_round_idle(const struct centre_head *head, const struct centre_device *device,
                     const struct round_request *request, int64_t wall_ms, struct round_reply *out);
+
+/* What head office has ordered a revoked laptop to do, signed for it; ORDER_NONE for others. Goes
+ * with each reply to it. */
+void org_order(const struct centre_device *device, struct slice org_name,
+               const struct sign_key *key, struct device_order *out);
 
 /* ------------------------------------------------------------------ head office
  *

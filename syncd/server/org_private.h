@@ -3,6 +3,7 @@
 #define ROADBOOK_ORG_PRIVATE_H
 
 #include "syncd/server/merge.h"
+#include "syncd/store/lives.h"
 
 struct org {
     struct centre *c;
@@ -11,15 +12,52 @@ struct org_reader {
     struct centre *c;
 };
 
-/* ST_CONFLICT: another epoch, or a position that this log does not have. ST_DENIED: revoked or
- * inactive. */
-enum status org_check_position(struct centre *c, const struct centre_head *head,
-                               const struct centre_device *device,
-                               const struct round_request *request, struct err *err) NODISCARD;
+/* ST_DENIED: the user is inactive. What a revoked laptop has not sent is taken, whoever its user is.
+ */
+enum status org_check_device(const struct centre_device *device, struct err *err) NODISCARD;
+/* Revoked, or of a release older than head office still allows: it gets nothing but receipts. */
+bool org_gets_receipts_only(const struct centre_head *head, const struct centre_device *device);
+
+/* ------------------------------------------------------------------ lives.c */
+
+/* Has this log the same chain there? */
+enum status org_position_known(struct centre *c, const struct position *at, bool *out,
+                               struct err *err) NODISCARD;
+/* Another epoch, or a position that this log does not have: REPLY_EPOCH, made by the writer. */
+enum status org_is_elsewhere(struct centre *c, const struct centre_head *head,
+                             const struct round_request *request, bool *out,
+                             struct err *err) NODISCARD;
+/* Batches, new or given back, or the news that older ones are lost: work for the writer. */
+bool org_brings(const struct centre_device *device, const struct round_request *request);
+/* Begins another epoch if this request is the first to know better, and notes where the device's
+ * log and this one part. Inside a write transaction. */
+enum status org_enter_epoch(struct centre *c, uint32_t device, const struct centre_head *head,
+                            const struct round_request *request, struct err *err) NODISCARD;
+/* *out: NULL in the first epoch. */
+enum status org_former(struct centre *c, uint32_t device, int64_t epoch, struct arena *mem,
+                       const struct former **out, struct err *err) NODISCARD;
+/* What was said to a batch in the forgotten life; NULL: nothing is known of it. */
+const struct receipt *org_old_receipt(const struct give_back *given, uint32_t batch);
+/* Signatures and shape of what is given back. ST_DENIED, ST_INVALID. */
+enum status org_check_given(const struct centre_device *device, const struct sign_key *key,
+                            const struct give_back *given, struct err *err) NODISCARD;
+/* Does the batch name a row that is not there, and may still be given back? */
+enum status org_lacks(struct centre *c, const struct batch *batch, const struct receipt *old,
+                      bool *out, struct err *err) NODISCARD;
 
 /* The receipt of a batch, with what is so now. */
 enum status reply_receipt(struct centre *c, const struct batch *batch,
                           const struct journal_entry *entry, struct arena *mem, struct receipt *out,
                           struct err *err) NODISCARD;
+
+struct centre_dated;
+/* What is due now is applied, inside the open transaction. */
+enum status scope_due(struct centre *c, bool *out_done, struct err *err) NODISCARD;
+/* One dated operation as if its time had come. */
+enum status scope_apply(struct centre *c, const struct centre_dated *op, int64_t *out_moved,
+                        struct err *err) NODISCARD;
+/* A batch of head office inside the open transaction. ST_CONFLICT: a change did not come in. */
+enum status office_write(struct centre *c, const struct change *changes, size_t count,
+                         struct slice person, struct arena *mem, struct err *err) NODISCARD;
 
 #endif

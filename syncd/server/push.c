@@ -47,6 +47,9 @@ struct push {
     struct buf bytes;
     struct slice spelt; /* the batch at hand */
     struct chain chain; /* after the last batch looked at */
+    int64_t epoch;
+    bool recovering;
+    const struct receipt *receipt; /* of the batch at hand, when it is given back */
 };
 
 static bool same_chain(const struct chain *a, const struct chain *b) {
@@ -110,7 +113,21 @@ static void count_outcomes(struct org_push *out, const struct outcome_change *ou
     for (size_t i = 0; i < count; i++) out->outcomes[outcomes[i].outcome]++;
 }
 
-static enum status merge_one(struct push *p, const struct batch *batch, bool last,
+static enum status former_of(struct push *p, struct arena *mem, const struct former **out,
+                             struct err *err) {
+    const struct former *base;
+    TRY(org_former(p->c, p->device.number, p->epoch, mem, &base, err));
+    *out = base;
+    if (!base || !p->receipt) return ST_OK;
+    struct former *given = ARENA_NEW(mem, struct former);
+    if (!given) return err_no_memory(err);
+    *given = *base;
+    given->receipt = p->receipt;
+    *out = given;
+    return ST_OK;
+}
+
+static enum status merge_one(struct push *p, const struct batch *batch, const uint8_t *signature,
                              struct arena *mem, struct err *err) {
     struct outcome_change *outcomes;
     int64_t first = centre_next_seq(p->c);
@@ -120,8 +137,10 @@ static enum status merge_one(struct push *p, const struct batch *batch, bool las
                       .author = p->device,
                       .envelope = &p->request->envelope,
                       .batch = batch,
+                      .revoked = p->device.revoked,
                       .now_ms = centre_now(p->c)};
     TRY(check_limits(batch, err));
+    TRY(former_of(p, mem, &m.former, err));
     TRY(merge_batch(&m, &outcomes, err));
     struct journal_entry entry = {.device = p->device.number,
                                   .batch = batch->number,
@@ -132,7 +151,7 @@ static enum status merge_one(struct push *p, const struct batch *batch, bool las
                                   .received_ms = m.now_ms,
                                   .outcomes = outcomes,
                                   .outcome_count = batch->change_count};
-    if (last) entry.signature = slice_of(p->request->signature, SIGN_BYTES);
+    if (signature) entry.signature = slice_of(signature, SIGN_BYTES);
     TRY(centre_journal_add(p->c, &entry, err));
     count_outcomes(p->out, outcomes, batch->change_count);
     p->device.last_batch = batch->number;
@@ -140,8 +159,8 @@ static enum status merge_one(struct push *p, const struct batch *batch, bool las
     return ST_OK;
 }
 
-static enum status take_batch(struct push *p, size_t at, bool *out_cloned, struct err *err) {
-    const struct batch *batch = &p->request->batches[at];
+static enum status take_batch(struct push *p, const struct batch *batch, const uint8_t *signature,
+                              bool *out_cloned, struct err *err) {
     struct chain known;
     TRY(spell(p, batch, err));
     if (batch->number <= p->device.last_batch) {
@@ -151,19 +170,119 @@ static enum status take_batch(struct push *p, size_t at, bool *out_cloned, struc
         return ST_OK;
     }
     struct arena mem = arena_new(BATCH_ARENA_CAP);
-    enum status status = merge_one(p, batch, at + 1 == p->request->batch_count, &mem, err);
+    enum status status = merge_one(p, batch, signature, &mem, err);
     arena_clear(&mem);
     return status;
 }
 
+static enum status take_batches(struct push *p, bool *out_cloned, struct err *err) {
+    const struct round_request *r = p->request;
+    TRY(check_continuity(p, out_cloned, err));
+    for (size_t i = 0; i < r->batch_count && !*out_cloned; i++)
+        TRY(take_batch(p, &r->batches[i], i + 1 == r->batch_count ? r->signature : NULL, out_cloned,
+                       err));
+    return ST_OK;
+}
+
+/* ------------------------------------------------------------------ a laptop of a former life */
+
+/* Batches that neither end has any more: the laptop goes on behind them. */
+static enum status skip_to(struct push *p, uint32_t last, const struct chain *chain,
+                           struct err *err) {
+    if (last <= p->device.last_batch) return ST_OK;
+    TRY(centre_missing_add(p->c, p->device.number, p->device.last_batch + 1, last, chain, err));
+    p->device.last_batch = last;
+    p->device.chain = *chain;
+    return ST_OK;
+}
+
+static enum status check_order(const struct give_back *given, struct err *err) {
+    for (size_t i = 1; i < given->batch_count; i++)
+        if (given->batches[i].number != given->batches[0].number + i)
+            return err_set(err, ST_INVALID, "batch %u is given back out of turn",
+                           "交还的第 %u 批编号不连续", (unsigned)given->batches[i].number);
+    return ST_OK;
+}
+
+/* In the order of the old receipts, as far as the rows are there that they name. */
+static enum status take_given(struct push *p, bool *out_cloned, struct err *err) {
+    const struct give_back *given = p->request->given;
+    struct chain known;
+    TRY(check_order(given, err));
+    uint32_t first = given->batches[0].number;
+    if (first == 0) return err_set(err, ST_INVALID, "there is no batch 0", "没有第 0 批");
+    TRY(skip_to(p, first - 1, &given->before, err));
+    TRY(known_chain(p, first - 1, &known, err));
+    *out_cloned = !same_chain(&known, &given->before);
+    p->chain = given->before;
+    for (size_t i = 0; i < given->batch_count && !*out_cloned; i++) {
+        const struct batch *batch = &given->batches[i];
+        bool lacks = false;
+        p->receipt = org_old_receipt(given, batch->number);
+        if (p->recovering && batch->number > p->device.last_batch)
+            TRY(org_lacks(p->c, batch, p->receipt, &lacks, err));
+        if (lacks) return ST_OK;
+        TRY(take_batch(p, batch, i + 1 == given->batch_count ? given->signature : NULL, out_cloned,
+                       err));
+    }
+    return ST_OK;
+}
+
+static enum status take_former(struct push *p, struct centre_parting *parting, bool *out_cloned,
+                               struct err *err) {
+    const struct round_request *r = p->request;
+    uint32_t had = p->device.last_batch;
+    if (r->given && r->batch_count > 0)
+        return err_set(err, ST_INVALID, "what is given back comes before new batches",
+                       "须先交还旧批次，再发送新批次");
+    if (r->given)
+        TRY(take_given(p, out_cloned, err));
+    else
+        TRY(skip_to(p, r->last_batch, &r->last_chain, err));
+    p->receipt = NULL;
+    if (*out_cloned) return ST_OK;
+    if (p->device.last_batch != had)
+        TRY(centre_device_moved(p->c, p->device.number, p->device.last_batch, &p->device.chain,
+                                err));
+    parting->settled = p->device.last_batch >= r->last_batch;
+    return parting->settled ? centre_parting_put(p->c, p->device.number, parting, err) : ST_OK;
+}
+
+/* An outbox that names rows which may still be given back waits as well. */
+static enum status outbox_waits(struct push *p, bool *out, struct err *err) {
+    *out = false;
+    for (size_t i = 0; p->recovering && i < p->request->batch_count && !*out; i++)
+        if (p->request->batches[i].number > p->device.last_batch)
+            TRY(org_lacks(p->c, &p->request->batches[i], NULL, out, err));
+    return ST_OK;
+}
+
 static enum status run_push(struct push *p, bool *out_cloned, struct err *err) {
     struct centre_head head;
+    struct centre_parting parting;
+    bool elsewhere, found = false;
     TRY(centre_head(p->c, &head, err));
-    TRY(org_check_position(p->c, &head, &p->device, p->request, err));
-    TRY(check_continuity(p, out_cloned, err));
-    for (size_t i = 0; i < p->request->batch_count && !*out_cloned; i++)
-        TRY(take_batch(p, i, out_cloned, err));
-    if (*out_cloned || p->out->batches == 0) return ST_OK;
+    TRY(org_check_device(&p->device, err));
+    TRY(org_is_elsewhere(p->c, &head, p->request, &elsewhere, err));
+    p->epoch = head.epoch;
+    p->recovering = head.recovering;
+    if (head.epoch > 1)
+        TRY(centre_parting(p->c, p->device.number, head.epoch, &parting, &found, err));
+    /* Empty batches take no seq: that the server forgot them only their number tells. */
+    if (p->request->last_batch > p->device.last_batch && !(found && !parting.settled))
+        elsewhere = true;
+    if (elsewhere) {
+        p->out->kind = REPLY_EPOCH;
+        return org_enter_epoch(p->c, p->device.number, &head, p->request, err);
+    }
+    if (found && (!parting.settled || p->request->given))
+        TRY(take_former(p, &parting, out_cloned, err));
+    if (*out_cloned || p->request->given) return ST_OK;
+    TRY(outbox_waits(p, &p->out->waits, err));
+    if (p->out->waits) return ST_OK;
+    size_t before = p->out->batches;
+    TRY(take_batches(p, out_cloned, err));
+    if (*out_cloned || p->out->batches == before) return ST_OK;
     return centre_device_moved(p->c, p->device.number, p->device.last_batch, &p->device.chain, err);
 }
 
@@ -174,6 +293,12 @@ enum status org_merge_batches(struct org *org, uint32_t device, const struct rou
         .c = org->c, .request = request, .out = &push, .bytes = buf_new(BUF_MAX_MESSAGE)};
     bool cloned = false;
     TRY(centre_device(org->c, device, &p.device, err));
+    if (request->given) {
+        struct sign_key key;
+        TRY(org_key(org, &key, err));
+        TRY(org_check_given(&p.device, &key, request->given, err));
+        bytes_wipe(&key, sizeof key);
+    }
     TRY(centre_mark_set(org->c, CENTRE_MARK_JOB, err));
     enum status status = run_push(&p, &cloned, err);
     buf_free(&p.bytes);
@@ -194,7 +319,11 @@ enum status org_merge_batches(struct org *org, uint32_t device, const struct rou
 /* ------------------------------------------------------------------ group commits */
 
 enum status org_merge_begin(struct org *org, struct err *err) {
-    return centre_begin(org->c, true, err);
+    bool done;
+    TRY(centre_begin(org->c, true, err));
+    enum status status = scope_due(org->c, &done, err);
+    if (status != ST_OK) centre_rollback(org->c);
+    return status;
 }
 
 enum status org_merge_commit(struct org *org, struct err *err) {

@@ -103,7 +103,9 @@ static enum status look_at_cell(struct merge *m, const struct centre_row *row,
     for (size_t i = 0; i < seen->cell_count; i++)
         if (seen->cells[i].cell_tag == tag) base = seen->cells[i].base;
     TRY(merge_stands_on(m, row->id, tag, &base, err));
-    if (clock_is_covered(clock, base, m->author.number, row->id, row->id)) return ST_OK;
+    bool seen_it;
+    TRY(former_covers(m, clock, tag, base, row->id, &seen_it, err));
+    if (seen_it) return ST_OK;
     *out = (struct unseen){true, row->entity, row->id, tag, rule, base.seq, *clock};
     return ST_OK;
 }
@@ -131,8 +133,10 @@ static enum status look_at_referrers(struct merge *m, const struct unit *u,
                                      struct unseen *out, struct err *err) {
     struct centre_referrer *list;
     size_t count;
-    TRY(centre_row_referrers(m->c, ref->entity, ref->row, m->batch->cursor, scratch, &list, &count,
-                             err));
+    struct base base = {m->batch->cursor, 0};
+    int64_t since = base.seq;
+    if (m->former) (void)base_is_lost(m->former->lost, m->former->lost_count, base.seq, &since);
+    TRY(centre_row_referrers(m->c, ref->entity, ref->row, since, scratch, &list, &count, err));
     for (size_t i = 0; i < count && !out->found; i++) {
         struct row_clock clocks;
         if (bsearch(&list[i].row, u->ids, u->count, sizeof *u->ids, by_id)) continue;
@@ -141,7 +145,9 @@ static enum status look_at_referrers(struct merge *m, const struct unit *u,
         struct clock clock = *row_clock_of(&clocks, cell->tag);
         bool own =
             clock.device == m->author.number && clock.batch > 0 && clock.batch <= m->batch->number;
-        if (own || clock.seq <= m->batch->cursor) continue;
+        bool seen_it = own;
+        if (!own) TRY(former_covers(m, &clock, cell->tag, base, list[i].row, &seen_it, err));
+        if (seen_it) continue;
         *out = (struct unseen){true,       list[i].entity,   list[i].row, cell->tag,
                                cell->rule, m->batch->cursor, clock};
     }
@@ -168,6 +174,23 @@ static enum status find_unseen(struct merge *m, const struct unit *u, struct uns
 
 /* ------------------------------------------------------------------ delete */
 
+/* A delete that is given back and loses now: replicas have dropped the rows. */
+static enum status show_unit(struct merge *m, const struct entity *e, int64_t root,
+                             struct err *err) {
+    struct centre_ref *tree;
+    size_t count;
+    TRY(merge_tree(m, e, root, &tree, &count, err));
+    for (size_t i = 0; i < count; i++) {
+        struct centre_row row;
+        bool found;
+        TRY(centre_row_read(m->c, tree[i].entity, tree[i].row, m->mem, &row, &found, err));
+        if (!found || row.dead) continue;
+        TRY(former_touch(m, &row, err));
+        TRY(merge_log(m, LOG_REVIVED, tree[i].entity, row.id, OUTCOME_APPLIED, err));
+    }
+    return ST_OK;
+}
+
 static enum status lose_delete(struct merge *m, const struct entity *e, int64_t root,
                                const struct unseen *to, struct outcome_change *out,
                                struct err *err) {
@@ -185,7 +208,8 @@ static enum status lose_delete(struct merge *m, const struct entity *e, int64_t 
     out->outcome = OUTCOME_LOST;
     TRY(centre_ledger_add(m->c, &entry, err));
     TRY(merge_release(m, err));
-    return merge_log(m, LOG_DELETE, e, root, OUTCOME_LOST, err);
+    TRY(merge_log(m, LOG_DELETE, e, root, OUTCOME_LOST, err));
+    return former_line(m) ? show_unit(m, e, root, err) : ST_OK;
 }
 
 static enum status take_row(struct merge *m, const struct centre_ref *ref, int64_t unit,
@@ -197,6 +221,7 @@ static enum status take_row(struct merge *m, const struct centre_ref *ref, int64
     row.dead = unit;
     row.seq = centre_next_seq(m->c);
     TRY(centre_row_update(m->c, &row, 0, err));
+    TRY(scope_turned(m, &row, err));
     return merge_log(m, row.seq == unit ? LOG_DELETE : LOG_TAKEN, ref->entity, ref->row,
                      OUTCOME_APPLIED, err);
 }
@@ -236,10 +261,13 @@ enum status merge_delete(struct merge *m, const struct entity *e, struct outcome
                          struct err *err) {
     struct centre_row root;
     struct outcome_edit verdict = {OUTCOME_REFUSED, REASON_UNKNOWN_ROW};
-    bool found;
+    bool found, permitted = true;
     TRY(centre_alias_resolve(m->c, m->change->row, &out->row, err));
     TRY(centre_row_read(m->c, e, out->row, m->mem, &root, &found, err));
+    if (found) TRY(scope_permits(m, &root, &permitted, err));
     if (found) TRY(judge_delete(m, &root, &verdict, err));
+    if (!permitted) verdict.reason = REASON_DENIED;
+    if (!permitted) verdict.outcome = OUTCOME_REFUSED;
     if (!found || !is_taken(verdict.outcome))
         return merge_refuse(m, e, out->row, verdict, out, err);
     TRY(merge_time(m, m->change->unit_count > 0 ? m->change->unit[0].base.seq : 0, &m->when_ms,
@@ -317,6 +345,7 @@ static enum status revive_row(struct merge *m, const struct centre_ref *ref, int
     row.dead = 0;
     row.seq = row.whole = centre_next_seq(m->c);
     TRY(centre_row_update(m->c, &row, 0, err));
+    TRY(scope_turned(m, &row, err));
     TRY(merge_log(m, LOG_REVIVED, ref->entity, ref->row, OUTCOME_APPLIED, err));
     return merge_revive_owner(m, ref->entity, row.values, err);
 }

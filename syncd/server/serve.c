@@ -223,6 +223,8 @@ enum status server_cmd_serve(void *program, const struct command_line *line, str
     struct server *server = program;
     (void)line;
     struct serve serve = {.server = server, .signal_fd = -1};
+    SCOPED(platform_unlock) struct platform_lock lock = {-1};
+    TRY(server_serve_lock(server, &lock, err));
     TRY(settings_take(&serve, err));
     enum status status = start(&serve, err);
     if (status == ST_OK) {

@@ -97,6 +97,9 @@ struct server_settings {    /* server.conf */
     int64_t limits[SERVER_LIMIT_COUNT];
 };
 const char *server_path(struct server *server, const char *name); /* below home; NULL: no memory */
+/* One server a folder, and nothing takes a file away under it. ST_BUSY. */
+enum status server_serve_lock(struct server *server, struct platform_lock *out,
+                              struct err *err) NODISCARD;
 enum status server_home_find(struct server *server, struct err *err) NODISCARD;
 enum status server_settings_read(struct server *server, struct server_settings *out,
                                  struct err *err) NODISCARD;
@@ -174,10 +177,12 @@ command_run server_cmd_org_scope, server_cmd_org_lease, server_cmd_org_zone, ser
     server_cmd_handover, server_cmd_dated_list, server_cmd_dated_cancel;
 command_run server_cmd_init, server_cmd_serve, server_cmd_org_add, server_cmd_org_list,
     server_cmd_user_add, server_cmd_user_list, server_cmd_user_deactivate, server_cmd_user_activate,
-    server_cmd_device_list, server_cmd_device_revoke, server_cmd_link, server_cmd_import,
+    server_cmd_device_list, server_cmd_device_show, server_cmd_device_revoke,
+    server_cmd_device_lost, server_cmd_org_minimum, server_cmd_link, server_cmd_import,
     server_cmd_add, server_cmd_set, server_cmd_rm, server_cmd_export, server_cmd_list,
     server_cmd_get, server_cmd_history, server_cmd_conflicts, server_cmd_requests,
     server_cmd_approve, server_cmd_decline, server_cmd_status, server_cmd_backup,
+    server_cmd_restore, server_cmd_recovery_status, server_cmd_recovery_end,
     server_cmd_bundle_import, server_cmd_verify, server_cmd_content_status, server_cmd_content_list,
     server_cmd_content_gc, server_cmd_content_limits, server_cmd_sql, server_cmd_completion,
     server_cmd_help, server_cmd_version;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "syncd/server/server.h"
+#include "syncd/store/lives.h"
 
 /* ------------------------------------------------------------------ backup */
 
@@ -20,14 +21,19 @@ static void end_progress(const struct server *server) {
 enum status server_cmd_backup(void *program, const struct command_line *line, struct err *err) {
     struct server *server = program;
     SCOPED(server_reader_release) struct org_reader *reader = NULL;
+    SCOPED(server_org_release) struct org *org = NULL;
+    struct centre_head head;
     const char *path = line->words[0];
     TRY(server_reader_open(server, &reader, err));
+    TRY(org_head(reader, &head, err)); /* it may hold more */
     if (platform_exists(path))
         return err_set(err, ST_CONFLICT, "%s is there already", "%s 已存在", path);
     enum status status =
         store_backup(centre_store(org_reader_centre(reader)), path, show_progress, server, err);
     end_progress(server);
     TRY(status);
+    TRY(server_org_open(server, &org, err));
+    TRY(centre_backup_announce(org_centre(org), head.position.seq, err));
     if (server->json) {
         SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE);
         buf_put_json_text(&text, path);

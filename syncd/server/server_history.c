@@ -141,6 +141,9 @@ static const char *history_what(const struct server *server, enum log_kind kind)
     case LOG_WITHDRAWN: return server_say(server, "withdrawn", "撤回");
     case LOG_MOVED: return server_say(server, "moved with its owner", "随上级移动");
     case LOG_SCOPE: return server_say(server, "grants changed", "权限变更");
+    case LOG_UNITED: return server_say(server, "merged into another", "并入其他记录");
+    case LOG_JOINED: return server_say(server, "another was merged into it", "并入另一条记录");
+    case LOG_PARTED: return server_say(server, "a merge was undone", "撤销合并");
     case LOG_EPOCH: return server_say(server, "another life of the log", "日志新纪元");
     }
     return "";

@@ -20,6 +20,16 @@ const char *server_path(struct server *server, const char *name) {
     return arena_printf(&server->mem, "%s/%s", server->home, name);
 }
 
+enum status server_serve_lock(struct server *server, struct platform_lock *out, struct err *err) {
+    const char *path = server_path(server, "serve.lock");
+    if (!path) return err_no_memory(err);
+    enum status status = platform_lock_try(path, out, err);
+    if (status == ST_BUSY)
+        return err_set(err, ST_BUSY, "a server runs on this folder already",
+                       "该目录上已有服务器在运行");
+    return status;
+}
+
 enum status server_home_find(struct server *server, struct err *err) {
     const char *given = command_value(server->line, "--home");
     const char *data = getenv("XDG_DATA_HOME"), *user = getenv("HOME");

@@ -159,6 +159,17 @@ static const struct command_option request_options[] = {
     COMMAND_FLAG("--all", "-a", "also those that are closed", "包括已处理的"),
 };
 
+static const struct command_option device_list_options[] = {
+    COMMAND_FLAG("--late", NULL, "only those that have not been heard of for long",
+                 "仅列出久未联系的"),
+    COMMAND_OPTION("--late-after", NULL, "DAYS", "天数", "how long that is (default: 3)",
+                   "多久算失联（默认 3）", NULL),
+};
+static const struct command_option device_revoke_options[] = {
+    COMMAND_FLAG("--wipe", NULL, "its book and keys are deleted with its next contact",
+                 "下次联系时删除其账本和密钥"),
+};
+
 /* ------------------------------------------------------------------ commands */
 
 #define HOME(run_) .run = run_, .flags = SERVER_NEEDS_HOME
@@ -289,6 +300,14 @@ static const struct command commands[] = {
      HOME(server_cmd_grants),
      COMMAND_WORDS(1, 1, NULL),
      .summary = {"what a user sees, since when, and why", "用户可见的范围、起始时间及原因"}},
+    {.name = "org minimum-release",
+     .usage = {"[RELEASE | none]", "[版本 | none]"},
+     HOME(server_cmd_org_minimum),
+     COMMAND_WORDS(0, 1, "none"),
+     .summary = {"the oldest release that laptops may run", "笔记本允许使用的最低版本"},
+     .details = {"Older ones are told to update. What they have not sent is taken, and answered; "
+                 "they get nothing else.\n",
+                 "低于该版本的笔记本会被要求升级。其未发送的修改仍会收下并回复，但收不到其他内容。\n"}},
     {.name = "user add",
      .usage = {"LOGIN", "登录名"},
      HOME(server_cmd_user_add),
@@ -313,12 +332,31 @@ static const struct command commands[] = {
     {.name = "device list",
      NOTHING,
      HOME(server_cmd_device_list),
-     .summary = {"list the laptops", "列出笔记本"}},
+     COMMAND_OPTIONS(device_list_options),
+     .summary = {"how every laptop is: last contact, how far behind, what it has not sent",
+                 "各笔记本的状况：最近联系、落后多少、未发送内容"}},
+    {.name = "device show",
+     .usage = {"NUMBER", "编号"},
+     HOME(server_cmd_device_show),
+     COMMAND_WORDS(1, 1, NULL),
+     .summary = {"all that is known of one laptop", "一台笔记本的全部情况"}},
     {.name = "device revoke",
      .usage = {"NUMBER", "编号"},
      HOME(server_cmd_device_revoke),
      COMMAND_WORDS(1, 1, NULL),
-     .summary = {"shut a lost laptop out", "停用丢失的笔记本"}},
+     COMMAND_OPTIONS(device_revoke_options),
+     .summary = {"shut a laptop out for good", "永久停用一台笔记本"},
+     .details = {"It gets nothing any more. What it has not sent is still taken, into quarantine: "
+                 "roadbook-server requests.\nWith --wipe it also deletes its book and keys with its "
+                 "next contact, and says so: device show.\n",
+                 "该笔记本不再收到任何内容；其未发送的修改仍会收下并转入待审：roadbook-server "
+                 "requests。\n加 --wipe 时，它在下次联系时还会删除账本和密钥并回报：device show。\n"}},
+    {.name = "device lost",
+     .usage = {"NUMBER", "编号"},
+     HOME(server_cmd_device_lost),
+     COMMAND_WORDS(1, 1, NULL),
+     .summary = {"revoke a lost laptop and wipe it: device revoke --wipe",
+                 "停用丢失的笔记本并清除其账本：同 device revoke --wipe"}},
     {.name = "link",
      .usage = {"LOGIN", "登录名"},
      HOME(server_cmd_link),
@@ -411,6 +449,27 @@ static const struct command commands[] = {
      COMMAND_WORDS(1, 1, "@file"),
      .summary = {"copy an org's book to a new file while it is in use",
                  "将机构账本在线备份到新文件"}},
+    {.name = "restore",
+     .usage = {"FILE", "文件"},
+     HOME(server_cmd_restore),
+     COMMAND_WORDS(1, 1, "@file"),
+     .summary = {"put a backup in the place of an org's book; the server is stopped",
+                 "用备份替换机构账本（须先停止服务器）"},
+     .details = {"What stood there is kept beside it. Laptops that know more give it back when they "
+                 "sync: start\nthe server, look with recovery status, and end it with recovery end "
+                 "when all who live were here.\n",
+                 "原文件保留在旁边。笔记本同步时会交还备份所缺的内容：启动服务器，用 recovery status "
+                 "查看，\n待所有在用的笔记本都已联系后，用 recovery end 结束恢复。\n"}},
+    {.name = "recovery status",
+     NOTHING,
+     HOME(server_cmd_recovery_status),
+     .summary = {"who has given back what the server had forgotten",
+                 "哪些笔记本已交还服务器所缺的内容"}},
+    {.name = "recovery end",
+     NOTHING,
+     HOME(server_cmd_recovery_end),
+     .summary = {"all who live have given back: what still waits is decided",
+                 "所有在用的笔记本均已交还：处理仍在等待的修改"}},
     {.name = "bundle import",
      .usage = {"FILE ANSWER", "文件 应答文件"},
      HOME(server_cmd_bundle_import),

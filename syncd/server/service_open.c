@@ -2,6 +2,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "syncd/server/reply.h"
+#include "syncd/server/scope.h"
 #include "syncd/server/service_private.h"
 
 struct kind_row {
@@ -84,15 +86,13 @@ static enum status device_find(struct service_job *job, struct err *err) {
     return status == ST_NOT_FOUND ? unknown_device(err) : status;
 }
 
-/* Only after the proof: nobody else learns about a device. */
+/* Only after the proof: nobody else learns about a device. What a revoked laptop has not sent is
+ * taken, and its orders are told with the receipts. */
 static enum status device_may(const struct service_job *job, struct err *err) {
-    if (job->known.revoked)
-        return err_set(
-            err, ST_DENIED,
-            "head office has revoked this laptop: nothing was sent or fetched; ask head office, "
-            "who can give a new link",
-            "总部已停用本机：未发送也未取回任何内容；请联系总部获取新链接");
-    if (!job->known.user_active)
+    bool brings = job->kind == SERVICE_HELLO || job->kind == SERVICE_ROUND;
+    if (job->known.revoked && !brings)
+        return err_set(err, ST_DENIED, "head office has revoked this laptop", "总部已停用本机");
+    if (!job->known.revoked && !job->known.user_active)
         return err_set(err, ST_DENIED, "the user %s is not active any more: ask head office",
                        "用户 %s 已停用：请联系总部", job->known.user_name);
     return ST_OK;
@@ -123,6 +123,8 @@ static enum status round_read(struct service_job *job, struct arena *mem, struct
     struct round_request *round = &job->as.round;
     TRY(wire_read_round_request(job->request.body, mem, round, err));
     for (size_t i = 0; i < round->batch_count; i++) job->changes += round->batches[i].change_count;
+    for (size_t i = 0; round->given && i < round->given->batch_count; i++)
+        job->changes += round->given->batches[i].change_count;
     enum status status = org_check_push(&job->known, round, mem, err);
     /* 401 would have the laptop agree on a new key and send the same again. */
     if (status == ST_UNAUTHENTIC)
@@ -139,11 +141,46 @@ static void idle_find(struct service_job *job) {
     const struct round_request *round = &job->as.round;
     struct org_reader *handle;
     struct centre_head head;
-    if (round->batch_count > 0) return;
+    if (round->batch_count > 0 || job->known.revoked) return;
     if (service_org_reader(job->service, job->org, job->reader, &handle, NULL) != ST_OK) return;
     centre_head_kept(org_reader_centre(handle), &head); /* read with the device a moment ago */
-    job->idle = head.position.seq == round->cursor.seq && head.news_version == round->news_version;
+    job->idle = head.position.seq == round->cursor.seq &&
+                head.news_version == round->news_version && reply_scope_is_settled(&head, round);
     job->idle_head = head;
+}
+
+/* The head moved on, but nothing of it concerns this laptop. */
+static void quiet_find(struct service_job *job) {
+    const struct round_request *round = &job->as.round;
+    struct org_reader *handle;
+    struct round_reply reply;
+    if (job->idle || job->writes || round->cursor.seq == 0) return;
+    if (!org_round_quiet(&job->idle_head, &job->known, round, 0, &reply)) return;
+    if (service_org_reader(job->service, job->org, job->reader, &handle, NULL) != ST_OK) return;
+    job->quiet = !service_concerns(job->org, handle, &job->known, round->cursor.seq);
+    job->idle = job->quiet;
+}
+
+static bool is_at(const struct position *at, const struct position *head) {
+    return at->seq == head->seq && memcmp(at->chain.bytes, head->chain.bytes, CHAIN_BYTES) == 0;
+}
+
+/* Batches; and a laptop that knows more of the log than this server does. */
+static enum status writes_find(struct service_job *job, struct err *err) {
+    const struct round_request *round = &job->as.round;
+    const struct centre_head *head = &job->idle_head;
+    struct org_reader *handle;
+    bool quiet = job->idle && !round->given && round->epoch == head->epoch &&
+                 round->last_batch == job->known.last_batch &&
+                 is_at(&round->cursor, &head->position) && is_at(&round->top, &head->position);
+    int64_t due_ms = atomic_load_explicit(&job->org->due_ms, memory_order_relaxed);
+    job->writes = due_ms > 0 && due_ms <= now_ms(job->service); /* what is dated comes first */
+    if (job->writes) job->idle = false;
+    if (quiet || job->writes) return ST_OK;
+    TRY(service_org_reader(job->service, job->org, job->reader, &handle, err));
+    TRY(org_must_write(handle, &job->known, round, &job->writes, err));
+    if (job->writes) job->idle = false;
+    return ST_OK;
 }
 
 static enum status proof_check(struct service_job *job, struct arena *mem, struct err *err) {
@@ -171,6 +208,8 @@ static enum status proved_open(struct service_job *job, struct arena *mem, bool 
         return wire_read_content_request(job->request.body, mem, &job->as.content, err);
     TRY(round_read(job, mem, err));
     idle_find(job);
+    TRY(writes_find(job, err));
+    quiet_find(job);
     return ST_OK;
 }
 
@@ -236,8 +275,7 @@ enum service_kind service_job_kind(const struct service_job *job) {
 }
 
 bool service_job_writes(const struct service_job *job) {
-    return job->kind == SERVICE_ENROLL ||
-           (job->kind == SERVICE_ROUND && job->as.round.batch_count > 0);
+    return job->kind == SERVICE_ENROLL || (job->kind == SERVICE_ROUND && job->writes);
 }
 
 size_t service_job_changes(const struct service_job *job) {
@@ -269,7 +307,16 @@ bool service_wait_is_over(struct service *service, size_t reader, const struct s
     struct centre_head head;
     if (service_org_reader(service, job->org, reader, &handle, NULL) != ST_OK) return true;
     if (org_head(handle, &head, NULL) != ST_OK) return true;
-    return head.epoch != job->as.wait.epoch || head.position.seq > job->as.wait.seq;
+    if (head.epoch != job->as.wait.epoch) return true;
+    return head.position.seq > job->as.wait.seq &&
+           service_concerns(job->org, handle, &job->known, job->as.wait.seq);
+}
+
+bool service_wait_concerns(const struct service_job *job) {
+    platform_lock(job->org->routes_lock);
+    bool concerns = routes_concern(job->org->routes, &job->known, job->as.wait.seq);
+    platform_release(job->org->routes_lock);
+    return concerns;
 }
 
 void service_job_note(const struct service_job *job, struct service_note *out) {

@@ -11,13 +11,15 @@
 
 #include "syncd/platform/platform.h"
 #include "syncd/server/org.h"
+#include "syncd/server/routes.h"
 #include "syncd/server/service.h"
 #include "syncd/store/attachment.h"
 
 #define SERVICE_MINIMUM_RELEASE "0.1.0"
 enum {
     SERVICE_DEFLATE_LEVEL = 6,
-    SERVICE_FLUSH_MS = 10 * 1000,    /* contacts and keys are written that often */
+    SERVICE_LATE_MS = 3 * 24 * 3600 * 1000, /* a laptop not heard of for so long is late */
+    SERVICE_FLUSH_MS = 10 * 1000,     /* contacts and keys are written that often */
     SERVICE_KEY_SLACK_MS = 60 * 1000, /* a key is taken that long after its end */
     SERVICE_BURST_S = 20,             /* tokens of a quiet laptop: what comes in so many seconds */
     SERVICE_HELLO_TOKENS = 10         /* two signatures and a key agreement */
@@ -29,7 +31,9 @@ struct service_device {
     bool has_key, key_is_new, seen_is_new;
     uint8_t key[MAC_BYTES];
     int64_t key_until_ms;
-    int64_t seen_ms, cursor;
+    int64_t seen_ms, cursor, offset_ms;
+    bool report_is_new;
+    struct device_report report;
     char release[CENTRE_RELEASE_BYTES];
     struct chain catalogue;
     int64_t tokens_milli, tokens_ms; /* thousandths; full at tokens_ms 0 */
@@ -50,6 +54,9 @@ struct service_org {
     struct platform_mutex *write_lock;
     struct org *write;
     int64_t flushed_ms; /* by the boot clock; under write_lock */
+    struct platform_mutex *routes_lock;
+    struct routes *routes;  /* under routes_lock */
+    _Atomic int64_t due_ms; /* when something dated happens next, by the wall clock; 0: never */
     struct blobs blobs;
     struct platform_mutex *content_lock; /* of the two below; innermost */
     int64_t content_bytes;               /* what the folder holds, about */
@@ -83,7 +90,7 @@ enum service_figure {
         FIGURE_COUNT
 };
 
-enum { SERVICE_STATUS_COUNT = 21 }; /* numbers of enum status */
+enum { SERVICE_STATUS_COUNT = 22 }; /* numbers of enum status */
 
 struct service {
     struct service_config config;
@@ -118,7 +125,9 @@ struct service_job {
     } as;
     size_t changes;
     bool entered; /* counted among the calls of its device */
+    bool writes; /* a round that the writer must see */
     bool idle;
+    bool quiet; /* idle though the head moved on: it moved elsewhere */
     struct centre_head idle_head; /* of an idle round, read together with known */
     uint32_t retry_ms;
     enum status failed; /* by the merge: ST_OK, or why it took nothing */
@@ -136,6 +145,11 @@ enum status service_org_find(struct service *service, const char *name,
 enum status service_org_reader(struct service *service, struct service_org *org, size_t reader,
                                struct org_reader **out, struct err *err) NODISCARD;
 
+/* Has anything happened in the org after seq that concerns the device's user, or may it? By the head
+ * as this read handle sees it. */
+bool service_concerns(struct service_org *org, struct org_reader *handle,
+                      const struct centre_device *device, int64_t seq);
+
 enum status service_devices_open(struct service_devices *devices, struct err *err) NODISCARD;
 void service_devices_close(struct service_devices *devices);
 /* The newest key of the device: of this process, else the stored one. false: none that is still
@@ -146,7 +160,7 @@ enum status service_devices_key_set(struct service_devices *devices,
                                     const struct hello_request *hello, const uint8_t key[MAC_BYTES],
                                     int64_t until_ms, struct err *err) NODISCARD;
 void service_devices_seen(struct service_devices *devices, uint32_t number, int64_t now_ms,
-                          int64_t cursor);
+                          const struct round_request *round);
 /* Writes what is new. The caller holds the org's write lock. */
 void service_devices_flush(struct service_devices *devices, struct centre *centre);
 
@@ -156,7 +170,6 @@ int64_t service_devices_enter(struct service_devices *devices, const struct serv
                               uint32_t number, uint32_t tokens);
 void service_devices_leave(struct service_devices *devices, uint32_t number);
 
-void service_nonce_next(struct service_job *job, char out[SESSION_NONCE_BYTES_MAX + 1]);
 /* service_content.c: the answer to a piece that was brought or is wanted. The caller has checked
  * the proof. */
 enum status service_content_answer(struct service_job *job, struct arena *mem,
@@ -164,6 +177,7 @@ enum status service_content_answer(struct service_job *job, struct arena *mem,
 /* Once a day: removes what no row has named for long enough. By a read handle of its own. */
 void service_content_care(struct service *service, struct service_org *org);
 
+void service_nonce_next(struct service_job *job, char out[SESSION_NONCE_BYTES_MAX + 1]);
 /* A refusal; counted. nonce may be NULL. */
 void service_problem(struct service *service, const struct err *problem, const char *nonce,
                      struct arena *mem, struct session_http *out);

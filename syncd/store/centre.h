@@ -63,6 +63,9 @@ struct centre_head {
     int64_t time_ms; /* commit time of the last entry */
     int64_t epoch;
     int64_t news_version;
+    int64_t backup;  /* a backup holds everything up to this seq; 0: none was announced */
+    bool recovering; /* see lives.h */
+    int64_t minimum_release; /* release_number; 0: any */
 };
 enum status centre_head(struct centre *c, struct centre_head *out, struct err *err) NODISCARD;
 /* The head as the last call saw it (any that read head or device): for several questions of one
@@ -119,6 +122,14 @@ struct centre_device {
     struct chain catalogue;
     int64_t enrolled_ms, seen_ms; /* seen 0: never */
     int64_t cursor;               /* what it last said that it has */
+    bool wipe;                    /* revoked, and its book is to be deleted */
+    int64_t revoked_ms;           /* when head office said so; 0: never, or in an older release */
+    int64_t wiped_ms;             /* when it said that it had deleted the book; 0: not yet */
+    int64_t offset_ms;            /* its wall clock less ours at the last contact */
+    int64_t told_ms;              /* when it last reported how it is; 0: never: */
+    struct device_report report;
+    uint32_t formerly;       /* the laptop of which this one's book was a copy; 0: none ... */
+    uint32_t formerly_batch; /* ... whose batches up to this one are its own */
 };
 
 /* ST_NOT_FOUND. Kept in memory until another handle commits: an idle round reads no table. */
@@ -128,8 +139,19 @@ typedef enum status centre_device_row(void *ctx, const struct centre_device *dev
                                       struct err *err);
 enum status centre_devices(struct centre *c, centre_device_row *row, void *ctx,
                            struct err *err) NODISCARD;
-/* Revoked devices get no rounds; what they had sent stays. ST_NOT_FOUND. Revoking twice is fine. */
-enum status centre_device_revoke(struct centre *c, uint32_t number, struct err *err) NODISCARD;
+/* Of a revoked device only unsent work is taken, into quarantine. Revoking twice is fine: wipe is
+ * only ever added. ST_NOT_FOUND. */
+enum status centre_device_revoke(struct centre *c, uint32_t number, bool wipe,
+                                 struct err *err) NODISCARD;
+/* The laptop's programs are of another release now. */
+enum status centre_device_release(struct centre *c, uint32_t number, struct slice release,
+                                  struct err *err) NODISCARD;
+/* The laptop says that it deleted its book by that order; of another order: nothing. */
+enum status centre_device_wiped(struct centre *c, uint32_t number, int64_t order_ms,
+                                struct err *err) NODISCARD;
+/* Laptops of an older release get receipts only: MAJOR.MINOR.PATCH, or empty for any. ST_INVALID. */
+enum status centre_minimum_release_set(struct centre *c, struct slice release,
+                                       struct err *err) NODISCARD;
 /* What a hello agreed on. */
 enum status centre_device_key(struct centre *c, uint32_t number, const uint8_t key[MAC_BYTES],
                               int64_t until_ms, struct slice release, const struct chain *catalogue,
@@ -139,6 +161,9 @@ struct centre_contact {
     uint32_t device;
     int64_t seen_ms;
     int64_t cursor;
+    int64_t offset_ms;
+    bool has_report;
+    struct device_report report;
 };
 enum status centre_contacts(struct centre *c, const struct centre_contact *contacts, size_t count,
                             struct err *err) NODISCARD;
@@ -167,6 +192,9 @@ enum log_kind {
     LOG_WITHDRAWN, /* its author did */
     LOG_MOVED = 10, /* the row came to other homes, with its owner */
     LOG_SCOPE = 11, /* grants opened or ended at this seq: of the user in change; 0: of many */
+    LOG_UNITED = 12, /* the row became another: see unite.h */
+    LOG_JOINED = 13, /* the row that it became */
+    LOG_PARTED = 14, /* a row by which that was undone */
     LOG_EPOCH = 20 /* another life of the log begins; the seqs before it were never issued */
 };
 
@@ -189,9 +217,9 @@ struct log_entry {
  * adds that no later add or remove had seen, only where they are not simply "each element, added by
  * the cell's clock".
  *
- * Bytes: version 1; clock of the row; then for each cell with its own clock, by tag: tag << 1 | has
- * dots, the clock as differences to the row's, and the dots. About 14 bytes for a row that nobody
- * edited.
+ * Bytes: version 1, or 2 where changes came with a row that became this one; clock of the row; then
+ * for each cell with its own clock, by tag: tag << 1 | has dots, the clock as differences to the
+ * row's, and the dots. About 14 bytes for a row that nobody edited.
  */
 struct clock_cell {
     uint32_t tag;
@@ -281,6 +309,7 @@ enum status centre_alias_resolve(struct centre *c, int64_t id, int64_t *out,
                                  struct err *err) NODISCARD;
 enum status centre_alias_add(struct centre *c, int64_t seq, int64_t from, int64_t to,
                              struct err *err) NODISCARD;
+/* What each row became last, by seq: itself again, if that was undone. */
 enum status centre_aliases_after(struct centre *c, int64_t seq, struct arena *mem,
                                  struct alias_news **out, size_t *out_count,
                                  struct err *err) NODISCARD;

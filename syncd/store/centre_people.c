@@ -159,7 +159,9 @@ enum status centre_users(struct centre *c, centre_user_row *each, void *ctx, str
     "d.public_key,"                                                                                \
     " d.session_key, d.key_until_ms, d.last_batch, d.chain, d.release, d.catalogue, "              \
     "d.enrolled_ms,"                                                                               \
-    " d.seen_ms, d.cursor FROM device d LEFT JOIN org_user u ON u.id = d.user"
+    " d.seen_ms, d.cursor, d.wipe, d.revoked_ms, d.wiped_ms, d.offset_ms, d.told_ms, d.newest,"      \
+    " d.used_kib, d.free_mib, d.disk, d.formerly, d.formerly_batch"                                \
+    " FROM device d LEFT JOIN org_user u ON u.id = d.user"
 
 static void take_device(struct db_stmt *s, struct centre_device *out) {
     struct slice key = db_blob(s, 9), public_key = db_blob(s, 8);
@@ -173,7 +175,18 @@ static void take_device(struct db_stmt *s, struct centre_device *out) {
                                   .last_batch = (uint32_t)db_int(s, 11),
                                   .enrolled_ms = db_int(s, 15),
                                   .seen_ms = db_int(s, 16),
-                                  .cursor = db_int(s, 17)};
+                                  .cursor = db_int(s, 17),
+                                  .wipe = db_int(s, 18) != 0,
+                                  .revoked_ms = db_int(s, 19),
+                                  .wiped_ms = db_int(s, 20),
+                                  .offset_ms = db_int(s, 21),
+                                  .told_ms = db_int(s, 22),
+                                  .report = {.newest_batch = (uint32_t)db_int(s, 23),
+                                             .used_kib = db_int(s, 24),
+                                             .free_mib = db_int(s, 25),
+                                             .disk = (enum disk_kind)db_int(s, 26)},
+                                  .formerly = (uint32_t)db_int(s, 27),
+                                  .formerly_batch = (uint32_t)db_int(s, 28)};
     out->has_key = key.len == MAC_BYTES;
     if (out->has_key) memcpy(out->key, key.data, MAC_BYTES);
     public_key = db_blob(s, 8);
@@ -232,24 +245,6 @@ enum status centre_devices(struct centre *c, centre_device_row *each, void *ctx,
     return status;
 }
 
-static enum status revoke_device(struct centre *c, void *ctx, struct err *err) {
-    const uint32_t *number = ctx;
-    struct db_stmt *s;
-    TRY(db_prepare(c->db,
-                   "UPDATE device SET revoked = 1, session_key = NULL, key_until_ms = 0"
-                   " WHERE number = ? AND number > 0",
-                   &s, err));
-    db_bind_int(s, 1, *number);
-    TRY(db_run(s, err));
-    if (db_changes(c->db) == 0)
-        return err_set(err, ST_NOT_FOUND, "no device %u", "没有设备 %u", (unsigned)*number);
-    return centre_news(c, err);
-}
-
-enum status centre_device_revoke(struct centre *c, uint32_t number, struct err *err) {
-    return centre_write(c, revoke_device, &number, err);
-}
-
 struct session_key {
     uint32_t number;
     const uint8_t *key;
@@ -263,7 +258,7 @@ static enum status set_key(struct centre *c, void *ctx, struct err *err) {
     struct db_stmt *s;
     TRY(db_prepare(c->db,
                    "UPDATE device SET session_key = ?, key_until_ms = ?, release = ?, catalogue = ?"
-                   " WHERE number = ? AND revoked = 0",
+                   " WHERE number = ?",
                    &s, err));
     db_bind_blob(s, 1, slice_of(k->key, MAC_BYTES));
     db_bind_int(s, 2, k->until_ms);
@@ -272,8 +267,7 @@ static enum status set_key(struct centre *c, void *ctx, struct err *err) {
     db_bind_int(s, 5, k->number);
     TRY(db_run(s, err));
     if (db_changes(c->db) == 0)
-        return err_set(err, ST_NOT_FOUND, "no device %u, or it is revoked",
-                       "没有设备 %u，或已被吊销", (unsigned)k->number);
+        return err_set(err, ST_NOT_FOUND, "no device %u", "没有设备 %u", (unsigned)k->number);
     free(c->devices[k->number % CENTRE_DEVICES_KEPT]);
     c->devices[k->number % CENTRE_DEVICES_KEPT] = NULL;
     return ST_OK;
@@ -284,36 +278,6 @@ enum status centre_device_key(struct centre *c, uint32_t number, const uint8_t k
                               struct err *err) {
     struct session_key k = {number, key, until_ms, release, catalogue};
     return centre_write(c, set_key, &k, err);
-}
-
-struct contacts {
-    const struct centre_contact *items;
-    size_t count;
-};
-
-static enum status note_contacts(struct centre *c, void *ctx, struct err *err) {
-    const struct contacts *list = ctx;
-    for (size_t i = 0; i < list->count; i++) {
-        struct db_stmt *s;
-        const struct centre_contact *k = &list->items[i];
-        TRY(db_prepare(c->db, "UPDATE device SET seen_ms = ?, cursor = ? WHERE number = ?", &s,
-                       err));
-        db_bind_int(s, 1, k->seen_ms);
-        db_bind_int(s, 2, k->cursor);
-        db_bind_int(s, 3, k->device);
-        TRY(db_run(s, err));
-        struct centre_device *kept = c->devices[k->device % CENTRE_DEVICES_KEPT];
-        if (!kept || kept->number != k->device) continue;
-        kept->seen_ms = k->seen_ms;
-        kept->cursor = k->cursor;
-    }
-    return ST_OK;
-}
-
-enum status centre_contacts(struct centre *c, const struct centre_contact *contacts, size_t count,
-                            struct err *err) {
-    struct contacts list = {contacts, count};
-    return count > 0 ? centre_write(c, note_contacts, &list, err) : ST_OK;
 }
 
 /* ------------------------------------------------------------------ links */
@@ -408,14 +372,16 @@ static enum status insert_device(struct centre *c, const struct link *link, uint
 
 static enum status enrol(struct centre *c, struct link *link, struct err *err) {
     struct db_stmt *s;
+    int64_t from;
     bool row;
     if (c->env->wall_ms(c->env->ctx) >= link->expires_ms)
         return err_set(err, ST_GONE,
                        "this enrolment link has expired: ask head office for a new one",
                        "此注册链接已过期：请向总部索取新的链接");
+    TRY(meta_int(c->db, "devices_from", &from, err));
     TRY(db_prepare(c->db, "SELECT coalesce(max(number), 0) + 1 FROM device", &s, err));
     TRY(db_step(s, &row, err));
-    int64_t number = db_int(s, 0);
+    int64_t number = db_int(s, 0) > from ? db_int(s, 0) : from;
     db_reset(s);
     if (number > ID_DEVICE_MAX)
         return err_set(err, ST_TOO_LARGE, "all device numbers are used", "设备编号已用完");

@@ -49,6 +49,15 @@ static const char *const TABLES[] = {
     "CREATE TABLE IF NOT EXISTS alias_log(seq INTEGER NOT NULL, from_id INTEGER NOT NULL, to_id "
     "INTEGER NOT NULL,"
     " PRIMARY KEY(seq, from_id)) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS alias_log_from ON alias_log(from_id, seq)",
+    "CREATE TABLE IF NOT EXISTS united(seq INTEGER PRIMARY KEY, entity INTEGER NOT NULL, from_id "
+    "INTEGER NOT NULL, to_id INTEGER NOT NULL, time_ms INTEGER NOT NULL, cause INTEGER NOT NULL,"
+    " person TEXT NOT NULL, vals BLOB NOT NULL, clock BLOB NOT NULL, more BLOB, before BLOB NOT "
+    "NULL, parted INTEGER NOT NULL, dead INTEGER NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS united_from ON united(from_id)",
+    "CREATE INDEX IF NOT EXISTS united_cause ON united(cause)",
+    "CREATE TABLE IF NOT EXISTS united_ref(seq INTEGER NOT NULL, entity INTEGER NOT NULL, field "
+    "INTEGER NOT NULL, row INTEGER NOT NULL, PRIMARY KEY(seq, entity, field, row)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS org_user("
     " id INTEGER PRIMARY KEY, login TEXT NOT NULL UNIQUE, name TEXT NOT NULL, employee INTEGER NOT "
     "NULL,"

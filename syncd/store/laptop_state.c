@@ -16,7 +16,7 @@ const char *const state_columns = "epoch, cursor_seq, cursor_chain, top_seq, top
                                   " boot_number, suspect_boot, note_wall, note_boot, steps, "
                                   "expected_offset, head, round_ms, complete, unknown,"
                                   " scope_told, scope_ready, scope_filling, scope_home,"
-                                  " scope_entity, scope_row";
+                                  " scope_entity, scope_row, seen_ms, lease_ms, lease_days";
 
 static struct chain chain_of(struct slice s) {
     struct chain chain = {{0}};
@@ -48,6 +48,9 @@ void state_take(struct db_stmt *s, struct laptop_state *out) {
                   .ready = db_int(s, 21),
                   .filling = db_int(s, 22),
                   .at = {db_int(s, 23), (uint32_t)db_int(s, 24), db_int(s, 25)}},
+        .seen_ms = db_int(s, 26),
+        .lease_ms = db_int(s, 27),
+        .lease_days = (uint32_t)db_int(s, 28),
     };
 }
 
@@ -93,11 +96,14 @@ enum status state_write(struct store *store, const struct laptop_state *state, s
                                state->scope.filling,
                                state->scope.at.home,
                                state->scope.at.entity_tag,
-                               state->scope.at.row};
+                               state->scope.at.row,
+                               state->seen_ms,
+                               state->lease_ms,
+                               state->lease_days};
     (void)snprintf(
         sql, sizeof sql,
         "INSERT OR REPLACE INTO state(one, %s)"
-        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         state_columns);
     TRY(db_prepare(store->db, sql, &s, err));
     for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) db_bind_int(s, (int)i + 1, numbers[i]);
@@ -135,7 +141,7 @@ static enum status laptop_load(struct store *store, struct laptop *laptop, struc
     bytes_wipe(&identity, sizeof identity);
     laptop->state = state;
     laptop->known = true;
-    return ST_OK;
+    return lost_load(store, laptop, err);
 }
 
 enum status laptop_get(struct store *store, struct laptop **out, struct err *err) {
@@ -199,6 +205,7 @@ enum status clock_note(struct store *store, struct laptop_state *state, struct s
     int64_t wall = env->wall_ms(env->ctx), boot = env->boot_ms(env->ctx);
     uint64_t boot_id = env->boot_id(env->ctx);
     bool moved = state->boot_number == 0 || state->boot_id != boot_id;
+    int64_t server_ms = lease_now(state, boot_id, wall, boot);
     if (moved) {
         TRY(note_new_boot(store, state, boot_id, wall, err));
     } else {
@@ -212,6 +219,7 @@ enum status clock_note(struct store *store, struct laptop_state *state, struct s
     if (moved || boot - state->note_boot_ms >= CLOCK_NOTE_MS) {
         state->note_wall_ms = wall;
         state->note_boot_ms = boot;
+        state->seen_ms = server_ms;
     }
     *out_now = (struct stamp){.wall_ms = wall,
                               .boot_number = state->boot_number,
@@ -255,5 +263,14 @@ enum status store_cursor(struct store *store, int64_t *out_epoch, int64_t *out_s
     TRY(laptop_get(store, &laptop, err));
     *out_epoch = laptop->state.epoch;
     *out_seq = laptop->state.cursor.seq;
+    return ST_OK;
+}
+
+enum status store_newest_batch(struct store *store, uint32_t *out, struct err *err) {
+    struct laptop *laptop;
+    uint32_t newest, counter;
+    TRY(laptop_get(store, &laptop, err));
+    TRY(outbox_newest(store->db, &newest, &counter, err));
+    *out = newest > laptop->state.last_batch ? newest : laptop->state.last_batch;
     return ST_OK;
 }

@@ -546,23 +546,38 @@ TEST(counters_and_sets_take_what_the_receipt_tells) {
     world_stop(&w);
 }
 
-TEST(a_new_epoch_is_entered_and_read_from_the_start) {
-    struct world w;
+static void hear_epoch(struct world *w, int64_t epoch, int64_t back) {
     struct err err;
     struct apply *apply;
-    bool done;
-    world_start(&w);
-    world_pull(&w, "account", other_row(A), "name", "x");
-    world_ask(&w);
-    struct round_reply reply = {.kind = REPLY_EPOCH, .epoch = 2, .cursor = {.seq = 0}};
-    CHECK_OK(store_apply_begin(w.store, &w.request, &reply, &apply, &err));
+    bool done = false;
+    struct round_reply reply = {.kind = REPLY_EPOCH, .epoch = epoch, .cursor = {.seq = back}};
+    world_ask(w);
+    CHECK_OK(store_apply_begin(w->store, &w->request, &reply, &apply, &err));
     CHECK_OK(store_apply_slice(apply, &done, &err));
     CHECK(done);
     store_apply_end(apply);
-    world_ask(&w);
+    world_ask(w);
+}
+
+/* First the server hears the older positions; then the log is read again from where both part, and
+ * what stands above that keeps its old number, as the base of edits, until news come. */
+TEST(a_new_epoch_is_entered_when_the_marks_were_told) {
+    struct world w;
+    struct err err;
+    struct apply *apply;
+    world_start(&w);
+    world_pull(&w, "account", other_row(A), "name", "x");
+    int64_t seq = world_seq(&w, "account", other_row(A));
+    CHECK(seq > 0);
+    hear_epoch(&w, 2, 0);
+    CHECK_INT(w.request.epoch, 1);
+    CHECK_INT(w.request.mark_count, 1);
+    hear_epoch(&w, 2, 0);
     CHECK_INT(w.request.epoch, 2);
+    CHECK_INT(w.request.mark_count, 0);
     CHECK_INT(w.request.cursor.seq, 0);
-    CHECK_INT(world_seq(&w, "account", other_row(A)), 0);
+    CHECK_INT(w.request.since, 0);
+    CHECK_INT(world_seq(&w, "account", other_row(A)), seq);
     struct round_reply cloned = {.kind = REPLY_CLONED, .last_batch = 9};
     CHECK_STATUS(store_apply_begin(w.store, &w.request, &cloned, &apply, &err), ST_CLONED);
     world_stop(&w);

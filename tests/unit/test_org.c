@@ -147,16 +147,17 @@ TEST(pages_bring_every_row_once_more_than_its_last_change) {
         name[190] = 0;
         ids[i] = account(&w, name, &seq);
     }
-    (void)say(&w, 0, ids[0], "industry", "late", on_own(seq, 40));  /* moves to the end of the log */
+    (void)say(&w, 0, ids[0], "industry", "late", on_own(seq, 40));  /* filled in the order of ids */
     for (bool more = true; more; pages++) {
         const struct round_reply *reply = pull(&w, 1, 4096);
         more = reply->more;
         if (!more) CHECK_INT(reply->cursor.seq, head_of(&w));
-        CHECK_INT(reply->since, more ? 0 : head_of(&w));
-        for (size_t i = 0; i < reply->record_count; i++) {
-            CHECK_INT(reply->records[i].flags, RECORD_WHOLE);
-            rows += reply->records[i].entity_tag == 4;
+        CHECK_INT(reply->since, head_of(&w));              /* the log is no news to a fresh book */
+        for (size_t i = 0; i < reply->filled_count; i++) {
+            CHECK_INT(reply->filled[i].flags, RECORD_WHOLE);
+            rows += reply->filled[i].entity_tag == 4;
         }
+        CHECK_INT(reply->record_count, 0);
     }
     CHECK_INT(rows, 40);
     CHECK(pages >= 2);
@@ -226,14 +227,14 @@ TEST(a_log_that_went_back_is_noticed) {
     (void)account(&w, "Acme", &seq);
     struct round_request r = request_of(&w, 0);
     r.top.seq = seq + 100;
-    CHECK_STATUS(org_round(w.reader, w.laptops[0].number, &r, &w.mem, &w.reply, &err), ST_CONFLICT);
+    CHECK_STATUS(org_round(w.reader, w.laptops[0].number, &r, &w.mem, &w.reply, &err), ST_BUSY);
     r = request_of(&w, 0);
     r.cursor = r.top;
     r.cursor.chain.bytes[3] ^= 1;
-    CHECK_STATUS(org_round(w.reader, w.laptops[0].number, &r, &w.mem, &w.reply, &err), ST_CONFLICT);
+    CHECK_STATUS(org_round(w.reader, w.laptops[0].number, &r, &w.mem, &w.reply, &err), ST_BUSY);
     r = request_of(&w, 0);
     r.epoch = 2;
-    CHECK_STATUS(org_round(w.reader, w.laptops[0].number, &r, &w.mem, &w.reply, &err), ST_CONFLICT);
+    CHECK_STATUS(org_round(w.reader, w.laptops[0].number, &r, &w.mem, &w.reply, &err), ST_BUSY);
     world_close(&w);
 }
 
@@ -292,7 +293,7 @@ TEST(people_come_when_they_moved_on) {
     CHECK_INT(reply->people[1].employee, w.laptops[1].employee);
     while (pull(&w, 0, 0)->more) {}
     CHECK(!pull(&w, 0, 0)->has_news);
-    CHECK_OK(centre_device_revoke(org_centre(w.org), w.laptops[3].number, &err));
+    CHECK_OK(centre_device_revoke(org_centre(w.org), w.laptops[3].number, false, &err));
     CHECK(pull(&w, 0, 0)->has_news);
     world_close(&w);
 }
@@ -302,10 +303,11 @@ TEST(revoked_laptops_and_inactive_users_get_nothing) {
     struct err err = {0};
     struct centre_user user;
     world_open(&w);
-    CHECK_OK(centre_device_revoke(org_centre(w.org), w.laptops[0].number, &err));
+    CHECK_OK(centre_device_revoke(org_centre(w.org), w.laptops[0].number, false, &err));
     struct round_request r = request_of(&w, 0);
-    CHECK_STATUS(org_round(w.reader, w.laptops[0].number, &r, &w.mem, &w.reply, &err), ST_DENIED);
-    CHECK_STATUS(centre_device_revoke(org_centre(w.org), 77, &err), ST_NOT_FOUND);
+    CHECK_OK(org_round(w.reader, w.laptops[0].number, &r, &w.mem, &w.reply, &err));
+    CHECK_INT(w.reply.record_count + w.reply.filled_count + w.reply.people_count, 0);
+    CHECK_STATUS(centre_device_revoke(org_centre(w.org), 77, false, &err), ST_NOT_FOUND);
     CHECK_OK(centre_user_by_login(org_centre(w.org), SLICE("li"), &user, &err));
     CHECK_OK(centre_user_activate(org_centre(w.org), user.id, false, &err));
     r = request_of(&w, 1);
@@ -339,14 +341,14 @@ TEST(a_link_enrols_one_laptop_and_says_what_is_wrong_with_it) {
     CHECK_STATUS(centre_link_take(c, &request, &again, &err), ST_CONFLICT);
     request.code = slice_of(late, 16);
     CHECK_STATUS(centre_link_take(c, &request, &again, &err), ST_GONE);
-    CHECK_OK(centre_device_revoke(c, 5, &err));
+    CHECK_OK(centre_device_revoke(c, 5, false, &err));
     request.code = slice_of(code, 16);
     request.device_public[0] = 0;
     CHECK_STATUS(centre_link_take(c, &request, &again, &err), ST_DENIED);
     world_close(&w);
 }
 
-TEST(a_session_key_is_kept_until_the_laptop_is_revoked) {
+TEST(a_session_key_is_kept_until_the_book_is_deleted) {
     struct world w;
     struct err err = {0};
     struct centre_device device;
@@ -357,10 +359,18 @@ TEST(a_session_key_is_kept_until_the_laptop_is_revoked) {
     CHECK(device.has_key && device.key[2] == 3);
     CHECK_INT(device.key_until_ms, 5000);
     CHECK_TEXT(device.release, "0.2.0");
-    CHECK_OK(centre_device_revoke(org_centre(w.org), 1, &err));
+    CHECK_OK(centre_device_revoke(org_centre(w.org), 1, true, &err));
     CHECK_OK(org_device(w.reader, 1, &device, &err));
-    CHECK(device.revoked && !device.has_key);
-    CHECK_STATUS(centre_device_key(org_centre(w.org), 1, key, 5000, SLICE("0.2.0"), &w.cat.version, &err), ST_NOT_FOUND);
+    CHECK(device.revoked && device.wipe && device.has_key);
+    int64_t order_ms = device.revoked_ms;
+    CHECK_OK(centre_device_wiped(org_centre(w.org), 1, order_ms - 1, &err)); /* another order */
+    CHECK_OK(org_device(w.reader, 1, &device, &err));
+    CHECK_INT(device.wiped_ms, 0);
+    w.now += 5000;
+    CHECK_OK(centre_device_revoke(org_centre(w.org), 1, false, &err)); /* the order stays */
+    CHECK_OK(centre_device_wiped(org_centre(w.org), 1, order_ms, &err));
+    CHECK_OK(org_device(w.reader, 1, &device, &err));
+    CHECK(!device.has_key && device.revoked_ms == order_ms && device.wiped_ms == order_ms + 5000);
     world_close(&w);
 }
 

@@ -1,7 +1,8 @@
 /* Random runs: one seed makes people, clocks that are off, and a bad network; at rest the oracles
  * look.
  *
- *     hunt [--seed N] [--runs N] [--profile cells|kinds|rows|refused] [--kept FILE] [--trace]
+ *     hunt [--seed N] [--runs N] [--profile cells|kinds|rows|refused|homes|rollback]
+ *         [--kept FILE] [--trace]
  *
  * Converging is not correct. Each edit is remembered with what its author had been shown: values
  * carry the number of the edit that wrote them ("e17"), so what a person saw can be read off the
@@ -25,15 +26,21 @@ const struct place hunt_places[] = {
 const size_t hunt_place_count = ARRAY_COUNT(hunt_places);
 
 static const struct profile profiles[] = {
-    {"cells", BIT(KIND_LAST) | BIT(KIND_GROUP), 1, false},
+    {"cells", BIT(KIND_LAST) | BIT(KIND_GROUP), 1, false, false, false},
     {"kinds",
      BIT(KIND_LAST) | BIT(KIND_GROUP) | BIT(KIND_COUNT) | BIT(KIND_SET) | BIT(KIND_TEXT) |
          BIT(KIND_MAX) | BIT(KIND_STATE),
-     1, false},
-    {"rows", BIT(KIND_LAST) | BIT(KIND_COUNT) | BIT(KIND_SET) | BIT(KIND_REF), 3, true},
+     1, false, false, false},
+    {"rows", BIT(KIND_LAST) | BIT(KIND_COUNT) | BIT(KIND_SET) | BIT(KIND_REF), 3, true, false, false},
     {"refused",
-     BIT(KIND_LAST) | BIT(KIND_COUNT) | BIT(KIND_TEXT) | BIT(KIND_SET) | BIT(KIND_OFFICE), 2,
-     true}};
+     BIT(KIND_LAST) | BIT(KIND_COUNT) | BIT(KIND_TEXT) | BIT(KIND_SET) | BIT(KIND_OFFICE), 2, true,
+     false, false},
+    {"homes", BIT(KIND_LAST) | BIT(KIND_COUNT) | BIT(KIND_SET) | BIT(KIND_TEXT) | BIT(KIND_REF), 4,
+     true, true, false},
+    {"rollback",
+     BIT(KIND_LAST) | BIT(KIND_GROUP) | BIT(KIND_COUNT) | BIT(KIND_SET) | BIT(KIND_TEXT) |
+         BIT(KIND_MAX) | BIT(KIND_STATE),
+     2, false, false, true}};
 
 /* ------------------------------------------------------------------ what all need */
 
@@ -106,7 +113,9 @@ static enum status begin(struct run *r, uint64_t seed, struct err *err) {
     for (size_t i = 0; i < LAPTOPS; i++) TRY(world_laptop_add(&r->world, names[i], err));
     for (size_t i = 0; i < LAPTOPS; i++)
         r->world.laptops[i].offset_ms = (int64_t)hunt_draw(r, 3) * 9000000 - 9000000;
-    return world_settle(&r->world, err);
+    if (r->profile->homes) TRY(hunt_scope_begin(r, err));
+    TRY(world_settle(&r->world, err));
+    return r->profile->rollback ? world_backup(&r->world, true, err) : ST_OK;
 }
 
 static bool one(const struct profile *profile, uint64_t seed, bool trace) {
@@ -119,7 +128,8 @@ static bool one(const struct profile *profile, uint64_t seed, bool trace) {
     r->mem = arena_new(ARENA_CAP_DEFAULT);
     struct err err = {0};
     if (begin(r, seed, &err) != ST_OK) hunt_fail_err(r, "begin", &err);
-    for (int i = 0; i < STEPS && !r->failure[0]; i++) hunt_step(r);
+    int steps = profile->rollback ? STEPS_ROLLBACK : STEPS;
+    for (int i = 0; i < steps && !r->failure[0]; i++) hunt_step(r);
     SAY(r, "--- heal\n");
     if (!r->failure[0]) hunt_look(r);
     if (r->failure[0] && trace)
@@ -164,7 +174,7 @@ int main(int argc, char **argv) {
             trace = true;
         else {
             fprintf(stderr, "usage: hunt [--seed N] [--runs N] [--profile "
-                            "cells|kinds|rows|refused] [--kept FILE] [--trace]\n");
+                            "cells|kinds|rows|refused|homes|rollback] [--kept FILE] [--trace]\n");
             return 64;
         }
     }

@@ -4,6 +4,8 @@
  *
  *     hunt_people.c  what people do
  *
+ *     hunt_scope.c   who sees what
+ *
  *     hunt_oracle.c  what must be so at rest
  */
 #ifndef ROADBOOK_HUNT_H
@@ -15,7 +17,14 @@
 
 #include "tests/world/world.h"
 
-enum { EDITS_MAX = 256, ROWS_MAX = 64, LAPTOPS = 3, STEPS = 34, WORD_BYTES = 24 };
+enum {
+    EDITS_MAX = 256,
+    ROWS_MAX = 64,
+    LAPTOPS = 3,
+    STEPS = 34,
+    STEPS_ROLLBACK = 44,
+    WORD_BYTES = 24
+};
 enum { MASK_WORDS = EDITS_MAX / 64 };
 
 struct mask {
@@ -61,7 +70,9 @@ struct profile {
     const char *name;
     unsigned kinds; /* bits of enum kind */
     size_t accounts;
-    bool rows; /* creates and deletes */
+    bool rows;     /* creates and deletes */
+    bool homes;    /* people see only what they are granted, and that changes */
+    bool rollback; /* creates; the server goes back in time once, unannounced */
 };
 #define BIT(k) (1u << (k))
 struct open_form {
@@ -79,6 +90,11 @@ struct run {
     struct deed edits[EDITS_MAX];
     size_t edit_count;
     struct open_form forms[LAPTOPS];
+    size_t checked; /* rows in replies that were looked at */
+    bool backed, rolled;
+    /* Accepted in the life that is forgotten, but nobody holds the receipt: in the next they are
+     * new, and what was made on top of them looks concurrent. Nothing is lost; order may be. */
+    struct mask orphans;
     char failure[1024];
 };
 
@@ -115,6 +131,15 @@ void hunt_see(struct run *r, const struct place *p, const struct entity *e,
 
 /* Somebody does something. */
 void hunt_step(struct run *r);
+
+/* ------------------------------------------------------------------ hunt_scope.c */
+
+/* Grants instead of everything for everyone, and replies are looked at. */
+enum status hunt_scope_begin(struct run *r, struct err *err) NODISCARD;
+/* Head office gives or takes back. */
+void hunt_office(struct run *r);
+/* Each book is what its person may see. */
+enum status hunt_compare(struct run *r, struct buf *out_difference, struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ hunt_oracle.c */
 

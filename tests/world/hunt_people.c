@@ -308,11 +308,53 @@ static void do_clock(struct run *r, struct world_laptop *l) {
     r->forms[l - r->world.laptops].open = false;
 }
 
+struct orphaning {
+    struct run *r;
+    size_t laptop;
+    uint32_t taken; /* the last batch that the server has */
+};
+static enum status note_orphan(void *ctx, const struct outbox_entry *entry, struct err *err) {
+    (void)err;
+    struct orphaning *o = ctx;
+    for (size_t i = 0; entry->batch <= o->taken && i < o->r->edit_count; i++)
+        if (o->r->edits[i].laptop == o->laptop && o->r->edits[i].batch == entry->batch)
+            put(&o->r->orphans, i);
+    return ST_OK;
+}
+
+static void do_rollback(struct run *r) {
+    struct err err;
+    enum status status = ST_OK;
+    if (r->rolled) return;
+    if (hunt_draw(r, 2)) {
+        bool announce = hunt_draw(r, 2);
+        SAY(r, "  backup%s\n", announce ? ", announced" : "");
+        if (world_backup(&r->world, announce, &err) != ST_OK) hunt_fail_err(r, "backup", &err);
+        return;
+    }
+    for (size_t i = 0; i < LAPTOPS && status == ST_OK; i++) {
+        struct orphaning o = {.r = r, .laptop = i};
+        struct centre_device device;
+        status = centre_device(org_centre(r->world.office), (uint32_t)i + 1, &device, &err);
+        if (status != ST_OK) break;
+        o.taken = device.last_batch;
+        status = store_outbox(r->world.laptops[i].store, note_orphan, &o, &err);
+    }
+    if (status == ST_OK) status = world_rollback(&r->world, &err);
+    if (status != ST_OK) hunt_fail_err(r, "rollback", &err);
+    r->rolled = true;
+    SAY(r, "  the server's disk goes back\n");
+}
+
 void hunt_step(struct run *r) {
     struct world_laptop *l = &r->world.laptops[hunt_draw(r, LAPTOPS)];
     r->world.now_ms += 1000 + (int64_t)hunt_draw(r, 60000);
     uint64_t x = hunt_draw(r, 100);
     struct err err;
+    if (r->profile->homes && !hunt_draw(r, 5)) {
+        hunt_office(r);
+        return;
+    }
     if (x < 30)
         do_edit(r, l);
     else if (x < 44)
@@ -325,7 +367,11 @@ void hunt_step(struct run *r) {
         do_clock(r, l);
     else if (x < 86) {
         if (world_restart(l, &err) != ST_OK) hunt_fail_err(r, "restart", &err);
-    } else if (x < 94 && r->profile->rows)
+    } else if (x < 90 && r->profile->rollback)
+        do_create(r, l);
+    else if (x < 94 && r->profile->rollback)
+        do_rollback(r);
+    else if (x < 94 && r->profile->rows)
         do_create(r, l);
     else if (x < 98 && r->profile->rows)
         do_delete(r, l);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "syncd/platform/platform.h"
+#include "syncd/store/lives.h"
 
 #define ORG "demo"
 enum { WORLD_SETTLE_ROUNDS = 12, WORLD_MEMORY = 256 * 1024 * 1024 };
@@ -29,6 +30,7 @@ static int64_t laptop_wall(void *ctx) {
 }
 static int64_t laptop_boot(void *ctx) {
     struct world_laptop *l = ctx;
+    l->world->now_ms += l->slow_ms;
     return l->world->now_ms - l->boot_start_ms;
 }
 static uint64_t laptop_boot_id(void *ctx) {
@@ -42,7 +44,8 @@ static int64_t server_wall(void *ctx) {
     return w->now_ms + w->server_offset_ms;
 }
 static int64_t server_boot(void *ctx) {
-    return ((struct world *)ctx)->now_ms;
+    struct world *w = ctx;
+    return w->now_ms += w->server_slow_ms;
 }
 static uint64_t server_boot_id(void *ctx) {
     (void)ctx;
@@ -67,6 +70,8 @@ static bool is_round(const struct session_http *request) {
 static enum status world_exchange(void *ctx, const struct session_http *request, struct arena *mem,
                                   struct session_http *out, struct err *err) {
     struct world_laptop *l = ctx;
+    const struct world_network *network = &l->world->network;
+    if (network->exchange) return network->exchange(network->ctx, l, request, mem, out, err);
     enum world_fault fault = is_round(request) ? l->fault : WORLD_FAULT_NONE;
     if (fault == WORLD_LOSE_REQUEST || fault == WORLD_LOSE_REPLY || fault == WORLD_REPEAT_REQUEST)
         l->fault = WORLD_FAULT_NONE;
@@ -78,6 +83,8 @@ static enum status world_exchange(void *ctx, const struct session_http *request,
         struct session_http again;
         service_handle(l->world->service, request, mem, &again);
     }
+    if (is_round(request) && out->code == 200 && l->replied)
+        l->replied(l->replied_ctx, l, out->body);
     if (fault == WORLD_LOSE_REPLY)
         return err_set(err, ST_OFFLINE, "the reply was lost", "回复丢失");
     if (is_round(request) && out->code == 200 && l->during) {
@@ -115,14 +122,53 @@ static enum status make_org(struct world *w, struct err *err) {
     return open_server(w, true, err);
 }
 
-enum status world_server_release(struct world *w, const struct catalogue *catalogue,
-                                 struct err *err) {
+void world_server_dir(const struct world *w, char out[WORLD_PATH_BYTES]) {
+    path_of(w, "org", out);
+}
+
+void world_server_off(struct world *w) {
     service_close(w->service);
     org_close(w->office);
     w->service = NULL;
     w->office = NULL;
-    w->server_catalogue = catalogue;
+}
+
+enum status world_server_on(struct world *w, struct err *err) {
     return open_server(w, false, err);
+}
+
+enum status world_server_release(struct world *w, const struct catalogue *catalogue,
+                                 struct err *err) {
+    world_server_off(w);
+    w->server_catalogue = catalogue;
+    return world_server_on(w, err);
+}
+
+enum status world_backup(struct world *w, bool announce, struct err *err) {
+    char path[WORLD_PATH_BYTES];
+    struct centre_head head;
+    path_of(w, "backup.db", path);
+    if (platform_exists(path)) TRY(platform_remove(path, err));
+    TRY(centre_head(org_centre(w->office), &head, err));
+    TRY(store_backup(world_office_store(w), path, NULL, NULL, err));
+    return announce ? centre_backup_announce(org_centre(w->office), head.position.seq, err) : ST_OK;
+}
+
+enum status world_rollback(struct world *w, struct err *err) {
+    static const char *const files[] = {"org/" ORG ".db-wal", "org/" ORG ".db-shm"};
+    char from[WORLD_PATH_BYTES], to[WORLD_PATH_BYTES];
+    world_server_off(w);
+    for (size_t i = 0; i < ARRAY_COUNT(files); i++) {
+        path_of(w, files[i], to);
+        if (platform_exists(to)) TRY(platform_remove(to, err));
+    }
+    path_of(w, "backup.db", from);
+    path_of(w, "org/" ORG ".db", to);
+    struct arena mem SCOPED(arena_clear) = arena_new(WORLD_MEMORY);
+    struct slice bytes;
+    TRY(platform_read_file(from, WORLD_MEMORY, &mem, &bytes, err));
+    TRY(platform_write_file_private(to, bytes, err));
+    return world_server_on(w, err);
 }
 
 enum status world_open(uint64_t seed, struct world *out, struct err *err) {
@@ -175,7 +221,7 @@ static enum status open_handles(struct world_laptop *l, struct err *err) {
 /* ------------------------------------------------------------------ laptops */
 
 static enum status make_user(struct world *w, const char *name, int64_t *out_user,
-                             struct err *err) {
+                             int64_t *out_employee, struct err *err) {
     const struct entity *e = catalogue_entity(&w->catalogue, SLICE("employee"));
     struct field_edit edits[] = {
         {entity_field(e, SLICE("login")), FIELD_EDIT_SET, value_text(slice_from(name))},
@@ -186,6 +232,7 @@ static enum status make_user(struct world *w, const char *name, int64_t *out_use
     struct centre_user user = {.employee = employee, .role = USER_REP, .active = true};
     snprintf(user.login, sizeof(user.login), "%s", name);
     snprintf(user.name, sizeof(user.name), "%s", name);
+    *out_employee = employee;
     return centre_user_add(org_centre(w->office), &user, out_user, err);
 }
 
@@ -217,7 +264,7 @@ enum status world_laptop_add(struct world *w, const char *name, struct err *err)
     TRY(platform_make_dir(l->dir, err));
     int64_t user;
     struct session_link link;
-    TRY(make_user(w, name, &user, err));
+    TRY(make_user(w, name, &user, &l->employee, err));
     TRY(make_link(w, user, &link, err));
     w->laptop_count++;
     TRY(open_handles(l, err));
@@ -269,6 +316,14 @@ enum status world_settle(struct world *w, struct err *err) {
     return settled
                ? ST_OK
                : err_set(err, ST_INTERNAL, "the laptops never come to rest", "始终无法同步完成");
+}
+
+void world_laptop_off(struct world_laptop *l) {
+    close_handles(l);
+}
+
+enum status world_laptop_on(struct world_laptop *l, struct err *err) {
+    return open_handles(l, err);
 }
 
 enum status world_restart(struct world_laptop *l, struct err *err) {
@@ -386,9 +441,17 @@ enum status world_office_delete(struct world *w, const struct entity *e, int64_t
 
 /* ------------------------------------------------------------------ comparing books */
 
+struct dump {
+    struct buf *out;
+    world_keep *keep; /* NULL: all */
+    void *ctx;
+};
+
 static enum status dump_row(void *ctx, const struct row *row, struct err *err) {
-    struct buf *out = ctx;
+    const struct dump *dump = ctx;
+    struct buf *out = dump->out;
     const struct entity *e = row->entity;
+    if (dump->keep && !dump->keep(dump->ctx, row)) return ST_OK;
     for (size_t i = 0; i < e->field_count; i++) {
         if (row->values[i].kind == VALUE_NULL || e->fields[i].rule == RULE_DERIVED) continue;
         buf_printf(out, "%s %lld %s=", e->name, (long long)row->id, e->fields[i].name);
@@ -399,13 +462,19 @@ static enum status dump_row(void *ctx, const struct row *row, struct err *err) {
     return buf_status(out, err);
 }
 
-enum status world_dump(struct store *store, struct buf *out, struct err *err) {
+static enum status dump_some(struct store *store, world_keep *keep, void *ctx, struct buf *out,
+                             struct err *err) {
     const struct catalogue *cat = store_catalogue(store);
+    struct dump dump = {out, keep, ctx};
     for (size_t i = 0; i < cat->count; i++) {
         struct query query = {.entity = &cat->entities[i]};
-        TRY(store_list(store, &query, dump_row, out, err));
+        TRY(store_list(store, &query, dump_row, &dump, err));
     }
     return buf_status(out, err);
+}
+
+enum status world_dump(struct store *store, struct buf *out, struct err *err) {
+    return dump_some(store, NULL, NULL, out, err);
 }
 
 static void first_difference(const char *who, struct slice want, struct slice have,
@@ -418,6 +487,17 @@ static void first_difference(const char *who, struct slice want, struct slice ha
     } while (slice_equal(a, b) && (a.len || b.len));
     buf_printf(out, "%s has \"%.*s\", head office \"%.*s\"", who, (int)b.len, (const char *)b.data,
                (int)a.len, (const char *)a.data);
+}
+
+enum status world_compare_some(struct world *w, struct world_laptop *l, world_keep *keep, void *ctx,
+                               struct buf *out_difference, struct err *err) {
+    struct buf want SCOPED(buf_free) = buf_new(BUF_MAX_FILE);
+    struct buf have SCOPED(buf_free) = buf_new(BUF_MAX_FILE);
+    TRY(dump_some(world_office_store(w), keep, ctx, &want, err));
+    TRY(world_dump(l->store, &have, err));
+    if (!slice_equal(buf_slice(&want), buf_slice(&have)))
+        first_difference(l->name, buf_slice(&want), buf_slice(&have), out_difference);
+    return ST_OK;
 }
 
 enum status world_compare(struct world *w, struct buf *out_difference, struct err *err) {

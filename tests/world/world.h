@@ -42,6 +42,19 @@ struct world_laptop {
     void (*during)(void *ctx,
                    struct world_laptop *laptop); /* between the reply and its applying; then NULL */
     void *during_ctx;
+    int64_t employee; /* row of its user */
+    void (*replied)(void *ctx, struct world_laptop *laptop,
+                    struct slice message); /* each reply to a round, before it arrives; or NULL */
+    void *replied_ctx;
+    int64_t slow_ms; /* true time that passes with each look at the machine's boot clock */
+};
+
+/* The way of messages, for those who want another than the faults above. */
+struct world_network {
+    void *ctx;
+    enum status (*exchange)(void *ctx, struct world_laptop *laptop,
+                            const struct session_http *request, struct arena *mem,
+                            struct session_http *out, struct err *err);
 };
 
 struct world {
@@ -53,7 +66,9 @@ struct world {
     uint64_t random_state;
     int64_t now_ms; /* true time */
     int64_t server_offset_ms;
-    struct service *service;
+    int64_t server_slow_ms; /* as slow_ms of a laptop */
+    struct world_network network; /* exchange NULL: the world's own */
+    struct service *service; /* NULL: the server is off */
     struct org *office; /* head office's own handle, as its command line has it */
     struct world_laptop laptops[WORLD_LAPTOPS_MAX];
     size_t laptop_count;
@@ -72,12 +87,23 @@ enum status world_sync(struct world_laptop *laptop, struct agent_result *out,
 enum status world_settle(struct world *w, struct err *err) NODISCARD;
 /* The program dies and starts again: handles are closed and opened. */
 enum status world_restart(struct world_laptop *laptop, struct err *err) NODISCARD;
+/* The same in two steps, for what happens to a disk in between. Off twice is fine. */
+void world_laptop_off(struct world_laptop *laptop);
+enum status world_laptop_on(struct world_laptop *laptop, struct err *err) NODISCARD;
+void world_server_off(struct world *w);
+enum status world_server_on(struct world *w, struct err *err) NODISCARD;
+/* The folder of the server's files. */
+void world_server_dir(const struct world *w, char out[WORLD_PATH_BYTES]);
 /* The programs of another release are installed, here or at the server; they know another
  * catalogue. */
 enum status world_release(struct world_laptop *laptop, const struct catalogue *catalogue,
                           struct err *err) NODISCARD;
 enum status world_server_release(struct world *w, const struct catalogue *catalogue,
                                  struct err *err) NODISCARD;
+/* A copy of the server's file aside, and the server set back to it, unannounced: it stops, the copy
+ * takes the place of its file, it starts. announce: laptops are told of the copy. */
+enum status world_backup(struct world *w, bool announce, struct err *err) NODISCARD;
+enum status world_rollback(struct world *w, struct err *err) NODISCARD;
 /* The machine restarts; its wall clock moves by offset meanwhile. */
 enum status world_reboot(struct world_laptop *laptop, int64_t offset_ms, struct err *err) NODISCARD;
 /* The wall clock steps while the machine runs; the daemon notices. */
@@ -95,6 +121,10 @@ struct store *world_office_store(struct world *w);
 
 /* All living rows of a book as text, one line a cell, ordered: equal texts are equal books. */
 enum status world_dump(struct store *store, struct buf *out, struct err *err) NODISCARD;
+/* Head office's rows that keep says yes to are all that the laptop has. */
+typedef bool world_keep(void *ctx, const struct row *row);
+enum status world_compare_some(struct world *w, struct world_laptop *laptop, world_keep *keep,
+                               void *ctx, struct buf *out_difference, struct err *err) NODISCARD;
 /* Every laptop's book equals head office's; *out_difference says the first line that differs. */
 enum status world_compare(struct world *w, struct buf *out_difference, struct err *err) NODISCARD;
 
