@@ -1,0 +1,258 @@
+/* The simulator: production code of store, session, agent and server in one process and one thread,
+ * and one number from which everything follows: what people and head office do, what the network,
+ * the disks and the clocks do. README.md says what it covers; this page is shared by its files:
+ *
+ *     sim.c          seeds, processes, the summary
+ *     sim_run.c      one run: the world that it begins with, what is on in it, its steps
+ *     sim_people.c   what people do
+ *     sim_office.c   what head office does
+ *     sim_trouble.c  what the network, the disks and the clocks do
+ *     sim_model.c    who had seen what; the places where things are written
+ *     sim_oracle.c   what must be so at rest
+ *     sim_cells.c    what must be so of each cell
+ *     disk.c         the disk in memory
+ */
+#ifndef ROADBOOK_SIM_H
+#define ROADBOOK_SIM_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/sim/disk.h"
+#include "tests/world/world.h"
+
+enum {
+    EDITS_MAX = 512,
+    MASK_WORDS = EDITS_MAX / 64,
+    ROWS_MAX = 512,
+    LAPTOPS = 3,
+    OFFICE = LAPTOPS, /* as author of a deed: head office */
+    FORMS = 2,        /* windows that one person may have open */
+    WORD_BYTES = 24,
+    ACCOUNTS_MAX = 3
+};
+
+/* ------------------------------------------------------------------ what may happen
+ *
+ * Events are chosen step by step, faults befall events; the rest is only counted. Each run turns
+ * some events and faults off (swarm). ROW(NAME, weight): of 0 events are not chosen by themselves.
+ */
+/* clang-format off */
+#define SIM_EVENT_ROWS(ROW)                                                                        \
+    ROW(EDIT, 52) ROW(FORM, 32) ROW(UNDO, 10) ROW(ROUND, 64) ROW(CREATE, 16) ROW(DELETE, 10)        \
+    ROW(IMPORT, 3) ROW(IMPORT_REVERT, 4) ROW(RETRY, 6) ROW(DROP, 4) ROW(OFFICE_EDIT, 14)            \
+    ROW(OFFICE_DELETE, 4) ROW(OFFICE_DECIDE, 8) ROW(RESTART, 1) ROW(REBOOT, 2)                      \
+    ROW(CLOCK_STEP, 8) ROW(RELEASE, 1) ROW(SETTLE, 2)
+#define SIM_FAULT_ROWS(ROW)                                                                        \
+    ROW(REQUEST_LOST, 4) ROW(REPLY_LOST, 6) ROW(REQUEST_REPEATED, 4) ROW(REQUEST_LATE, 4)           \
+    ROW(ONE_WAY, 2) ROW(EDIT_DURING_ROUND, 8) ROW(FORM_DURING_ROUND, 4) ROW(SLICES_CUT, 2)          \
+    ROW(LAPTOP_POWER, 3) ROW(LAPTOP_KILLED, 2) ROW(LAPTOP_FULL, 3) ROW(SERVER_POWER, 3)             \
+    ROW(SERVER_KILLED, 2) ROW(SERVER_FULL, 3) ROW(SLOW_LAPTOP, 4) ROW(SLOW_SERVER, 4)               \
+    ROW(SAVE_POWER, 2) ROW(SAVE_FULL, 2) ROW(CLOCK_STANDS, 1) ROW(DAYS_PASS, 1)
+#define SIM_COUNT_ROWS(ROW)                                                                        \
+    ROW(APPLIED) ROW(MERGED) ROW(LOST) ROW(HELD) ROW(CONFLICT) ROW(DELETE_LOST)                     \
+    ROW(ROUND_WORKED) ROW(ROUND_FAILED) ROW(SAVE_IN_DOUBT) ROW(WRITE_LOST) ROW(WRITE_TORN)          \
+    ROW(MESSAGE)
+/* clang-format on */
+
+enum sim_what {
+#define ROW(name, weight) SIM_##name,
+    SIM_EVENT_ROWS(ROW) SIM_EVENTS,
+    SIM_LAST_EVENT = SIM_EVENTS - 1, /* so that the next has the number after it */
+    SIM_FAULT_ROWS(ROW) SIM_FAULTS,
+    SIM_LAST_FAULT = SIM_FAULTS - 1,
+#undef ROW
+#define ROW(name) SIM_##name,
+    SIM_COUNT_ROWS(ROW) SIM_WHAT_COUNT
+#undef ROW
+};
+/* "reply lost" */
+const char *sim_what_name(enum sim_what what);
+
+/* ------------------------------------------------------------------ what is written */
+
+enum kind {
+    KIND_CREATE,
+    KIND_DELETE,
+    KIND_LAST,
+    KIND_GROUP,
+    KIND_COUNT,
+    KIND_SET,
+    KIND_TEXT,
+    KIND_MAX,
+    KIND_STATE,
+    KIND_OFFICE,
+    KIND_REF,
+    KIND_END
+};
+#define BIT(k) (1u << (k))
+
+struct place {
+    const char *entity, *field;
+    const char *second; /* of a group: its other field; of a set: the set beside it that names each
+                           deed, by which the model knows what an author had been shown */
+    enum kind kind;
+};
+extern const struct place sim_places[];
+extern const size_t sim_place_count;
+
+struct mask {
+    uint64_t word[MASK_WORDS];
+};
+enum fate { FATE_PENDING, FATE_ACCEPTED, FATE_HELD, FATE_UNDONE, FATE_NEVER };
+
+/* What somebody did, and what he had been shown. */
+struct deed {
+    size_t author; /* a laptop, or OFFICE */
+    uint32_t batch;
+    int64_t row, made_ms;      /* true time */
+    const struct place *place; /* NULL: create or delete */
+    enum kind kind;
+    struct mask seen; /* what its author had been shown, itself included */
+    int64_t delta;
+    bool add, imported;
+    char word[WORD_BYTES];    /* element, or word inserted */
+    char removed[WORD_BYTES]; /* text: word taken out */
+    enum fate fate;
+};
+
+/* ------------------------------------------------------------------ a run */
+
+struct open_form {
+    bool open;
+    const struct entity *entity;
+    struct form form;
+};
+
+struct late_request {
+    struct session_http request; /* its parts in the run's arena */
+    bool there;
+};
+
+struct sim {
+    struct world world;
+    struct arena mem;
+    uint64_t random;
+    bool trace;
+    /* swarm: what is on in this run */
+    unsigned kinds; /* bits of enum kind */
+    size_t accounts, steps;
+    bool rows;        /* creates and deletes */
+    unsigned trouble; /* of 100 rounds and saves so many meet a fault */
+    int weight[SIM_FAULTS];
+    bool stands[LAPTOPS];              /* its wall clock stands still */
+    struct catalogue old;              /* of the release before */
+    const struct catalogue *catalogue; /* of whoever does something now */
+    /* what people did */
+    struct deed deeds[EDITS_MAX];
+    size_t deed_count;
+    struct open_form forms[LAPTOPS][FORMS];
+    struct late_request late;
+    int64_t import_ids;
+    /* how it goes */
+    enum sim_what fault;    /* that befalls the round under way; SIM_WHAT_COUNT: none */
+    uint32_t newest_before; /* in the outbox, before a save that may fail */
+    enum sim_what save_fault;
+    int one_way_left[LAPTOPS];
+    size_t step;
+    int64_t counts[SIM_WHAT_COUNT];
+    int64_t cursor[LAPTOPS], epoch[LAPTOPS];
+    char failure[1024];
+};
+
+#define SAY(s, ...)                                                                                \
+    do {                                                                                           \
+        if ((s)->trace) printf(__VA_ARGS__);                                                       \
+    } while (0)
+
+static inline bool mask_has(const struct mask *m, size_t deed) {
+    return m->word[deed / 64] >> deed % 64 & 1;
+}
+static inline void mask_put(struct mask *m, size_t deed) {
+    m->word[deed / 64] |= (uint64_t)1 << deed % 64;
+}
+static inline void mask_join(struct mask *m, const struct mask *other) {
+    for (size_t i = 0; i < MASK_WORDS; i++) m->word[i] |= other->word[i];
+}
+
+/* ------------------------------------------------------------------ sim_run.c */
+
+/* A world as every run of this number of accounts begins: laptops enrolled and at rest. */
+enum status sim_begin(size_t accounts, struct sim *out, struct err *err) NODISCARD;
+/* One run in a world that sim_begin made, which is used up by it. failure says what went wrong. */
+void sim_run(struct sim *s, uint64_t seed, bool trace);
+void sim_end(struct sim *s);
+size_t sim_accounts_of(uint64_t seed);
+
+uint64_t sim_draw(struct sim *s, uint64_t below);
+bool sim_chance(struct sim *s, unsigned of_100);
+void sim_count(struct sim *s, enum sim_what what);
+/* The first failure of a run stands. */
+void sim_fail(struct sim *s, const char *what, int64_t a, int64_t b);
+void sim_fail_err(struct sim *s, const char *what, const struct err *err);
+/* One of those from first to before end, by weight; end: none is on. */
+enum sim_what sim_pick(struct sim *s, int first, int end);
+
+/* ------------------------------------------------------------------ sim_model.c */
+
+/* The deed that a value of a place names; -1 for none. */
+int64_t sim_deed_in(struct sim *s, const struct place *p, struct value v);
+const struct entity *sim_entity(struct sim *s, const char *name);
+const struct entity *sim_entity_of(struct sim *s, const struct place *p);
+const struct field *sim_field_of(struct sim *s, const struct place *p);
+struct value sim_value_of(struct sim *s, const struct place *p, const struct value *values);
+/* Joins to out what a shown value has seen: the deeds behind it. */
+void sim_see(struct sim *s, const struct place *p, const struct value *values, struct mask *out);
+/* The same of all places of a row. */
+void sim_see_row(struct sim *s, const struct row *row, struct mask *out);
+/* A new deed, not counted yet; NULL: there is no room. sim_deed_done counts it. */
+struct deed *sim_deed_new(struct sim *s, size_t author, int64_t row, const struct place *p,
+                          enum kind kind);
+void sim_deed_done(struct sim *s, const struct deed *deed);
+struct value sim_text(struct sim *s, const char *text);
+/* What somebody does to a cell that shows this; false: nothing to do. any_account: for references.
+ */
+bool sim_make(struct sim *s, const struct place *p, struct deed *deed, const struct value *shown,
+              const struct value *today, int64_t any_account, struct field_edit out[2],
+              size_t *out_count);
+const struct place *sim_any_place(struct sim *s);
+/* A living row of the entity in a book; 0: none. */
+int64_t sim_any_row(struct sim *s, struct store *store, const struct entity *e);
+struct slice sim_any_part(struct sim *s, struct slice text, char separator);
+
+/* ------------------------------------------------------------------ the rest */
+
+void sim_people_edit(struct sim *s, struct world_laptop *l);
+/* Opens a form, or saves one. */
+void sim_people_form(struct sim *s, struct world_laptop *l);
+/* Somebody at this laptop does what the event says. */
+void sim_people_event(struct sim *s, struct world_laptop *l, enum sim_what event);
+void sim_office_event(struct sim *s, enum sim_what event);
+/* A round, a restart, clocks: and what befalls them. */
+void sim_trouble_event(struct sim *s, struct world_laptop *l, enum sim_what event);
+/* A save of a laptop is about to happen; it may meet a disk that fails. After it, what became of
+ * the deed is found out: true when the save is in the book. */
+bool sim_trouble_save(struct sim *s, struct world_laptop *l);
+bool sim_trouble_saved(struct sim *s, struct world_laptop *l, bool armed, enum status status,
+                       uint32_t *batch, const struct err *err);
+/* The way of messages. */
+enum status sim_trouble_exchange(void *ctx, struct world_laptop *l,
+                                 const struct session_http *request, struct arena *mem,
+                                 struct session_http *out, struct err *err) NODISCARD;
+void sim_trouble_heal(struct sim *s);
+
+/* All sync until nothing is left; then everything that must be so is looked at. */
+void sim_look(struct sim *s);
+/* What must be so after each event. */
+void sim_glance(struct sim *s, struct world_laptop *l);
+
+struct sim_ledger {
+    struct sim *s;
+    struct mask losers;
+    struct mask deletes; /* deletes that lost, by deed */
+};
+/* Every cell of a living row against the deeds. */
+void sim_cells_check(struct sim *s, const struct row *row, const struct sim_ledger *ledger);
+
+#endif

@@ -1,0 +1,124 @@
+/* Every cell of a living row against the deeds that the server took: one rule of the design after
+ * the other. */
+#include "tests/sim/sim.h"
+
+enum { SLACK_MS = 2500 }; /* ORG_OFFSET_SLACK_MS, and the way of the message */
+
+static bool is_taken(const struct deed *d, const struct place *p, const struct row *row) {
+    return d->place == p && d->row == row->id && d->fate == FATE_ACCEPTED;
+}
+
+/* Of what shows who wrote it: in the value, in the ledger, or seen by one that is. */
+static void check_seen(struct sim *s, const struct place *p, const struct row *row,
+                       const struct sim_ledger *g) {
+    struct mask good = g->losers;
+    for (size_t i = 0; i < s->deed_count; i++)
+        if (mask_has(&g->losers, i)) mask_join(&good, &s->deeds[i].seen);
+    sim_see(s, p, row->values, &good);
+    for (size_t i = 0; i < s->deed_count; i++)
+        if (is_taken(&s->deeds[i], p, row) && !mask_has(&good, i))
+            sim_fail(s, "an acknowledged edit was lost", (int64_t)i, row->id);
+}
+
+static void check_group(struct sim *s, const struct place *p, const struct row *row) {
+    const struct field *second = entity_field(row->entity, slice_from(p->second));
+    struct value a = sim_value_of(s, p, row->values),
+                 b = row->values[entity_field_index(row->entity, second)];
+    if (!value_equal(a, b)) sim_fail(s, "a group was torn apart", row->id, 0);
+}
+
+static void check_count(struct sim *s, const struct place *p, const struct row *row) {
+    int64_t want = 0;
+    for (size_t i = 0; i < s->deed_count; i++)
+        if (is_taken(&s->deeds[i], p, row)) want += s->deeds[i].delta;
+    struct value v = sim_value_of(s, p, row->values);
+    int64_t is = v.kind == VALUE_INT ? v.number : 0;
+    if (is != want) sim_fail(s, "a counter is not the sum of its deltas", is, want);
+}
+
+/* An add stands unless a remove of the same element had seen it. */
+static bool is_removed(struct sim *s, const struct place *p, const struct row *row, size_t add) {
+    for (size_t k = 0; k < s->deed_count; k++) {
+        const struct deed *d = &s->deeds[k];
+        if (is_taken(d, p, row) && !d->add && !strcmp(d->word, s->deeds[add].word) &&
+            mask_has(&d->seen, add))
+            return true;
+    }
+    return false;
+}
+
+static void check_set(struct sim *s, const struct place *p, const struct row *row) {
+    struct value v = sim_value_of(s, p, row->values);
+    for (size_t i = 0; i < s->deed_count; i++) {
+        const struct deed *d = &s->deeds[i];
+        if (!is_taken(d, p, row)) continue;
+        bool wanted = false;
+        for (size_t k = 0; k < s->deed_count; k++)
+            wanted |= is_taken(&s->deeds[k], p, row) && s->deeds[k].add &&
+                      !strcmp(s->deeds[k].word, d->word) && !is_removed(s, p, row, k);
+        bool there = v.kind == VALUE_TEXT && set_has(v, slice_from(d->word));
+        if (there != wanted)
+            sim_fail(s,
+                     there ? "a set keeps what a remove had seen"
+                           : "a set lost an add that no remove had seen",
+                     (int64_t)i, row->id);
+    }
+}
+
+static int count_word(struct slice text, const char *word) {
+    int n = 0;
+    for (struct slice part; slice_cut(&text, '\n', &part);)
+        for (struct slice bit; slice_cut(&part, ' ', &bit);)
+            n += slice_equal(bit, slice_from(word));
+    return n;
+}
+
+static void check_text(struct sim *s, const struct place *p, const struct row *row) {
+    struct value v = sim_value_of(s, p, row->values);
+    for (size_t i = 0; i < s->deed_count; i++) {
+        const struct deed *d = &s->deeds[i];
+        if (!is_taken(d, p, row)) continue;
+        bool removed = false;
+        for (size_t k = 0; k < s->deed_count; k++)
+            removed |= s->deeds[k].place == p && s->deeds[k].row == row->id &&
+                       !strcmp(s->deeds[k].removed, d->word);
+        int times = count_word(v.kind == VALUE_TEXT ? v.text : (struct slice){0}, d->word);
+        if (times > 1) sim_fail(s, "a word stands twice", (int64_t)i, row->id);
+        if (!times && !removed)
+            sim_fail(s, "an acknowledged word was dropped", (int64_t)i, row->id);
+    }
+}
+
+/* The time of an edit is its own, or that of its arrival; but no earlier than what it stands on. */
+static void check_time(struct sim *s, const struct place *p, const struct row *row) {
+    int64_t n = sim_deed_in(s, p, sim_value_of(s, p, row->values)), arrival = 0;
+    struct centre *c = org_centre(s->world.office);
+    struct centre_row stored;
+    bool found = false;
+    struct err err;
+    if (n < 0 || s->deeds[n].author == OFFICE || s->deeds[n].kind == KIND_CREATE) return;
+    const struct deed *d = &s->deeds[n];
+    const struct cell *cell = entity_cell_of(row->entity, sim_field_of(s, p));
+    if (centre_row_read(c, row->entity, row->id, &s->mem, &stored, &found, &err) != ST_OK || !found)
+        return;
+    const struct clock *clock = row_clock_of(&stored.clock, cell->tag);
+    if (clock->device != (uint32_t)d->author + 1 || clock->batch != d->batch) return;
+    if (centre_log_time(c, clock->seq, &arrival, &err) != ST_OK) return;
+    int64_t off = clock->time_ms - d->made_ms;
+    if (clock->time_ms != arrival && (off > SLACK_MS || off < -SLACK_MS))
+        sim_fail(s, "the time of an edit is neither its own nor that of its arrival", n, off);
+}
+
+void sim_cells_check(struct sim *s, const struct row *row, const struct sim_ledger *ledger) {
+    for (size_t i = 0; i < sim_place_count; i++) {
+        const struct place *p = &sim_places[i];
+        if (sim_entity_of(s, p) != row->entity) continue;
+        if (p->kind == KIND_LAST || p->kind == KIND_GROUP || p->kind == KIND_MAX)
+            check_seen(s, p, row, ledger);
+        if (p->kind == KIND_LAST || p->kind == KIND_GROUP) check_time(s, p, row);
+        if (p->kind == KIND_GROUP) check_group(s, p, row);
+        if (p->kind == KIND_COUNT) check_count(s, p, row);
+        if (p->kind == KIND_SET) check_set(s, p, row);
+        if (p->kind == KIND_TEXT) check_text(s, p, row);
+    }
+}

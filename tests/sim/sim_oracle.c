@@ -1,0 +1,336 @@
+/* What must be so after each round, and at rest: all books are equal, every deed that the server
+ * took is in the state, in the ledger or was seen by one that is, what it did not take is in
+ * quarantine, nothing lost to what it had seen, and the stores find nothing wrong with themselves.
+ */
+#include "tests/sim/sim.h"
+
+/* ------------------------------------------------------------------ receipts */
+
+struct receipts {
+    struct sim *s;
+    size_t laptop;
+};
+
+static bool is_of(struct sim *s, const struct deed *d, const struct receipt_note *note) {
+    if (d->batch != note->batch || d->fate == FATE_NEVER) return false;
+    if (d->imported && d->row != note->row) return false;
+    if (!d->place || !note->cell_tag) return true;
+    return entity_cell_of(sim_entity_of(s, d->place), sim_field_of(s, d->place))->tag ==
+           note->cell_tag;
+}
+
+static void count_outcome(struct sim *s, enum outcome outcome) {
+    static const enum sim_what as[OUTCOME_COUNT] = {SIM_APPLIED, SIM_MERGED, SIM_LOST, SIM_HELD,
+                                                    SIM_HELD};
+    sim_count(s, as[outcome]);
+}
+
+static enum status take_receipt(void *ctx, const struct receipt_note *note, struct err *err) {
+    (void)err;
+    struct receipts *want = ctx;
+    struct sim *s = want->s;
+    count_outcome(s, note->outcome);
+    for (size_t i = 0; i < s->deed_count; i++) {
+        struct deed *d = &s->deeds[i];
+        if (d->author != want->laptop || !is_of(s, d, note)) continue;
+        if (d->fate == FATE_UNDONE)
+            sim_fail(s, "an undone edit has a receipt", (int64_t)i, note->batch);
+        d->fate = note->outcome >= OUTCOME_WAITING ? FATE_HELD : FATE_ACCEPTED;
+        SAY(s, "  receipt of e%zu: %s %s\n", i, outcome_name(note->outcome),
+            reason_text(note->reason, LANG_EN));
+    }
+    return ST_OK;
+}
+
+/* A text without a receipt was folded into the next one of its cell, and fared as that did. */
+static void follow_folded(struct sim *s) {
+    for (size_t i = s->deed_count; i > 0; i--) {
+        struct deed *d = &s->deeds[i - 1];
+        if (d->kind != KIND_TEXT || d->fate != FATE_PENDING) continue;
+        for (size_t k = i; k < s->deed_count && d->fate == FATE_PENDING; k++) {
+            const struct deed *next = &s->deeds[k];
+            if (next->place == d->place && next->row == d->row && next->author == d->author &&
+                next->fate != FATE_UNDONE)
+                d->fate = next->fate;
+        }
+    }
+}
+
+/* ------------------------------------------------------------------ the ledger */
+
+static const struct place *place_of(struct sim *s, uint32_t entity_tag, uint32_t cell_tag) {
+    for (size_t i = 0; i < sim_place_count; i++) {
+        const struct entity *e = sim_entity_of(s, &sim_places[i]);
+        if (e->tag == entity_tag &&
+            entity_cell_of(e, sim_field_of(s, &sim_places[i]))->tag == cell_tag)
+            return &sim_places[i];
+    }
+    return NULL;
+}
+
+static void take_lost_delete(struct sim_ledger *g, const struct ledger_entry *entry) {
+    struct sim *s = g->s;
+    sim_count(s, SIM_DELETE_LOST);
+    for (size_t i = 0; i < s->deed_count; i++) {
+        const struct deed *d = &s->deeds[i];
+        uint32_t device = d->author == OFFICE ? 0 : (uint32_t)d->author + 1;
+        if (d->kind == KIND_DELETE && device == entry->loser_device &&
+            d->batch == entry->loser_batch && d->row == entry->row)
+            mask_put(&g->deletes, i);
+    }
+}
+
+static enum status take_ledger(void *ctx, const struct ledger_entry *entry, struct err *err) {
+    (void)err;
+    struct sim_ledger *g = ctx;
+    struct sim *s = g->s;
+    if (!entry->cell_tag) {
+        take_lost_delete(g, entry);
+        return ST_OK;
+    }
+    const struct place *p = place_of(s, entry->entity_tag, entry->cell_tag);
+    if (!p || (p->kind != KIND_LAST && p->kind != KIND_GROUP && p->kind != KIND_MAX) ||
+        !entry->value_count)
+        return ST_OK;
+    const struct entity *e = sim_entity_of(s, p);
+    size_t at =
+        entity_field_index(e, sim_field_of(s, p)) - entity_cell_of(e, sim_field_of(s, p))->first;
+    int64_t loser = sim_deed_in(s, p, entry->loser[at]),
+            winner = sim_deed_in(s, p, entry->winner[at]);
+    if (loser < 0) return ST_OK;
+    mask_put(&g->losers, (size_t)loser);
+    sim_count(s, SIM_CONFLICT);
+    if (winner < 0) return ST_OK;
+    SAY(s, "  ledger: e%lld lost to e%lld\n", (long long)loser, (long long)winner);
+    if (mask_has(&s->deeds[loser].seen, (size_t)winner))
+        sim_fail(s, "an edit lost to one that it had seen", loser, winner);
+    if (mask_has(&s->deeds[winner].seen, (size_t)loser) &&
+        s->deeds[winner].author != s->deeds[loser].author && p->kind != KIND_MAX)
+        sim_fail(s, "a conflict that was none: the winner had seen the loser", loser, winner);
+    return ST_OK;
+}
+
+/* ------------------------------------------------------------------ rows that are gone */
+
+struct living {
+    struct sim *s;
+    const struct sim_ledger *ledger;
+    int64_t ids[ROWS_MAX];
+    size_t count;
+};
+static enum status check_row(void *ctx, const struct row *row, struct err *err) {
+    (void)err;
+    struct living *living = ctx;
+    if (living->count < ROWS_MAX) living->ids[living->count++] = row->id;
+    sim_cells_check(living->s, row, living->ledger);
+    return ST_OK;
+}
+
+static bool is_seen_by_delete(struct sim *s, const struct sim_ledger *g, size_t deed,
+                              bool *out_deleted) {
+    bool seen = mask_has(&g->losers, deed);
+    *out_deleted = false;
+    for (size_t k = 0; k < s->deed_count; k++) {
+        const struct deed *d = &s->deeds[k];
+        seen |= mask_has(&g->losers, k) && mask_has(&d->seen, deed);
+        if (d->kind != KIND_DELETE || d->fate != FATE_ACCEPTED || mask_has(&g->deletes, k))
+            continue;
+        *out_deleted = true;
+        seen |= mask_has(&d->seen, deed);
+    }
+    return seen;
+}
+
+/* A row that is not there was deleted by an accepted delete of it or of its owner, which had seen
+ * what was written there. */
+static void check_dead(struct sim *s, const struct living *living, const struct sim_ledger *g) {
+    for (size_t i = 0; i < s->deed_count; i++) {
+        const struct deed *d = &s->deeds[i];
+        bool alive = d->fate != FATE_ACCEPTED || d->kind == KIND_DELETE;
+        for (size_t k = 0; k < living->count; k++) alive |= living->ids[k] == d->row;
+        if (alive) continue;
+        bool deleted, seen = is_seen_by_delete(s, g, i, &deleted);
+        bool shows = d->kind == KIND_LAST || d->kind == KIND_GROUP || d->kind == KIND_SET ||
+                     d->kind == KIND_CREATE;
+        if (!deleted)
+            sim_fail(s, "a row vanished that nobody deleted", (int64_t)i, d->row);
+        else if (!seen && shows)
+            sim_fail(s, "a delete took an edit that it had not seen", (int64_t)i, d->row);
+    }
+}
+
+/* ------------------------------------------------------------------ what was not taken */
+
+struct quarantine {
+    struct sim *s;
+    bool here[EDITS_MAX];
+    uint64_t open[LAPTOPS]; /* sums of what is open, to compare with the laptops' own */
+    size_t open_count[LAPTOPS];
+};
+
+static uint64_t sum_of(const struct refusal_id *id) {
+    uint64_t z = (uint64_t)id->batch << 32 ^ (uint64_t)id->change << 16 ^ id->cell_tag;
+    return (z ^ z >> 29) * 0xbf58476d1ce4e5b9u;
+}
+
+static enum status take_entry(void *ctx, const struct quarantine_entry *entry, struct err *err) {
+    (void)err;
+    struct quarantine *q = ctx;
+    if (!entry->device || entry->device > LAPTOPS) return ST_OK;
+    size_t laptop = entry->device - 1;
+    if (entry->state == HELD_OPEN) {
+        q->open[laptop] += sum_of(&entry->id);
+        q->open_count[laptop]++;
+    }
+    for (size_t i = 0; i < q->s->deed_count; i++) {
+        const struct deed *d = &q->s->deeds[i];
+        if (d->author == laptop && d->batch == entry->id.batch && d->row == entry->row)
+            q->here[i] = true;
+    }
+    return ST_OK;
+}
+
+struct overlay {
+    uint64_t sum;
+    size_t count;
+};
+static enum status take_held(void *ctx, const struct held *held, struct err *err) {
+    (void)err;
+    struct overlay *o = ctx;
+    o->sum += sum_of(&held->id);
+    o->count++;
+    return ST_OK;
+}
+
+static void check_overlays(struct sim *s, const struct quarantine *q) {
+    for (size_t i = 0; i < LAPTOPS; i++) {
+        struct overlay o = {0};
+        struct err err;
+        if (store_held(s->world.laptops[i].store, false, take_held, &o, &err) != ST_OK)
+            sim_fail_err(s, "held", &err);
+        if (o.sum != q->open[i] || o.count != q->open_count[i])
+            sim_fail(s, "a laptop does not show what waits in quarantine", (int64_t)o.count,
+                     (int64_t)q->open_count[i]);
+    }
+}
+
+static void check_held(struct sim *s) {
+    static struct quarantine q;
+    struct err err;
+    q = (struct quarantine){.s = s};
+    if (centre_quarantine_list(org_centre(s->world.office), true, &s->mem, take_entry, &q, &err) !=
+        ST_OK)
+        sim_fail_err(s, "quarantine", &err);
+    check_overlays(s, &q);
+    for (size_t i = 0; i < s->deed_count; i++) {
+        const struct deed *d = &s->deeds[i];
+        if (d->fate == FATE_PENDING)
+            sim_fail(s, "an edit never reached the server", (int64_t)i, d->batch);
+        if (d->fate != FATE_HELD || d->author == OFFICE) continue;
+        if (!q.here[i]) sim_fail(s, "a refused edit is not in quarantine", (int64_t)i, d->batch);
+        if (d->kind != KIND_OFFICE && !s->rows)
+            sim_fail(s, "an edit was refused", (int64_t)i, d->row);
+    }
+}
+
+/* ------------------------------------------------------------------ stores of their own accord */
+
+static bool go_on(void *ctx, int64_t done, int64_t total) {
+    (void)ctx;
+    (void)done;
+    (void)total;
+    return true;
+}
+
+static void check_findings(struct sim *s, const char *who, struct buf *findings) {
+    if (findings->len && !s->failure[0])
+        snprintf(s->failure, sizeof(s->failure), "%s finds in itself: %.800s", who,
+                 buf_text(findings));
+    buf_reset(findings);
+}
+
+static void check_stores(struct sim *s) {
+    struct buf findings SCOPED(buf_free) = buf_new(BUF_MAX_FILE);
+    struct err err;
+    int64_t rows;
+    for (size_t i = 0; i < LAPTOPS; i++) {
+        struct world_laptop *l = &s->world.laptops[i];
+        if (store_verify(l->store, go_on, NULL, &findings, &rows, &err) != ST_OK)
+            sim_fail_err(s, "verify", &err);
+        check_findings(s, l->name, &findings);
+    }
+    if (centre_verify_all(org_centre(s->world.office), go_on, NULL, &findings, &err) != ST_OK)
+        sim_fail_err(s, "verify", &err);
+    check_findings(s, "the server", &findings);
+}
+
+/* ------------------------------------------------------------------ looking */
+
+void sim_glance(struct sim *s, struct world_laptop *l) {
+    size_t i = (size_t)(l - s->world.laptops);
+    struct err err;
+    struct centre_head head;
+    int64_t epoch = 0, cursor = 0;
+    if (store_cursor(l->store, &epoch, &cursor, &err) != ST_OK) sim_fail_err(s, "cursor", &err);
+    if (centre_head(org_centre(s->world.office), &head, &err) != ST_OK)
+        sim_fail_err(s, "head", &err);
+    if (epoch == s->epoch[i] && cursor < s->cursor[i])
+        sim_fail(s, "a cursor went back", s->cursor[i], cursor);
+    if (cursor != head.position.seq)
+        sim_fail(s, "a round that worked left the laptop behind", cursor, head.position.seq);
+    s->epoch[i] = epoch;
+    s->cursor[i] = cursor;
+}
+
+static void compare_books(struct sim *s) {
+    struct buf difference SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
+    struct err err;
+    if (world_compare(&s->world, &difference, &err) != ST_OK) sim_fail_err(s, "compare", &err);
+    if (difference.len && !s->failure[0])
+        snprintf(s->failure, sizeof(s->failure), "the books differ: %.900s", buf_text(&difference));
+}
+
+static void take_receipts(struct sim *s) {
+    for (size_t i = 0; i < LAPTOPS; i++) {
+        struct receipts want = {s, i};
+        struct err err;
+        if (store_receipts(s->world.laptops[i].store, 0, take_receipt, &want, &err) != ST_OK)
+            sim_fail_err(s, "receipts", &err);
+    }
+    follow_folded(s);
+}
+
+/* Old releases are brought up to date first: what they did not know must be there then. */
+static bool come_to_rest(struct sim *s) {
+    struct err err;
+    sim_trouble_heal(s);
+    s->catalogue = &s->world.catalogue;
+    for (size_t i = 0; i < LAPTOPS; i++) {
+        struct world_laptop *l = &s->world.laptops[i];
+        if (l->catalogue == s->catalogue) continue;
+        if (world_release(l, s->catalogue, &err) != ST_OK) sim_fail_err(s, "release", &err);
+    }
+    if (world_settle(&s->world, &err) != ST_OK) sim_fail_err(s, "settle", &err);
+    return !s->failure[0];
+}
+
+void sim_look(struct sim *s) {
+    struct err err;
+    if (!come_to_rest(s)) return;
+    compare_books(s);
+    take_receipts(s);
+    struct sim_ledger ledger = {.s = s};
+    if (centre_ledger(org_centre(s->world.office), 0, INT64_MAX, 0, &s->mem, take_ledger, &ledger,
+                      &err) != ST_OK)
+        sim_fail_err(s, "ledger", &err);
+    static struct living living;
+    living = (struct living){.s = s, .ledger = &ledger};
+    for (size_t i = 0; i < s->world.catalogue.count; i++) {
+        struct query query = {.entity = &s->world.catalogue.entities[i]};
+        if (store_list(world_office_store(&s->world), &query, check_row, &living, &err) != ST_OK)
+            sim_fail_err(s, "list", &err);
+    }
+    check_dead(s, &living, &ledger);
+    check_held(s);
+    if (sim_chance(s, 12)) check_stores(s);
+}

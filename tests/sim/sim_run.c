@@ -1,0 +1,197 @@
+/* One run: what it begins with, what is on in it, step by step what happens. */
+#include "tests/sim/sim.h"
+
+#include "protocol/model/catalogue.h"
+
+static const char *const names[SIM_WHAT_COUNT] = {
+#define ROW(name, weight) [SIM_##name] = #name,
+    SIM_EVENT_ROWS(ROW) SIM_FAULT_ROWS(ROW)
+#undef ROW
+#define ROW(name) [SIM_##name] = #name,
+        SIM_COUNT_ROWS(ROW)
+#undef ROW
+};
+static const int weights[SIM_FAULTS] = {
+#define ROW(name, weight) [SIM_##name] = weight,
+    SIM_EVENT_ROWS(ROW) SIM_FAULT_ROWS(ROW)
+#undef ROW
+};
+
+const char *sim_what_name(enum sim_what what) {
+    return names[what];
+}
+
+/* ------------------------------------------------------------------ chance */
+
+uint64_t sim_draw(struct sim *s, uint64_t below) { /* xorshift64* (Vigna 2016) */
+    s->random ^= s->random >> 12;
+    s->random ^= s->random << 25;
+    s->random ^= s->random >> 27;
+    return below ? (s->random * 0x2545f4914f6cdd1du >> 16) % below : 0;
+}
+bool sim_chance(struct sim *s, unsigned of_100) {
+    return sim_draw(s, 100) < of_100;
+}
+
+enum sim_what sim_pick(struct sim *s, int first, int end) {
+    uint64_t sum = 0;
+    for (int i = first; i < end; i++) sum += (uint64_t)s->weight[i];
+    if (!sum) return (enum sim_what)end;
+    uint64_t at = sim_draw(s, sum);
+    int i = first;
+    while (at >= (uint64_t)s->weight[i]) at -= (uint64_t)s->weight[i++];
+    return (enum sim_what)i;
+}
+
+/* ------------------------------------------------------------------ what is noted */
+
+void sim_count(struct sim *s, enum sim_what what) {
+    s->counts[what]++;
+}
+void sim_fail(struct sim *s, const char *what, int64_t a, int64_t b) {
+    if (!s->failure[0])
+        snprintf(s->failure, sizeof(s->failure), "%s (%lld, %lld)", what, (long long)a,
+                 (long long)b);
+}
+void sim_fail_err(struct sim *s, const char *what, const struct err *err) {
+    if (!s->failure[0])
+        snprintf(s->failure, sizeof(s->failure), "%s: %s: %.700s", what, status_name(err->status),
+                 err->text[LANG_EN]);
+}
+
+/* ------------------------------------------------------------------ the beginning */
+
+enum { OLD_FIELDS = 31 }; /* account: the release before had fewer fields than this tag */
+
+static enum status add_accounts(struct sim *s, struct err *err) {
+    const struct entity *e = catalogue_entity(&s->world.catalogue, SLICE("account"));
+    for (size_t i = 0; i < s->accounts; i++) {
+        struct field_edit name = {entity_field(e, SLICE("name")), FIELD_EDIT_SET,
+                                  value_text(SLICE("account"))};
+        struct receipt receipt;
+        int64_t id;
+        TRY(world_office_save(&s->world, e, 0, &name, 1, &receipt, &id, err));
+    }
+    return ST_OK;
+}
+
+enum status sim_begin(size_t accounts, struct sim *s, struct err *err) {
+    static const char *const people[LAPTOPS] = {"A", "B", "C"};
+    memset(s, 0, sizeof(*s));
+    s->accounts = accounts;
+    s->mem = arena_new(ARENA_CAP_DEFAULT);
+    TRY(world_open(accounts, &s->world, err));
+    const struct entity *e = catalogue_entity(&s->world.catalogue, SLICE("account"));
+    TRY(catalogue_without(&s->world.catalogue, e->tag, OLD_FIELDS, &s->world.mem, &s->old, err));
+    TRY(add_accounts(s, err));
+    for (size_t i = 0; i < LAPTOPS; i++) TRY(world_laptop_add(&s->world, people[i], err));
+    return world_settle(&s->world, err);
+}
+
+void sim_end(struct sim *s) {
+    world_close(&s->world);
+    arena_clear(&s->mem);
+}
+
+/* ------------------------------------------------------------------ swarm */
+
+static uint64_t start_of(uint64_t seed) {
+    uint64_t z = seed * 0x9e3779b97f4a7c15u + 0x1234567;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+size_t sim_accounts_of(uint64_t seed) {
+    return 1 + (size_t)(start_of(seed) % ACCOUNTS_MAX);
+}
+
+static void choose_kinds(struct sim *s) {
+    if (sim_chance(s, 30)) {
+        s->kinds = BIT(KIND_LAST) | BIT(KIND_GROUP);
+    } else {
+        for (int k = KIND_LAST; k < KIND_END; k++)
+            if (sim_draw(s, 2)) s->kinds |= BIT((unsigned)k);
+    }
+    if (!(s->kinds & ~BIT(KIND_REF))) s->kinds |= BIT(KIND_LAST);
+    s->rows = sim_chance(s, 45);
+    if (!s->rows) s->kinds &= ~BIT(KIND_REF);
+    if (!s->kinds) s->kinds = BIT(KIND_LAST);
+}
+
+/* Each kind of event and fault is off, as usual, or often. */
+static void choose_weights(struct sim *s) {
+    static const int times[] = {0, 1, 1, 3};
+    for (int i = 0; i < SIM_FAULTS; i++)
+        s->weight[i] = weights[i] * times[sim_draw(s, ARRAY_COUNT(times))];
+    if (!s->weight[SIM_EDIT]) s->weight[SIM_EDIT] = weights[SIM_EDIT] / 2;
+    if (!s->weight[SIM_ROUND]) s->weight[SIM_ROUND] = weights[SIM_ROUND] / 2;
+    if (!s->rows)
+        s->weight[SIM_CREATE] = s->weight[SIM_DELETE] = s->weight[SIM_IMPORT] =
+            s->weight[SIM_IMPORT_REVERT] = s->weight[SIM_OFFICE_DELETE] = 0;
+    static const unsigned often[] = {0, 15, 35, 60};
+    s->trouble = often[sim_draw(s, ARRAY_COUNT(often))];
+    s->steps = 24 + (size_t)sim_draw(s, 24);
+}
+
+static void choose_clocks(struct sim *s) {
+    for (size_t i = 0; i < LAPTOPS; i++) {
+        s->world.laptops[i].offset_ms = (int64_t)sim_draw(s, 3) * 9000000 - 9000000;
+        s->stands[i] = s->weight[SIM_CLOCK_STANDS] && sim_chance(s, 20);
+        if (s->stands[i]) sim_count(s, SIM_CLOCK_STANDS);
+    }
+}
+
+/* ------------------------------------------------------------------ steps */
+
+static void pass_time(struct sim *s, int64_t ms) {
+    s->world.now_ms += ms;
+    for (size_t i = 0; i < LAPTOPS; i++)
+        if (s->stands[i]) s->world.laptops[i].offset_ms -= ms;
+}
+
+static void step(struct sim *s) {
+    struct world_laptop *l = &s->world.laptops[sim_draw(s, LAPTOPS)];
+    pass_time(s, 1000 + (int64_t)sim_draw(s, 60000));
+    if (s->weight[SIM_DAYS_PASS] && sim_chance(s, 3)) {
+        pass_time(s, (int64_t)sim_draw(s, 1 + sim_draw(s, 40)) * 86400000);
+        sim_count(s, SIM_DAYS_PASS);
+    }
+    enum sim_what event = sim_pick(s, 0, SIM_EVENTS);
+    s->fault = SIM_WHAT_COUNT;
+    if (event == SIM_OFFICE_EDIT || event == SIM_OFFICE_DELETE || event == SIM_OFFICE_DECIDE)
+        sim_office_event(s, event);
+    else if (event == SIM_ROUND || event >= SIM_RESTART)
+        sim_trouble_event(s, l, event);
+    else
+        sim_people_event(s, l, event);
+    s->catalogue = &s->world.catalogue;
+}
+
+static void count_disk(struct sim *s) {
+    struct disk_counts counts;
+    disk_counts(&counts);
+    s->counts[SIM_WRITE_LOST] = counts.lost;
+    s->counts[SIM_WRITE_TORN] = counts.torn;
+}
+
+void sim_run(struct sim *s, uint64_t seed, bool trace) {
+    s->random = start_of(seed) | 1;
+    s->trace = trace;
+    s->catalogue = &s->world.catalogue;
+    s->fault = SIM_WHAT_COUNT;
+    s->world.network = (struct world_network){s, sim_trouble_exchange};
+    s->world.random_state = sim_draw(s, UINT64_MAX);
+    for (size_t i = 0; i < LAPTOPS; i++) s->world.laptops[i].random_state = sim_draw(s, UINT64_MAX);
+    disk_seed(sim_draw(s, UINT64_MAX));
+    choose_kinds(s);
+    choose_weights(s);
+    choose_clocks(s);
+    for (; s->step < s->steps && !s->failure[0]; s->step++) {
+        SAY(s, "%zu\n", s->step);
+        step(s);
+    }
+    SAY(s, "--- at rest\n");
+    if (!s->failure[0]) sim_look(s);
+    count_disk(s);
+}
