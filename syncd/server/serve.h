@@ -40,7 +40,8 @@ enum {
     WRITERS_BYTES_MAX = 512 * 1024 * 1024,
     WRITER_BYTES_MAX = WRITERS_BYTES_MAX / 2,
     WRITER_SLOT_MS_MAX = 60 * 1000, /* the farthest retry slot */
-    WAITS_POLL_MS = 200             /* how soon commits of other processes are noticed */
+    WAITS_POLL_MS = 200,            /* how soon commits of other processes are noticed */
+    WAITS_DATED_MS = 1000           /* how soon what is dated is applied, when nobody comes */
 };
 
 struct gate;

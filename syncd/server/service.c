@@ -10,6 +10,7 @@
 
 #include "syncd/server/content.h"
 #include "syncd/server/service_private.h"
+#include "syncd/store/centre_scope.h"
 
 /* ------------------------------------------------------------------ opening and closing */
 
@@ -38,6 +39,8 @@ static void org_free(struct service_org *org, size_t readers) {
     org_close(org->write);
     service_devices_close(&org->devices);
     platform_mutex_free(org->write_lock);
+    platform_mutex_free(org->routes_lock);
+    routes_close(org->routes);
     platform_mutex_free(org->content_lock);
     bytes_wipe(&org->key, sizeof org->key);
     free(org->path);
@@ -71,7 +74,10 @@ static enum status org_fill(struct service *service, struct service_org *org, co
     org->path = malloc(path_bytes);
     org->write_lock = platform_mutex_new();
     org->content_lock = platform_mutex_new();
-    if (!org->path || !org->write_lock || !org->content_lock) return err_no_memory(err);
+    org->routes_lock = platform_mutex_new();
+    if (!org->path || !org->write_lock || !org->content_lock || !org->routes_lock)
+        return err_no_memory(err);
+    TRY(routes_open(&org->routes, err));
     (void)snprintf(org->path, path_bytes, "%s/org/%s.db", service->dir, name);
     TRY(content_folder(org->path, &org->blobs, err));
     TRY(service_devices_open(&org->devices, err));
@@ -158,6 +164,40 @@ bool service_head(struct service *service, size_t reader, int org_index, int64_t
     if (org_head(handle, &head, NULL) != ST_OK) return false;
     *out_seq = head.position.seq;
     return true;
+}
+
+bool service_concerns(struct service_org *org, struct org_reader *handle,
+                      const struct centre_device *device, int64_t seq) {
+    struct centre_scope scope;
+    struct centre_head head;
+    bool there = false;
+    struct centre *c = org_reader_centre(handle);
+    if (centre_head(c, &head, NULL) != ST_OK) return true;
+    centre_scope(c, &scope);
+    if (!scope.granted || device->role == USER_OFFICE) return head.position.seq > seq;
+    platform_lock(org->routes_lock);
+    bool known = routes_follow(org->routes, c, &there, NULL) == ST_OK && there;
+    bool concerns = !known || routes_concern(org->routes, device, seq);
+    platform_release(org->routes_lock);
+    return concerns;
+}
+
+int service_org_count(const struct service *service) {
+    return service->org_count;
+}
+
+void service_route(struct service *service, size_t reader, int org_index) {
+    struct org_reader *handle;
+    struct centre_scope scope;
+    struct service_org *org = service->orgs[org_index];
+    bool there = false;
+    if (service_org_reader(service, org, reader, &handle, NULL) != ST_OK) return;
+    centre_scope(org_reader_centre(handle), &scope);
+    if (!scope.granted) return;
+    platform_lock(org->routes_lock);
+    while (!there)
+        if (routes_follow(org->routes, org_reader_centre(handle), &there, NULL) != ST_OK) break;
+    platform_release(org->routes_lock);
 }
 
 enum status service_health(struct service *service, size_t reader, struct err *err) {

@@ -60,6 +60,15 @@ void service_job_slow(struct service_job *job, uint32_t retry_ms);
 /* Where an org's log stands. Touches no table unless another handle committed. false when it cannot
  * be read. */
 bool service_head(struct service *service, size_t reader, int org, int64_t *out_seq);
+/* Works out whom the commits up to the head concern, however many there are. */
+void service_route(struct service *service, size_t reader, int org);
+/* Of a wait: has something happened that its laptop has to hear of, as far as is worked out? */
+bool service_wait_concerns(const struct service_job *job);
+/* Applies what head office ordered for a date that has come; true if the head moved. On any thread.
+ */
+bool service_due(struct service *service, int org);
+/* Orgs that are open; their indexes are below it. */
+int service_org_count(const struct service *service);
 /* All of one org. One durable commit; a job that fails alone is refused alone. */
 void service_merge(struct service *service, struct service_job **jobs, size_t count);
 void service_answer(struct service *service, size_t reader, struct service_job *job,

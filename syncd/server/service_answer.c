@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "syncd/server/service_private.h"
+#include "syncd/store/centre_scope.h"
 
 static int64_t now_ms(const struct service *service) {
     return service->config.env->wall_ms(service->config.env->ctx);
@@ -45,6 +46,40 @@ static enum status enroll_answer(struct service_job *job, struct arena *mem,
     return session_server_enroll_answer(&job->request, &reply, &job->org->key, mem, out, err);
 }
 
+/* What head office asks of all laptops. */
+static enum status terms_read(struct service_job *job, struct buf *out_minimum,
+                              uint32_t *out_lease_days, struct err *err) {
+    struct org_reader *handle;
+    struct centre_head head;
+    struct centre_scope scope;
+    TRY(service_org_reader(job->service, job->org, job->reader, &handle, err));
+    TRY(org_head(handle, &head, err));
+    centre_scope(org_reader_centre(handle), &scope);
+    if (head.minimum_release > 0)
+        wire_release_write(head.minimum_release, out_minimum);
+    else
+        buf_put_text(out_minimum, SERVICE_MINIMUM_RELEASE);
+    *out_lease_days = scope.lease_days > 0 ? (uint32_t)scope.lease_days : 1;
+    return buf_status(out_minimum, err);
+}
+
+/* What must be durable before the answer: that the book was deleted, and another release, by which
+ * it is decided at once what the laptop gets. */
+static enum status note_greeting(struct service_job *job, struct err *err) {
+    const struct hello_request *hello = &job->as.hello;
+    struct slice release = text_prefix(hello->release, CENTRE_RELEASE_BYTES - 1);
+    bool updated = !slice_equal(release, slice_from(job->known.release));
+    if (!hello->has_wiped && !updated) return ST_OK;
+    struct centre *centre = org_centre(job->org->write);
+    enum status status = ST_OK;
+    platform_lock(job->org->write_lock);
+    if (updated) status = centre_device_release(centre, job->device, release, err);
+    if (status == ST_OK && hello->has_wiped)
+        status = centre_device_wiped(centre, job->device, hello->wiped_order_ms, err);
+    platform_release(job->org->write_lock);
+    return status;
+}
+
 static enum status hello_answer(struct service_job *job, struct arena *mem,
                                 struct session_http *out, struct err *err) {
     char nonce[SESSION_NONCE_BYTES_MAX + 1];
@@ -84,6 +119,9 @@ static enum status round_reply_of(struct service_job *job, struct arena *mem,
                                     .time_ms = now_ms(job->service)};
         return ST_OK;
     }
+    if (job->quiet &&
+        org_round_quiet(&job->idle_head, &job->known, &job->as.round, now_ms(job->service), out))
+        return ST_OK;
     if (job->idle &&
         org_round_idle(&job->idle_head, &job->known, &job->as.round, now_ms(job->service), out))
         return ST_OK;

@@ -6,6 +6,7 @@
  * its jobs are tried one by one, so that the one that was too much for it does not take the others
  * with it.
  */
+#include "syncd/server/scope.h"
 #include "syncd/server/service_private.h"
 
 static int64_t boot_ms(const struct service *service) {
@@ -64,6 +65,13 @@ static enum status job_merge(struct service_job *job, struct err *err) {
     return status;
 }
 
+/* The caller holds the org's write lock. */
+static void note_due(struct service_org *org) {
+    int64_t due_ms;
+    if (centre_due_next(org_centre(org->write), &due_ms, NULL) == ST_OK)
+        atomic_store_explicit(&org->due_ms, due_ms, memory_order_relaxed);
+}
+
 /* One transaction of the first jobs; *out_taken of them have their result, or none when it failed.
  */
 static enum status group_merge(struct service *service, struct service_job **jobs, size_t count,
@@ -84,6 +92,7 @@ static enum status group_merge(struct service *service, struct service_job **job
             break;
     }
     TRY(org_merge_commit(org, err));
+    note_due(jobs[0]->org);
     group_counted(service, jobs, taken);
     service_count(service, FIGURE_MERGE_MS, boot_ms(service) - begun);
     *out_taken = taken;
@@ -118,4 +127,14 @@ void service_merge(struct service *service, struct service_job **jobs, size_t co
         org->flushed_ms = boot_ms(service);
     }
     platform_release(org->write_lock);
+}
+
+bool service_due(struct service *service, int org_index) {
+    struct service_org *org = service->orgs[org_index];
+    bool done = false;
+    platform_lock(org->write_lock);
+    (void)org_due(org->write, NULL, &done, NULL); /* what fails is tried again with the next look */
+    note_due(org);
+    platform_release(org->write_lock);
+    return done;
 }

@@ -7,7 +7,8 @@
  * thread.
  *
  * Commits of this process wake at once; commits of other processes (an import at the command line)
- * are noticed by a thread that looks every WAITS_POLL_MS, only while someone waits.
+ * are noticed by a thread that looks every WAITS_POLL_MS, only while someone waits. Every
+ * WAITS_DATED_MS it has what head office ordered for a date that has come applied.
  */
 #include <stdlib.h>
 
@@ -119,6 +120,7 @@ static struct call *take_over(struct waits *waits, int org, int64_t head) {
     for (struct seat *seat = moved ? waits->first[org] : NULL, *next; seat; seat = next) {
         next = seat->next;
         if (service_job_seq(seat->call->job) >= head) continue;
+        if (!service_wait_concerns(seat->call->job)) continue;
         struct call *call = list_remove(waits, seat);
         call->next = taken;
         taken = call;
@@ -139,6 +141,7 @@ void waits_wake(struct waits *waits, int org) {
     if (!is_awaited(waits, org)) return;
     size_t reader = readers_take(waits->gate->readers);
     bool known = service_head(waits->gate->service, reader, org, &head);
+    if (known) service_route(waits->gate->service, reader, org);
     readers_give(waits->gate->readers, reader);
     struct call *taken = known ? take_over(waits, org, head) : NULL;
     while (taken) {
@@ -188,21 +191,30 @@ size_t waits_count(struct waits *waits) {
 
 /* ------------------------------------------------------------------ commits of other processes */
 
+/* Commits of other processes matter to those who wait; what is dated, to everyone. */
+static void look_at_orgs(struct waits *waits, bool dated) {
+    struct service *service = waits->gate->service;
+    int count = service_org_count(service);
+    for (int org = 0; org < count && !waits->stop; org++) {
+        bool awaited = waits->first[org] != NULL;
+        platform_release(waits->lock);
+        bool moved = dated && service_due(service, org);
+        if (awaited || moved) waits_wake(waits, org);
+        platform_lock(waits->lock);
+    }
+}
+
 static void poll_run(void *ctx) {
     struct waits *waits = ctx;
+    int64_t dated_ms = 0;
     platform_lock(waits->lock);
     while (!waits->stop) {
-        if (waits->count == 0) {
-            platform_cond_wait(waits->work, waits->lock);
-            continue;
-        }
-        (void)platform_cond_wait_ms(waits->work, waits->lock, WAITS_POLL_MS);
-        for (int org = 0; org < SERVICE_ORGS_MAX && !waits->stop; org++) {
-            if (!waits->first[org]) continue;
-            platform_release(waits->lock);
-            waits_wake(waits, org);
-            platform_lock(waits->lock);
-        }
+        int64_t now_ms = platform_mono_ms();
+        int64_t rest_ms = waits->count > 0 ? WAITS_POLL_MS : WAITS_DATED_MS;
+        (void)platform_cond_wait_ms(waits->work, waits->lock, rest_ms);
+        bool dated = now_ms - dated_ms >= WAITS_DATED_MS;
+        if (dated) dated_ms = now_ms;
+        look_at_orgs(waits, dated);
     }
     platform_release(waits->lock);
 }

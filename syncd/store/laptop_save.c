@@ -243,11 +243,21 @@ static int64_t business_day(const struct env *env, int64_t unix_ms) {
     return local_ms / 86400000 - (local_ms % 86400000 < 0);
 }
 
+/* A row that can be a person's own is its maker's at first: what is in no home is seen by nobody. */
+static bool is_makers(const struct entity *e, const struct field *f) {
+    if (e->author && strcmp(e->author, f->name) == 0) return true;
+    for (size_t i = 0; i < ENTITY_HOMES_MAX; i++)
+        if (e->homes[i].kind == HOME_OWN && e->homes[i].field && f->rule == RULE_LAST &&
+            strcmp(e->homes[i].field, f->name) == 0)
+            return true;
+    return false;
+}
+
 static struct value first_value(const struct store *store, const struct entity *e,
                                 const struct field *f, int64_t moment_ms) {
     const struct laptop *laptop = store->laptop;
-    bool may_be_author = e->author && laptop->employee != 0 && f->type == FIELD_REF;
-    if (may_be_author && strcmp(e->author, f->name) == 0) return value_int(laptop->employee);
+    bool is_known = laptop->employee != 0 && f->type == FIELD_REF;
+    if (is_known && is_makers(e, f)) return value_int(laptop->employee);
     if (f->rule == RULE_STATE && f->values && f->values->count > 0)
         return value_int(f->values->values[0].number);
     if (f->type == FIELD_DATE && strcmp(f->name, "business_date") == 0)

@@ -156,6 +156,7 @@ struct hall_laptop {
     struct chain chain;
     struct position cursor, top;
     int64_t since, news;
+    struct scope_position scope;
     uint32_t counter;
 };
 struct hall {                                              /* an org "acme" in dir/org */

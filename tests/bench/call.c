@@ -25,6 +25,7 @@ bool caller_take(struct caller *c, const struct session_http *http, struct arena
     MUST(wire_read_round_reply(answer, c->laptop->device, mem, out, &err));
     c->laptop->cursor = out->cursor;
     c->laptop->since = out->since;
+    if (out->has_scope) c->laptop->scope = out->scope;
     c->laptop->top = out->head;
     if (out->has_news) c->laptop->news = out->news_version;
     return true;

@@ -236,6 +236,7 @@ void hall_open(struct bench *b, struct hall *h, size_t laptops) {
     MUST(org_head(h->reader, &head, &err));
     for (size_t i = 0; i < laptops; i++) {
         h->laptops[i].cursor = h->laptops[i].top = head.position;
+        h->laptops[i].scope = (struct scope_position){head.position.seq, head.position.seq, head.position.seq, {0}};
         h->laptops[i].since = head.position.seq;
         h->laptops[i].news = head.news_version;            /* it has been here before */
     }
@@ -333,7 +334,7 @@ void hall_request(struct hall *h, struct hall_laptop *l, struct batch *batches, 
     struct centre_device device;
     struct buf bytes SCOPED(buf_free) = buf_new(BUF_MAX_MESSAGE);
     *out = (struct round_request){.epoch = 1, .cursor = l->cursor, .top = l->top, .since = l->since, .news_version = l->news,
-                                  .last_batch = l->last_batch - (uint32_t)count, .last_chain = l->chain, .page_bytes = WIRE_PAGE_BYTES,
+                                  .scope = l->scope, .last_batch = l->last_batch - (uint32_t)count, .last_chain = l->chain, .page_bytes = WIRE_PAGE_BYTES,
                                   .batches = batches, .batch_count = count};
     out->envelope.now = (struct stamp){.wall_ms = now_ms(h), .boot_number = 1, .boot_ms = h->b->env.boot_ms(h->b->env.ctx)};
     for (size_t i = 0; i < count; i++) {

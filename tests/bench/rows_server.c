@@ -1,6 +1,8 @@
 /* What the centre does: merging, idle rounds, first loads. In this process, without sockets. */
 #include "tests/bench/bench.h"
 
+#include "protocol/model/home.h"
+
 #include <string.h>
 
 #include "syncd/server/service.h"
@@ -135,8 +137,12 @@ void rows_first_load(struct bench *b) {
     work_make(b, rows, h.accounts, h.author, &b->mem, &w);
     int64_t *ids = ARENA_ARRAY(&b->mem, rows, int64_t);
     struct hall_laptop *l = &h.laptops[1];
-    l->since = l->cursor.seq;                              /* accounts are there: the visits are what is counted */
     (void)hall_fill(&h, &w, ids);
+    struct centre_head head;
+    MUST(org_head(h.reader, &head, &err));
+    l->cursor = l->top = head.position;                    /* amid its first load: accounts are there, visits come next */
+    l->since = head.position.seq;
+    l->scope = (struct scope_position){l->since, 0, l->since, {home_make(HOME_CLASS_ALL, 0), b->account->tag, ID_MAX}};
     MUST(org_key(h.org, &key, &err));
     while (more) {
         struct arena mem SCOPED(arena_clear) = arena_new(ARENA_CAP_DEFAULT);
@@ -147,11 +153,12 @@ void rows_first_load(struct bench *b) {
         MUST(org_round(h.reader, l->device, &request, &mem, &reply, &err));
         MUST(wire_write_round_reply(&reply, l->device, &key, 6, &message, &err));
         bytes += message.len;
-        records += reply.record_count;
+        records += reply.filled_count;
         more = reply.more;
         l->cursor = reply.cursor;
         l->top = reply.head;
         l->since = reply.since;
+        if (reply.has_scope) l->scope = reply.scope;
         if (reply.has_news) l->news = reply.news_version;
     }
     if (records != rows) bench_fail("the first load is not complete", NULL);
@@ -193,6 +200,7 @@ static bool idle_round(struct idle *idle, struct hall_laptop *l, double *out_us)
     MUST(wire_read_round_reply(answer, l->device, &mem, &round, &err));
     l->cursor = round.cursor;
     l->since = round.since;
+    if (round.has_scope) l->scope = round.scope;
     l->top = round.head;
     if (round.has_news) l->news = round.news_version;
     return true;

@@ -23,6 +23,7 @@ struct laptop {
     uint32_t counter;
     struct position cursor, top;
     int64_t since, news;
+    struct scope_position scope;
     uint32_t last_batch;
     struct chain chain;
     struct batch batch;
@@ -231,7 +232,7 @@ static inline struct round_request request_of(struct world *w, int at) {
     struct laptop *l = &w->laptops[at];
     return (struct round_request){
         .epoch = 1, .cursor = l->cursor, .top = l->top, .since = l->since, .news_version = l->news,
-        .last_batch = l->last_batch, .last_chain = l->chain,
+        .scope = l->scope, .last_batch = l->last_batch, .last_chain = l->chain,
         .envelope = {.now = {.wall_ms = w->now, .boot_number = 1, .boot_ms = w->now}}};
 }
 
@@ -290,6 +291,7 @@ static inline const struct round_reply *pull(struct world *w, int at, uint32_t p
     l->since = w->reply.since;
     l->top = w->reply.head;
     l->news = w->reply.news_version;
+    if (w->reply.has_scope) l->scope = w->reply.scope;
     return &w->reply;
 }
 
