@@ -30,6 +30,8 @@ void ask(struct world *w, struct scope_position after) {
     w->reply.scope_whole = w->request.scope.told == 0;
     w->reply.more = after.ready < after.filling;
     if (after.told > w->seq) w->seq = after.told;
+    w->reply.has_backup = true; /* so that no own batch is kept for the server's sake */
+    w->reply.backup = w->seq + 1000;
 }
 
 struct scope_position done_at(int64_t seq) {
