@@ -202,6 +202,10 @@ static enum status take_piece(struct mover *m, struct task *task, const struct c
     enum status status = blob_append(&m->blobs, &task->content, agent_device(m->config.agent),
                                      task->bytes, m->at, reply->piece, &whole, &why);
     if (status == ST_DAMAGED) return task_refused(m, &why, err);
+    if (status == ST_CONFLICT) { /* another program of this home fetches it too */
+        m->asked = false;
+        return ST_OK;
+    }
     if (status != ST_OK && err) *err = why;
     TRY(status);
     m->progress.bytes_down += (int64_t)reply->piece.len;

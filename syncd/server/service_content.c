@@ -186,9 +186,8 @@ static enum status sweep(struct service *service, struct service_org *org, struc
     struct org_reader *reader;
     struct content_swept swept;
     TRY(org_reader_open(&config, &reader, err));
-    enum status status =
-        content_sweep(centre_store(org_reader_centre(reader)), &org->blobs, env->wall_ms(env->ctx),
-                      CONTENT_GC_DAYS, false, &swept, err);
+    enum status status = content_sweep(centre_store(org_reader_centre(reader)), &org->blobs,
+                                       env->wall_ms(env->ctx), CONTENT_GC_DAYS, false, &swept, err);
     org_reader_close(reader);
     return status;
 }

@@ -1,7 +1,8 @@
 /* Contents on disk: names, parts, what is refused, walks. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 
 #include "syncd/platform/platform.h"
 #include "syncd/store/attachment.h"
@@ -140,6 +141,40 @@ TEST(a_part_that_was_complete_when_the_program_died_gets_its_name) {
     CHECK_OK(platform_append(arena_printf(&p.mem, "%s/part/%s-7", p.blobs.dir, name), 1000,
                              slice_of(all.data + 1000, 2000), &err));
     CHECK_OK(append(&p, &hash, all, 3000, 3000, &whole));
+    CHECK(whole);
+    place_close(&p);
+}
+
+/* A file that may not grow is a disk that is full. */
+static void disk_room(rlim_t bytes) {
+    struct rlimit limit;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    CHECK_INT(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+    CHECK_INT(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+TEST(a_full_disk_leaves_what_was_there_and_it_goes_on_later) {
+    struct place p;
+    struct err err;
+    struct hash copied;
+    bool whole = false;
+    int64_t bytes;
+    place_open(&p);
+    struct slice all = bytes_of(&p, 20000, 12);
+    struct hash hash = hash_sha256(all);
+    const char *file = arena_printf(&p.mem, "%s/photo", p.dir);
+    CHECK_OK(platform_write_file_private(file, all, &err));
+    CHECK_OK(append(&p, &hash, all, 0, 8000, &whole));
+    disk_room(10000);
+    enum status status = append(&p, &hash, all, 8000, 20000, &whole);
+    enum status taken = blob_take_file(&p.blobs, file, 1 << 20, &copied, &bytes, &err);
+    disk_room(RLIM_INFINITY);
+    CHECK_INT(status, ST_DISK);
+    CHECK_INT(taken, ST_DISK);
+    CHECK_OK(blob_part_bytes(&p.blobs, &hash, 7, &bytes, &err));
+    CHECK_INT(bytes, 8000);
+    CHECK_OK(append(&p, &hash, all, 8000, 20000, &whole));
     CHECK(whole);
     place_close(&p);
 }
