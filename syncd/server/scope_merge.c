@@ -6,6 +6,7 @@
  * with a seq of its own; grants are settled when the batch is through, in the same commit.
  */
 #include "syncd/server/merge.h"
+#include "syncd/store/centre_unite.h"
 
 #include <string.h>
 
@@ -296,14 +297,27 @@ static enum status permits_left(struct merge *m, const struct homes *now, int64_
     return ST_OK;
 }
 
+/* The home of an account that became another is part of that one's. */
+static enum status permits_united(struct merge *m, int64_t home, bool *out, struct err *err) {
+    int64_t *ids;
+    size_t count;
+    if (home_class(home) != HOME_CLASS_TEAM) return ST_OK;
+    TRY(centre_aliases_of(m->c, home_id(home), m->mem, &ids, &count, err));
+    for (size_t i = 0; i < count && !*out; i++)
+        TRY(permits_home(m, home_make(HOME_CLASS_TEAM, ids[i]), 0, out, err));
+    return ST_OK;
+}
+
 /* An edit counts if, when it was made, no end of its author's sight of the row was known to him, and
  * it is not too late. That a grant was in force at the batch's cursor would be too strict: rows of a
  * newer one may have come by filling. */
 static enum status permits_homes(struct merge *m, const struct homes *homes, int64_t row,
                                  int64_t named, bool *out, struct err *err) {
     *out = false;
-    for (size_t i = 0; i < homes->count && !*out; i++)
+    for (size_t i = 0; i < homes->count && !*out; i++) {
         TRY(permits_home(m, homes->at[i], 0, out, err));
+        if (!*out) TRY(permits_united(m, homes->at[i], out, err));
+    }
     if (!*out) TRY(permits_home(m, home_make(HOME_CLASS_ALL, 0), 0, out, err));
     if (!*out) TRY(permits_left(m, homes, row, out, err));
     if (!*out && named != row) TRY(permits_left(m, homes, named, out, err));

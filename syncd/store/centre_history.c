@@ -41,7 +41,8 @@ static enum status entries_of(struct centre *c, int64_t row, struct arena *mem, 
     TRY(creation_of(c, row, &created, err));
     if (created > 0) seqs[count++] = created;
     TRY(db_prepare(c->db,
-                   "SELECT seq FROM log WHERE row = ? AND (kind <> 1 OR outcome <> 0) ORDER BY seq",
+                   "SELECT seq FROM log WHERE row IN (SELECT ?1 UNION ALL SELECT from_id FROM alias"
+                   " WHERE to_id = ?1) AND (kind <> 1 OR outcome <> 0) ORDER BY seq",
                    &s, err));
     db_bind_int(s, 1, row);
     enum status status = db_step(s, &more, err);

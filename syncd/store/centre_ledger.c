@@ -94,7 +94,8 @@ enum status centre_ledger(struct centre *c, int64_t after, int64_t to, int64_t r
     bool more;
     TRY(db_prepare(c->db,
                    row ? "SELECT " LEDGER_COLUMNS
-                         " FROM ledger WHERE seq > ? AND seq <= ? AND row = ?"
+                         " FROM ledger WHERE seq > ?1 AND seq <= ?2 AND row IN (SELECT ?3 UNION ALL"
+                         " SELECT from_id FROM alias WHERE to_id = ?3)"
                          " ORDER BY seq, ord"
                        : "SELECT " LEDGER_COLUMNS " FROM ledger WHERE seq > ? AND seq <= ?"
                          " ORDER BY seq, ord",

@@ -281,7 +281,9 @@ enum status centre_aliases_after(struct centre *c, int64_t seq, struct arena *me
     size_t count = 0, room = 0;
     struct alias_news *list = NULL;
     TRY(db_prepare(c->db,
-                   "SELECT seq, from_id, to_id FROM alias_log WHERE seq > ? ORDER BY seq, from_id",
+                   "SELECT l.seq, l.from_id, l.to_id FROM alias_log l WHERE l.seq > ? AND l.seq ="
+                   " (SELECT max(seq) FROM alias_log WHERE from_id = l.from_id) ORDER BY l.seq,"
+                   " l.from_id",
                    &s, err));
     db_bind_int(s, 1, seq);
     enum status status = db_step(s, &row, err);

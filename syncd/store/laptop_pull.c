@@ -173,7 +173,8 @@ static enum status repoint_column(struct store *store, const struct entity *e,
     return db_run(s, err);
 }
 
-/* The alias alone re-points, the same way here as at the server: nothing becomes pending by it. */
+/* The alias alone re-points, the same way here as at the server: nothing becomes pending by it.
+ * target NULL: neither row is here; ids are unique across entities. */
 static enum status repoint(struct store *store, const struct entity *target,
                            const struct alias_news *news, struct err *err) {
     for (size_t i = 0; i < store->cat->count; i++) {
@@ -181,7 +182,7 @@ static enum status repoint(struct store *store, const struct entity *target,
         for (size_t k = 0; k < e->field_count; k++) {
             const struct field *f = &e->fields[k];
             bool refers = f->type == FIELD_REF && f->rule != RULE_DERIVED &&
-                          strcmp(f->refers_to, target->name) == 0;
+                          (!target || strcmp(f->refers_to, target->name) == 0);
             if (refers) TRY(repoint_column(store, e, f, news, err));
         }
     }
@@ -253,6 +254,14 @@ static enum status write_alias(struct store *store, const struct alias_news *new
     return ST_OK;
 }
 
+/* It is a row of its own again: it comes by a record, and so does what names it. */
+static enum status drop_alias(struct store *store, int64_t id, struct err *err) {
+    struct db_stmt *s;
+    TRY(db_prepare(store->db, "DELETE FROM alias WHERE from_id = ?", &s, err));
+    db_bind_int(s, 1, id);
+    return db_run(s, err);
+}
+
 static enum status find_row(struct store *store, int64_t id, struct arena *mem, struct local *out,
                             struct err *err) {
     *out = (struct local){0};
@@ -265,13 +274,13 @@ enum status alias_take(struct store *store, const struct alias_news *news, struc
                        struct apply_counts *counts, struct err *err) {
     struct local from, to;
     bool gone;
-    if (news->from == news->to) return ST_OK;
+    if (news->from == news->to) return drop_alias(store, news->from, err);
     TRY(digest_forget(store, err));
     TRY(write_alias(store, news, err));
     TRY(find_row(store, news->from, mem, &from, err));
     TRY(find_row(store, news->to, mem, &to, err));
     const struct entity *target = from.found ? from.e : to.found ? to.e : NULL;
-    if (target) TRY(repoint(store, target, news, err));
+    TRY(repoint(store, target, news, err));
     TRY(repoint_pending(store, news, mem, err));
     if (!from.found) return ST_OK;
     counts->rows_gone++;

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "syncd/server/unite.h"
 #include "tests/world/world.h"
 
 enum { WORDS_MAX = 40, NAMES_MAX = 200, FORMS_MAX = 20, TEXT_MAX = 4096 };

@@ -200,6 +200,35 @@ static enum status office_decides(struct scenario *s, const struct words *w, str
                       SLICE("office"), err);
 }
 
+/* merge LOSER SURVIVOR [FIELD=loser|survivor ...] */
+static enum status office_merges(struct scenario *s, const struct words *w, struct err *err) {
+    struct named_row *loser = w->count > 3 ? scenario_find_row(s, w->at[2]) : NULL;
+    struct named_row *survivor = w->count > 3 ? scenario_find_row(s, w->at[3]) : NULL;
+    struct unite_choice choices[WORDS_MAX];
+    struct unite_result result;
+    if (!loser || !survivor) return scenario_wrong(err, "merge LOSER SURVIVOR", w->at[0]);
+    struct unite_order order = {.loser = loser->id,
+                                .survivor = survivor->id,
+                                .choices = choices,
+                                .choice_count = w->count - 4,
+                                .person = SLICE("office")};
+    for (size_t i = 4; i < w->count; i++) {
+        struct slice side = w->at[i], name;
+        (void)slice_cut(&side, '=', &name);
+        choices[i - 4].field = entity_field(survivor->entity, name);
+        choices[i - 4].side = is(side, "loser") ? UNITE_LOSER : UNITE_SURVIVOR;
+        if (!choices[i - 4].field) return scenario_wrong(err, "no such field", w->at[i]);
+    }
+    return org_unite(s->world.office, &order, false, &s->mem, &result, err);
+}
+
+static enum status office_parts(struct scenario *s, const struct words *w, struct err *err) {
+    struct named_row *loser = w->count > 2 ? scenario_find_row(s, w->at[2]) : NULL;
+    struct unite_parting result;
+    if (!loser) return scenario_wrong(err, "unmerge LOSER", w->at[0]);
+    return org_part(s->world.office, loser->id, false, &s->mem, &result, err);
+}
+
 enum status scenario_office_acts(struct scenario *s, const struct words *w, struct slice line,
                                  struct err *err) {
     struct slice what = w->count > 1 ? w->at[1] : SLICE("");
@@ -208,5 +237,7 @@ enum status scenario_office_acts(struct scenario *s, const struct words *w, stru
     if (is(what, "set")) return do_set(s, NULL, w, err);
     if (is(what, "rm")) return do_rm(s, NULL, w, err);
     if (is(what, "approve") || is(what, "decline")) return office_decides(s, w, err);
+    if (is(what, "merge")) return office_merges(s, w, err);
+    if (is(what, "unmerge")) return office_parts(s, w, err);
     return scenario_wrong(err, "head office cannot do that", line);
 }
