@@ -292,6 +292,8 @@ enum status marks_ask(struct store *store, struct arena *mem, struct round_reque
  * page came stands below the cursor. */
 static enum status read_again(struct store *store, const struct position *back,
                               struct laptop_state *state, struct err *err) {
+    /* What was granted and withdrawn in the life that is forgotten never was. */
+    if (state->scope.told > back->seq || state->scope.filling > back->seq) scope_restart(state);
     if (state->since > back->seq) state->since = back->seq;
     if (state->cursor.seq <= state->since) return ST_OK;
     if (state->since == back->seq)

@@ -158,7 +158,6 @@ TEST(a_home_granted_again_is_filled_anew) {
     start_with_two_teams(&w);
     ask(&w, (struct scope_position){
                 .told = 20, .ready = 10, .filling = 20, .at = {team(row_of(A1)), 4, row_of(A1)}});
-    close_home(&w, team(row_of(A1)));
     open_home(&w, team(row_of(A1)), 18, true);
     fill_account(&w, row_of(A1), 17, "one, newer");
     world_apply(&w);
@@ -483,11 +482,13 @@ TEST(a_new_epoch_asks_for_every_home_anew) {
     struct world w;
     struct err err;
     start_with_two_teams(&w);
-    world_ask(&w);
-    w.reply.kind = REPLY_EPOCH;
-    w.reply.epoch = w.epoch = 2;
-    w.seq = 4;
-    CHECK_OK(world_try_apply(&w, 10, &err));
+    for (int i = 0; i < 2; i++) { /* once for the marks, then to enter */
+        world_ask(&w);
+        w.reply.kind = REPLY_EPOCH;
+        w.reply.epoch = w.epoch = 2;
+        w.seq = 4;
+        CHECK_OK(world_try_apply(&w, 10, &err));
+    }
     CHECK_INT(position(&w).told, 0);
     CHECK_INT(homes_held(&w), 2);
     ask(&w, done_at(9));
