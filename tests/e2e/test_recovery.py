@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""test_recovery.py BIN: the server comes back from an old backup while laptops hold newer acknowledged work.
+
+Announced with `roadbook-server restore`, and unannounced: its file is set back while it is stopped. Nothing that was
+acknowledged is lost, and all books are equal in the end."""
+import glob
+import os
+import shutil
+import signal
+import sys
+
+from programs import World, check, main
+
+REPS = ("wang", "li", "zhao")
+
+
+def rows(run):
+    """The accounts as everybody should have them."""
+    fields = ("name", "website", "points", "tags", "remarks")
+    return sorted(tuple(str(row.get(f)) for f in fields)
+                  for row in run("list", "account", "--json", "--limit", "1000").json())
+
+
+def books(world):
+    return {"office": rows(world.office), **{rep: rows(lambda *w, rep=rep: world.laptop(rep, *w)) for rep in REPS}}
+
+
+def sync_all(world, times=2):
+    for _ in range(times):
+        for rep in REPS:
+            world.laptop(rep, "sync")
+
+
+def all_equal(world, when):
+    seen = books(world)
+    for who, book in seen.items():
+        check(book == seen["office"], f"{when}: {who} has another book than head office:\n{book}\n{seen['office']}")
+    return seen["office"]
+
+
+def work(world, round_number):
+    """Each rep makes an account, and all edit the shared one."""
+    for i, rep in enumerate(REPS):
+        world.laptop(rep, "add", "account", f"name={rep} {round_number}", f"website=https://{rep}.{round_number}")
+        world.laptop(rep, "set", "account", "Shared", f"points+={i + 1}", f"tags+={rep}{round_number}")
+        world.laptop(rep, "sync")
+
+
+def value(book, name, field):
+    return next(row for row in book if row[0] == name)[("name", "website", "points", "tags", "remarks").index(field)]
+
+
+def everything_is_there(world, rounds, when):
+    book = all_equal(world, when)
+    names = {row[0] for row in book}
+    for n in range(1, rounds + 1):
+        for rep in REPS:
+            check(f"{rep} {n}" in names, f"{when}: {rep} {n} is lost")
+            check(f"{rep}{n}" in value(book, "Shared", "tags"), f"{when}: a tag of {rep} in round {n} is lost")
+    check(value(book, "Shared", "points") == str(6 * rounds), f"{when}: {value(book, 'Shared', 'points')} points")
+
+
+def end_recovery(world):
+    status = world.office("recovery", "status", "--json").json()
+    check(all(row["was_here"] and row["gave_back"] and row["missing_batches"] == 0 for row in status), str(status))
+    world.office("recovery", "end")
+    sync_all(world)
+    check(world.office("verify").code == 0, "verify finds something")
+
+
+def run(world):
+    world.start_server()
+    for rep in REPS:
+        world.user(rep)
+        world.laptop(rep, "enroll", world.link(rep))
+    world.office("add", "account", "name=Shared")
+    sync_all(world)
+    work(world, 1)
+    backup = os.path.join(world.dir, "backup.db")
+    world.office("backup", backup)
+    work(world, 2)
+    sync_all(world)
+    everything_is_there(world, 2, "before")
+    world.laptop("wang", "set", "account", "Shared", "remarks=written while the server is away")
+    refused = world.office("restore", backup, fails=True)
+    check(refused.code == 75, f"restored under a running server: {refused}")
+    world.stop_server(signal.SIGKILL)
+    world.office("restore", backup)
+    world.start_server()
+    sync_all(world)
+    end_recovery(world)
+    everything_is_there(world, 2, "restored")
+    check("written while" in value(all_equal(world, "restored"), "Shared", "remarks"), "the outbox is lost")
+    unannounced(world)
+
+
+def unannounced(world):
+    """The disk goes back: nobody tells the server."""
+    world.stop_server()
+    book = os.path.join(world.home, "org", "acme.db")
+    aside = os.path.join(world.dir, "aside")
+    os.makedirs(aside)
+    for path in glob.glob(book + "*"):
+        if "before" not in path:
+            shutil.copy2(path, aside)
+    world.start_server()
+    work(world, 3)
+    sync_all(world)
+    world.stop_server(signal.SIGKILL)
+    for path in (book, book + "-wal", book + "-shm"):
+        if os.path.exists(path):
+            os.remove(path)
+    for path in os.listdir(aside):
+        shutil.copy2(os.path.join(aside, path), os.path.join(world.home, "org", path))
+    world.start_server()
+    world.office("add", "account", "name=made before it notices")
+    sync_all(world)
+    end_recovery(world)
+    everything_is_there(world, 3, "set back")
+
+
+if __name__ == "__main__":
+    sys.exit(main(run, World(sys.argv[1])))
