@@ -174,7 +174,8 @@ static enum status seen_receipt(const struct view *view, const struct batch *bat
     receipt.lines = ARENA_ARRAY(mem, receipt.line_count + 1, struct receipt_line);
     if (!receipt.lines) return err_no_memory(err);
     for (size_t i = 0; i < receipt.line_count; i++)
-        TRY(tell_change(view, &batch->changes[i], &entry->outcomes[i], mem, &receipt.lines[i], err));
+        TRY(tell_change(view, &batch->changes[i], &entry->outcomes[i], mem, &receipt.lines[i],
+                        err));
     *out = receipt;
     return ST_OK;
 }
@@ -554,8 +555,7 @@ static bool is_idle(const struct centre_head *head, const struct centre_device *
                   request->last_batch != device->last_batch ||
                   memcmp(device->chain.bytes, request->last_chain.bytes, CHAIN_BYTES) != 0;
     return welcome && !brings && !request->wants_digest &&
-           request->news_version == head->news_version &&
-           reply_scope_is_settled(head, request);
+           request->news_version == head->news_version && reply_scope_is_settled(head, request);
 }
 
 static void put_idle(const struct centre_head *head, const struct centre_device *device,

@@ -11,7 +11,7 @@
 
 struct view { /* what the user of a device sees */
     struct centre *c;
-    bool all;                         /* everything: nothing has to be looked up */
+    bool all;                          /* everything: nothing has to be looked up */
     const struct centre_grant *grants; /* open ones, by home */
     size_t grant_count;
 };
@@ -31,9 +31,9 @@ enum status reply_grow(struct arena *mem, void **items, size_t count, size_t *ro
                        struct err *err) NODISCARD;
 size_t reply_page_bytes(uint32_t asked);
 
-/* Grants that ended and opened, and a page of the homes being filled: sets cursor and since too when
- * the book is fresh, and more. *out_filled: homes are being filled, so the log does not move in this
- * reply: its records are older than the filled rows, and new grants may wait. */
+/* Grants that ended and opened, and a page of the homes being filled: sets cursor and since too
+ * when the book is fresh, and more. *out_filled: homes are being filled, so the log does not move
+ * in this reply: its records are older than the filled rows, and new grants may wait. */
 enum status reply_scope(const struct view *view, const struct centre_device *device,
                         const struct centre_head *head, const struct round_request *request,
                         struct arena *mem, struct round_reply *out, bool *out_filled,

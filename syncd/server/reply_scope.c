@@ -1,10 +1,10 @@
 /* Scope in a reply: what ended and opened since the laptop heard of it, and rows of homes that are
  * being filled.
  *
- * New grants are told only when nothing is being filled, so that one seq says what is filled and what
- * is not. Rows come in the order of home, entity, id; a row that is in several homes comes once: with
- * the first home that brings it. The log stands still meanwhile; what happened in the meantime comes
- * by it afterwards.
+ * New grants are told only when nothing is being filled, so that one seq says what is filled and
+ * what is not. Rows come in the order of home, entity, id; a row that is in several homes comes
+ * once: with the first home that brings it. The log stands still meanwhile; what happened in the
+ * meantime comes by it afterwards.
  */
 #include "syncd/server/reply.h"
 
@@ -12,7 +12,7 @@
 #include <string.h>
 
 enum {
-    FILL_IDS = 256,   /* ids that are looked up at once */
+    FILL_IDS = 256,      /* ids that are looked up at once */
     FILL_CLOCK_EACH = 32 /* rows or empty homes between two looks at the clock */
 };
 
@@ -115,8 +115,7 @@ static enum status put_closed(const struct view *view, const struct centre_devic
     if (!out->closed) return err_no_memory(err);
     for (size_t i = 0; i < count; i++) {
         bool known = ended[i].since <= request->scope.filling;
-        if (known && !is_told(out, ended[i].home))
-            out->closed[out->closed_count++] = ended[i].home;
+        if (known && !is_told(out, ended[i].home)) out->closed[out->closed_count++] = ended[i].home;
     }
     return ST_OK;
 }

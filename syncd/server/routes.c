@@ -121,8 +121,7 @@ static void start_at(struct routes *routes, int64_t head, bool granted) {
     if (routes->room > 0) memset(routes->last, 0, (size_t)routes->room * sizeof *routes->last);
 }
 
-static enum status read_on(struct routes *routes, struct centre *c, int64_t head,
-                           struct err *err) {
+static enum status read_on(struct routes *routes, struct centre *c, int64_t head, struct err *err) {
     struct following f = {.routes = routes, .c = c, .mem = arena_new(ROUTE_ARENA_CAP)};
     enum status status = centre_log_walk(c, routes->to, take_entry, &f, err);
     arena_clear(&f.mem);

@@ -3,8 +3,8 @@
  * concerns is answered with the head, and a wait goes on.
  *
  * Filled from the log, in which every entry of a granted org says where its row was seen; whoever
- * looks brings it up to date first, so that commits of other processes count too. Nothing is known of
- * the time before it was made: then the answer is yes. For one thread at a time.
+ * looks brings it up to date first, so that commits of other processes count too. Nothing is known
+ * of the time before it was made: then the answer is yes. For one thread at a time.
  */
 #ifndef ROADBOOK_ROUTES_H
 #define ROADBOOK_ROUTES_H

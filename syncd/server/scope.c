@@ -130,7 +130,8 @@ static int64_t owner_of(const struct centre_row *row) {
     return v.kind == VALUE_INT ? v.number : 0;
 }
 
-/* The change that gives an account to an employee; *out_needed false: it is dead, or his already. */
+/* The change that gives an account to an employee; *out_needed false: it is dead, or his already.
+ */
 static enum status make_assignment(struct centre *c, const struct entity *e, int64_t account,
                                    int64_t to, struct arena *mem, struct change *out,
                                    bool *out_needed, struct err *err) {
@@ -145,13 +146,9 @@ static enum status make_assignment(struct centre *c, const struct entity *e, int
     struct value *value = ARENA_NEW(mem, struct value);
     if (!edit || !value) return err_no_memory(err);
     *value = value_int(to);
-    *edit = (struct edit){
-        .cell_tag = entity_cell_of(e, f)->tag, .values = value, .value_count = 1};
-    *out = (struct change){.kind = CHANGE_EDIT,
-                           .entity_tag = e->tag,
-                           .row = account,
-                           .edits = edit,
-                           .edit_count = 1};
+    *edit = (struct edit){.cell_tag = entity_cell_of(e, f)->tag, .values = value, .value_count = 1};
+    *out = (struct change){
+        .kind = CHANGE_EDIT, .entity_tag = e->tag, .row = account, .edits = edit, .edit_count = 1};
     *out_needed = true;
     return ST_OK;
 }
@@ -168,8 +165,8 @@ static enum status assign_all(struct centre *c, const int64_t *accounts, size_t 
         if (!changes) status = err_no_memory(err);
         while (at < count && made < BATCH_ROWS_MAX && status == ST_OK) {
             bool needed = false;
-            status = make_assignment(c, e, accounts[at++], op->to, &mem, &changes[made], &needed,
-                                     err);
+            status =
+                make_assignment(c, e, accounts[at++], op->to, &mem, &changes[made], &needed, err);
             if (needed) made++;
         }
         if (made > 0 && status == ST_OK)

@@ -24,26 +24,25 @@ enum status org_scope(struct org *org, struct centre_scope *out, struct err *err
 
 /* ------------------------------------------------------------------ what is dated */
 
-/* Orders an operation for op->due_ms (id, made_ms and what was done are ignored). One whose time has
- * come is applied by org_due. ST_NOT_FOUND: the account or an employee is not there; ST_INVALID:
- * nothing would change hands. */
+/* Orders an operation for op->due_ms (id, made_ms and what was done are ignored). One whose time
+ * has come is applied by org_due. ST_NOT_FOUND: the account or an employee is not there;
+ * ST_INVALID: nothing would change hands. */
 enum status org_dated_add(struct org *org, const struct centre_dated *op, int64_t *out_id,
                           struct err *err) NODISCARD;
 /* The same for several at once: all or none. ids[count]. */
 enum status org_dated_add_all(struct org *org, const struct centre_dated *ops, size_t count,
                               int64_t *out_ids, struct err *err) NODISCARD;
 enum status org_dated_list(struct org *org, bool also_done, struct arena *mem,
-                           struct centre_dated **out, size_t *out_count,
-                           struct err *err) NODISCARD;
+                           struct centre_dated **out, size_t *out_count, struct err *err) NODISCARD;
 /* ST_NOT_FOUND: it does not wait any more. */
 enum status org_dated_cancel(struct org *org, int64_t id, struct err *err) NODISCARD;
 /* The first millisecond of a day (days since 1970) in the org's zone. */
 int64_t org_day_ms(const struct centre_scope *scope, int64_t day);
 
-/* Applies what is due now: memberships that begin or are over today, operations whose time has come,
- * those of one time together in one commit. Group commits and saves of head office do so first.
- * *out_next_ms (may be NULL): when to come again; 0: nothing waits. *out_done (may be NULL): did
- * anything happen? */
+/* Applies what is due now: memberships that begin or are over today, operations whose time has
+ * come, those of one time together in one commit. Group commits and saves of head office do so
+ * first. *out_next_ms (may be NULL): when to come again; 0: nothing waits. *out_done (may be NULL):
+ * did anything happen? */
 enum status org_due(struct org *org, int64_t *out_next_ms, bool *out_done,
                     struct err *err) NODISCARD;
 
@@ -70,8 +69,8 @@ struct scope_effect { /* of one user */
     int64_t user;
     char login[CENTRE_LOGIN_BYTES];
     char name[CENTRE_LABEL_BYTES];
-    size_t opened, closed;      /* grants */
-    int64_t gained, lost;       /* living rows that come to this user, and that go */
+    size_t opened, closed; /* grants */
+    int64_t gained, lost;  /* living rows that come to this user, and that go */
 };
 /* What changes of head office (as for org_office_save), then operations as if they were due now,
  * would do: made, counted and undone in one transaction that is never committed. Users to whom

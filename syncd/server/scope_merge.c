@@ -2,8 +2,8 @@
  * have to follow.
  *
  * In an open org all of this is a look at one flag. In a granted one every entry of the log says in
- * which homes its row was seen, and which it left; rows that inherit follow their owner at once, each
- * with a seq of its own; grants are settled when the batch is through, in the same commit.
+ * which homes its row was seen, and which it left; rows that inherit follow their owner at once,
+ * each with a seq of its own; grants are settled when the batch is through, in the same commit.
  */
 #include "syncd/server/merge.h"
 #include "syncd/store/centre_unite.h"
@@ -95,7 +95,8 @@ static bool differ(const struct entity *e, const struct value *a, const struct v
 
 static enum status edited(struct merge *m, const struct entity *e, int64_t id,
                           const struct value *old, const struct value *now, struct err *err) {
-    if (is_entity(e, "account") && (differ(e, old, now, "owner") || differ(e, old, now, "territory")))
+    if (is_entity(e, "account") &&
+        (differ(e, old, now, "owner") || differ(e, old, now, "territory")))
         return unsettle_home(m, HOME_CLASS_TEAM, id, 0, err);
     if (is_entity(e, "employee"))
         return differ(e, old, now, "territory") || differ(e, old, now, "active")
@@ -134,8 +135,8 @@ enum status scope_end(struct merge *m, struct err *err) {
     return centre_grants_settle(m->c, u, err);
 }
 
-enum status scope_log(struct merge *m, const struct entity *e, int64_t row,
-                      struct log_homes *room, const struct log_homes **out, struct err *err) {
+enum status scope_log(struct merge *m, const struct entity *e, int64_t row, struct log_homes *room,
+                      const struct log_homes **out, struct err *err) {
     bool found = false;
     *out = m->scope.homes;
     m->scope.homes = NULL;
@@ -223,8 +224,7 @@ static enum status follow(struct merge *m, const struct entity *e, int64_t id,
         size_t count;
         if (!inherits_from(child, e)) continue;
         TRY(centre_inheriting(m->c, child, id, m->mem, &ids, &count, err));
-        for (size_t k = 0; k < count; k++)
-            TRY(follow_one(m, child, ids[k], before, now, err));
+        for (size_t k = 0; k < count; k++) TRY(follow_one(m, child, ids[k], before, now, err));
     }
     return ST_OK;
 }
@@ -308,9 +308,9 @@ static enum status permits_united(struct merge *m, int64_t home, bool *out, stru
     return ST_OK;
 }
 
-/* An edit counts if, when it was made, no end of its author's sight of the row was known to him, and
- * it is not too late. That a grant was in force at the batch's cursor would be too strict: rows of a
- * newer one may have come by filling. */
+/* An edit counts if, when it was made, no end of its author's sight of the row was known to him,
+ * and it is not too late. That a grant was in force at the batch's cursor would be too strict: rows
+ * of a newer one may have come by filling. */
 static enum status permits_homes(struct merge *m, const struct homes *homes, int64_t row,
                                  int64_t named, bool *out, struct err *err) {
     *out = false;
@@ -333,8 +333,8 @@ enum status scope_permits(struct merge *m, const struct centre_row *row, bool *o
     return permits_homes(m, &homes, row->id, m->change->row, out, err);
 }
 
-static enum status permits_target(struct merge *m, const struct field *f, struct value v,
-                                  bool *out, struct err *err) {
+static enum status permits_target(struct merge *m, const struct field *f, struct value v, bool *out,
+                                  struct err *err) {
     const struct entity *target = catalogue_entity(m->cat, slice_from(f->refers_to));
     struct homes homes;
     bool found;

@@ -225,14 +225,14 @@ static enum status homes_held(struct preview *p, int64_t user, int64_t **out, si
 /* Rows of homes that one of both lists has alone. */
 static enum status put_difference(struct preview *p, const struct home_lists *h, struct err *err) {
     for (size_t i = 0; i < h->before_count; i++)
-        if (!has(h->after, h->after_count, h->before[i]))
-            TRY(put_home_rows(p, h->before[i], err));
+        if (!has(h->after, h->after_count, h->before[i])) TRY(put_home_rows(p, h->before[i], err));
     for (size_t i = 0; i < h->after_count; i++)
         if (!has(h->before, h->before_count, h->after[i])) TRY(put_home_rows(p, h->after[i], err));
     return ST_OK;
 }
 
-static void count_effect(const struct preview *p, const struct home_lists *h, struct scope_effect *out) {
+static void count_effect(const struct preview *p, const struct home_lists *h,
+                         struct scope_effect *out) {
     for (size_t i = 0; i < h->before_count; i++)
         out->closed += !has(h->after, h->after_count, h->before[i]);
     for (size_t i = 0; i < h->after_count; i++)

@@ -145,8 +145,8 @@ enum status service_org_find(struct service *service, const char *name,
 enum status service_org_reader(struct service *service, struct service_org *org, size_t reader,
                                struct org_reader **out, struct err *err) NODISCARD;
 
-/* Has anything happened in the org after seq that concerns the device's user, or may it? By the head
- * as this read handle sees it. */
+/* Has anything happened in the org after seq that concerns the device's user, or may it? By the
+ * head as this read handle sees it. */
 bool service_concerns(struct service_org *org, struct org_reader *handle,
                       const struct centre_device *device, int64_t seq);
 

@@ -100,9 +100,9 @@ enum status centre_dated_done(struct centre *c, int64_t id, int64_t seq, int64_t
 
 static enum status cancel(struct centre *c, void *ctx, struct err *err) {
     struct db_stmt *s;
-    TRY(db_prepare(
-        c->db,
-        "UPDATE dated SET cancelled = 1 WHERE id = ? AND done_seq = 0 AND cancelled = 0", &s, err));
+    TRY(db_prepare(c->db,
+                   "UPDATE dated SET cancelled = 1 WHERE id = ? AND done_seq = 0 AND cancelled = 0",
+                   &s, err));
     db_bind_int(s, 1, *(int64_t *)ctx);
     TRY(db_run(s, err));
     c->due_is_known = false;
@@ -118,8 +118,8 @@ enum status centre_dated_cancel(struct centre *c, int64_t id, struct err *err) {
 enum status centre_dated_next(struct centre *c, int64_t *out_ms, struct err *err) {
     struct db_stmt *s;
     bool row;
-    TRY(db_prepare(c->db,
-                   "SELECT min(due_ms) FROM dated WHERE done_seq = 0 AND cancelled = 0", &s, err));
+    TRY(db_prepare(c->db, "SELECT min(due_ms) FROM dated WHERE done_seq = 0 AND cancelled = 0", &s,
+                   err));
     TRY(db_step(s, &row, err));
     *out_ms = row && !db_is_null(s, 0) ? db_int(s, 0) : 0;
     db_reset(s);

@@ -1,8 +1,8 @@
 /* Who should see what: the rules of scope as SQL over accounts, employees, territories and teams.
  *
- * Two sides of one relation: the users of a home, for a change of an account or a team, and the homes
- * of a user, for a change of a person or of the tree of territories. What the one says the other must
- * say: tests compare them.
+ * Two sides of one relation: the users of a home, for a change of an account or a team, and the
+ * homes of a user, for a change of a person or of the tree of territories. What the one says the
+ * other must say: tests compare them.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -40,27 +40,37 @@ enum status centre_reason_add(struct centre *c, int64_t user, int64_t home, enum
 
 /* ------------------------------------------------------------------ the users of a home */
 
-static const char *const OF_TEAM =
-    UP("SELECT territory FROM r_account WHERE id = ?1")
-    "SELECT u.id FROM r_account a JOIN r_employee e ON e.id = a.owner JOIN org_user u"
-    " ON u.employee = e.id WHERE a.id = ?1 AND " COUNTS
-    " UNION SELECT u.id FROM r_team_member m JOIN r_employee e ON e.id = m.employee"
-    " JOIN org_user u ON u.employee = e.id WHERE m.account = ?1 AND " IN_FORCE " AND " COUNTS
-    " UNION SELECT u.id FROM up JOIN r_employee e ON e.territory = up.id JOIN org_user u"
-    " ON u.employee = e.id WHERE u.role = 2 AND " COUNTS
-    " UNION SELECT u.id FROM reason r JOIN org_user u ON u.id = r.user LEFT JOIN r_employee e"
-    " ON e.id = u.employee WHERE r.home = ?3 AND " COUNTS " ORDER BY 1";
+static const char *const OF_TEAM = UP(
+    "SELECT territory FROM r_account WHERE id = ?1") "SELECT u.id FROM r_account a JOIN r_employee "
+                                                     "e ON e.id = a.owner JOIN org_user u"
+                                                     " ON u.employee = e.id WHERE a.id = ?1 "
+                                                     "AND " COUNTS
+                                                     " UNION SELECT u.id FROM r_team_member m JOIN "
+                                                     "r_employee e ON e.id = m.employee"
+                                                     " JOIN org_user u ON u.employee = e.id WHERE "
+                                                     "m.account = ?1 AND " IN_FORCE " AND " COUNTS
+                                                     " UNION SELECT u.id FROM up JOIN r_employee e "
+                                                     "ON e.territory = up.id JOIN org_user u"
+                                                     " ON u.employee = e.id WHERE u.role = 2 "
+                                                     "AND " COUNTS " UNION SELECT u.id FROM reason "
+                                                                   "r JOIN org_user u ON u.id = "
+                                                                   "r.user LEFT JOIN r_employee e"
+                                                     " ON e.id = u.employee WHERE r.home = ?3 "
+                                                     "AND " COUNTS " ORDER BY 1";
 
-static const char *const OF_OWN =
-    UP("SELECT territory FROM r_employee WHERE id = ?1")
-    "SELECT u.id FROM r_employee e JOIN org_user u ON u.employee = e.id WHERE e.id = ?1 AND " COUNTS
-    " UNION SELECT u.id FROM up JOIN r_employee e ON e.territory = up.id JOIN org_user u"
-    " ON u.employee = e.id WHERE u.role = 2 AND ?2 = ?2 AND ?3 = ?3 AND " COUNTS " ORDER BY 1";
+static const char *const OF_OWN = UP(
+    "SELECT territory FROM r_employee WHERE id = ?1") "SELECT u.id FROM r_employee e JOIN org_user "
+                                                      "u ON u.employee = e.id WHERE e.id = ?1 "
+                                                      "AND " COUNTS
+                                                      " UNION SELECT u.id FROM up JOIN r_employee "
+                                                      "e ON e.territory = up.id JOIN org_user u"
+                                                      " ON u.employee = e.id WHERE u.role = 2 AND "
+                                                      "?2 = ?2 AND ?3 = ?3 AND " COUNTS
+                                                      " ORDER BY 1";
 
 static const char *const OF_TERRITORY =
-    UP("SELECT ?1")
-    "SELECT u.id FROM up JOIN r_employee e ON e.territory = up.id JOIN org_user u"
-    " ON u.employee = e.id WHERE ?2 = ?2 AND ?3 = ?3 AND " COUNTS " ORDER BY 1";
+    UP("SELECT ?1") "SELECT u.id FROM up JOIN r_employee e ON e.territory = up.id JOIN org_user u"
+                    " ON u.employee = e.id WHERE ?2 = ?2 AND ?3 = ?3 AND " COUNTS " ORDER BY 1";
 
 static const char *const OF_PUBLIC =
     "SELECT u.id FROM org_user u LEFT JOIN r_employee e ON e.id = u.employee"
@@ -255,8 +265,7 @@ static const struct why WHY[] = {
      "SELECT 1 FROM reason WHERE user = ?3 AND home = ?5 AND kind = 1" NAMED},
     {HOME_CLASS_TEAM, false, GRANT_MERGED,
      "SELECT 1 FROM reason WHERE user = ?3 AND home = ?5 AND kind = 2" NAMED},
-    {HOME_CLASS_TERRITORY, false, GRANT_TERRITORY,
-     DOWN "SELECT 1 FROM down WHERE id = ?4" NAMED},
+    {HOME_CLASS_TERRITORY, false, GRANT_TERRITORY, DOWN "SELECT 1 FROM down WHERE id = ?4" NAMED},
     {HOME_CLASS_PUBLIC, false, GRANT_EVERYONE, "SELECT 1 WHERE 1 = 1" NAMED},
 };
 #undef NAMED
@@ -316,9 +325,9 @@ enum status centre_teams_turn_next(struct centre *c, int64_t day, int64_t *out, 
 enum status centre_users_above(struct centre *c, int64_t territory, struct arena *mem,
                                int64_t **out_users, size_t *out_count, struct err *err) {
     return ids_of(c,
-                  UP("SELECT ?1")
-                  "SELECT u.id FROM up JOIN r_employee e ON e.territory = up.id JOIN org_user u"
-                  " ON u.employee = e.id WHERE ?2 = ?2 ORDER BY 1",
+                  UP("SELECT ?1") "SELECT u.id FROM up JOIN r_employee e ON e.territory = up.id "
+                                  "JOIN org_user u"
+                                  " ON u.employee = e.id WHERE ?2 = ?2 ORDER BY 1",
                   territory, 0, mem, out_users, out_count, err);
 }
 

@@ -1,5 +1,5 @@
-/* Grants follow the rules: what is open is compared with what should be, home by home or user by user,
- * and the difference opens and ends at one seq.
+/* Grants follow the rules: what is open is compared with what should be, home by home or user by
+ * user, and the difference opens and ends at one seq.
  */
 #include <string.h>
 
@@ -79,8 +79,7 @@ static enum status log_scope(struct settling *s, struct err *err) {
 }
 
 static struct settling settling_of(struct centre *c, struct arena *mem) {
-    struct settling s = {
-        .c = c, .mem = mem, .seq = centre_next_seq(c), .now_ms = centre_now(c)};
+    struct settling s = {.c = c, .mem = mem, .seq = centre_next_seq(c), .now_ms = centre_now(c)};
     s.day = centre_day(&c->scope, s.now_ms);
     return s;
 }
@@ -113,7 +112,8 @@ static enum status grant_users(struct settling *s, struct err *err) {
     size_t count = 0;
     enum status status = centre_user_ids(s->c, &ids, &users, &count, err);
     for (size_t i = 0; i < count && status == ST_OK; i++) {
-        struct centre_grant grant = {.user = users[i], .home = all, .since = s->c->scope.open_since};
+        struct centre_grant grant = {
+            .user = users[i], .home = all, .since = s->c->scope.open_since};
         status = centre_grant_open(s->c, &grant, err);
         if (status == ST_OK) status = settle_user(s, users[i], err);
         arena_clear(s->mem);

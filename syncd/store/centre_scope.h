@@ -1,6 +1,6 @@
-/* The server's half of scope: who is granted which homes, why, and since when; which homes rows have
- * left; what is dated. The rules are PROTOCOL.md, "Scope"; what follows from a change of rows is
- * worked out above, in syncd/server/scope.c.
+/* The server's half of scope: who is granted which homes, why, and since when; which homes rows
+ * have left; what is dated. The rules are PROTOCOL.md, "Scope"; what follows from a change of rows
+ * is worked out above, in syncd/server/scope.c.
  *
  * A grant has a seq at which it opened and one at which it ended; its history is kept, since edits
  * are judged by it. In an open org nothing is written here: every user holds the home "all".
@@ -69,8 +69,7 @@ struct centre_leave {
 };
 /* Of the row, after a seq; newest last. */
 enum status centre_leaves(struct centre *c, int64_t row, int64_t after, struct arena *mem,
-                          struct centre_leave **out, size_t *out_count,
-                          struct err *err) NODISCARD;
+                          struct centre_leave **out, size_t *out_count, struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ grants */
 
@@ -121,11 +120,11 @@ enum status centre_entitlements(struct centre *c, const struct centre_user *user
 enum grant_reason {
     GRANT_EVERYONE = 1,
     GRANT_OFFICE = 2,
-    GRANT_SELF = 4,      /* his own work */
-    GRANT_OWNER = 8,     /* of the account */
-    GRANT_MEMBER = 16,   /* of its team */
+    GRANT_SELF = 4,       /* his own work */
+    GRANT_OWNER = 8,      /* of the account */
+    GRANT_MEMBER = 16,    /* of its team */
     GRANT_TERRITORY = 32, /* works in it, or above it */
-    GRANT_MANAGER = 64,  /* manages the territory of the account or the person */
+    GRANT_MANAGER = 64,   /* manages the territory of the account or the person */
     GRANT_CREATOR = 128,
     GRANT_MERGED = 256
 };
@@ -137,7 +136,7 @@ enum status centre_grant_reasons(struct centre *c, const struct centre_user *use
 struct centre_unsettled {
     struct unsettled_home {
         int64_t home, born;
-    } *homes;
+    } * homes;
     int64_t *users;
     size_t home_count, user_count;
 };
@@ -145,8 +144,8 @@ struct centre_unsettled {
  * them, if any. Nothing in an open org. Inside a write transaction. */
 enum status centre_grants_settle(struct centre *c, const struct centre_unsettled *unsettled,
                                  struct err *err) NODISCARD;
-/* The org becomes granted, or open again: what each user holds is worked out at once. Inside a write
- * transaction. ST_INVALID: the catalogue lacks what grants are worked out by. */
+/* The org becomes granted, or open again: what each user holds is worked out at once. Inside a
+ * write transaction. ST_INVALID: the catalogue lacks what grants are worked out by. */
 enum status centre_scope_change(struct centre *c, bool granted, struct err *err) NODISCARD;
 /* Users whose grants changed at this seq, which is of LOG_SCOPE, ascending. */
 enum status centre_users_at(struct centre *c, int64_t seq, struct arena *mem, int64_t **out_users,
@@ -188,18 +187,18 @@ struct centre_dated {
     int64_t id; /* given by centre_dated_add */
     enum dated_kind kind;
     int64_t due_ms;
-    int64_t account;  /* DATED_ASSIGN */
-    int64_t from, to; /* employees; from only for DATED_HANDOVER */
+    int64_t account;                 /* DATED_ASSIGN */
+    int64_t from, to;                /* employees; from only for DATED_HANDOVER */
     char person[CENTRE_LABEL_BYTES]; /* who ordered it */
     int64_t made_ms;
-    int64_t done_seq;   /* 0: waits */
+    int64_t done_seq; /* 0: waits */
     bool cancelled;
     int64_t accounts; /* how many it moved, once done */
 };
 enum status centre_dated_add(struct centre *c, const struct centre_dated *op, int64_t *out_id,
                              struct err *err) NODISCARD;
-/* Waiting ones due at to_ms at the latest (INT64_MAX: all that wait), by date; also_done: the others
- * too. */
+/* Waiting ones due at to_ms at the latest (INT64_MAX: all that wait), by date; also_done: the
+ * others too. */
 enum status centre_dated_list(struct centre *c, int64_t to_ms, bool also_done, struct arena *mem,
                               struct centre_dated **out, size_t *out_count,
                               struct err *err) NODISCARD;

@@ -1,8 +1,8 @@
 /* Which homes a row is in, and which rows are in a home: the home rules of the catalogue as SQL.
  *
- * A row that inherits has the homes of the row that owns it, which may inherit in turn. Each rule of
- * a class becomes one condition on a column with an index, so that a small home is found without a
- * look at the rest of the table.
+ * A row that inherits has the homes of the row that owns it, which may inherit in turn. Each rule
+ * of a class becomes one condition on a column with an index, so that a small home is found without
+ * a look at the rest of the table.
  */
 #include "syncd/store/homes.h"
 
@@ -171,9 +171,9 @@ static void put_table(struct buf *sql, const struct entity *e, int table) {
     buf_printf(sql, " t%d", table);
 }
 
-/* The owner's table goes first, outermost: the home is found there, by index, and a CROSS JOIN keeps
- * the engine from going through all owned rows instead. Rules of its own beside inherited ones would
- * ask for another order; then the engine chooses. */
+/* The owner's table goes first, outermost: the home is found there, by index, and a CROSS JOIN
+ * keeps the engine from going through all owned rows instead. Rules of its own beside inherited
+ * ones would ask for another order; then the engine chooses. */
 static void put_from(struct buf *sql, const struct catalogue *cat, const struct entity *e,
                      enum home_class class, int table) {
     const struct entity *owner = homes_inherit(e) ? owner_entity(cat, e) : NULL;
@@ -213,7 +213,7 @@ static void write_rows(struct buf *sql, const struct catalogue *cat, const struc
 
 static enum status prepare_rows(struct db *db, const struct catalogue *cat, const struct entity *e,
                                 enum home_class class, struct db_stmt **out, struct err *err) {
-    uint32_t what = WHAT_HOMES_ROWS + (uint32_t)class;
+    uint32_t what = WHAT_HOMES_ROWS + (uint32_t) class;
     *out = db_kept(db, e, what, 0);
     if (*out) return ST_OK;
     struct buf sql SCOPED(buf_free) = buf_new(BUF_MAX_LINE);

@@ -20,8 +20,9 @@ enum status homes_of_stored(struct db *db, const struct catalogue *cat, const st
                             int64_t row, bool *out_found, struct homes *out,
                             struct err *err) NODISCARD;
 /* Ids of rows of the entity in the home by what the columns hold, living or not, ascending: those
- * in (after, to], at most room of them into ids. Fewer than room: that is all of the range. A team's
- * and a person's rows are found by index; all and public go through the table in order of id. */
+ * in (after, to], at most room of them into ids. Fewer than room: that is all of the range. A
+ * team's and a person's rows are found by index; all and public go through the table in order of
+ * id. */
 enum status homes_rows(struct db *db, const struct catalogue *cat, const struct entity *e,
                        int64_t home, int64_t after, int64_t to, int64_t *ids, size_t room,
                        size_t *out_count, struct err *err) NODISCARD;

@@ -243,7 +243,8 @@ static int64_t business_day(const struct env *env, int64_t unix_ms) {
     return local_ms / 86400000 - (local_ms % 86400000 < 0);
 }
 
-/* A row that can be a person's own is its maker's at first: what is in no home is seen by nobody. */
+/* A row that can be a person's own is its maker's at first: what is in no home is seen by nobody.
+ */
 static bool is_makers(const struct entity *e, const struct field *f) {
     if (e->author && strcmp(e->author, f->name) == 0) return true;
     for (size_t i = 0; i < ENTITY_HOMES_MAX; i++)
