@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "client/cli_move.h"
+#include "syncd/agent/wipe.h"
 
 enum {
     SYNC_PATH_BYTES = 4096,
@@ -51,14 +52,45 @@ bool cli_sync_progress(void *ctx, const struct agent_progress *p) {
     return true;
 }
 
+/* The server is told now, or by whoever comes here next. */
+static enum status wiped(const struct cli *cli, struct err *err) {
+    struct err ignored;
+    (void)wipe_tell(cli->home, &ignored);
+    return wipe_check(cli->home, err);
+}
+
+/* Rows that were not what the server says were put right: it should never happen, so it is said. */
+static void prove(struct cli *cli, struct agent *agent) {
+    enum { ROWS_AT_ONCE = 2000 };
+    int64_t rows = command_has(cli->line, "--verify") ? INT64_MAX : ROWS_AT_ONCE;
+    struct agent_proof proof;
+    struct err why;
+    if (rows > ROWS_AT_ONCE) (void)store_prove_again(cli->store, 0, 1, &why);
+    if (agent_prove(agent, cli->store, rows, &proof, &why) != ST_OK) return;
+    if (proof.repaired > 0)
+        cli_note(cli,
+                 "%lld rows on this laptop were not what the server has and were put right: tell "
+                 "the administrator",
+                 "本机有 %lld 条记录与服务器不一致，已更正：请告知管理员",
+                 (long long)proof.repaired);
+    else if (proof.proof == BOOK_EQUAL && rows > ROWS_AT_ONCE)
+        cli_note(cli, "%s", "%s",
+                 cli_pick(cli, "this book equals the server's", "本机账本与服务器一致"));
+}
+
 static enum status sync_locked(struct cli *cli, struct agent *agent, struct agent_result *out,
                                struct err *err) {
     struct platform_lock lock;
     TRY(cli_sync_lock(cli, &lock, err));
     enum status status = agent_sync(agent, cli_sync_progress, cli, out, err);
+    struct device_order order;
+    if (status == ST_OK) prove(cli, agent);
+    bool must_wipe = status == ST_REVOKED && agent_order(agent, &order) == ORDER_WIPE;
+    if (must_wipe) status = wipe_book(&cli->store, cli->home, &order, &cli->env, err);
+    cli->book.store = cli->store;
     platform_unlock(&lock);
     cli_progress_end(cli);
-    return status;
+    return must_wipe && status == ST_OK ? wiped(cli, err) : status;
 }
 
 /* Rows, then contents; that these could not be moved is no failure of the sync. */
@@ -69,7 +101,8 @@ static enum status sync_over(struct cli *cli, struct transport *transport, struc
                                   .catalogue = &cli->catalogue,
                                   .env = &cli->env,
                                   .transport = &door,
-                                  .trace_dir = command_value(cli->line, "--trace")};
+                                  .trace_dir = command_value(cli->line, "--trace"),
+                                  .home = cli->home};
     struct agent *agent;
     struct err why;
     if (config.trace_dir) TRY(platform_make_dir(config.trace_dir, err));
@@ -272,6 +305,14 @@ static enum status read_link(const struct cli *cli, struct session_link *out, st
     return status;
 }
 
+/* Where a book was deleted by order of head office, a new link is head office's leave for another.
+ */
+static enum status make_room(const struct cli *cli, struct err *err) {
+    struct err ignored;
+    (void)wipe_tell(cli->home, &ignored);
+    return platform_is_dir(cli->home) ? wipe_forget(cli->home, err) : ST_OK;
+}
+
 enum status cli_sync_enroll(void *program, const struct command_line *line, struct err *err) {
     struct cli *cli = program;
     struct session_link link;
@@ -281,10 +322,12 @@ enum status cli_sync_enroll(void *program, const struct command_line *line, stru
     bool wanted = !command_has(line, "--no-sync");
     TRY(read_link(cli, &link, err));
     TRY(transport_start(err));
-    enum status status = cli_book_open(cli, false, err);
+    enum status status = make_room(cli, err);
+    if (status == ST_OK) status = cli_book_open(cli, false, err);
     if (status == ST_OK) status = enroll_book(cli, &link, device_name(cli, buffer), err);
     int64_t began = platform_mono_ms();
-    enum status synced = status == ST_OK && wanted ? sync_book(cli, &first, NULL, &sync_err) : ST_OK;
+    enum status synced =
+        status == ST_OK && wanted ? sync_book(cli, &first, NULL, &sync_err) : ST_OK;
     transport_end();
     if (status != ST_OK) return status;
     say_enrolled(cli, &first, wanted && synced == ST_OK, platform_mono_ms() - began);
@@ -296,7 +339,21 @@ enum status cli_sync_enroll(void *program, const struct command_line *line, stru
 
 /* ------------------------------------------------------------------ status */
 
-static void status_json(struct cli *cli, const struct store_status *s) {
+static int64_t time_back_s(struct cli *cli) {
+    struct slice text;
+    int64_t seconds = 0;
+    enum status status = store_setting(cli->store, AGENT_TIME_BACK_SETTING, &cli->mem, &text, NULL);
+    return status == ST_OK && text_to_int(text, &seconds) ? seconds : 0;
+}
+
+static int64_t age_ms(const struct store_status *s, const struct store_lease *lease) {
+    int64_t now = lease->by_wall_ms > lease->now_ms ? lease->by_wall_ms : lease->now_ms;
+    int64_t age = s->last_round_ms > 0 ? now - s->last_round_ms : 0;
+    return age > 0 ? age : 0;
+}
+
+static void status_json(struct cli *cli, const struct store_status *s,
+                        const struct store_lease *lease) {
     const struct store_identity *me = &cli->identity;
     cli_json_string(cli, "user", me->user, true);
     cli_json_int(cli, "employee", me->employee, false);
@@ -319,6 +376,10 @@ static void status_json(struct cli *cli, const struct store_status *s) {
     cli_json_int(cli, "homes_to_fill", s->homes_to_fill, false);
     cli_json_int(cli, "leaving", s->leaving, false);
     cli_json_time(cli, "data_as_of", s->last_round_ms, false);
+    cli_json_int(cli, "data_age_s", age_ms(s, lease) / 1000, false);
+    cli_json_time(cli, "offline_until", lease->until_ms, false);
+    cli_json_bool(cli, "locked", lease->locked, false);
+    cli_json_int(cli, "server_time_back_s", time_back_s(cli), false);
     cli_json_time(cli, "last_attempt", s->last_attempt_ms, false);
     cli_json_key(cli, "last_error", false);
     if (s->last_error[cli->lang][0])
@@ -345,26 +406,57 @@ static void say_homes(struct cli *cli, const struct store_status *s) {
         cli_say(cli, "Homes:       %lld (roadbook scope)\n",
                 "可见范围：  %lld 个（roadbook scope）\n", (long long)s->homes);
     if (s->leaving)
-        cli_say(cli,
-                s->leaving == 1
-                    ? "Leaving:     %lld row, read-only until your edit is answered\n"
-                    : "Leaving:     %lld rows, read-only until your edits are answered\n",
-                "即将离开：  %lld 条记录，只读，待服务器答复您的修改后移除\n",
-                (long long)s->leaving);
+        cli_say(
+            cli,
+            s->leaving == 1 ? "Leaving:     %lld row, read-only until your edit is answered\n"
+                            : "Leaving:     %lld rows, read-only until your edits are answered\n",
+            "即将离开：  %lld 条记录，只读，待服务器答复您的修改后移除\n", (long long)s->leaving);
 }
 
-static void status_text_lines(struct cli *cli, const struct store_status *s) {
+/* " (3 hours ago)"; nothing of the last minutes. */
+static void say_age(struct cli *cli, int64_t ms) {
+    enum { SHORT_MS = 10 * 60 * 1000, HOUR = 3600 * 1000, DAYS_FROM_HOURS = 48 };
+    int64_t hours = ms / HOUR;
+    if (ms < SHORT_MS) return;
+    if (hours < 1)
+        cli_say(cli, " (%lld minutes ago)", "（%lld 分钟前）", (long long)(ms / 60000));
+    else if (hours < DAYS_FROM_HOURS)
+        cli_say(cli, hours == 1 ? " (%lld hour ago)" : " (%lld hours ago)", "（%lld 小时前）",
+                (long long)hours);
+    else
+        cli_say(cli, " (%lld days ago)", "（%lld 天前）", (long long)(hours / 24));
+}
+
+/* Told when a week is left. */
+static void say_lease(struct cli *cli, const struct store_lease *lease) {
+    enum { WEEK_MS = 7 * 24 * 3600 * 1000 };
+    if (lease->until_ms == 0 || lease->until_ms - lease->now_ms > WEEK_MS) return;
+    say_time(cli,
+             lease->locked ? "Locked:      offline for too long, since %s. Run: roadbook sync\n"
+                           : "Offline:     the book can be used until %s; sync before that\n",
+             lease->locked ? "已锁定：    离线过久，自 %s 起。请运行 roadbook sync\n"
+                           : "离线期限：  可使用至 %s；请在此之前同步\n",
+             lease->until_ms);
+}
+
+static void status_text_lines(struct cli *cli, const struct store_status *s,
+                              const struct store_lease *lease) {
     const struct store_identity *me = &cli->identity;
     cli_say(cli, "User:        %s, %s (device %u)\n", "用户：      %s，%s（设备 %u）\n", me->user,
             me->org_label[0] ? me->org_label : me->org, me->device);
     cli_say(cli, "Server:      %s\n", "服务器：    %s\n", me->base_url);
     cli_say(cli, "Rows:        %lld\n", "记录数：    %lld\n", (long long)s->rows);
     say_time(cli, "Data as of:  %s", "数据截至：  %s", s->last_round_ms);
+    say_age(cli, age_ms(s, lease));
     cli_say(cli, "%s\n", "%s\n",
             s->last_round_ms && !s->complete
                 ? cli_pick(cli, " (more is still to come)", "（尚有内容未收完）")
                 : "");
     say_homes(cli, s);
+    say_lease(cli, lease);
+    if (time_back_s(cli) > 0)
+        cli_say(cli, "Server:      its clock went back by %lld s; tell the administrator\n",
+                "服务器：    其时钟倒退了 %lld 秒，请告知管理员\n", (long long)time_back_s(cli));
     cli_say(cli, "Position:    %lld of %lld\n", "进度：      %lld / %lld\n", (long long)s->cursor,
             (long long)s->head);
     cli_say(cli,
@@ -387,10 +479,12 @@ enum status cli_sync_status(void *program, const struct command_line *line, stru
     struct cli *cli = program;
     struct store_status s;
     (void)line;
+    struct store_lease lease;
     TRY(store_status(cli->store, &s, err));
+    TRY(store_lease(cli->store, &lease, err));
     if (cli->json)
-        status_json(cli, &s);
+        status_json(cli, &s, &lease);
     else
-        status_text_lines(cli, &s);
+        status_text_lines(cli, &s, &lease);
     return ST_OK;
 }

@@ -112,9 +112,18 @@ enum status session_enroll_request(const struct session_identity *identity,
                                    const struct session_link *link, struct slice device_name,
                                    struct slice release, struct arena *mem,
                                    struct session_http *out, struct err *err) {
+    return session_enroll_again_request(identity, link, device_name, release, NULL, mem, out, err);
+}
+
+enum status session_enroll_again_request(const struct session_identity *identity,
+                                         const struct session_link *link,
+                                         struct slice device_name, struct slice release,
+                                         struct copied_book *copy, struct arena *mem,
+                                         struct session_http *out, struct err *err) {
     struct enroll_request message = {.code = slice_of(link->code, sizeof link->code),
                                      .device_name = device_name,
-                                     .release = release};
+                                     .release = release,
+                                     .copy = copy};
     sign_public(&identity->key, message.device_public);
     SCOPED(buf_free) struct buf encoded = buf_new(WIRE_REQUEST_BYTES_MAX);
     TRY(wire_write_enroll_request(&message, &encoded, err));
@@ -155,33 +164,61 @@ static struct slice hello_params(const struct session *s, const struct env *env,
                                    wall_s > 0 ? wall_s : 1, s->identity.device));
 }
 
+static enum status hello_make(const struct session *s, struct hello_request *message,
+                              const struct env *env, struct arena *mem, uint8_t *out_secret,
+                              uint8_t *out_signature, struct session_http *out, struct err *err) {
+    SCOPED(buf_free) struct buf encoded = buf_new(WIRE_REQUEST_BYTES_MAX);
+    struct slice body;
+    message->device = s->identity.device;
+    message->wall_ms = env->wall_ms(env->ctx);
+    env->random(env->ctx, out_secret, BOX_SECRET_BYTES);
+    box_public(out_secret, message->box_public);
+    TRY(wire_write_hello_request(message, &encoded, err));
+    TRY(fields_copy_body(&encoded, mem, &body, err));
+    struct slice params = hello_params(s, env, mem);
+    if (!params.data) return err_no_memory(err);
+    struct signature_key key = {.sign = &s->identity.key};
+    return request_make(s->identity.org, "hello", body, (const char *)params.data, &key, mem,
+                        out_signature, out, err);
+}
+
 enum status session_hello_request(struct session *s, struct slice release,
                                   const struct chain *catalogue, const struct env *env,
                                   struct arena *mem, struct session_http *out, struct err *err) {
     assert(s->identity.device != 0);
     uint8_t secret[BOX_SECRET_BYTES], signature[SIGN_BYTES];
-    struct hello_request message = {.device = s->identity.device,
-                                    .release = release,
-                                    .catalogue = *catalogue,
-                                    .wall_ms = env->wall_ms(env->ctx)};
-    env->random(env->ctx, secret, sizeof secret);
-    box_public(secret, message.box_public);
-    SCOPED(buf_free) struct buf encoded = buf_new(WIRE_REQUEST_BYTES_MAX);
-    TRY(wire_write_hello_request(&message, &encoded, err));
-    struct slice body;
-    TRY(fields_copy_body(&encoded, mem, &body, err));
-    struct slice params = hello_params(s, env, mem);
-    if (!params.data) return err_no_memory(err);
-    struct signature_key key = {.sign = &s->identity.key};
+    struct hello_request message = {.release = release, .catalogue = *catalogue};
     struct session_http request;
-    TRY(request_make(s->identity.org, "hello", body, (const char *)params.data, &key, mem,
-                     signature, &request, err));
+    TRY(hello_make(s, &message, env, mem, secret, signature, &request, err));
     memcpy(s->box_secret, secret, sizeof secret);
     memcpy(s->asked_signature, signature, sizeof signature);
     bytes_wipe(secret, sizeof secret);
     move(s, SESSION_GREETING);
     *out = request;
     return ST_OK;
+}
+
+enum status session_wiped_request(const struct session_identity *identity, int64_t order_ms,
+                                  struct slice release, const struct env *env, struct arena *mem,
+                                  struct session_http *out, struct err *err) {
+    uint8_t secret[BOX_SECRET_BYTES], signature[SIGN_BYTES];
+    struct session s;
+    struct hello_request message = {
+        .release = release, .has_wiped = true, .wiped_order_ms = order_ms};
+    session_start(&s, identity);
+    enum status status = hello_make(&s, &message, env, mem, secret, signature, out, err);
+    bytes_wipe(secret, sizeof secret);
+    bytes_wipe(&s, sizeof s);
+    return status;
+}
+
+bool session_order_is_signed(const struct session_identity *identity,
+                             const struct device_order *order) {
+    SCOPED(buf_free) struct buf bytes = buf_new(BUF_MAX_LINE);
+    uint8_t own[SIGN_PUBLIC_BYTES];
+    sign_public(&identity->key, own);
+    wire_order_bytes(order, slice_from(identity->org), identity->device, own, &bytes);
+    return !bytes.failed && sign_check(identity->org_public, buf_slice(&bytes), order->signature);
 }
 
 /* The request that a reply has to cover, as far as its signature needs it. */
@@ -245,7 +282,8 @@ enum status session_round_request(struct session *s, const char *what, struct sl
                                   struct arena *mem, struct session_http *out, struct err *err) {
     assert(s->state == SESSION_READY || s->state == SESSION_ASKING);
     assert(strcmp(what, "round") == 0 || strcmp(what, "wait") == 0 ||
-           strcmp(what, "content") == 0);
+           strcmp(what, "content") == 0 ||
+           strcmp(what, "repair") == 0);
     uint8_t signature[SIGN_BYTES] = {0};
     struct signature_key key = {.mac = s->key};
     struct session_http request;

@@ -93,6 +93,12 @@ enum status session_enroll_request(const struct session_identity *identity,
                                    const struct session_link *link, struct slice device_name,
                                    struct slice release, struct arena *mem,
                                    struct session_http *out, struct err *err) NODISCARD;
+/* The same of a book that is a copy; NULL: it is none. */
+enum status session_enroll_again_request(const struct session_identity *identity,
+                                         const struct session_link *link,
+                                         struct slice device_name, struct slice release,
+                                         struct copied_book *copy, struct arena *mem,
+                                         struct session_http *out, struct err *err) NODISCARD;
 enum status session_enroll_reply(const struct session_identity *identity,
                                  const struct session_http *reply, struct arena *mem,
                                  struct enroll_reply *out, struct err *err) NODISCARD;
@@ -103,6 +109,14 @@ enum status session_hello_request(struct session *s, struct slice release,
 enum status session_hello_reply(struct session *s, const struct session_http *reply,
                                 const struct env *env, struct arena *mem, struct hello_reply *out,
                                 struct err *err) NODISCARD;
+/* A greeting that says that the book was deleted by that order. It is made before the keys go, and
+ * may be sent again until a reply of 200 comes; nothing else is made of that. */
+enum status session_wiped_request(const struct session_identity *identity, int64_t order_ms,
+                                  struct slice release, const struct env *env, struct arena *mem,
+                                  struct session_http *out, struct err *err) NODISCARD;
+/* Whether the org has signed the order, for this laptop and its key. */
+bool session_order_is_signed(const struct session_identity *identity,
+                             const struct device_order *order);
 /* message: the body, from wire_write_round_request, _wait_request or _content_request; what:
  * "round", "wait" or "content". */
 enum status session_round_request(struct session *s, const char *what, struct slice message,

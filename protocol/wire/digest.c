@@ -80,6 +80,12 @@ bool digest_equal(const struct book_digest *a, const struct book_digest *b) {
     return a->rows == b->rows && memcmp(a->sum, b->sum, BOOK_DIGEST_BYTES) == 0;
 }
 
+uint64_t digest_low(const uint8_t sum[BOOK_DIGEST_BYTES]) {
+    uint64_t low = 0;
+    for (size_t i = 0; i < sizeof low; i++) low |= (uint64_t)sum[i] << (8 * i);
+    return low;
+}
+
 /* The mixer of SplitMix64: ids are dense, buckets must not be. */
 uint32_t digest_bucket(uint32_t entity_tag, int64_t id) {
     uint64_t x = (uint64_t)id + ((uint64_t)entity_tag << 56);

@@ -34,6 +34,9 @@ void digest_remove(struct book_digest *digest, const uint8_t hash[BOOK_DIGEST_BY
 void digest_join(struct book_digest *digest, const struct book_digest *other, int times);
 bool digest_equal(const struct book_digest *a, const struct book_digest *b);
 
+/* The low 64 bits of a hash or a sum. */
+uint64_t digest_low(const uint8_t sum[BOOK_DIGEST_BYTES]);
+
 /* The tree in which two books that differ find the rows: 256 buckets, each of 256, each of rows. */
 enum { DIGEST_FAN = 256, DIGEST_BUCKETS = DIGEST_FAN * DIGEST_FAN };
 /* The bucket of a row, by hash of entity and id: 0..DIGEST_BUCKETS-1. */

@@ -652,6 +652,54 @@ static enum status view_content_reply(struct view *v, struct slice message, stru
     return ST_OK;
 }
 
+static void repair_rows(struct view *v, const char *name, const struct repair_row *rows,
+                        size_t count, bool hashes) {
+    if (count == 0) return;
+    open(v, name, '[');
+    for (size_t i = 0; i < count; i++) {
+        open(v, NULL, '{');
+        entity(v, rows[i].entity_tag);
+        row_id(v, "row", rows[i].row);
+        if (hashes) hex(v, "hash", (const uint8_t *)&rows[i].hash, sizeof rows[i].hash);
+        close(v, '}');
+    }
+    close(v, ']');
+}
+
+static void places(struct view *v, const uint32_t *items, size_t count) {
+    if (count == 0) return;
+    open(v, "places", '[');
+    for (size_t i = 0; i < count; i++) number(v, NULL, items[i]);
+    close(v, ']');
+}
+
+static enum status view_repair_request(struct view *v, struct slice message, struct arena *mem,
+                                       struct err *err) {
+    static const char *const steps[] = {"", "whole", "parts", "rows"};
+    struct repair_request m;
+    TRY(wire_read_repair_request(message, mem, &m, err));
+    word(v, "message", "repair request");
+    word(v, "step", steps[m.step]);
+    places(v, m.places, m.place_count);
+    number(v, "sums", (int64_t)m.sum_count);
+    repair_rows(v, "rows", m.rows, m.row_count, true);
+    return ST_OK;
+}
+
+static enum status view_repair_reply(struct view *v, struct slice message, struct arena *mem,
+                                     struct err *err) {
+    struct repair_reply m;
+    TRY(wire_read_repair_reply(message, mem, &m, err));
+    word(v, "message", "repair reply");
+    places(v, m.places, m.place_count);
+    if (m.record_count > 0) open(v, "records", '[');
+    for (size_t i = 0; i < m.record_count; i++) record(v, &m.records[i]);
+    if (m.record_count > 0) close(v, ']');
+    repair_rows(v, "drops", m.drops, m.drop_count, false);
+    if (m.more) truth(v, "more", true);
+    return ST_OK;
+}
+
 static enum status view_message(struct view *v, struct slice message, struct arena *mem,
                                 struct err *err) {
     enum message_kind kind;
@@ -666,6 +714,8 @@ static enum status view_message(struct view *v, struct slice message, struct are
     case MESSAGE_WAIT_REQUEST: return view_wait_request(v, message, mem, err);
     case MESSAGE_CONTENT_REQUEST: return view_content_request(v, message, mem, err);
     case MESSAGE_CONTENT_REPLY: return view_content_reply(v, message, mem, err);
+    case MESSAGE_REPAIR_REQUEST: return view_repair_request(v, message, mem, err);
+    case MESSAGE_REPAIR_REPLY: return view_repair_reply(v, message, mem, err);
     case MESSAGE_KIND_COUNT: break;
     }
     return ST_INTERNAL;

@@ -260,6 +260,39 @@ struct content_reply {
     struct slice piece; /* wanting; empty at the end */
 };
 
+/* Two books that differ find the rows that do (PROTOCOL.md, "Proof of equality"): sums of the 256
+ * parts of the whole, then of the 256 buckets of some parts, then the rows of some buckets. A sum is
+ * the low 64 bits of the sum of its rows' hashes, each row once. */
+enum {
+    REPAIR_PARTS_MAX = 8,    /* parts looked into at once */
+    REPAIR_BUCKETS_MAX = 64, /* buckets looked into at once */
+    REPAIR_ROWS_MAX = 20000
+};
+enum repair_step { REPAIR_WHOLE = 1, REPAIR_PARTS, REPAIR_ROWS };
+struct repair_row {
+    uint32_t entity_tag;
+    int64_t row;
+    uint64_t hash; /* the low 64 bits */
+};
+struct repair_request {
+    enum repair_step step;
+    uint32_t *places; /* REPAIR_PARTS: parts; REPAIR_ROWS: buckets; ascending */
+    size_t place_count;
+    uint64_t *sums; /* 256 of the whole, or 256 of each part */
+    size_t sum_count;
+    struct repair_row *rows; /* REPAIR_ROWS: all that are here in these buckets */
+    size_t row_count;
+};
+struct repair_reply {
+    uint32_t *places; /* parts, or buckets, that differ */
+    size_t place_count;
+    struct record *records; /* REPAIR_ROWS: whole rows that are missing or differ ... */
+    size_t record_count;
+    struct repair_row *drops; /* ... and rows that should not be there (without hash) */
+    size_t drop_count;
+    bool more; /* not all that differs is in this reply: begin anew */
+};
+
 /* Encoders append a whole message: header, payload deflated where that is shorter. level 1..9. */
 enum status wire_write_hello_request(const struct hello_request *m, struct buf *out,
                                      struct err *err) NODISCARD;
@@ -281,6 +314,15 @@ enum status wire_write_content_request(const struct content_request *m, struct b
                                        struct err *err) NODISCARD;
 enum status wire_write_content_reply(const struct content_reply *m, struct buf *out,
                                      struct err *err) NODISCARD;
+
+enum status wire_write_repair_request(const struct repair_request *m, struct buf *out,
+                                      struct err *err) NODISCARD;
+enum status wire_write_repair_reply(const struct repair_reply *m, int level, struct buf *out,
+                                    struct err *err) NODISCARD;
+enum status wire_read_repair_request(struct slice bytes, struct arena *mem,
+                                     struct repair_request *out, struct err *err) NODISCARD;
+enum status wire_read_repair_reply(struct slice bytes, struct arena *mem, struct repair_reply *out,
+                                   struct err *err) NODISCARD;
 
 enum status wire_read_hello_request(struct slice bytes, struct arena *mem,
                                     struct hello_request *out, struct err *err) NODISCARD;

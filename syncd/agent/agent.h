@@ -19,12 +19,16 @@
     "wake" /* a file in it is touched by whoever saved: the daemon                                 \
               watches the folder */
 
+/* A setting of the book: by how many seconds the server's clock went back at the last contact. */
+#define AGENT_TIME_BACK_SETTING "server_time_back_s"
+
 struct agent_config {
     struct store *store;
     const struct catalogue *catalogue;
     const struct env *env;
     const struct transport_door *transport; /* borrowed */
     const char *trace_dir;                  /* NULL: none; else each message into a numbered file */
+    const char *home; /* the book's folder, of which head office is told; NULL: it is not */
 };
 struct agent;
 enum status agent_open(const struct agent_config *config, struct agent **out,
@@ -56,12 +60,30 @@ struct agent_result {
 /* Rounds until there is nothing more to send or to fetch: hello when needed, push, pull, apply.
  * Records the attempt in the store. Retries a nonce that was refused at most 3 times, everything
  * else is the caller's. ST_CLONED: this store is a copy or was set back; the text says what to do.
- */
+ * ST_REVOKED: head office has revoked this laptop, and what it had not sent is taken: agent_order.
+ * ST_VERSION: this release is too old; what was not sent is taken, and nothing else came. */
 enum status agent_sync(struct agent *agent, agent_progress_call *call, void *ctx,
                        struct agent_result *out, struct err *err) NODISCARD;
 
-/* One proved exchange beside rounds, with a hello before it where the key is old: what is "content".
- * *out in mem. A line that breaks costs no new hello: the next message takes the next nonce. */
+/* The order of head office that the last sync brought, checked; ORDER_NONE: none. After ORDER_WIPE
+ * the program deletes the book (wipe.h). */
+enum order_kind agent_order(const struct agent *agent, struct device_order *out);
+/* What a session needs of the book's identity. The caller wipes it. */
+void agent_identity(const struct store_identity *from, struct session_identity *out);
+
+struct agent_proof {
+    enum book_proof proof;
+    int64_t repaired;     /* rows that were not what the server said, put right */
+    int64_t trips, bytes; /* of repairing */
+};
+/* Is the book what the server said with the last round? Counts at most about rows_max rows; where
+ * it differs, repairs the rows that do. After agent_sync. */
+enum status agent_prove(struct agent *agent, struct store *store, int64_t rows_max,
+                        struct agent_proof *out, struct err *err) NODISCARD;
+
+/* One proved exchange beside rounds, with a hello before it where the key is old: what is
+ * "content". *out in mem. A line that breaks costs no new hello: the next message takes the next
+ * nonce. */
 enum status agent_ask(struct agent *agent, const char *what, struct slice message,
                       struct arena *mem, struct slice *out, struct err *err) NODISCARD;
 uint32_t agent_device(const struct agent *agent); /* 0 before the first exchange */

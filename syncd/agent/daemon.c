@@ -5,8 +5,8 @@
  *    ^                                             |
  *    |______________ retry over __________ BACKOFF <-- failed
  *
- * While it is idle it moves contents of attachments, a piece at a time: before each it looks whether
- * a round is due, so that rows go first.
+ * While it is idle it moves contents of attachments, a piece at a time: before each it looks
+ * whether a round is due, so that rows go first.
  *
  * One thread runs this loop and all rounds; a second one holds the long poll, on a connection and a
  * session copy of its own, and rings a bell. Nothing wakes the loop but signals, the wake folder,
@@ -18,10 +18,15 @@
 #include <string.h>
 
 #include "syncd/agent/mover.h"
+#include "syncd/agent/wipe.h"
 #include "syncd/platform/platform.h"
 
-enum { DAEMON_PATH_BYTES = 4096, DAEMON_LINE_BYTES = 1024, DAEMON_BUSY_RETRY_MS = 500,
-       DAEMON_SWEEP_MS = 3600 * 1000 };
+enum {
+    DAEMON_PATH_BYTES = 4096,
+    DAEMON_LINE_BYTES = 1024,
+    DAEMON_BUSY_RETRY_MS = 500,
+    DAEMON_SWEEP_MS = 3600 * 1000
+};
 
 /* ------------------------------------------------------------------ the long poll */
 
@@ -121,6 +126,7 @@ struct daemon {
     uint32_t failures;
     int64_t due_ms; /* next round, by the monotonic clock */
     int64_t last_round_ms;
+    int64_t proved_hour; /* of the monotonic clock */
     int64_t clock_due_ms;
     struct mover *mover;
     bool may_move;          /* the last round worked, and there may be contents to move */
@@ -157,11 +163,42 @@ static void log_success(const struct daemon *d, const struct agent_result *r, in
     log_line(d, LOG_INFO, line);
 }
 
+/* By order of head office. What must be told to the server is told at the end of this life. */
+static enum status wipe(struct daemon *d, const struct device_order *order, struct err *err) {
+    mover_close(d->mover);
+    d->mover = NULL;
+    TRY(wipe_book(&d->store, d->config->home, order, d->config->env, err));
+    return wipe_check(d->config->home, err);
+}
+
+/* The book against what the server said; within a day every row is read again. What had to be put
+ * right is told: it should never happen. That it could not be asked is no failure of the sync. */
+static void prove(struct daemon *d) {
+    enum { HOUR_MS = 3600 * 1000, SHARES = 24, ROWS_AT_ONCE = 2000 };
+    char line[DAEMON_LINE_BYTES];
+    struct agent_proof proof;
+    struct err why;
+    int64_t hour = platform_mono_ms() / HOUR_MS;
+    if (hour != d->proved_hour)
+        (void)store_prove_again(d->store, (unsigned)(hour % SHARES), SHARES, &why);
+    d->proved_hour = hour;
+    enum status status = agent_prove(d->agent, d->store, ROWS_AT_ONCE, &proof, &why);
+    if (status == ST_OK && proof.repaired == 0 && proof.proof != BOOK_DIFFERS) return;
+    snprintf(line, sizeof(line), "event=repair result=%s equal=%d rows=%lld trips=%lld bytes=%lld",
+             status_name(status), proof.proof == BOOK_EQUAL, (long long)proof.repaired,
+             (long long)proof.trips, (long long)proof.bytes);
+    log_line(d, LOG_WARNING, line);
+}
+
 /* One sync under the lock that lets only one program of this home sync at a time. */
 static enum status locked_sync(struct daemon *d, struct agent_result *result, struct err *err) {
     struct platform_lock lock;
     TRY(platform_lock_try(d->sync_lock, &lock, err));
     enum status status = agent_sync(d->agent, NULL, NULL, result, err);
+    if (status == ST_OK) prove(d);
+    struct device_order order;
+    bool must_wipe = status == ST_REVOKED && agent_order(d->agent, &order) == ORDER_WIPE;
+    if (must_wipe) status = wipe(d, &order, err);
     platform_unlock(&lock);
     return status;
 }
@@ -181,7 +218,7 @@ static enum status sync_now(struct daemon *d, struct err *err) {
     enum status status = locked_sync(d, &result, err);
     int64_t now = platform_mono_ms();
     d->last_round_ms = now;
-    if (status == ST_CLONED)
+    if (status == ST_CLONED || !d->store)
         return status; /* no round will go better: it is said once, at the end */
     if (status != ST_OK) {
         d->may_move = false;
@@ -233,8 +270,7 @@ static void heard(struct daemon *d) {
 static void log_moved(const struct daemon *d, const struct mover_progress *before) {
     struct mover_progress p;
     mover_progress(d->mover, &p);
-    bool is_done =
-        p.up + p.down + p.refused > before->up + before->down + before->refused;
+    bool is_done = p.up + p.down + p.refused > before->up + before->down + before->refused;
     if (!is_done) return;
     char line[DAEMON_LINE_BYTES];
     snprintf(line, sizeof(line),
@@ -332,8 +368,9 @@ static enum status sync_or_mend(struct daemon *d, struct err *err) {
     if (store_has_moved(d->store))
         return err_set(err, ST_DAMAGED, "the book was replaced", "账本文件已被替换");
     enum status synced = sync_now(d, &failure);
-    if (synced == ST_CLONED) *err = failure;
-    if (synced != ST_DAMAGED) return synced == ST_CLONED ? ST_CLONED : ST_OK;
+    bool is_over = synced == ST_CLONED || !d->store;
+    if (is_over) *err = failure;
+    if (is_over || synced != ST_DAMAGED) return is_over ? synced : ST_OK;
     const struct daemon_config *c = d->config;
     enum status status = book_mend(&d->store, c->home, c->catalogue, c->env, &note, err);
     if (d->store) return ST_OK;                 /* it was sound: the fault is the server's */
@@ -390,7 +427,8 @@ static enum status open_all(struct daemon *d, struct err *err) {
                                  .catalogue = c->catalogue,
                                  .env = c->env,
                                  .transport = &d->door,
-                                 .trace_dir = c->trace_dir};
+                                 .trace_dir = c->trace_dir,
+                                 .home = c->home};
     TRY(agent_open(&agent, &d->agent, err));
     struct mover_config mover = {.agent = d->agent,
                                  .store = d->store,
@@ -446,11 +484,20 @@ static enum status run_life(const struct daemon_config *config, bool *out_again,
     return status;
 }
 
+/* Until the server knows that the book is deleted the daemon is to be started again. */
+static enum status tell_wiped(const struct daemon_config *config, struct err *err) {
+    struct err failure;
+    enum status told = wipe_tell(config->home, &failure);
+    if (told == ST_OK || !status_is_retryable(told)) return ST_REVOKED;
+    *err = failure;
+    return told;
+}
+
 /* A life ends early when the book was damaged and stands there anew. */
 enum status daemon_run(const struct daemon_config *config, struct err *err) {
     enum { LIVES_MAX = 100 };
     enum status status = ST_OK;
     bool again = true;
     for (int i = 0; again && i < LIVES_MAX; i++) status = run_life(config, &again, err);
-    return status;
+    return status == ST_REVOKED ? tell_wiped(config, err) : status;
 }

@@ -107,6 +107,12 @@ bool org_round_idle(const struct centre_head *head, const struct centre_device *
 void org_order(const struct centre_device *device, struct slice org_name,
                const struct sign_key *key, struct device_order *out);
 
+/* A step of finding the rows in which a laptop's book differs. Reads all that the user sees. ST_BUSY:
+ * the server recovers. */
+enum status org_repair(struct org_reader *reader, const struct centre_device *device,
+                       const struct repair_request *request, struct arena *mem,
+                       struct repair_reply *out, struct err *err) NODISCARD;
+
 /* ------------------------------------------------------------------ head office
  *
  * Own edits of head office go through the same merge, as batches of device 0. Each call is a

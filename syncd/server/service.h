@@ -34,7 +34,14 @@ enum status service_open(const struct service_config *config, struct service **o
                          struct err *err) NODISCARD;
 void service_close(struct service *service);
 
-enum service_kind { SERVICE_ENROLL, SERVICE_HELLO, SERVICE_ROUND, SERVICE_WAIT, SERVICE_CONTENT };
+enum service_kind {
+    SERVICE_ENROLL,
+    SERVICE_HELLO,
+    SERVICE_ROUND,
+    SERVICE_WAIT,
+    SERVICE_CONTENT,
+    SERVICE_REPAIR
+};
 struct service_job;
 
 /* Never fails for want of a good request: then *out_job is NULL and *out_reply the refusal. reader:

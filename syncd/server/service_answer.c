@@ -84,13 +84,18 @@ static enum status hello_answer(struct service_job *job, struct arena *mem,
                                 struct session_http *out, struct err *err) {
     char nonce[SESSION_NONCE_BYTES_MAX + 1];
     uint8_t key[MAC_BYTES];
+    uint32_t lease_days;
+    SCOPED(buf_free) struct buf minimum = buf_new(BUF_MAX_LINE);
+    TRY(note_greeting(job, err));
+    TRY(terms_read(job, &minimum, &lease_days, err));
     service_nonce_next(job, nonce);
     int64_t now = now_ms(job->service);
     struct hello_reply reply = {.time_ms = now,
                                 .key_ms = SESSION_KEY_MS,
                                 .nonce = slice_from(nonce),
                                 .release = slice_from(ROADBOOK_VERSION),
-                                .minimum_release = slice_from(SERVICE_MINIMUM_RELEASE)};
+                                .minimum_release = buf_slice(&minimum),
+                                .lease_days = lease_days};
     TRY(session_server_hello_answer(&job->request, &job->as.hello, &reply, &job->org->key,
                                     job->service->config.env, mem, key, out, err));
     enum status status =
@@ -133,6 +138,8 @@ static enum status round_message(struct service_job *job, struct arena *mem, str
                                  struct err *err) {
     struct round_reply reply;
     TRY(round_reply_of(job, mem, &reply, err));
+    if (reply.kind == REPLY_ROUND && job->known.revoked)
+        org_order(&job->known, slice_from(job->org->name), &job->org->key, &reply.order);
     if (job->retry_ms > reply.retry_ms) reply.retry_ms = job->retry_ms;
     SCOPED(buf_free) struct buf encoded = buf_new(WIRE_REPLY_BYTES_MAX);
     TRY(wire_write_round_reply(&reply, job->device, &job->org->key, SERVICE_DEFLATE_LEVEL, &encoded,
@@ -158,8 +165,7 @@ static enum status round_answer(struct service_job *job, struct arena *mem,
     service_count(job->service, FIGURE_ROUNDS, 1);
     service_count(job->service, FIGURE_RECORDS, (int64_t)job->records);
     if (job->idle) service_count(job->service, FIGURE_IDLE_ROUNDS, 1);
-    service_devices_seen(&job->org->devices, job->device, now_ms(job->service),
-                         job->as.round.cursor.seq);
+    service_devices_seen(&job->org->devices, job->device, now_ms(job->service), &job->as.round);
     return ST_OK;
 }
 
@@ -177,6 +183,22 @@ static enum status content_answer(struct service_job *job, struct arena *mem,
     return session_server_answer(&job->request, job->key, 200, message, nonce, mem, out, err);
 }
 
+static enum status repair_answer(struct service_job *job, struct arena *mem,
+                                 struct session_http *out, struct err *err) {
+    char nonce[SESSION_NONCE_BYTES_MAX + 1];
+    struct repair_reply reply;
+    struct org_reader *handle;
+    SCOPED(buf_free) struct buf encoded = buf_new(WIRE_REPLY_BYTES_MAX);
+    TRY(service_org_reader(job->service, job->org, job->reader, &handle, err));
+    TRY(org_repair(handle, &job->known, &job->as.repair, mem, &reply, err));
+    TRY(wire_write_repair_reply(&reply, SERVICE_DEFLATE_LEVEL, &encoded, err));
+    struct slice message = arena_copy(mem, buf_slice(&encoded));
+    if (!message.data) return err_no_memory(err);
+    service_nonce_next(job, nonce);
+    service_count(job->service, FIGURE_REPAIRED, (int64_t)(reply.record_count + reply.drop_count));
+    return session_server_answer(&job->request, job->key, 200, message, nonce, mem, out, err);
+}
+
 static enum status job_answer(struct service_job *job, struct arena *mem, struct session_http *out,
                               struct err *err) {
     if (job->failed != ST_OK) {
@@ -189,6 +211,7 @@ static enum status job_answer(struct service_job *job, struct arena *mem, struct
     case SERVICE_WAIT: return wait_answer(job, mem, out, err);
     case SERVICE_ROUND: return round_answer(job, mem, out, err);
     case SERVICE_CONTENT: return content_answer(job, mem, out, err);
+    case SERVICE_REPAIR: return repair_answer(job, mem, out, err);
     }
     return ST_OK;
 }
@@ -199,8 +222,8 @@ void service_answer(struct service *service, size_t reader, struct service_job *
     char nonce[SESSION_NONCE_BYTES_MAX + 1];
     job->reader = reader;
     if (job_answer(job, mem, out_reply, &problem) != ST_OK) {
-        bool proved =
-            job->kind == SERVICE_ROUND || job->kind == SERVICE_WAIT || job->kind == SERVICE_CONTENT;
+        bool proved = job->kind == SERVICE_ROUND || job->kind == SERVICE_WAIT ||
+                      job->kind == SERVICE_CONTENT || job->kind == SERVICE_REPAIR;
         if (proved) service_nonce_next(job, nonce);
         service_problem(service, &problem, proved ? nonce : NULL, mem, out_reply);
     }

@@ -14,7 +14,8 @@ static const struct kind_row KINDS[] = {{"enroll", SERVICE_ENROLL},
                                         {"hello", SERVICE_HELLO},
                                         {"round", SERVICE_ROUND},
                                         {"wait", SERVICE_WAIT},
-                                        {"content", SERVICE_CONTENT}};
+                                        {"content", SERVICE_CONTENT},
+                                        {"repair", SERVICE_REPAIR}};
 
 static int64_t now_ms(const struct service *service) {
     return service->config.env->wall_ms(service->config.env->ctx);
@@ -206,6 +207,8 @@ static enum status proved_open(struct service_job *job, struct arena *mem, bool 
         return wire_read_wait_request(job->request.body, mem, &job->as.wait, err);
     if (job->kind == SERVICE_CONTENT)
         return wire_read_content_request(job->request.body, mem, &job->as.content, err);
+    if (job->kind == SERVICE_REPAIR)
+        return wire_read_repair_request(job->request.body, mem, &job->as.repair, err);
     TRY(round_read(job, mem, err));
     idle_find(job);
     TRY(writes_find(job, err));
@@ -224,7 +227,8 @@ static enum status job_open(struct service_job *job, struct arena *mem, bool *ou
     case SERVICE_HELLO: return hello_open(job, mem, err);
     case SERVICE_ROUND:
     case SERVICE_WAIT:
-    case SERVICE_CONTENT: return proved_open(job, mem, out_proved, err);
+    case SERVICE_CONTENT:
+    case SERVICE_REPAIR: return proved_open(job, mem, out_proved, err);
     }
     return ST_OK;
 }

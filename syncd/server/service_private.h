@@ -76,6 +76,7 @@ struct service_org {
     ROW(BATCHES, "roadbook_batches_total", "batches taken")                                        \
     ROW(REPEATS, "roadbook_batches_repeated_total", "batches that came again")                     \
     ROW(RECORDS, "roadbook_records_sent_total", "rows sent in pages")                              \
+    ROW(REPAIRED, "roadbook_rows_repaired_total", "rows that a laptop had otherwise")              \
     ROW(PIECES, "roadbook_content_pieces_total", "pieces of attachments moved")                    \
     ROW(CONTENTS, "roadbook_contents_total", "attachments that came in whole")                     \
     ROW(BYTES_IN, "roadbook_request_bytes_total", "bytes of request bodies")                       \
@@ -122,6 +123,7 @@ struct service_job {
         struct round_request round;
         struct wait_request wait;
         struct content_request content;
+        struct repair_request repair;
     } as;
     size_t changes;
     bool entered; /* counted among the calls of its device */

@@ -110,6 +110,17 @@ static enum status look(struct centre *c, struct digests *d, const struct centre
     return ST_OK;
 }
 
+enum status centre_row_hash(struct centre *c, const struct centre_row *row, uint64_t *out,
+                            struct err *err) {
+    struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
+    uint8_t hash[BOOK_DIGEST_BYTES];
+    struct digests *d;
+    TRY(digests_of(c, &d, err));
+    TRY(hash_row(d, row, &mem, hash, err));
+    *out = digest_low(hash);
+    return ST_OK;
+}
+
 static struct latest *slot_of(struct digests *d, int64_t row) {
     return &d->latest[(uint64_t)row % LATEST];
 }

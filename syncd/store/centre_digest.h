@@ -23,6 +23,10 @@ enum status centre_digest_out(struct centre *c, const struct entity *e, int64_t 
 enum status centre_digest_in(struct centre *c, const struct entity *e, int64_t row,
                              const struct homes *homes, struct err *err) NODISCARD;
 
+/* The low 64 bits of the hash of a row. */
+enum status centre_row_hash(struct centre *c, const struct centre_row *row, uint64_t *out,
+                            struct err *err) NODISCARD;
+
 /* Makes the digests of a file that has none yet, of an older release. Reads every row. */
 enum status centre_digests_ready(struct centre *c, struct err *err) NODISCARD;
 /* Makes them anew: after the org's scope was switched. Inside a write transaction. */

@@ -9,7 +9,7 @@
 #include "syncd/store/homes.h"
 #include "syncd/store/laptop.h"
 
-enum { COUNT_IDS = 256 };
+enum { COUNT_IDS = 256, COUNT_AGAIN_MS = 10 * 60 * 1000 };
 
 /* ------------------------------------------------------------------ what a round touches */
 
@@ -282,6 +282,34 @@ static enum status note_equal(struct store *store, struct err *err) {
     return store_setting_set(store, "equal_ms", buf_slice(&line), err);
 }
 
+/* A book that is larger than what may be counted at once is not counted after every round. */
+static enum status is_too_soon(struct store *store, const struct told *told, int64_t rows_max,
+                               bool *out, struct err *err) {
+    struct arena mem SCOPED(arena_clear) = arena_new(BUF_MAX_LINE);
+    struct buf text SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
+    const struct env *env = store->env;
+    struct slice before;
+    int64_t now = env->wall_ms(env->ctx), then = 0;
+    *out = false;
+    if (told->digest.rows <= rows_max) return ST_OK;
+    enum status status = store_setting(store, "counted_ms", &mem, &before, err);
+    if (status != ST_OK && status != ST_NOT_FOUND) return status;
+    if (status == ST_OK) (void)text_to_int(before, &then);
+    *out = now >= then && now - then < COUNT_AGAIN_MS;
+    if (*out) return ST_OK;
+    buf_printf(&text, "%lld", (long long)now);
+    return store_setting_set(store, "counted_ms", buf_slice(&text), err);
+}
+
+enum status store_prove_again(struct store *store, unsigned share, unsigned shares,
+                              struct err *err) {
+    struct db_stmt *s;
+    TRY(db_prepare(store->db, "DELETE FROM home_sum WHERE home % ?1 = ?2", &s, err));
+    db_bind_int(s, 1, shares);
+    db_bind_int(s, 2, share);
+    return db_run(s, err);
+}
+
 enum status store_prove(struct store *store, int64_t rows_max, bool afresh, enum book_proof *out,
                         struct err *err) {
     struct store_identity identity;
@@ -290,7 +318,9 @@ enum status store_prove(struct store *store, int64_t rows_max, bool afresh, enum
     *out = BOOK_NOT_PROVED;
     TRY(read_told(store, &told, &found, err));
     if (found) TRY(is_at_rest(store, &told, &rest, err));
-    if (!rest) return ST_OK;
+    bool soon = false;
+    if (rest && !afresh) TRY(is_too_soon(store, &told, rows_max, &soon, err));
+    if (!rest || soon) return ST_OK;
     TRY(store_identity(store, &identity, err));
     struct counting n = {.store = store, .rows_left = rows_max, .scratch = buf_new(BUF_MAX_BATCH)};
     memcpy(n.key, identity.org_public, SIGN_PUBLIC_BYTES);

@@ -57,6 +57,8 @@ enum status rows_delete(struct db *db, const struct entity *e, int64_t id, bool 
 /* Full text of a row: title and body as indexed. */
 enum status rows_text(const struct entity *e, const struct value *values, struct arena *mem,
                       struct slice *out_title, struct slice *out_body, struct err *err) NODISCARD;
+/* Laptops: the full text anew, from the rows that are here. For when it cannot be trusted. */
+enum status rows_index_all(struct db *db, const struct catalogue *cat, struct err *err) NODISCARD;
 /* The row with this natural key; 0 when there is none. Living ones only on the laptop, all at the
  * server. */
 enum status rows_by_key(struct db *db, const struct entity *e, enum rows_role role,

@@ -159,8 +159,8 @@ static struct slice search_digest(const struct catalogue *cat, struct hash *hash
     return slice_of(hash->bytes, HASH_BYTES);
 }
 
-static enum status index_entity(struct db *db, const struct entity *e, enum rows_role role,
-                                struct arena *mem, struct err *err) {
+static enum status index_entity(struct db *db, const struct entity *e, struct arena *mem,
+                                struct err *err) {
     struct db_stmt *s = NULL;
     struct buf sql SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
     struct slice title, body;
@@ -169,8 +169,8 @@ static enum status index_entity(struct db *db, const struct entity *e, enum rows
     bool row = true;
     buf_put_text(&sql, "SELECT id");
     rows_put_columns(&sql, e);
+    buf_put_text(&sql, " WHERE _gone IS NULL");
     TRY(buf_status(&sql, err));
-    (void)role;
     TRY(db_prepare(db, buf_text(&sql), &s, err));
     while (status == ST_OK) {
         TRY(db_step(s, &row, err));
@@ -185,12 +185,11 @@ static enum status index_entity(struct db *db, const struct entity *e, enum rows
     return status;
 }
 
-static enum status index_all(struct db *db, const struct catalogue *cat, enum rows_role role,
-                             struct err *err) {
+enum status rows_index_all(struct db *db, const struct catalogue *cat, struct err *err) {
     struct arena mem = arena_new(STORE_SCRATCH_CAP);
     enum status status = db_text_clear(db, err);
     for (size_t i = 0; i < cat->count && status == ST_OK; i++)
-        status = index_entity(db, &cat->entities[i], role, &mem, err);
+        status = index_entity(db, &cat->entities[i], &mem, err);
     arena_clear(&mem);
     return status;
 }
@@ -204,7 +203,7 @@ static enum status keep_search(struct db *db, const struct catalogue *cat, enum 
     enum status status = meta_blob(db, "search", &mem, &before, err);
     if (status == ST_OK && (moved || (before.len > 0 && !slice_equal(before, now))) &&
         role == ROWS_LAPTOP)
-        status = index_all(db, cat, role, err);
+        status = rows_index_all(db, cat, err);
     if (status == ST_OK) status = meta_blob_set(db, "search", now, err);
     arena_clear(&mem);
     return status;

@@ -328,13 +328,14 @@ enum status store_person(struct store *store, uint32_t device, struct arena *mem
 
 /* ------------------------------------------------------------------ laptop: lease
  *
- * For so long the book may be used without a round that worked. Time is counted by the greatest
- * server time seen, the boot clock since, and the wall clock where that is further: one that is set
- * back gains nothing. Nothing is ever deleted for it, and rounds go on.
+ * For so long the book may be used without a round that worked. Time is counted by the server's time
+ * at the last round and the boot clock since: a wall clock that is set gains nothing. Nothing is ever
+ * deleted for it, and rounds go on.
  */
 enum { STORE_LEASE_DAYS = 30 }; /* where the server says nothing */
 struct store_lease {
-    int64_t now_ms;   /* the server's time, as far as this laptop knows */
+    int64_t now_ms;     /* the server's time, as far as is certain */
+    int64_t by_wall_ms; /* as the wall clock says: to show how old data is */
     int64_t until_ms; /* 0: there was no round yet, nothing to lock */
     bool locked;
 };
@@ -385,6 +386,19 @@ void store_apply_counts(const struct apply *apply, struct apply_counts *out);
 enum book_proof { BOOK_NOT_PROVED, BOOK_EQUAL, BOOK_DIFFERS };
 enum status store_prove(struct store *store, int64_t rows_max, bool afresh, enum book_proof *out,
                         struct err *err) NODISCARD;
+
+/* One of so many shares of the homes is counted again next time, so that damage of the file is found
+ * too. */
+enum status store_prove_again(struct store *store, unsigned share, unsigned shares,
+                              struct err *err) NODISCARD;
+/* A step of finding the rows that differ; places as the reply before gave them. Reads every row. */
+enum status store_repair_request(struct store *store, enum repair_step step, const uint32_t *places,
+                                 size_t place_count, struct arena *mem, struct repair_request *out,
+                                 struct err *err) NODISCARD;
+/* Puts the rows of a reply right; those that the outbox names stay as they are. *out_rows: how many
+ * were put right or dropped. */
+enum status store_repair(struct store *store, const struct repair_reply *reply, int64_t *out_rows,
+                         struct err *err) NODISCARD;
 
 /* Another file stands at this one's path: open that. Cheap. */
 bool store_has_moved(const struct store *store);

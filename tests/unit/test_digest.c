@@ -141,3 +141,91 @@ TEST(dense_ids_spread_over_the_buckets) {
     for (uint32_t i = 0; i < DIGEST_BUCKETS; i++) count += met[i];
     CHECK(count > 40700 && count < 42200); /* 41,427 expected */
 }
+
+/* ------------------------------------------------------------------ repair messages */
+
+static struct slice encoded(const struct repair_request *m) {
+    struct err err;
+    struct buf out = buf_new(BUF_MAX_MESSAGE);
+    CHECK_OK(wire_write_repair_request(m, &out, &err));
+    struct slice bytes = arena_copy(&mem, buf_slice(&out));
+    buf_free(&out);
+    return bytes;
+}
+
+TEST(a_repair_request_comes_back) {
+    struct err err;
+    struct repair_request read;
+    mem = arena_new(ARENA_CAP_DEFAULT);
+    uint64_t sums[DIGEST_FAN] = {1, UINT64_MAX, 3};
+    uint32_t places[] = {7, 65535};
+    struct repair_row rows[] = {{6, id_make(17, 1), 0x0123456789ABCDEF}, {4, 42, 0}};
+    struct repair_request whole = {.step = REPAIR_WHOLE, .sums = sums, .sum_count = DIGEST_FAN};
+    struct repair_request these = {
+        .step = REPAIR_ROWS, .places = places, .place_count = 2, .rows = rows, .row_count = 2};
+    CHECK_OK(wire_read_repair_request(encoded(&whole), &mem, &read, &err));
+    CHECK_INT((int)read.sum_count, DIGEST_FAN);
+    CHECK(memcmp(read.sums, sums, sizeof sums) == 0);
+    CHECK_OK(wire_read_repair_request(encoded(&these), &mem, &read, &err));
+    CHECK_INT(read.places[1], 65535);
+    CHECK_INT((int)read.row_count, 2);
+    CHECK(read.rows[0].hash == rows[0].hash && read.rows[0].row == rows[0].row);
+    arena_clear(&mem);
+}
+
+TEST(a_repair_request_that_no_laptop_writes_is_refused) {
+    struct err err;
+    struct repair_request read;
+    mem = arena_new(ARENA_CAP_DEFAULT);
+    uint64_t sums[DIGEST_FAN] = {0};
+    uint32_t places[] = {7};
+    struct repair_request bad[] = {
+        {.step = REPAIR_WHOLE, .sums = sums, .sum_count = 255},
+        {.step = REPAIR_WHOLE,
+         .sums = sums,
+         .sum_count = DIGEST_FAN,
+         .places = places,
+         .place_count = 1},
+        {.step = REPAIR_PARTS, .sums = sums, .sum_count = DIGEST_FAN},
+        {.step = REPAIR_ROWS, .sums = sums, .sum_count = 1, .places = places, .place_count = 1},
+        {.step = REPAIR_ROWS}};
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
+        CHECK_INT(wire_read_repair_request(encoded(&bad[i]), &mem, &read, &err), ST_MALFORMED);
+    struct repair_request good = {.step = REPAIR_WHOLE, .sums = sums, .sum_count = DIGEST_FAN};
+    struct slice bytes = encoded(&good);
+    for (size_t at = 0; at < bytes.len; at++)
+        CHECK(wire_read_repair_request(slice_of(bytes.data, at), &mem, &read, &err) != ST_OK);
+    arena_clear(&mem);
+}
+
+TEST(a_repair_reply_comes_back) {
+    struct err err;
+    struct buf out = buf_new(BUF_MAX_MESSAGE);
+    struct repair_reply read;
+    mem = arena_new(ARENA_CAP_DEFAULT);
+    struct value name = value_text(SLICE("远大"));
+    struct record_cell cell = {1, &name, 1};
+    struct record record = {.entity_tag = 4,
+                            .flags = RECORD_WHOLE,
+                            .row = 42,
+                            .seq = 9,
+                            .cells = &cell,
+                            .cell_count = 1};
+    struct repair_row drop = {6, 77, 0};
+    uint32_t places[] = {1, 2, 3};
+    struct repair_reply reply = {.places = places,
+                                 .place_count = 3,
+                                 .records = &record,
+                                 .record_count = 1,
+                                 .drops = &drop,
+                                 .drop_count = 1,
+                                 .more = true};
+    CHECK_OK(wire_write_repair_reply(&reply, 6, &out, &err));
+    CHECK_OK(wire_read_repair_reply(buf_slice(&out), &mem, &read, &err));
+    CHECK(read.more && read.place_count == 3 && read.drop_count == 1 && read.record_count == 1);
+    CHECK_INT(read.drops[0].row, 77);
+    CHECK_INT(read.records[0].seq, 9);
+    CHECK(value_equal(read.records[0].cells[0].values[0], name));
+    buf_free(&out);
+    arena_clear(&mem);
+}
