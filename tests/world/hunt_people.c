@@ -200,7 +200,7 @@ static void do_create(struct run *r, struct world_laptop *l) {
     if (status == ST_OK) status = store_commit(l->store, &edit->batch, &err);
     if (status != ST_OK) {
         store_rollback(l->store);
-        hunt_fail_err(r, "create", &err);
+        if (status != ST_DENIED) hunt_fail_err(r, "create", &err); /* a clock far off locks the book */
         return;
     }
     edit->row = id;
