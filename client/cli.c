@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "client/cli.h"
+#include "syncd/agent/wipe.h"
 
 enum { CLI_FLUSH_BYTES = 64 * 1024, CLI_PATH_BYTES = 4096 };
 
@@ -37,6 +38,19 @@ static enum status mend(struct cli *cli, enum status status, struct err *err) {
     return status;
 }
 
+/* A sync of a book that was deleted by order says so to the server, if it does not know yet. */
+static enum status book_door(struct cli *cli, struct err *err) {
+    struct err ignored;
+    enum status status = cli_book_open(cli, true, err);
+    bool tells = status == ST_REVOKED && cli->line->command->run == cli_sync_run;
+    if (tells && transport_start(&ignored) == ST_OK) {
+        (void)wipe_tell(cli->home, &ignored);
+        transport_end();
+    }
+    TRY(status);
+    return cli->line->command->flags & CLI_ALSO_LOCKED ? ST_OK : store_lease_check(cli->store, err);
+}
+
 enum status cli_run(struct cli *cli, struct err *err) {
     const struct command *command = cli->line->command;
     if (command && command_has(cli->line, "--help")) {
@@ -47,7 +61,7 @@ enum status cli_run(struct cli *cli, struct err *err) {
         return cli_about_version(cli, cli->line, err);
     if (!command) return cli_about_help(cli, cli->line, err);
     TRY(prepare(cli, err));
-    if (command->flags & CLI_NEEDS_BOOK) TRY(cli_book_open(cli, true, err));
+    if (command->flags & CLI_NEEDS_BOOK) TRY(book_door(cli, err));
     return mend(cli, command->run(cli, cli->line, err), err);
 }
 
@@ -63,7 +77,10 @@ enum status cli_book_open(struct cli *cli, bool enrolled, struct err *err) {
     int n = snprintf(path, sizeof(path), "%s/%s", cli->home, AGENT_STORE_FILE);
     if (n <= 0 || n >= CLI_PATH_BYTES)
         return err_set(err, ST_USAGE, "the path is too long: %s", "路径过长：%s", cli->home);
-    if (enrolled && !platform_exists(path)) return not_enrolled(err);
+    if (enrolled && !platform_exists(path)) {
+        TRY(wipe_check(cli->home, err));
+        return not_enrolled(err);
+    }
     struct err note;
     TRY(book_open(cli->home, &cli->catalogue, &cli->env, &cli->store, &note, err));
     if (note.text[cli->lang][0])

@@ -13,7 +13,8 @@
 
 enum cli_flags {
     CLI_NEEDS_HOME = 1, /* the folder of the book, whether there is one or not */
-    CLI_NEEDS_BOOK = 2  /* an enrolled book, opened before the command runs */
+    CLI_NEEDS_BOOK = 2, /* an enrolled book, opened before the command runs */
+    CLI_ALSO_LOCKED = 4 /* also when the time for working offline has ended */
 };
 
 struct cli {

@@ -51,7 +51,8 @@
     ROW(CLONED, 18, false, 409, 78, "this laptop's store was copied or set back",                    \
         "本机数据是副本或被还原过")                                                                  \
     ROW(TRY_AGAIN, 19, true, 401, 75, "try again with a new nonce", "请用新的随机数重试")             \
-    ROW(LIMITED, 20, true, 429, 75, "too many requests", "请求过于频繁")
+    ROW(LIMITED, 20, true, 429, 75, "too many requests", "请求过于频繁")                             \
+    ROW(REVOKED, 21, false, 403, 78, "head office has shut this laptop out", "本机已被总部停用")
 
 enum status {
 #define STATUS_ENUM(name, number, ...) ST_##name = number,

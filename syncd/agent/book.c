@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "syncd/agent/daemon.h"
+#include "syncd/agent/wipe.h"
 #include "syncd/platform/platform.h"
 
 enum { BOOK_PATH_BYTES = 4096, BOOK_DAMAGED_MAX = 1000 };
@@ -105,6 +106,7 @@ enum status book_open(const char *home, const struct catalogue *catalogue, const
     char path[BOOK_PATH_BYTES];
     *out_note = (struct err){0};
     TRY(platform_make_dir(home, err));
+    TRY(wipe_check(home, err));
     TRY(path_in(home, AGENT_STORE_FILE, path, err));
     struct store_config config = {
         .path = path, .kind = STORE_LAPTOP, .create = true, .catalogue = catalogue, .env = env};

@@ -13,7 +13,8 @@ enum {
 
 /* Opens HOME/book.db, made if missing. A damaged file is set aside as book.db.damaged-N, and a new
  * one made with what could be rescued: identity, counters, outbox (note says so in words; empty
- * otherwise). The rest comes from the server with the next round. */
+ * otherwise). The rest comes from the server with the next round. ST_REVOKED: head office has had the
+ * book deleted (wipe.h). */
 enum status book_open(const char *home, const struct catalogue *catalogue, const struct env *env,
                       struct store **out, struct err *out_note, struct err *err) NODISCARD;
 /* After something said ST_DAMAGED: checks the book, and if it is damaged closes it (*store becomes

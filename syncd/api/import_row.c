@@ -37,7 +37,8 @@ static bool is_about_the_row(enum status status) {
     case ST_CANCELLED:
     case ST_CLONED:
     case ST_TRY_AGAIN:
-    case ST_LIMITED: return false;
+    case ST_LIMITED:
+    case ST_REVOKED: return false;
     }
     return false;
 }

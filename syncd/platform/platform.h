@@ -47,6 +47,16 @@ enum status platform_rename(const char *from, const char *to, struct err *err) N
 enum status platform_remove(const char *path, struct err *err) NODISCARD;
 /* Removes a folder with all that is in it, without following links. */
 enum status platform_remove_tree(const char *path, struct err *err) NODISCARD;
+/* Writes over the file's bytes and removes it; none there is fine. */
+enum status platform_erase_file(const char *path, struct err *err) NODISCARD;
+/* The same with all that is in a folder but the entries of these names. What cannot be removed is
+ * told at the end; the rest has gone. */
+enum status platform_erase_dir(const char *path, const char *const *keep, size_t keep_count,
+                               struct err *err) NODISCARD;
+enum platform_disk { PLATFORM_DISK_UNKNOWN, PLATFORM_DISK_PLAIN, PLATFORM_DISK_ENCRYPTED };
+/* Whether what stands at path is on an encrypted disk. PLAIN: the system shows none of the kinds of
+ * encryption known here (dm-crypt, eCryptfs); a disk that encrypts by itself looks plain. */
+enum platform_disk platform_disk_encryption(const char *path);
 bool platform_is_dir(const char *path);
 /* The names in a folder that do not begin with a dot, in the order of their bytes:
  * out_names[*out_count] in mem. At most names_max of them, else ST_TOO_LARGE. ST_NOT_FOUND when

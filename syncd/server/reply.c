@@ -245,7 +245,7 @@ static enum status put_cells(const struct centre_row *row, int64_t since, struct
 }
 
 enum status reply_record(const struct centre_row *row, int64_t since, struct arena *mem,
-                               struct record *out, struct err *err) {
+                         struct record *out, struct err *err) {
     *out = (struct record){.entity_tag = row->entity->tag,
                            .row = row->id,
                            .seq = row->seq,
@@ -283,7 +283,7 @@ static int64_t boot_now(struct centre *c) {
 }
 
 enum status reply_grow(struct arena *mem, void **items, size_t count, size_t *room, size_t bytes,
-                        struct err *err) {
+                       struct err *err) {
     if (count < *room) return ST_OK;
     size_t larger = *room ? *room * 2 : 64;
     void *copy = arena_array(mem, larger, bytes);
@@ -530,7 +530,7 @@ static enum status fill_reply(struct centre *c, uint32_t number,
     start_reply(&head, &device, request, centre_now(c), out);
     TRY(view_open(c, &device, mem, &view, err));
     TRY(put_receipts(&view, number, request, mem, out, err));
-    out->has_backup = head.backup > 0 || head.recovering;
+    out->has_backup = head.backup > 0 || head.epoch > 1;
     out->backup = head.backup;
     out->recovering = head.recovering;
     TRY(reply_scope(&view, &device, &head, request, mem, out, &filled, err));

@@ -285,65 +285,6 @@ enum status server_cmd_user_activate(void *program, const struct command_line *l
     return user_activate(server, true, err);
 }
 
-/* ------------------------------------------------------------------ laptops */
-
-static enum status device_row(void *ctx, const struct centre_device *device, struct err *err) {
-    struct listing *l = ctx;
-    (void)err;
-    if (device->number == 0) return ST_OK;
-    listing_int(l, device->number);
-    listing_string(l, device->user_name);
-    listing_string(l, device->name);
-    listing_string(l, device->release);
-    listing_bool(l, device->revoked);
-    listing_int(l, device->last_batch);
-    listing_int(l, device->cursor);
-    listing_time(l, device->enrolled_ms);
-    listing_time(l, device->seen_ms);
-    return ST_OK;
-}
-
-enum status server_cmd_device_list(void *program, const struct command_line *line,
-                                   struct err *err) {
-    struct server *server = program;
-    (void)line;
-    static const struct listing_column COLUMNS[] = {
-        {"device", {"No.", "编号"}},           {"user", {"User", "用户"}},
-        {"name", {"Laptop", "笔记本"}},        {"release", {"Release", "版本"}},
-        {"revoked", {"Revoked", "已停用"}},    {"last_batch", {"Batches", "批次"}},
-        {"cursor", {"Has up to", "已同步至"}}, {"enrolled_at", {"Enrolled", "登记时间"}},
-        {"seen_at", {"Last seen", "最近联系"}}};
-    SCOPED(server_reader_release) struct org_reader *reader = NULL;
-    SCOPED(listing_release) struct listing *l = NULL;
-    TRY(server_reader_open(server, &reader, err));
-    TRY(listing_open(server, COLUMNS, ARRAY_COUNT(COLUMNS), false, &l, err));
-    listing_none(l, "no laptops yet: roadbook-server link LOGIN",
-                 "还没有笔记本：roadbook-server link 登录名");
-    TRY(centre_devices(org_reader_centre(reader), device_row, l, err));
-    return listing_close(&l, err);
-}
-
-enum status server_cmd_device_revoke(void *program, const struct command_line *line,
-                                     struct err *err) {
-    struct server *server = program;
-    SCOPED(server_org_release) struct org *org = NULL;
-    int64_t number;
-    if (!text_to_int(slice_from(line->words[0]), &number) || number < 1 || number > ID_DEVICE_MAX)
-        return err_set(err, ST_USAGE, "give the laptop's number; see roadbook-server device list",
-                       "请给出笔记本编号；请看 roadbook-server device list");
-    TRY(server_org_open(server, &org, err));
-    enum status status = centre_device_revoke(org_centre(org), (uint32_t)number, err);
-    if (status == ST_NOT_FOUND)
-        return err_set(
-            err, ST_NOT_FOUND, "there is no laptop %lld; see roadbook-server device list",
-            "没有编号为 %lld 的笔记本；请看 roadbook-server device list", (long long)number);
-    TRY(status);
-    if (server->json) printf("{\"device\":%lld,\"revoked\":true}\n", (long long)number);
-    server_tell(server, "Laptop %lld gets no rounds any more.", "编号 %lld 的笔记本已停用。",
-                (long long)number);
-    return ST_OK;
-}
-
 /* ------------------------------------------------------------------ links */
 
 /* "sha256//BASE64" -> the 32 bytes. */

@@ -455,9 +455,9 @@ static const struct command commands[] = {
      COMMAND_WORDS(1, 1, "@file"),
      .summary = {"put a backup in the place of an org's book; the server is stopped",
                  "用备份替换机构账本（须先停止服务器）"},
-     .details = {"What stood there is kept beside it. Laptops that know more give it back when they "
-                 "sync: start\nthe server, look with recovery status, and end it with recovery end "
-                 "when all who live were here.\n",
+     .details = {"What stood there is kept beside it. Laptops that know more give it back when "
+                 "they sync: start\nthe server, look with recovery status, and end it with "
+                 "recovery end when all who live were here.\n",
                  "原文件保留在旁边。笔记本同步时会交还备份所缺的内容：启动服务器，用 recovery status "
                  "查看，\n待所有在用的笔记本都已联系后，用 recovery end 结束恢复。\n"}},
     {.name = "recovery status",

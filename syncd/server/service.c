@@ -4,6 +4,7 @@
  * while the server runs is found the same way. Read handles are opened per reader at first use, so
  * that a server of many quiet orgs holds few files open.
  */
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -263,6 +264,67 @@ static void metrics_heads(struct service *service, struct buf *out) {
     }
 }
 
+struct fleet {
+    int64_t now_ms, active, revoked, wiped, late, unsent, oldest_ms;
+};
+
+static enum status count_device(void *ctx, const struct centre_device *d, struct err *err) {
+    struct fleet *f = ctx;
+    int64_t age = f->now_ms - (d->seen_ms ? d->seen_ms : d->enrolled_ms);
+    (void)err;
+    if (d->revoked) {
+        f->revoked++;
+        f->wiped += d->wiped_ms != 0;
+        return ST_OK;
+    }
+    if (!d->user_active) return ST_OK;
+    f->active++;
+    f->late += age >= SERVICE_LATE_MS;
+    if (age > f->oldest_ms) f->oldest_ms = age;
+    if (d->report.newest_batch > d->last_batch) f->unsent += d->report.newest_batch - d->last_batch;
+    return ST_OK;
+}
+
+/* All of one gauge before the next: the text format asks for it. */
+static void metrics_fleet(struct service *service, struct buf *out) {
+    static const struct {
+        const char *name, *help;
+        size_t at;
+        int64_t unit;
+    } ROWS[] = {
+        {"roadbook_devices", "laptops that may sync", offsetof(struct fleet, active), 1},
+        {"roadbook_devices_revoked", "laptops revoked", offsetof(struct fleet, revoked), 1},
+        {"roadbook_devices_wiped", "laptops that deleted their book by order",
+         offsetof(struct fleet, wiped), 1},
+        {"roadbook_devices_late", "laptops not heard of for three days",
+         offsetof(struct fleet, late), 1},
+        {"roadbook_devices_unsent_batches", "batches that laptops last said to have unsent",
+         offsetof(struct fleet, unsent), 1},
+        {"roadbook_devices_oldest_contact_seconds", "age of the oldest last contact",
+         offsetof(struct fleet, oldest_ms), 1000},
+    };
+    int count = service->org_count;
+    struct fleet *fleets = calloc((size_t)count + 1, sizeof *fleets);
+    if (!fleets) return;
+    for (int i = 0; i < count; i++) {
+        struct service_org *org = service->orgs[i];
+        fleets[i].now_ms = service->config.env->wall_ms(service->config.env->ctx);
+        platform_lock(org->write_lock);
+        (void)centre_devices(org_centre(org->write), count_device, &fleets[i], NULL);
+        platform_release(org->write_lock);
+    }
+    for (size_t k = 0; k < ARRAY_COUNT(ROWS); k++) {
+        buf_printf(out, "# HELP %s %s\n# TYPE %s gauge\n", ROWS[k].name, ROWS[k].help, ROWS[k].name);
+        for (int i = 0; i < count; i++) {
+            int64_t value;
+            memcpy(&value, (const char *)&fleets[i] + ROWS[k].at, sizeof value);
+            buf_printf(out, "%s{org=\"%s\"} %lld\n", ROWS[k].name, service->orgs[i]->name,
+                       (long long)(value / ROWS[k].unit));
+        }
+    }
+    free(fleets);
+}
+
 void service_metrics(struct service *service, struct buf *out) {
     static const struct {
         const char *name, *help;
@@ -285,4 +347,5 @@ void service_metrics(struct service *service, struct buf *out) {
         buf_printf(out, "roadbook_errors_total{code=\"%s\"} %lld\n", status_name((enum status)i),
                    (long long)service->errors[i]);
     metrics_heads(service, out);
+    metrics_fleet(service, out);
 }

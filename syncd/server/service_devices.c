@@ -94,13 +94,18 @@ enum status service_devices_key_set(struct service_devices *devices,
 }
 
 void service_devices_seen(struct service_devices *devices, uint32_t number, int64_t now_ms,
-                          int64_t cursor) {
+                          const struct round_request *round) {
     platform_lock(devices->lock);
     struct service_device *slot = slot_take(devices, number);
     if (slot) {
         slot->seen_is_new = true;
         slot->seen_ms = now_ms;
-        slot->cursor = cursor;
+        slot->cursor = round->cursor.seq;
+        slot->offset_ms = round->envelope.now.wall_ms - now_ms;
+    }
+    if (slot && round->has_report) {
+        slot->report_is_new = true;
+        slot->report = round->report;
     }
     platform_release(devices->lock);
 }
@@ -151,7 +156,7 @@ static size_t take_new(struct service_devices *devices, size_t *at, struct servi
         struct service_device *slot = &devices->slots[*at];
         if (!slot->key_is_new && !slot->seen_is_new) continue;
         out[count++] = *slot;
-        slot->key_is_new = slot->seen_is_new = false;
+        slot->key_is_new = slot->seen_is_new = slot->report_is_new = false;
     }
     platform_release(devices->lock);
     return count;
@@ -168,7 +173,12 @@ static void write_new(struct centre *centre, const struct service_device *news, 
                                     slice_from(d->release), &d->catalogue, NULL);
         if (d->seen_is_new)
             contacts[contact_count++] = (struct centre_contact){
-                .device = d->number, .seen_ms = d->seen_ms, .cursor = d->cursor};
+                .device = d->number,
+                .seen_ms = d->seen_ms,
+                .cursor = d->cursor,
+                .offset_ms = d->offset_ms,
+                .has_report = d->report_is_new,
+                .report = d->report};
     }
     if (contact_count > 0) (void)centre_contacts(centre, contacts, contact_count, NULL);
 }

@@ -37,9 +37,15 @@ static void message_write(const struct trace *trace, int64_t number, const char 
     (void)platform_write_file_private(buf_text(&path), buf_slice(&text), NULL);
 }
 
+/* What enrols holds the code of a link: it is left out. */
+static bool holds_a_code(const struct session_http *request) {
+    const char *what = request->path ? strrchr(request->path, '/') : NULL;
+    return what && strcmp(what, "/enroll") == 0;
+}
+
 void trace_write(struct trace *trace, const struct session_http *request,
                  const struct session_http *reply) {
     int64_t number = atomic_fetch_add(&trace->number, 2) + 1;
-    message_write(trace, number, "request", request);
+    if (!holds_a_code(request)) message_write(trace, number, "request", request);
     message_write(trace, number + 1, "reply", reply);
 }

@@ -133,8 +133,7 @@ extern const char *const state_columns;
 enum status clock_note(struct store *store, struct laptop_state *state, struct stamp *out_now,
                        bool *out_moved, struct err *err) NODISCARD;
 /* laptop_lease.c: the server's time now, by the last reading; before that is noted anew. */
-int64_t lease_now(const struct laptop_state *state, uint64_t boot_id, int64_t wall_ms,
-                  int64_t boot_ms);
+int64_t lease_now(const struct laptop_state *state, uint64_t boot_id, int64_t boot_ms);
 /* A reply came. fresh: just now, over the network. */
 void lease_renew(struct laptop_state *state, const struct round_reply *reply, bool fresh);
 /* What the server's time says about the wall clock. */
@@ -403,6 +402,11 @@ enum status lost_load(struct store *store, struct laptop *laptop, struct err *er
 /* A seq of a life that the server forgot: what stands there takes any news, and no receipt moves
  * it. */
 bool seq_is_lost(const struct store *store, int64_t seq);
+/* Head office has ended the recovery: *out_reread, once. What is still of the lost branch then was
+ * given back by nobody, and goes by what the server has. */
+enum status lost_is_over(struct store *store, const struct round_reply *reply,
+                         const struct laptop_state *state, bool *out_reread,
+                         struct err *err) NODISCARD;
 enum status mark_put(struct store *store, const struct position *at, struct err *err) NODISCARD;
 /* Receipts of a reply as the org signed them. *out_id: 0 when it has none. */
 enum status proof_put(struct store *store, const struct round_reply *reply, int64_t *out_id,

@@ -121,6 +121,7 @@ static enum status take_end(struct apply *a, struct err *err) {
     if (state.cursor.seq > state.top.seq) state.top = state.cursor;
     if (a->reply->has_scope) state.scope = a->reply->scope;
     bool filled = a->reply->has_scope && state.scope.ready == state.scope.filling;
+    TRY(lost_is_over(a->store, a->reply, &state, &a->reread, err));
     if (a->reread) {
         state.cursor = (struct position){0};
         state.since = 0;

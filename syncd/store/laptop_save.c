@@ -55,6 +55,11 @@ static enum status begin_batch(struct store *store, struct err *err) {
 }
 
 enum status store_begin(struct store *store, struct err *err) {
+    TRY(store_lease_check(store, err));
+    return save_begin(store, err);
+}
+
+enum status save_begin(struct store *store, struct err *err) {
     assert(!store->laptop || !store->laptop->save.open);
     TRY(db_begin(store->db, true, err));
     enum status status = begin_batch(store, err);

@@ -205,7 +205,7 @@ enum status clock_note(struct store *store, struct laptop_state *state, struct s
     int64_t wall = env->wall_ms(env->ctx), boot = env->boot_ms(env->ctx);
     uint64_t boot_id = env->boot_id(env->ctx);
     bool moved = state->boot_number == 0 || state->boot_id != boot_id;
-    int64_t server_ms = lease_now(state, boot_id, wall, boot);
+    int64_t server_ms = lease_now(state, boot_id, boot);
     if (moved) {
         TRY(note_new_boot(store, state, boot_id, wall, err));
     } else {

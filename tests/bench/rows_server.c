@@ -219,7 +219,8 @@ double idle_cpu_us(struct bench *b, struct hall *h) {
         double took;
         bool counts = idle_round(&idle, l, &took) && i > 100;
         if (counts) series_add(&us, took);
-        struct centre_contact contact = {h->laptops[0].device, (int64_t)i, 1};
+        struct centre_contact contact = {
+            .device = h->laptops[0].device, .seen_ms = (int64_t)i, .cursor = 1};
         if (i % 10 == 0)
             MUST(centre_contacts(org_centre(h->org), &contact, 1, &err));
     }

@@ -88,8 +88,11 @@ def revoked(world):
     add_visit(world, "eve", "before the laptop was revoked")
     device = world.laptop("eve", "status", "--json").json()["device"]
     world.office("device", "revoke", device)
-    refused(world.laptop("eve", "sync", fails=True), DENIED, "revoked", "head office")
-    check(pending(world, "eve") == 1, "the edit of a revoked laptop is lost")
+    refused(world.laptop("eve", "sync", fails=True), 78, "revoked", "head office")
+    check(pending(world, "eve") == 0, "the edit of a revoked laptop was not taken")
+    check(any(r["reason"] and "revoked" in json.dumps(r) for r in world.office("requests", "--json").json()),
+          "the edit of a revoked laptop is lost")
+    refused(world.laptop("eve", "list", "visit", fails=True), DENIED, "locked")
 
 
 # ---------------------------------------------------------------------- messages

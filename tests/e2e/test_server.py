@@ -313,8 +313,9 @@ class Serving(ServerTest):
         c.run("device", "revoke", "1")
         self.worked(c.laptop("a", "add", "x"))
         done = c.laptop("a", "sync")
-        self.assertEqual(done.returncode, 77)
+        self.assertEqual(done.returncode, 78)
         self.assertIn("revoked", done.stderr)
+        self.assertEqual(len(c.json("requests")), 1)                          # its work waits for head office
         c.enrol("b", "li")
         c.run("user", "deactivate", "li")
         self.assertEqual(c.laptop("b", "sync").returncode, 77)

@@ -37,6 +37,7 @@ static const struct status_row STATUS_GOLDEN[] = {
     {"CLONED", ST_CLONED, 18, 409, 78, false},
     {"TRY_AGAIN", ST_TRY_AGAIN, 19, 401, 75, true},
     {"LIMITED", ST_LIMITED, 20, 429, 75, true},
+    {"REVOKED", ST_REVOKED, 21, 403, 78, false},
 };
 
 TEST(statuses_keep_their_numbers) {
@@ -56,7 +57,7 @@ TEST(statuses_keep_their_numbers) {
 }
 
 TEST(unknown_numbers_are_internal_errors) {
-    static const int64_t numbers[] = {-1, 21, 255, INT64_MAX, INT64_MIN, 0x100000000};
+    static const int64_t numbers[] = {-1, 22, 255, INT64_MAX, INT64_MIN, 0x100000000};
     for EACH(number, numbers) CHECK_INT(status_from_number(*number), ST_INTERNAL);
     CHECK_TEXT(status_name((enum status)99), "INTERNAL");
     CHECK_TEXT(status_text((enum status)99, LANG_EN), "internal error");

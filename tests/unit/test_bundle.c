@@ -282,7 +282,7 @@ TEST(a_revoked_laptop_gets_no_answer) {
     struct slice out, file = up(wang);
     struct store_identity identity;
     CHECK_OK(store_identity(wang->store, &identity, &err));
-    CHECK_OK(centre_device_revoke(org_centre(w.office), identity.device, &err));
+    CHECK_OK(centre_device_revoke(org_centre(w.office), identity.device, false, &err));
     CHECK_INT(office(file, &out, &done, &err), ST_DENIED);
     end();
 }

@@ -1,0 +1,220 @@
+#!/usr/bin/env python3
+"""test_security.py BIN: what SECURITY.md says of the real programs: laptops that are late, lost, revoked or copied, and
+secrets that show nowhere."""
+import json
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import time
+
+from programs import Failed, World, check, main
+
+DENIED, REVOKED, VERSION = 77, 78, 76
+
+
+def device_of(world, name):
+    return world.laptop(name, "status", "--json").json()["device"]
+
+
+def shown(world, number):
+    got = world.office("device", "show", number, "--json").json()
+    return got[0] if isinstance(got, list) else got
+
+
+def add_account(world, name, title):
+    return world.laptop(name, "add", "account", f"name={title}", "--json").json()["id"]
+
+
+def pending(world, name):
+    return len(world.laptop(name, "pending", "--json").json())
+
+
+def flushed(world, number, what, seconds=30):
+    """The server writes contacts every ten seconds, and at its end."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        got = shown(world, number)
+        if what(got):
+            return got
+        time.sleep(0.3)
+    raise Failed(f"the server does not know it: {got}")
+
+
+def rows_of(world, sql):
+    return world.office("sql", sql, "--json").json()
+
+
+def book_bytes(world, name):
+    home = world.laptop_home(name)
+    return b"".join(open(os.path.join(at, f), "rb").read() for at, _, files in os.walk(home) for f in files)
+
+
+# ---------------------------------------------------------------------- status of every laptop
+
+def status_of_each(world):
+    world.laptop("ada", "enroll", world.link("ada"))
+    add_account(world, "ada", "Volkswagen")
+    world.laptop("ada", "sync")
+    number = device_of(world, "ada")
+    world.stop_server()
+    world.start_server()
+    got = shown(world, number)
+    check(got["state"] == "active" and not got["late"], f"state: {got}")
+    check(got["seen_at"] and got["told_at"], f"contact: {got}")
+    check(got["outbox_batches"] == 0 and got["lag_changes"] <= 3, f"lag: {got}")
+    check(got["used_mib"] > 0 and got["free_gib"] > 0, f"storage: {got}")
+    check(got["release"] and abs(got["clock_error_s"]) < 5, f"clock: {got}")
+    world.laptop("bo", "enroll", world.link("bo"), "--no-sync")
+    listed = world.office("device", "list", "--json").json()
+    check(len(listed) == 2 and listed[1]["lag_changes"] > 0, f"a laptop that has nothing: {listed}")
+    text = world.office("device", "list").out
+    check("Last seen" in text and "Behind" in text, f"the table: {text}")
+
+
+def late_ones(world):
+    number = device_of(world, "bo")
+    world.stop_server()
+    with sqlite3.connect(os.path.join(world.home, "org", "acme.db")) as db:
+        db.execute("UPDATE device SET enrolled_ms = enrolled_ms - 400000000, seen_ms = 0 WHERE number = ?", (number,))
+    db.close()
+    world.start_server()
+    late = world.office("device", "list", "--late", "--json").json()
+    check([d["device"] for d in late] == [number], f"late ones: {late}")
+    check("late" in world.office("device", "list").out, "the table does not mark the late")
+    check("失联" in world.office("device", "list", "--lang", "zh").out, "nor in Chinese")
+    world.laptop("ada", "sync")                               # the server opens an org when somebody asks
+    figures = subprocess.run(["curl", "-sk", world.url + "/metrics"], capture_output=True, text=True).stdout
+    for line in ('roadbook_devices{org="acme"} 2', 'roadbook_devices_late{org="acme"} 1'):
+        check(line in figures, f"no {line}: {figures[-900:]}")
+
+
+# ---------------------------------------------------------------------- a lost laptop
+
+def lost(world):
+    world.laptop("eve", "enroll", world.link("eve"))
+    world.laptop("eve", "sync")
+    number, home = device_of(world, "eve"), world.laptop_home("eve")
+    check(b"Volkswagen" in book_bytes(world, "eve"), "the book came")
+    with sqlite3.connect(os.path.join(home, "book.db")) as db:
+        seed = db.execute("SELECT key_seed FROM secret_identity").fetchone()[0]
+    db.close()
+    add_account(world, "eve", "Unsent and important")
+    world.office("device", "lost", number)
+    check(shown(world, number)["state"] == "to_wipe", "the order is not shown")
+    result = world.laptop("eve", "sync", fails=True)
+    check(result.code == REVOKED and "deleted" in result.err, f"what the person hears: {result}")
+    held = world.office("requests", "--json").json()
+    check(any("Unsent and important" in json.dumps(h) for h in held), f"unsent work is lost: {held}")
+    left = sorted(os.listdir(home))
+    check(all(f in ("revoked.json", "sync.lock", "daemon.lock") for f in left), f"left of the book: {left}")
+    rest = book_bytes(world, "eve")
+    check(b"Volkswagen" not in rest and seed not in rest, "names or keys are still there")
+    check(json.load(open(os.path.join(home, "revoked.json")))["told"] == 1, "the server was not told")
+    got = shown(world, number)
+    check(got["state"] == "wiped" and got["wiped_at"], f"the server does not say when: {got}")
+    for words in (("list", "account"), ("status",), ("sync",)):
+        check(world.laptop("eve", *words, fails=True).code == REVOKED, f"{words} after the wipe")
+    check("删除" in world.laptop("eve", "status", "--lang", "zh", fails=True).err, "not in Chinese")
+    number = [h for h in held if "Unsent and important" in json.dumps(h)][0]
+    world.office("requests", "approve", number.get("number", number.get("request", number.get("no"))))
+    check(rows_of(world, "SELECT name FROM account WHERE name LIKE 'Unsent%'"), "head office cannot take it over")
+    world.laptop("eve", "enroll", world.link("eve"))         # found again
+    check(world.laptop("eve", "list", "account", "--json").json(), "a new link gives a new book")
+
+
+def wiped_while_away(world):
+    """The answer to the order is lost: it is told with the next visit."""
+    world.laptop("gus", "enroll", world.link("gus"))
+    number, home = device_of(world, "gus"), world.laptop_home("gus")
+    world.office("device", "revoke", number, "--wipe")
+    code = subprocess.run([os.path.join(world.bin, "roadbook-syncd"), "--home", home, "--once"], env=world.env,
+                          capture_output=True, timeout=60).returncode
+    check(code == REVOKED, f"the daemon ends with {code}")
+    check(shown(world, number)["state"] == "wiped", "the daemon does not wipe, or does not tell")
+    tombstone = os.path.join(home, "revoked.json")
+    said = json.load(open(tombstone))
+    said["told"] = 0
+    json.dump(said, open(tombstone, "w"))
+    open(os.path.join(home, "book.db"), "w").write("a crash left this")
+    check(world.laptop("gus", "sync", fails=True).code == REVOKED, "sync after the wipe")
+    check(not os.path.exists(os.path.join(home, "book.db")), "what a crash left stays")
+    check(json.load(open(tombstone))["told"] == 1, "it is not told again")
+
+
+# ---------------------------------------------------------------------- the lease
+
+def lease(world):
+    world.laptop("hal", "enroll", world.link("hal"))
+    world.laptop("hal", "sync")
+    book = os.path.join(world.laptop_home("hal"), "book.db")
+    add_account(world, "hal", "Made in time")
+    with sqlite3.connect(book) as db:                         # as if 31 days had passed since the last round
+        db.execute("UPDATE state SET lease_ms = lease_ms - 31 * 86400000")
+    db.close()
+    for words in (("list", "account"), ("add", "account", "name=Too late"), ("find", "Volkswagen"), ("sql", "SELECT 1")):
+        result = world.laptop("hal", *words, fails=True)
+        check(result.code == DENIED and "roadbook sync" in result.err, f"a locked book: {result}")
+    check("锁定" in world.laptop("hal", "list", "account", "--lang", "zh", fails=True).err, "not in Chinese")
+    check(pending(world, "hal") == 1, "what was saved is lost")
+    check(world.laptop("hal", "status", "--json").json()["locked"] is True, "status does not say so")
+    check("Locked" in world.laptop("hal", "status").out, "status does not say so in words")
+    world.laptop("hal", "sync")
+    check(pending(world, "hal") == 0 and world.laptop("hal", "list", "account", "--json").json(), "a round does not unlock")
+    world.office("org", "lease", "7")
+    world.laptop("hal", "sync")
+    status = world.laptop("hal", "status", "--json").json()
+    check(status["offline_until"] < status["data_as_of"][:8] + "99" and not status["locked"], f"the org's days: {status}")
+
+
+# ---------------------------------------------------------------------- an old release
+
+def too_old(world):
+    add_account(world, "hal", "Made by an old release")
+    world.office("org", "minimum-release", "99.0.0")
+    add_account(world, "ada", "News for all")
+    check(world.laptop("ada", "sync", fails=True).code == VERSION, "an old release syncs")
+    result = world.laptop("hal", "sync", fails=True)
+    check(result.code == VERSION and "99.0.0" in result.err and "update" in result.err, f"what it hears: {result}")
+    check("升级" in world.laptop("hal", "sync", "--lang", "zh", fails=True).err, "not in Chinese")
+    check(pending(world, "hal") == 0, "its outbox is not taken")
+    check(rows_of(world, "SELECT 1 FROM account WHERE name = 'Made by an old release'"), "its work is not there")
+    names = [a["name"] for a in world.laptop("hal", "list", "account", "--json", "--limit", "1000").json()]
+    check("News for all" not in names, "an old release gets rows")
+    check("99.0.0" in world.laptop("hal", "status").out, "status does not say so")
+    check(world.office("org", "minimum-release", "new", fails=True).code != 0, "not a release")
+    world.office("org", "minimum-release", "none")
+    world.laptop("hal", "sync")
+    names = [a["name"] for a in world.laptop("hal", "list", "account", "--json", "--limit", "1000").json()]
+    check("News for all" in names, "nothing comes after the update")
+
+
+# ---------------------------------------------------------------------- secrets
+
+def modes(world):
+    for top in (world.home, world.laptop_home("ada")):
+        for at, folders, files in os.walk(top):
+            for name in folders + files:
+                path = os.path.join(at, name)
+                mode = stat.S_IMODE(os.lstat(path).st_mode)
+                if name == "cert.pem":
+                    continue
+                check(mode & 0o077 == 0, f"{path} has the mode {mode:o}")
+
+
+def run(world):
+    for login in ("ada", "bo", "eve", "gus", "hal"):
+        world.user(login)
+    world.start_server("--trace", os.path.join(world.dir, "trace"))
+    world.stop_server()
+    world.start_server()
+    for part in PARTS:
+        part(world)
+        print(f"  {part.__name__.replace('_', ' ')}", flush=True)
+
+
+PARTS = [status_of_each, late_ones, lost, wiped_while_away, lease, too_old, modes]
+
+if __name__ == "__main__":
+    sys.exit(main(run, World(sys.argv[1])))
