@@ -34,7 +34,7 @@ struct options {
     bool stop, json, trace;
 };
 
-static struct sim *templates[ACCOUNTS_MAX];
+static struct sim *templates[VARIANTS];
 
 static double now_s(void) {
     struct timespec t;
@@ -45,7 +45,7 @@ static double now_s(void) {
 /* ------------------------------------------------------------------ one run */
 
 static void run_here(uint64_t seed, bool trace, struct verdict *out) {
-    struct sim *s = templates[sim_accounts_of(seed) - 1];
+    struct sim *s = templates[sim_variant_of(seed)];
     alarm(RUN_SECONDS_MAX);
     sim_run(s, seed, trace);
     memcpy(out->failure, s->failure, sizeof(out->failure));
@@ -209,10 +209,10 @@ static bool read_options(int argc, char **argv, struct options *o) {
 }
 
 static bool make_templates(void) {
-    for (size_t i = 0; i < ACCOUNTS_MAX; i++) {
+    for (size_t i = 0; i < VARIANTS; i++) {
         struct err err = {0};
         templates[i] = calloc(1, sizeof(*templates[i]));
-        if (!templates[i] || sim_begin(i + 1, templates[i], &err) != ST_OK) {
+        if (!templates[i] || sim_begin(i, templates[i], &err) != ST_OK) {
             fprintf(stderr, "cannot begin: %s\n", err.text[LANG_EN]);
             return false;
         }
@@ -235,7 +235,7 @@ int main(int argc, char **argv) {
     disk_install();
     bool begun = make_templates();
     if (begun) run_jobs(&o, all);
-    for (size_t i = 0; i < ACCOUNTS_MAX; i++)
+    for (size_t i = 0; i < VARIANTS; i++)
         if (templates[i]) sim_end(templates[i]);
     for (size_t job = 0; job < o.jobs; job++) {
         sum.runs += all[job].runs;

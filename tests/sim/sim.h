@@ -6,6 +6,7 @@
  *     sim_run.c      one run: the world that it begins with, what is on in it, its steps
  *     sim_people.c   what people do
  *     sim_office.c   what head office does
+ *     sim_scope.c    who sees what, and what must not travel
  *     sim_trouble.c  what the network, the disks and the clocks do
  *     sim_model.c    who had seen what; the places where things are written
  *     sim_oracle.c   what must be so at rest
@@ -30,7 +31,7 @@ enum {
     OFFICE = LAPTOPS, /* as author of a deed: head office */
     FORMS = 2,        /* windows that one person may have open */
     WORD_BYTES = 24,
-    ACCOUNTS_MAX = 3
+    VARIANTS = 4 /* of the beginning: 1, 2, 3 accounts for all; 4, each for whom it is granted */
 };
 
 /* ------------------------------------------------------------------ what may happen
@@ -42,8 +43,8 @@ enum {
 #define SIM_EVENT_ROWS(ROW)                                                                        \
     ROW(EDIT, 52) ROW(FORM, 32) ROW(UNDO, 10) ROW(ROUND, 64) ROW(CREATE, 16) ROW(DELETE, 10)        \
     ROW(IMPORT, 3) ROW(IMPORT_REVERT, 4) ROW(RETRY, 6) ROW(DROP, 4) ROW(OFFICE_EDIT, 14)            \
-    ROW(OFFICE_DELETE, 4) ROW(OFFICE_DECIDE, 8) ROW(RESTART, 1) ROW(REBOOT, 2)                      \
-    ROW(CLOCK_STEP, 8) ROW(RELEASE, 1) ROW(SETTLE, 2)
+    ROW(OFFICE_DELETE, 4) ROW(OFFICE_DECIDE, 8) ROW(SCOPE_CHANGE, 40) ROW(RESTART, 1)              \
+    ROW(REBOOT, 2) ROW(CLOCK_STEP, 8) ROW(RELEASE, 1) ROW(SETTLE, 2) ROW(BACKUP, 6) ROW(ROLLBACK, 8)
 #define SIM_FAULT_ROWS(ROW)                                                                        \
     ROW(REQUEST_LOST, 4) ROW(REPLY_LOST, 6) ROW(REQUEST_REPEATED, 4) ROW(REQUEST_LATE, 4)           \
     ROW(ONE_WAY, 2) ROW(EDIT_DURING_ROUND, 8) ROW(FORM_DURING_ROUND, 4) ROW(SLICES_CUT, 2)          \
@@ -53,7 +54,7 @@ enum {
 #define SIM_COUNT_ROWS(ROW)                                                                        \
     ROW(APPLIED) ROW(MERGED) ROW(LOST) ROW(HELD) ROW(CONFLICT) ROW(DELETE_LOST)                     \
     ROW(ROUND_WORKED) ROW(ROUND_FAILED) ROW(SAVE_IN_DOUBT) ROW(WRITE_LOST) ROW(WRITE_TORN)          \
-    ROW(MESSAGE)
+    ROW(MESSAGE) ROW(ROW_SENT) ROW(HOME_OPENED) ROW(HOME_CLOSED) ROW(DENIED)
 /* clang-format on */
 
 enum sim_what {
@@ -127,6 +128,7 @@ struct open_form {
 
 struct late_request {
     struct session_http request; /* its parts in the run's arena */
+    size_t laptop;               /* whose it was */
     bool there;
 };
 
@@ -139,6 +141,8 @@ struct sim {
     unsigned kinds; /* bits of enum kind */
     size_t accounts, steps;
     bool rows;        /* creates and deletes */
+    bool homes;       /* people see only what they are granted, and that changes */
+    bool rollback;    /* the server goes back in time once, unannounced */
     unsigned trouble; /* of 100 rounds and saves so many meet a fault */
     int weight[SIM_FAULTS];
     bool stands[LAPTOPS];              /* its wall clock stands still */
@@ -150,6 +154,10 @@ struct sim {
     struct open_form forms[LAPTOPS][FORMS];
     struct late_request late;
     int64_t import_ids;
+    bool rolled;
+    /* Accepted in the life that is forgotten, but nobody holds the receipt: in the next they are
+     * new, and what was made on top of them looks concurrent. Nothing is lost; order may be. */
+    struct mask orphans;
     /* how it goes */
     enum sim_what fault;    /* that befalls the round under way; SIM_WHAT_COUNT: none */
     uint32_t newest_before; /* in the outbox, before a save that may fail */
@@ -178,12 +186,12 @@ static inline void mask_join(struct mask *m, const struct mask *other) {
 
 /* ------------------------------------------------------------------ sim_run.c */
 
-/* A world as every run of this number of accounts begins: laptops enrolled and at rest. */
-enum status sim_begin(size_t accounts, struct sim *out, struct err *err) NODISCARD;
+/* A world as every run of this variant begins: laptops enrolled and at rest. */
+enum status sim_begin(size_t variant, struct sim *out, struct err *err) NODISCARD;
 /* One run in a world that sim_begin made, which is used up by it. failure says what went wrong. */
 void sim_run(struct sim *s, uint64_t seed, bool trace);
 void sim_end(struct sim *s);
-size_t sim_accounts_of(uint64_t seed);
+size_t sim_variant_of(uint64_t seed);
 
 uint64_t sim_draw(struct sim *s, uint64_t below);
 bool sim_chance(struct sim *s, unsigned of_100);
@@ -229,6 +237,14 @@ void sim_people_form(struct sim *s, struct world_laptop *l);
 /* Somebody at this laptop does what the event says. */
 void sim_people_event(struct sim *s, struct world_laptop *l, enum sim_what event);
 void sim_office_event(struct sim *s, enum sim_what event);
+/* Grants instead of everything for everyone. */
+enum status sim_scope_begin(struct sim *s, struct err *err) NODISCARD;
+/* Head office gives or takes back. */
+void sim_scope_office(struct sim *s);
+/* A reply on its way: holds it anything that this laptop may not see? */
+void sim_scope_reply(struct sim *s, struct world_laptop *l, struct slice message);
+/* Each book is what its person may see. */
+enum status sim_scope_compare(struct sim *s, struct buf *out_difference, struct err *err) NODISCARD;
 /* A round, a restart, clocks: and what befalls them. */
 void sim_trouble_event(struct sim *s, struct world_laptop *l, enum sim_what event);
 /* A save of a laptop is about to happen; it may meet a disk that fails. After it, what became of

@@ -75,16 +75,18 @@ static enum status add_accounts(struct sim *s, struct err *err) {
     return ST_OK;
 }
 
-enum status sim_begin(size_t accounts, struct sim *s, struct err *err) {
+enum status sim_begin(size_t variant, struct sim *s, struct err *err) {
     static const char *const people[LAPTOPS] = {"A", "B", "C"};
     memset(s, 0, sizeof(*s));
-    s->accounts = accounts;
+    s->accounts = variant + 1;
+    s->homes = variant == VARIANTS - 1;
     s->mem = arena_new(ARENA_CAP_DEFAULT);
-    TRY(world_open(accounts, &s->world, err));
+    TRY(world_open(variant + 1, &s->world, err));
     const struct entity *e = catalogue_entity(&s->world.catalogue, SLICE("account"));
     TRY(catalogue_without(&s->world.catalogue, e->tag, OLD_FIELDS, &s->world.mem, &s->old, err));
     TRY(add_accounts(s, err));
     for (size_t i = 0; i < LAPTOPS; i++) TRY(world_laptop_add(&s->world, people[i], err));
+    if (s->homes) TRY(sim_scope_begin(s, err));
     return world_settle(&s->world, err);
 }
 
@@ -102,8 +104,8 @@ static uint64_t start_of(uint64_t seed) {
     return z ^ z >> 31;
 }
 
-size_t sim_accounts_of(uint64_t seed) {
-    return 1 + (size_t)(start_of(seed) % ACCOUNTS_MAX);
+size_t sim_variant_of(uint64_t seed) {
+    return (size_t)(start_of(seed) >> 8 & VARIANTS - 1);
 }
 
 static void choose_kinds(struct sim *s) {
@@ -114,9 +116,29 @@ static void choose_kinds(struct sim *s) {
             if (sim_draw(s, 2)) s->kinds |= BIT((unsigned)k);
     }
     if (!(s->kinds & ~BIT(KIND_REF))) s->kinds |= BIT(KIND_LAST);
-    s->rows = sim_chance(s, 45);
+    s->rows = s->homes || sim_chance(s, 45);
     if (!s->rows) s->kinds &= ~BIT(KIND_REF);
     if (!s->kinds) s->kinds = BIT(KIND_LAST);
+}
+
+/* What the rules promise after a server went back is for what laptops hold: head office's own
+ * edits, deletes and what waits are not in these runs. */
+static void choose_rollback(struct sim *s) {
+    static const enum sim_what off[] = {SIM_OFFICE_EDIT, SIM_OFFICE_DELETE, SIM_OFFICE_DECIDE,
+                                        SIM_DELETE,      SIM_IMPORT,        SIM_IMPORT_REVERT,
+                                        SIM_RETRY,       SIM_DROP};
+    s->rollback = !s->homes && sim_chance(s, 15);
+    if (!s->homes) s->weight[SIM_SCOPE_CHANGE] = 0;
+    if (!s->rollback) {
+        s->weight[SIM_BACKUP] = s->weight[SIM_ROLLBACK] = 0;
+        return;
+    }
+    s->rows = false;
+    s->kinds &= ~(BIT(KIND_REF) | BIT(KIND_OFFICE));
+    if (!s->kinds) s->kinds = BIT(KIND_LAST);
+    for (size_t i = 0; i < ARRAY_COUNT(off); i++) s->weight[off[i]] = 0;
+    s->weight[SIM_BACKUP] = s->weight[SIM_ROLLBACK] = 8;
+    s->weight[SIM_CREATE] = 8;
 }
 
 /* Each kind of event and fault is off, as usual, or often. */
@@ -159,7 +181,7 @@ static void step(struct sim *s) {
     }
     enum sim_what event = sim_pick(s, 0, SIM_EVENTS);
     s->fault = SIM_WHAT_COUNT;
-    if (event == SIM_OFFICE_EDIT || event == SIM_OFFICE_DELETE || event == SIM_OFFICE_DECIDE)
+    if (event >= SIM_OFFICE_EDIT && event <= SIM_SCOPE_CHANGE)
         sim_office_event(s, event);
     else if (event == SIM_ROUND || event >= SIM_RESTART)
         sim_trouble_event(s, l, event);
@@ -186,7 +208,9 @@ void sim_run(struct sim *s, uint64_t seed, bool trace) {
     disk_seed(sim_draw(s, UINT64_MAX));
     choose_kinds(s);
     choose_weights(s);
+    choose_rollback(s);
     choose_clocks(s);
+    for (int i = 0; s->homes && i < 6; i++) sim_scope_office(s);
     for (; s->step < s->steps && !s->failure[0]; s->step++) {
         SAY(s, "%zu\n", s->step);
         step(s);

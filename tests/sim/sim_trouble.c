@@ -2,6 +2,8 @@
  * clocks; and what a restart makes of it. */
 #include "tests/sim/sim.h"
 
+#include "syncd/store/lives.h"
+
 enum {
     SLOW_LAPTOP_MS = 20, /* a slice is over at each look at the clock */
     SLOW_SERVER_MS = 60, /* a page likewise */
@@ -99,7 +101,8 @@ static bool is_round(const struct session_http *request) {
 }
 
 /* A copy that outlives the round, to come to the server much later. */
-static void keep_late(struct sim *s, const struct session_http *from) {
+static void keep_late(struct sim *s, size_t laptop, const struct session_http *from) {
+    s->late.laptop = laptop;
     struct session_http *to = &s->late.request;
     *to = *from;
     to->path = arena_string(&s->mem, slice_from(from->path));
@@ -116,17 +119,19 @@ static enum status lost(struct err *err, const char *what) {
     return err_set(err, ST_OFFLINE, "%s", "%s", what);
 }
 
-static void deliver(struct sim *s, const struct session_http *request, struct arena *mem,
-                    struct session_http *out) {
+static void deliver(struct sim *s, struct world_laptop *l, const struct session_http *request,
+                    struct arena *mem, struct session_http *out) {
     service_handle(s->world.service, request, mem, out);
     sim_count(s, SIM_MESSAGE);
     if (request->body.len > BODY_BYTES_MAX || out->body.len > BODY_BYTES_MAX)
         sim_fail(s, "a message is too large", (int64_t)request->body.len, (int64_t)out->body.len);
+    if (s->homes && is_round(request) && out->code == 200) sim_scope_reply(s, l, out->body);
 }
 
-static void deliver_again(struct sim *s, const struct session_http *request, struct arena *mem) {
+static void deliver_again(struct sim *s, struct world_laptop *l, const struct session_http *request,
+                          struct arena *mem) {
     struct session_http unheard;
-    deliver(s, request, mem, &unheard);
+    deliver(s, l, request, mem, &unheard);
     SAY(s, "   an old request comes again: %d\n", unheard.code);
 }
 
@@ -166,15 +171,15 @@ enum status sim_trouble_exchange(void *ctx, struct world_laptop *l,
     }
     if (fault == SIM_REQUEST_LATE && s->late.there) {
         sim_count(s, fault);
-        deliver_again(s, &s->late.request, mem);
+        deliver_again(s, &s->world.laptops[s->late.laptop], &s->late.request, mem);
         s->late.there = false;
     }
-    if (round && !s->late.there && !sim_draw(s, 4)) keep_late(s, request);
-    deliver(s, request, mem, out);
+    if (round && !s->late.there && !sim_draw(s, 4)) keep_late(s, index_of(s, l), request);
+    deliver(s, l, request, mem, out);
     if (server_failed(s)) return lost(err, "the server is down");
     if (fault == SIM_REQUEST_REPEATED) {
         sim_count(s, fault);
-        deliver_again(s, request, mem);
+        deliver_again(s, l, request, mem);
     }
     bool one_way = round && s->one_way_left[index_of(s, l)] > 0;
     if (one_way) s->one_way_left[index_of(s, l)]--;
@@ -273,7 +278,69 @@ static void do_settle(struct sim *s) {
     struct err err;
     SAY(s, "  all sync\n");
     sim_trouble_heal(s);
-    if (world_settle(&s->world, &err) != ST_OK) sim_fail_err(s, "settle", &err);
+    struct agent_result result;
+    for (size_t i = 0; s->rolled && i < LAPTOPS; i++)
+        if (world_sync(&s->world.laptops[i], &result, &err) != ST_OK) sim_fail_err(s, "sync", &err);
+    if (!s->rolled && world_settle(&s->world, &err) != ST_OK) sim_fail_err(s, "settle", &err);
+}
+
+/* ------------------------------------------------------------------ a server that goes back */
+
+enum { THE_BACKUP = 0 };
+
+static void do_backup(struct sim *s) {
+    char dir[WORLD_PATH_BYTES];
+    struct centre_head head;
+    struct centre *c = org_centre(s->world.office);
+    struct err err;
+    bool announce = sim_draw(s, 2);
+    if (s->rolled) return;
+    world_server_dir(&s->world, dir);
+    SAY(s, "  backup%s\n", announce ? ", announced" : "");
+    sim_count(s, SIM_BACKUP);
+    enum status status = centre_head(c, &head, &err);
+    disk_copy(dir, THE_BACKUP);
+    if (status == ST_OK && announce) status = centre_backup_announce(c, head.position.seq, &err);
+    if (status != ST_OK) sim_fail_err(s, "backup", &err);
+}
+
+struct orphaning {
+    struct sim *s;
+    size_t laptop;
+    uint32_t taken; /* the last batch that the server has */
+};
+static enum status note_orphan(void *ctx, const struct outbox_entry *entry, struct err *err) {
+    (void)err;
+    struct orphaning *o = ctx;
+    for (size_t i = 0; entry->batch <= o->taken && i < o->s->deed_count; i++)
+        if (o->s->deeds[i].author == o->laptop && o->s->deeds[i].batch == entry->batch)
+            mask_put(&o->s->orphans, i);
+    return ST_OK;
+}
+
+static enum status note_orphans(struct sim *s, struct err *err) {
+    for (size_t i = 0; i < LAPTOPS; i++) {
+        struct orphaning o = {.s = s, .laptop = i};
+        struct centre_device device;
+        TRY(centre_device(org_centre(s->world.office), (uint32_t)i + 1, &device, err));
+        o.taken = device.last_batch;
+        TRY(store_outbox(s->world.laptops[i].store, note_orphan, &o, err));
+    }
+    return ST_OK;
+}
+
+static void do_rollback(struct sim *s) {
+    char dir[WORLD_PATH_BYTES];
+    struct err err;
+    if (s->rolled) return;
+    world_server_dir(&s->world, dir);
+    if (note_orphans(s, &err) != ST_OK) sim_fail_err(s, "rollback", &err);
+    world_server_off(&s->world);
+    s->rolled = disk_put_back(dir, THE_BACKUP);
+    if (world_server_on(&s->world, &err) != ST_OK) sim_fail_err(s, "rollback", &err);
+    if (!s->rolled) return; /* there is no backup yet: it only started again */
+    sim_count(s, SIM_ROLLBACK);
+    SAY(s, "  the server's disk goes back\n");
 }
 
 void sim_trouble_heal(struct sim *s) {
@@ -283,7 +350,9 @@ void sim_trouble_heal(struct sim *s) {
 
 void sim_trouble_event(struct sim *s, struct world_laptop *l, enum sim_what event) {
     struct err err;
-    if (event != SIM_ROUND) sim_count(s, event);
+    if (event == SIM_BACKUP) do_backup(s);
+    if (event == SIM_ROLLBACK) do_rollback(s);
+    if (event != SIM_ROUND && event != SIM_BACKUP && event != SIM_ROLLBACK) sim_count(s, event);
     if (event == SIM_ROUND) do_round(s, l);
     if (event == SIM_REBOOT || event == SIM_CLOCK_STEP) do_clock(s, l, event == SIM_REBOOT);
     if (event == SIM_RELEASE) do_release(s, l);

@@ -1,0 +1,267 @@
+/* Who sees what in a run: head office gives accounts, teams and territories to people and takes
+ * them back; each reply is read for what its laptop must not have; at rest every book is what its
+ * person may see. Who may see what is worked out here from the rows as they are, by other code than
+ * the product's.
+ */
+#include "tests/sim/sim.h"
+
+#include "syncd/server/scope.h"
+
+/* ------------------------------------------------------------------ rows as they are */
+
+static int64_t number(const struct row *row, const char *field) {
+    const struct field *f = entity_field(row->entity, slice_from(field));
+    struct value v = row->values[entity_field_index(row->entity, f)];
+    return v.kind == VALUE_INT ? v.number : 0;
+}
+
+static bool is_entity(const struct row *row, const char *name) {
+    return strcmp(row->entity->name, name) == 0;
+}
+
+/* At head office, living or not. */
+static bool look_up(struct sim *s, const char *entity, int64_t id, struct row *out) {
+    const struct entity *e = catalogue_entity(&s->world.catalogue, slice_from(entity));
+    struct err err;
+    return id && store_get(world_office_store(&s->world), e, id, &s->mem, out, &err) == ST_OK;
+}
+
+struct member {
+    int64_t account, employee;
+    bool found;
+};
+static enum status seek_member(void *ctx, const struct row *row, struct err *err) {
+    struct member *m = ctx;
+    (void)err;
+    m->found |= number(row, "account") == m->account && number(row, "employee") == m->employee;
+    return ST_OK;
+}
+
+static bool is_member(struct sim *s, int64_t account, int64_t employee) {
+    struct member m = {account, employee, false};
+    struct err err;
+    struct query query = {.entity = catalogue_entity(&s->world.catalogue, SLICE("team_member"))};
+    if (store_list(world_office_store(&s->world), &query, seek_member, &m, &err) != ST_OK)
+        sim_fail_err(s, "list", &err);
+    return m.found;
+}
+
+/* ------------------------------------------------------------------ who may see what */
+
+static bool sees_team(struct sim *s, const struct world_laptop *l, int64_t account) {
+    struct row row;
+    size_t device = (size_t)(l - s->world.laptops) + 1;
+    if (!look_up(s, "account", account, &row)) return false;
+    return number(&row, "owner") == l->employee || (size_t)id_device(account) == device ||
+           is_member(s, account, l->employee);
+}
+
+/* His own territory, or one below it. */
+static bool sees_territory(struct sim *s, const struct world_laptop *l, int64_t territory) {
+    struct row employee, row;
+    if (!look_up(s, "employee", l->employee, &employee)) return false;
+    int64_t own = number(&employee, "territory");
+    for (int depth = 0; own && territory && depth < 8; depth++) {
+        if (territory == own) return true;
+        territory = look_up(s, "territory", territory, &row) ? number(&row, "parent") : 0;
+    }
+    return false;
+}
+
+static bool sees(struct sim *s, const struct world_laptop *l, const struct row *row) {
+    if (is_entity(row, "territory") || is_entity(row, "employee") || is_entity(row, "product"))
+        return true;
+    if (is_entity(row, "account"))
+        return sees_team(s, l, row->id) || sees_territory(s, l, number(row, "territory"));
+    if (is_entity(row, "contact") || is_entity(row, "team_member"))
+        return sees_team(s, l, number(row, "account"));
+    sim_fail(s, "a row of an entity that the model does not know", row->entity->tag, row->id);
+    return false;
+}
+
+/* ------------------------------------------------------------------ what travels */
+
+static void must_see(struct sim *s, const struct world_laptop *l, uint32_t tag, int64_t id,
+                     const char *what) {
+    const struct entity *e = catalogue_entity_by_tag(&s->world.catalogue, tag);
+    struct row row;
+    if (!e || !look_up(s, e->name, id, &row)) return; /* collected, or refused: nothing to see */
+    if (!sees(s, l, &row)) sim_fail(s, what, id, (int64_t)(l - s->world.laptops));
+}
+
+static bool tells_values(const struct receipt_line *line) {
+    for (size_t i = 0; i < line->edit_count; i++)
+        if (line->edits[i].has_values) return true;
+    return false;
+}
+
+static const struct entity *entity_of_row(struct sim *s, int64_t id) {
+    const struct entity *e = NULL;
+    int64_t final;
+    struct err err;
+    if (store_locate(world_office_store(&s->world), id, &e, &final, &err) != ST_OK) return NULL;
+    return e;
+}
+
+static void check_receipt(struct sim *s, const struct world_laptop *l,
+                          const struct receipt *receipt) {
+    for (size_t i = 0; i < receipt->line_count; i++) {
+        const struct receipt_line *line = &receipt->lines[i];
+        const struct entity *e = tells_values(line) ? entity_of_row(s, line->row) : NULL;
+        if (e) must_see(s, l, e->tag, line->row, "a receipt tells of a row outside the grants");
+    }
+}
+
+static void check_record(struct sim *s, const struct world_laptop *l, const struct record *record) {
+    if (record->flags & (RECORD_LEFT | RECORD_DEAD)) {
+        if (record->cell_count) sim_fail(s, "a leave has content", record->row, record->seq);
+        return;
+    }
+    must_see(s, l, record->entity_tag, record->row, "a row outside the grants was sent");
+}
+
+void sim_scope_reply(struct sim *s, struct world_laptop *l, struct slice message) {
+    struct arena mem SCOPED(arena_clear) = arena_new(ARENA_CAP_DEFAULT);
+    uint32_t device = (uint32_t)(l - s->world.laptops) + 1;
+    struct round_reply reply;
+    struct err err;
+    if (wire_read_round_reply(message, device, &mem, &reply, &err) != ST_OK) return;
+    if (reply.kind != REPLY_ROUND) return;
+    SAY(s, "   reply: cursor %lld, %zu records, %zu filled, +%zu -%zu homes%s\n",
+        (long long)reply.cursor.seq, reply.record_count, reply.filled_count, reply.opened_count,
+        reply.closed_count, reply.more ? ", more" : "");
+    s->counts[SIM_ROW_SENT] += (int64_t)(reply.record_count + reply.filled_count);
+    if (reply.closed_count) sim_count(s, SIM_HOME_CLOSED);
+    if (reply.opened_count) sim_count(s, SIM_HOME_OPENED);
+    for (size_t i = 0; i < reply.record_count; i++) check_record(s, l, &reply.records[i]);
+    for (size_t i = 0; i < reply.filled_count; i++)
+        must_see(s, l, reply.filled[i].entity_tag, reply.filled[i].row,
+                 "a page held a row outside the grants");
+    for (size_t i = 0; i < reply.receipt_count; i++) check_receipt(s, l, &reply.receipts[i]);
+    for (size_t i = 0; i < reply.ledger_count; i++)
+        must_see(s, l, reply.ledger[i].entity_tag, reply.ledger[i].row,
+                 "the ledger of a row outside the grants was sent");
+}
+
+/* ------------------------------------------------------------------ at rest */
+
+struct keeping {
+    struct sim *s;
+    const struct world_laptop *l;
+};
+static bool keep(void *ctx, const struct row *row) {
+    struct keeping *k = ctx;
+    return sees(k->s, k->l, row);
+}
+
+enum status sim_scope_compare(struct sim *s, struct buf *out_difference, struct err *err) {
+    for (size_t i = 0; i < s->world.laptop_count; i++) {
+        struct world_laptop *l = &s->world.laptops[i];
+        struct keeping k = {s, l};
+        TRY(world_compare_some(&s->world, l, keep, &k, out_difference, err));
+        if (out_difference->len > 0) return ST_OK;
+    }
+    return ST_OK;
+}
+
+/* ------------------------------------------------------------------ what head office does */
+
+struct picking {
+    struct sim *s;
+    uint64_t seen;
+    int64_t id;
+};
+static enum status pick(void *ctx, const struct row *row, struct err *err) {
+    struct picking *p = ctx;
+    (void)err;
+    if (!sim_draw(p->s, ++p->seen)) p->id = row->id;
+    return ST_OK;
+}
+static int64_t any(struct sim *s, const char *entity) {
+    struct picking p = {.s = s};
+    struct query query = {.entity = catalogue_entity(&s->world.catalogue, slice_from(entity))};
+    struct err err;
+    if (store_list(world_office_store(&s->world), &query, pick, &p, &err) != ST_OK)
+        sim_fail_err(s, "list", &err);
+    return p.id;
+}
+
+static int64_t any_employee(struct sim *s) {
+    return s->world.laptops[sim_draw(s, s->world.laptop_count)].employee;
+}
+
+static void office_set(struct sim *s, const char *entity, int64_t id, const char *field,
+                       int64_t value) {
+    const struct entity *e = catalogue_entity(&s->world.catalogue, slice_from(entity));
+    struct field_edit edit = {entity_field(e, slice_from(field)), FIELD_EDIT_SET,
+                              value ? value_int(value) : value_null()};
+    struct receipt receipt;
+    struct err err;
+    int64_t row;
+    if (!id) return;
+    SAY(s, "  office sets %s %lld.%s = %lld\n", entity, (long long)id, field, (long long)value);
+    if (world_office_save(&s->world, e, id, &edit, 1, &receipt, &row, &err) != ST_OK)
+        sim_fail_err(s, "office", &err);
+}
+
+static void office_join(struct sim *s, int64_t account, int64_t employee) {
+    const struct entity *e = catalogue_entity(&s->world.catalogue, SLICE("team_member"));
+    struct field_edit edits[] = {
+        {entity_field(e, SLICE("account")), FIELD_EDIT_SET, value_int(account)},
+        {entity_field(e, SLICE("employee")), FIELD_EDIT_SET, value_int(employee)}};
+    struct receipt receipt;
+    struct err err;
+    int64_t row;
+    if (!account) return;
+    SAY(s, "  office puts %lld into the team of %lld\n", (long long)employee, (long long)account);
+    if (world_office_save(&s->world, e, 0, edits, 2, &receipt, &row, &err) != ST_OK)
+        sim_fail_err(s, "office", &err);
+}
+
+static void office_part(struct sim *s) {
+    const struct entity *e = catalogue_entity(&s->world.catalogue, SLICE("team_member"));
+    int64_t id = any(s, "team_member");
+    struct err err;
+    if (!id) return;
+    SAY(s, "  office deletes team_member %lld\n", (long long)id);
+    if (world_office_delete(&s->world, e, id, &err) != ST_OK) sim_fail_err(s, "office", &err);
+}
+
+void sim_scope_office(struct sim *s) {
+    int64_t some = sim_draw(s, 4) ? any_employee(s) : 0;
+    switch (sim_draw(s, 8)) {
+    case 0:
+    case 1: office_set(s, "account", any(s, "account"), "owner", some); break;
+    case 2:
+    case 3: office_join(s, any(s, "account"), any_employee(s)); break;
+    case 4: office_part(s); break;
+    case 5:
+        office_set(s, "account", any(s, "account"), "territory",
+                   sim_draw(s, 3) ? any(s, "territory") : 0);
+        break;
+    case 6:
+        office_set(s, "employee", any_employee(s), "territory",
+                   sim_draw(s, 3) ? any(s, "territory") : 0);
+        break;
+    case 7: office_set(s, "contact", any(s, "contact"), "account", any(s, "account")); break;
+    }
+}
+
+/* Two territories, one below the other. */
+enum status sim_scope_begin(struct sim *s, struct err *err) {
+    struct world *w = &s->world;
+    const struct entity *e = catalogue_entity(&w->catalogue, SLICE("territory"));
+    int64_t parent = 0;
+    for (int i = 0; i < 2; i++) {
+        struct field_edit edits[] = {
+            {entity_field(e, SLICE("code")), FIELD_EDIT_SET,
+             value_text(i ? SLICE("N") : SLICE("C"))},
+            {entity_field(e, SLICE("name")), FIELD_EDIT_SET, value_text(SLICE("territory"))},
+            {entity_field(e, SLICE("parent")), FIELD_EDIT_SET,
+             parent ? value_int(parent) : value_null()}};
+        struct receipt receipt;
+        TRY(world_office_save(w, e, 0, edits, parent ? 3 : 2, &receipt, &parent, err));
+    }
+    TRY(org_scope_set(w->office, true, err));
+    return ST_OK;
+}
