@@ -55,6 +55,21 @@ bool seq_is_lost(const struct store *store, int64_t seq) {
     return l && base_is_lost(l->lost, l->lost_count, seq, NULL);
 }
 
+enum status lost_is_over(struct store *store, const struct round_reply *reply,
+                         const struct laptop_state *state, bool *out_reread, struct err *err) {
+    int64_t open, kept;
+    bool over = reply->has_backup && !reply->recovering && state->complete;
+    if (!over || store->laptop->lost_count == 0) return ST_OK;
+    TRY(laptop_number(store, "SELECT count(*) FROM lost WHERE over = 0", &open, err));
+    TRY(laptop_number(store,
+                      "SELECT count(*) FROM kept WHERE epoch < (SELECT epoch FROM state WHERE one "
+                      "= 1)",
+                      &kept, err));
+    if (open == 0 || kept > 0) return ST_OK;
+    *out_reread = true;
+    return run(store, "UPDATE lost SET over = 1", NULL, 0, err);
+}
+
 /* ------------------------------------------------------------------ marks */
 
 /* Of too many, the one goes that leaves the smallest gap for its age. */
@@ -309,7 +324,7 @@ static enum status forget_above(struct store *store, const struct round_reply *r
     int64_t back = reply->cursor.seq;
     TRY(run(store, "UPDATE pending SET seq = -1, vals = NULL WHERE seq > ?", NUMBERS(back), err));
     TRY(run(store, "DELETE FROM mark WHERE seq > ?", NUMBERS(back), err));
-    return run(store, "INSERT OR REPLACE INTO lost(back, start) VALUES (?,?)",
+    return run(store, "INSERT OR REPLACE INTO lost(back, start, over) VALUES (?,?,0)",
                NUMBERS(back, epoch_start(state->epoch + 1)), err);
 }
 
