@@ -489,6 +489,16 @@ static void first_difference(const char *who, struct slice want, struct slice ha
                (int)a.len, (const char *)a.data);
 }
 
+/* A book that is as it should be has the digest that the server told. */
+static enum status world_prove(struct world_laptop *l, struct buf *out_difference,
+                               struct err *err) {
+    enum book_proof proof;
+    if (out_difference->len > 0) return ST_OK;
+    TRY(store_prove(l->sync_store, INT64_MAX, false, &proof, err));
+    if (proof == BOOK_DIFFERS) buf_printf(out_difference, "%s has another digest", l->name);
+    return ST_OK;
+}
+
 enum status world_compare_some(struct world *w, struct world_laptop *l, world_keep *keep, void *ctx,
                                struct buf *out_difference, struct err *err) {
     struct buf want SCOPED(buf_free) = buf_new(BUF_MAX_FILE);
@@ -497,7 +507,7 @@ enum status world_compare_some(struct world *w, struct world_laptop *l, world_ke
     TRY(world_dump(l->store, &have, err));
     if (!slice_equal(buf_slice(&want), buf_slice(&have)))
         first_difference(l->name, buf_slice(&want), buf_slice(&have), out_difference);
-    return ST_OK;
+    return world_prove(l, out_difference, err);
 }
 
 enum status world_compare(struct world *w, struct buf *out_difference, struct err *err) {
@@ -510,5 +520,7 @@ enum status world_compare(struct world *w, struct buf *out_difference, struct er
         first_difference(w->laptops[i].name, buf_slice(&want), buf_slice(&have), out_difference);
         return ST_OK;
     }
+    for (size_t i = 0; i < w->laptop_count; i++)
+        TRY(world_prove(&w->laptops[i], out_difference, err));
     return ST_OK;
 }
