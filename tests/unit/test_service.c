@@ -101,6 +101,7 @@ struct laptop {
     struct position cursor, top;
     int64_t since, epoch, news_version;
     uint32_t counter;
+    struct scope_position scope;
 };
 
 static void link_make(struct world *w, struct session_link *out) {
@@ -185,6 +186,7 @@ static struct round_request round_of(struct laptop *l, struct batch *batches, si
                               .news_version = l->news_version,
                               .last_batch = l->last_batch,
                               .last_chain = l->chain,
+                              .scope = l->scope,
                               .page_bytes = WIRE_PAGE_BYTES,
                               .batches = batches,
                               .batch_count = count};
@@ -235,6 +237,7 @@ static void took(struct laptop *l, const struct round_request *r, const struct r
     l->cursor = reply->cursor;
     l->top = reply->head;
     l->since = reply->since;
+    if (reply->has_scope) l->scope = reply->scope;
     if (reply->has_news) l->news_version = reply->news_version;
 }
 
@@ -275,9 +278,9 @@ TEST(a_laptop_enrols_pushes_and_another_pulls) {
     CHECK_INT(reply.receipt_count, 1);
     CHECK_INT(reply.receipts[0].lines[0].outcome, OUTCOME_APPLIED);
     pull(&b, &reply);
-    CHECK_INT(reply.record_count, 1);
+    CHECK_INT(reply.filled_count, 1);
     CHECK(!reply.more);
-    CHECK_INT(reply.records[0].row, id_make(a.identity.device, 1));
+    CHECK_INT(reply.filled[0].row, id_make(a.identity.device, 1));
     CHECK(metric_is(&w, "roadbook_changes_total{outcome=\"applied\"} 1\n"));
     CHECK(metric_is(&w, "roadbook_org_head{org=\"acme\"} 1\n"));
     world_close(&w);
