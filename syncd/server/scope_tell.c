@@ -222,13 +222,20 @@ static enum status homes_held(struct preview *p, int64_t user, int64_t **out, si
     return ST_OK;
 }
 
-/* Rows of homes that one of both lists has alone. */
-static enum status put_difference(struct preview *p, const struct home_lists *h, struct err *err) {
-    for (size_t i = 0; i < h->before_count; i++)
-        if (!has(h->after, h->after_count, h->before[i])) TRY(put_home_rows(p, h->before[i], err));
-    for (size_t i = 0; i < h->after_count; i++)
-        if (!has(h->before, h->before_count, h->after[i])) TRY(put_home_rows(p, h->after[i], err));
-    return ST_OK;
+/* Homes that one of both lists has alone; all: NULL at first, to count them. */
+static size_t differing(const struct home_lists *h, int64_t *all) {
+    size_t count = 0;
+    for (size_t i = 0; i < h->before_count; i++) {
+        if (has(h->after, h->after_count, h->before[i])) continue;
+        if (all) all[count] = h->before[i];
+        count++;
+    }
+    for (size_t i = 0; i < h->after_count; i++) {
+        if (has(h->before, h->before_count, h->after[i])) continue;
+        if (all) all[count] = h->after[i];
+        count++;
+    }
+    return count;
 }
 
 static void count_effect(const struct preview *p, const struct home_lists *h,
@@ -289,13 +296,24 @@ static enum status held_before(struct preview *p, struct preview_users *u, struc
     return ST_OK;
 }
 
+/* Users share homes: the rows of each are looked up once. */
+static enum status put_differing(struct preview *p, const struct preview_users *u,
+                                 struct err *err) {
+    size_t room = 1, count = 0;
+    for (size_t i = 0; i < u->count; i++) room += differing(&u->held[i], NULL);
+    int64_t *homes = ARENA_ARRAY(p->mem, room, int64_t);
+    if (!homes) return err_no_memory(err);
+    for (size_t i = 0; i < u->count; i++) count += differing(&u->held[i], homes + count);
+    if (count > 1) qsort(homes, count, sizeof *homes, by_number);
+    for (size_t i = 0; i < count; i++)
+        if (i == 0 || homes[i - 1] != homes[i]) TRY(put_home_rows(p, homes[i], err));
+    return ST_OK;
+}
+
 static enum status held_after(struct preview *p, struct preview_users *u, struct err *err) {
     for (size_t i = 0; i < u->count; i++)
         TRY(homes_held(p, u->ids[i], &u->held[i].after, &u->held[i].after_count, err));
-    for (size_t i = 0; i < u->count; i++) {
-        TRY(put_difference(p, &u->held[i], err));
-        if (i % 16 == 15) once_each(p); /* users share homes: the same rows come again */
-    }
+    TRY(put_differing(p, u, err));
     TRY(centre_log_walk(p->c, p->head, put_logged, p, err));
     once_each(p);
     return ST_OK;
