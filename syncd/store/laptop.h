@@ -420,6 +420,8 @@ enum status kept_get(struct store *store, uint32_t batch, struct arena *mem, str
 /* It was given back: the receipt is of the present epoch. */
 enum status kept_given(struct store *store, const struct receipt *receipt, int64_t proof,
                        struct err *err) NODISCARD;
+/* What of it can be read in a damaged file. */
+enum status former_rescue(struct store *to, struct db *damaged, struct err *err) NODISCARD;
 enum status kept_trim(struct store *store, const struct round_reply *reply,
                       struct err *err) NODISCARD;
 /* What the server has forgotten. *out: NULL: nothing. *out_chain: after the last. */

@@ -348,3 +348,45 @@ enum status enter_epoch(struct store *store, const struct round_request *request
     TRY(state_write(store, &state, err));
     return lost_load(store, laptop, err);
 }
+
+/* ------------------------------------------------------------------ rescue */
+
+struct salvage {
+    struct store *to;
+    const char *insert;
+    int columns, first_blob; /* those before are numbers; the first column is the row's */
+};
+
+static enum status salvage_row(void *ctx, struct db_stmt *row, struct err *err) {
+    const struct salvage *v = ctx;
+    struct db_stmt *s;
+    TRY(db_prepare(v->to->db, v->insert, &s, err));
+    for (int i = 1; i <= v->columns; i++) {
+        if (i < v->first_blob)
+            db_bind_int(s, i, db_int(row, i));
+        else
+            db_bind_blob(s, i, db_blob(row, i));
+    }
+    return db_run(s, err);
+}
+
+enum status former_rescue(struct store *to, struct db *damaged, struct err *err) {
+    static const struct {
+        const char *table, *insert;
+        int columns, first_blob;
+    } tables[] = {{"kept", "INSERT OR IGNORE INTO kept VALUES (?,?,?,?,?,?,?)", 7, 5},
+                  {"proof", "INSERT OR IGNORE INTO proof VALUES (?,?,?)", 3, 2},
+                  {"mark", "INSERT OR IGNORE INTO mark VALUES (?,?)", 2, 2},
+                  {"lost", "INSERT OR IGNORE INTO lost VALUES (?,?,?)", 3, 4}};
+    for (size_t i = 0; i < ARRAY_COUNT(tables); i++) {
+        struct salvage v = {to, tables[i].insert, tables[i].columns, tables[i].first_blob};
+        int64_t rows;
+        struct err unread; /* what cannot be read is lost; the outbox is not */
+        enum status status = db_salvage(damaged, tables[i].table, salvage_row, &v, &rows, &unread);
+        if (status == ST_DISK || status == ST_NO_MEMORY) {
+            *err = unread;
+            return status;
+        }
+    }
+    return ST_OK;
+}

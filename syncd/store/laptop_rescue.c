@@ -273,6 +273,7 @@ static enum status restore(struct rescue *r, struct db *damaged, struct err *err
     TRY(db_begin(r->store->db, true, err));
     TRY(state_write(r->store, &r->state, err));
     TRY(restore_outbox(r, err));
+    TRY(former_rescue(r->store, damaged, err));
     return db_commit(r->store->db, err);
 }
 

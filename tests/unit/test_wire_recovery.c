@@ -1,0 +1,111 @@
+/* What travels only where a server went back in time: marks, batches given back with signed
+ * receipts, the backup. */
+#include "tests/unit/check.h"
+
+#include <string.h>
+
+#include "protocol/wire/wire.h"
+
+static struct err err;
+
+static struct batch a_batch(uint32_t number, struct change *change, struct edit *edit,
+                            struct value *value) {
+    *value = value_text(SLICE("ships in spring"));
+    *edit = (struct edit){
+        .cell_tag = 14, .base = {7, 0}, .today = {7, 0}, .values = value, .value_count = 1};
+    *change = (struct change){
+        .kind = CHANGE_EDIT, .entity_tag = 6, .row = id_make(3, 9), .edits = edit, .edit_count = 1};
+    return (struct batch){.number = number,
+                          .cursor = 7,
+                          .stamp = {1000, 1, 50, 0},
+                          .changes = change,
+                          .change_count = 1};
+}
+
+/* The receipts section and the org's signature, as a laptop keeps them. */
+static void a_proof(struct arena *mem, struct receipt_proof *out) {
+    static struct buf message;
+    struct sign_key key = sign_key_from_seed((const uint8_t[SIGN_SEED_BYTES]){4});
+    struct receipt_edit edit = {.cell_tag = 14, .outcome = OUTCOME_LOST, .seq = 41};
+    struct receipt_line line = {.outcome = OUTCOME_LOST,
+                                .row = id_make(3, 9),
+                                .prev = 40,
+                                .seq = 0,
+                                .edits = &edit,
+                                .edit_count = 1};
+    struct receipt receipt = {
+        .batch = 5, .at = 42, .time_ms = 9000, .lines = &line, .line_count = 1};
+    struct round_reply reply = {.epoch = 1, .receipts = &receipt, .receipt_count = 1}, back;
+    message = buf_new(BUF_MAX_MESSAGE);
+    CHECK_OK(wire_write_round_reply(&reply, 3, &key, 6, &message, &err));
+    CHECK_OK(wire_read_round_reply(buf_slice(&message), 3, mem, &back, &err));
+    out->bytes = arena_copy(mem, back.receipts_bytes);
+    memcpy(out->signature, back.receipts_signature, SIGN_BYTES);
+    buf_free(&message);
+}
+
+static void a_request(struct arena *mem, struct buf *out) {
+    struct change change;
+    struct edit edit;
+    struct value value;
+    struct batch batch = a_batch(5, &change, &edit, &value);
+    struct receipt_proof proof = {0};
+    struct position marks[] = {{7, {{1}}}, {90, {{2}}}};
+    a_proof(mem, &proof);
+    struct give_back given = {.before = {{8}},
+                              .signature = {9},
+                              .batches = &batch,
+                              .batch_count = 1,
+                              .proofs = &proof,
+                              .proof_count = 1};
+    struct round_request request = {
+        .epoch = 2, .last_batch = 5, .marks = marks, .mark_count = 2, .given = &given};
+    CHECK_OK(wire_write_round_request(&request, 6, out, &err));
+}
+
+TEST(marks_and_what_is_given_back_travel) {
+    SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    SCOPED(buf_free) struct buf message = buf_new(BUF_MAX_MESSAGE);
+    struct round_request back;
+    a_request(&mem, &message);
+    CHECK_OK(wire_read_round_request(buf_slice(&message), &mem, &back, &err));
+    CHECK_INT(back.mark_count, 2);
+    CHECK_INT(back.marks[1].seq, 90);
+    CHECK_INT(back.marks[1].chain.bytes[0], 2);
+    CHECK(back.given != NULL);
+    CHECK_INT(back.given->before.bytes[0], 8);
+    CHECK_INT(back.given->signature[0], 9);
+    CHECK_INT(back.given->batch_count, 1);
+    CHECK_INT(back.given->batches[0].number, 5);
+    CHECK_INT(back.given->batches[0].changes[0].edits[0].base.seq, 7);
+    CHECK_INT(back.given->proof_count, 1);
+    CHECK_INT(back.given->proofs[0].device, 3);
+    CHECK_INT(back.given->proofs[0].receipts[0].at, 42);
+    CHECK_INT(back.given->proofs[0].receipts[0].lines[0].edits[0].outcome, OUTCOME_LOST);
+}
+
+TEST(nothing_that_is_cut_or_bent_is_given_back) {
+    SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    SCOPED(buf_free) struct buf message = buf_new(BUF_MAX_MESSAGE);
+    struct round_request back;
+    a_request(&mem, &message);
+    for (size_t len = 0; len < message.len; len++)
+        CHECK(wire_read_round_request(slice_of(message.data, len), &mem, &back, &err) != ST_OK);
+    for (size_t i = 0; i < message.len; i++) { /* any answer but a crash */
+        message.data[i] ^= 0x55;
+        (void)wire_read_round_request(buf_slice(&message), &mem, &back, &err);
+        message.data[i] ^= 0x55;
+    }
+}
+
+TEST(a_reply_says_what_a_backup_covers) {
+    SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    SCOPED(buf_free) struct buf message = buf_new(BUF_MAX_MESSAGE);
+    struct sign_key key = sign_key_from_seed((const uint8_t[SIGN_SEED_BYTES]){4});
+    struct round_reply reply = {.epoch = 2, .has_backup = true, .backup = 77, .recovering = true},
+                       back;
+    CHECK_OK(wire_write_round_reply(&reply, 3, &key, 6, &message, &err));
+    CHECK_OK(wire_read_round_reply(buf_slice(&message), 3, &mem, &back, &err));
+    CHECK(back.has_backup && back.recovering);
+    CHECK_INT(back.backup, 77);
+}
