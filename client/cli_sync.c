@@ -305,6 +305,16 @@ static enum status read_link(const struct cli *cli, struct session_link *out, st
     return status;
 }
 
+/* Roadbook does not encrypt the book by itself. */
+static void warn_of_disk(const struct cli *cli) {
+    if (platform_disk_encryption(cli->home) != PLATFORM_DISK_PLAIN) return;
+    cli_note(cli,
+             "This disk is not encrypted, as far as the system says: whoever gets this laptop can "
+             "read the book. Have the disk encrypted (LUKS, BitLocker, FileVault).",
+             "据系统所示，此磁盘未加密：拿到本机的人可以读取账本。请加密磁盘（LUKS、BitLocker、"
+             "FileVault）。");
+}
+
 /* Where a book was deleted by order of head office, a new link is head office's leave for another.
  */
 static enum status make_room(const struct cli *cli, struct err *err) {
@@ -331,6 +341,7 @@ enum status cli_sync_enroll(void *program, const struct command_line *line, stru
     transport_end();
     if (status != ST_OK) return status;
     say_enrolled(cli, &first, wanted && synced == ST_OK, platform_mono_ms() - began);
+    warn_of_disk(cli);
     if (synced != ST_OK)
         cli_note(cli, "The first sync did not work yet: %s. Try again with: roadbook sync",
                  "首次同步尚未成功：%s。请稍后运行 roadbook sync", sync_err.text[cli->lang]);

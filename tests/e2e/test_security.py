@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """test_security.py BIN: what SECURITY.md says of the real programs: laptops that are late, lost, revoked or copied, and
 secrets that show nowhere."""
+import base64
 import json
 import os
 import sqlite3
@@ -192,6 +193,82 @@ def too_old(world):
 
 # ---------------------------------------------------------------------- secrets
 
+def base64_forms(raw):
+    plain = base64.b64encode(raw).rstrip(b"=")
+    return [raw, plain, plain.replace(b"+", b"-").replace(b"/", b"_"), raw.hex().encode()]
+
+
+def secrets_of(world, name):
+    """The keys of the org and of a laptop, and the key of their session."""
+    with sqlite3.connect(os.path.join(world.laptop_home(name), "book.db")) as db:
+        seed = db.execute("SELECT key_seed FROM secret_identity").fetchone()[0]
+    db.close()
+    with sqlite3.connect(os.path.join(world.home, "org", "acme.db")) as db:
+        org = db.execute("SELECT value FROM meta WHERE name = 'org_key_seed'").fetchone()[0]
+        sessions = [row[0] for row in db.execute("SELECT session_key FROM device WHERE session_key IS NOT NULL")]
+    db.close()
+    return [form for raw in [seed, org, *sessions] for form in base64_forms(raw)]
+
+
+def watch(process, code):
+    """What the list of processes shows of it while it runs."""
+    seen = b""
+    while process.poll() is None:
+        for name in ("cmdline", "environ"):
+            try:
+                seen += open(f"/proc/{process.pid}/{name}", "rb").read()
+            except OSError:
+                pass
+    check(code.encode() not in seen, "the code of the link is in the list of processes")
+
+
+def secrets_show_nowhere(world):
+    """Every command of the laptop and many of the server, with traces and logs; then all that was said is searched."""
+    world.stop_server()
+    trace, traced = os.path.join(world.dir, "server-trace"), os.path.join(world.dir, "laptop-trace")
+    world.start_server("--trace", trace)
+    world.user("ivy")
+    link = world.link("ivy")
+    code = link.split("#")[1].split(".")[0]
+    raw = base64.urlsafe_b64decode(code + "==")
+    env = {**world.env, "ROADBOOK_HOME": world.laptop_home("ivy")}
+    process = subprocess.Popen([os.path.join(world.bin, "roadbook"), "enroll", "-"], env=env, stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    process.stdin.write(link.encode() + b"\n")
+    process.stdin.close()
+    watch(process, code)
+    said = process.stdout.read()
+    process.stdout.close()
+    check(process.returncode == 0, f"the link by standard input: {said}")
+    account = add_account(world, "ivy", "Spoken of")
+    commands = [("sync", "--trace", traced), ("status",), ("pending",), ("receipts",), ("conflicts",), ("held",), ("verify",),
+                ("list", "account"), ("get", "account", account), ("history", "account", account), ("export", "account"),
+                ("find", "Spoken"), ("attachments",), ("imports",), ("help",), ("version",), ("enroll", link),
+                ("enroll", link[:-3]), ("sql", "SELECT * FROM account"), ("sql", "SELECT * FROM secret_identity"),
+                ("sql", "SELECT * FROM sqlite_master"), ("undo",), ("sync",)]
+    for words in commands:
+        for more in ((), ("--json",)):
+            result = world.laptop("ivy", *words, *more, fails=True)
+            said += (result.out + result.err).encode()
+    for words in (("device", "list"), ("device", "show", "1"), ("user", "list"), ("org", "list"), ("status",), ("verify",),
+                  ("requests", "--all"), ("conflicts",), ("sql", "SELECT * FROM device"), ("sql", "SELECT * FROM meta"),
+                  ("sql", "SELECT * FROM link"), ("history", "account", account)):
+        result = world.office(*words, fails=True)
+        said += (result.out + result.err).encode()
+    daemon = subprocess.run([os.path.join(world.bin, "roadbook-syncd"), "--once", "--trace", traced], env=env,
+                            capture_output=True, timeout=60)
+    said += daemon.stdout + daemon.stderr
+    world.stop_server()
+    said += open(world.log.name, "rb").read()
+    for folder in (trace, traced):
+        names = os.listdir(folder)
+        check(names, f"{folder} is empty")
+        said += b"".join(open(os.path.join(folder, n), "rb").read() for n in names)
+    world.start_server()
+    for secret in secrets_of(world, "ivy") + base64_forms(raw):
+        check(secret not in said, f"a secret was said near: {said[max(0, said.find(secret) - 200):][:200]}")
+
+
 def modes(world):
     for top in (world.home, world.laptop_home("ada")):
         for at, folders, files in os.walk(top):
@@ -199,7 +276,7 @@ def modes(world):
                 path = os.path.join(at, name)
                 mode = stat.S_IMODE(os.lstat(path).st_mode)
                 if name == "cert.pem":
-                    continue
+                    continue                                  # everyone is shown it
                 check(mode & 0o077 == 0, f"{path} has the mode {mode:o}")
 
 
@@ -214,7 +291,8 @@ def run(world):
         print(f"  {part.__name__.replace('_', ' ')}", flush=True)
 
 
-PARTS = [status_of_each, late_ones, lost, wiped_while_away, lease, too_old, modes]
+PARTS = [status_of_each, late_ones, lost, wiped_while_away, lease, too_old, secrets_show_nowhere, modes]
 
 if __name__ == "__main__":
+    os.umask(0)                                               # the programs see to it themselves
     sys.exit(main(run, World(sys.argv[1])))
