@@ -187,6 +187,8 @@ void lap_receipts(struct lap *l, const struct round_request *request, struct are
     struct round_reply reply = reply_of(l);
     reply.receipts = receipts;
     reply.receipt_count = request->batch_count;
+    reply.has_backup = true; /* else the acknowledged batches stay: they are not of the row */
+    reply.backup = l->seq + 1;
     reply.last_batch = request->batch_count ? request->batches[request->batch_count - 1].number : 0;
     (void)apply_reply(l, request, &reply);
 }

@@ -133,7 +133,8 @@ void rows_bulk(struct bench *b) {
 
 /* ------------------------------------------------------------------ what stays hidden in a row */
 
-/* All bytes in use of both files after every batch has its receipt, less what an empty book has. */
+/* All bytes in use of both files after every batch has its receipt and a backup covers it, less what an empty
+ * book has. */
 void rows_hidden(struct bench *b) {
     struct err err;
     struct saves s;
@@ -158,7 +159,7 @@ void rows_hidden(struct bench *b) {
     double rows = (double)(each * turns);
     double table = (double)db_used_bytes(db, "r_visit"), plain_table = (double)db_used_bytes(plain_db(s.plain), "r_visit");
     double v = ((double)(db_used_bytes(db, NULL) - empty) - (double)(db_used_bytes(plain_db(s.plain), NULL) - plain_empty)) / rows;
-    const char *note = bench_note(b, "a visit in the whole file, after receipt; of them %.1f in the row itself", (table - plain_table) / rows);
+    const char *note = bench_note(b, "a visit in the whole file, after receipt and backup; of them %.1f in the row itself", (table - plain_table) / rows);
     bench_say(b, (struct figure){"hidden-bytes", v, 0, 0, 16, AT_MOST, true, "bytes", note});
     db_close(db);
     saves_close(&s);
