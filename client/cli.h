@@ -169,6 +169,7 @@ CLI_COMMAND(cli_held_retry);
 CLI_COMMAND(cli_held_drop);
 CLI_COMMAND(cli_conflict_list);
 CLI_COMMAND(cli_conflict_resolve);
+CLI_COMMAND(cli_handover_sign);
 CLI_COMMAND(cli_bundle_export);
 CLI_COMMAND(cli_bundle_import);
 CLI_COMMAND(cli_sync_enroll);

@@ -32,7 +32,8 @@ static void put_enumeration(struct buf *out, const struct enumeration *values) {
 static void put_field(struct buf *out, const struct field *f) {
     const uint64_t numbers[] = {f->tag,  f->type,     f->rule,   f->scale, f->required,
                                 f->owns, f->personal, f->search, f->set_of};
-    const char *const strings[] = {f->name, f->group, f->refers_to, f->unit, f->derive, f->also};
+    const char *const strings[] = {f->name,   f->group, f->refers_to, f->unit,
+                                   f->derive, f->also,  f->written_by};
     for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) buf_put_varint(out, numbers[i]);
     buf_put_signed(out, f->min);
     buf_put_signed(out, f->max);

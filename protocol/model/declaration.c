@@ -117,12 +117,23 @@ static const char *wrong_rule(const struct field *f, bool first) {
 }
 
 /* Returns what is wrong with the field at index among its neighbours. */
+static const char *wrong_writer(const struct entity *e, const struct field *f) {
+    if (!f->written_by) return NULL;
+    if (f->rule != RULE_OWNER) return "only what an owner writes has a writer";
+    for (size_t i = 0; i < e->field_count; i++)
+        if (is_same(e->fields[i].name, f->written_by))
+            return e->fields[i].type == FIELD_REF ? NULL : "a writer is named by a reference";
+    return "there is no field of that name for the writer";
+}
+
 static const char *wrong_place(const struct entity *e, size_t index) {
     const struct field *f = &e->fields[index];
     const struct field *before = index > 0 ? f - 1 : NULL;
     bool joins = before && is_same(before->group, f->group);
     if (f->tag == 0 || (before && f->tag <= before->tag)) return "tags ascend from 1";
     if (joins && before->rule != f->rule) return "the fields of a group have one rule";
+    const char *writer = wrong_writer(e, f);
+    if (writer) return writer;
     for (size_t i = 0; i < index; i++) {
         if (is_same(e->fields[i].name, f->name)) return "two fields share a name";
         if (f->owns && e->fields[i].owns) return "a row has one owner";

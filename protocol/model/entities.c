@@ -190,6 +190,13 @@ static const struct enum_value TEAM_ROLES[] = {
 };
 ENUMERATION(team_role, TEAM_ROLES);
 
+static const struct enum_value HANDOVER_STATES[] = {
+    VALUE(1, "ordered", "Ordered", "已下达"),
+    VALUE(2, "cancelled", "Cancelled", "已取消"),
+    VALUE(3, "done", "Done", "已完成"),
+};
+ENUMERATION(handover_state, HANDOVER_STATES);
+
 /* ------------------------------------------------------------------ fields */
 
 static const struct field TERRITORY[] = {
@@ -381,6 +388,19 @@ static const struct field TEAM_MEMBER[] = {
     FIELD(5, until_on, DATE, OFFICE, LABEL("Until", "截止日期"), .also = "Until,End date,结束日期"),
 };
 
+/* All accounts of one person go to another: each of the two signs, and only he for himself. */
+static const struct field HANDOVER[] = {
+    FIELD(1, from_employee, REF, OFFICE, LABEL("Handed over by", "移交人"), .required = true, .refers_to = "employee"),
+    FIELD(2, to_employee, REF, OFFICE, LABEL("Taken over by", "接收人"), .required = true, .refers_to = "employee"),
+    FIELD(3, on_date, DATE, OFFICE, LABEL("On", "生效日期")),
+    FIELD(4, reason, TEXT, OFFICE, LABEL("Reason", "原因"), .search = 2),
+    FIELD(5, checklist, SET, OFFICE, LABEL("To be handed over", "交接清单"), .set_of = FIELD_TEXT, .search = 2),
+    FIELD(6, done_items, SET, SET, LABEL("Handed over", "已交接"), .set_of = FIELD_TEXT),
+    FIELD(7, signed_from, TIME, OWNER, LABEL("Signed by who hands over", "移交人签字"), .written_by = "from_employee"),
+    FIELD(8, signed_to, TIME, OWNER, LABEL("Signed by who takes over", "接收人签字"), .written_by = "to_employee"),
+    FIELD(9, state, ENUM, OFFICE, LABEL("State", "状态"), .values = &handover_state),
+};
+
 /* ------------------------------------------------------------------ entities */
 
 static const struct entity ENTITIES[] = {
@@ -411,6 +431,8 @@ static const struct entity ENTITIES[] = {
      .office_only = true, .homes = {{HOME_TEAM, "account"}}, FIELDS(TEAM_MEMBER)},
     {.tag = 13, .name = "attachment", LABEL("Attachment", "附件"), .title = "title", .author = "author",
      .homes = {{HOME_TEAM, "account"}}, FIELDS(ATTACHMENT)},
+    {.tag = 14, .name = "handover", LABEL("Handover", "过户"), .title = "on_date", .office_only = true,
+     .homes = {{HOME_OWN, "from_employee"}, {HOME_OWN, "to_employee"}}, FIELDS(HANDOVER)},
 };
 
 const struct entity *entities_declared(size_t *out_count) {

@@ -124,7 +124,9 @@ struct field {
     bool personal;  /* about a natural person; erasable */
     uint8_t search; /* weight in full-text search; 0: not searched */
     const struct enumeration *values;
-    const char *refers_to; /* entity name */
+    const char *refers_to;  /* entity name */
+    const char *written_by; /* RULE_OWNER: the field of the row that names the employee who writes
+                               it; NULL: the row's author */
     enum field_type set_of;
     const char *unit;
     const char *derive; /* RULE_DERIVED: SQL over the columns of the row */

@@ -2,6 +2,7 @@
  * does it keep the limits; may its author write it. The first no decides.
  */
 #include "syncd/server/merge.h"
+#include "syncd/store/centre_compact.h"
 
 #include <string.h>
 
@@ -42,9 +43,10 @@ static enum status target_exists(struct merge *m, const struct field *f, struct 
     const struct entity *target = catalogue_entity(m->cat, slice_from(f->refers_to));
     *out = true;
     if (f->type != FIELD_REF || v.kind != VALUE_INT) return ST_OK;
-    if (target) return centre_row_probe(m->c, target, v.number, out, &dead, err);
     *out = false;
-    return ST_OK;
+    if (!target) return ST_OK;
+    TRY(centre_row_probe(m->c, target, v.number, out, &dead, err));
+    return *out ? ST_OK : merge_restore(m, v.number, out, err);
 }
 
 static enum status targets_exist(struct merge *m, const struct entity *e,
@@ -166,6 +168,19 @@ enum status judge_is_author(struct merge *m, const struct centre_row *row, bool 
     return ST_OK;
 }
 
+/* The field that names who writes this cell; NULL: the row's author does. */
+static const struct field *writer_of(const struct entity *e, const struct cell *cell) {
+    const char *name = cell ? e->fields[cell->first].written_by : NULL;
+    return name ? entity_field(e, slice_from(name)) : NULL;
+}
+
+static bool is_writer(const struct merge *m, const struct centre_row *row,
+                      const struct field *writer) {
+    struct value v = row->values[entity_field_index(row->entity, writer)];
+    return is_at_head_office(m) ||
+           (v.kind == VALUE_INT && m->author.employee != 0 && v.number == m->author.employee);
+}
+
 static const struct field *freezing_field(const struct entity *e) {
     return e->frozen_field >= 0 ? &e->fields[e->frozen_field] : NULL;
 }
@@ -211,6 +226,8 @@ enum status judge_rule(struct merge *m, const struct centre_row *row, const stru
         *out = refused(REASON_FROZEN);
     else if (me->cell && would_thaw(m, row, me))
         *out = refused(REASON_FROZEN);
+    else if (rule == RULE_OWNER && writer_of(row->entity, me->cell))
+        author = is_writer(m, row, writer_of(row->entity, me->cell));
     else if (rule == RULE_OWNER || rule == RULE_FROZEN)
         TRY(judge_is_author(m, row, &author, err));
     if (!author) *out = waits(REASON_OWNER);
@@ -274,7 +291,8 @@ static enum status id_is_free(struct merge *m, const struct entity *e, bool *out
     if (!*out) return ST_OK;
     TRY(centre_alias_resolve(m->c, id, &survivor, err));
     TRY(centre_row_probe(m->c, e, id, &found, &dead, err));
-    *out = !found && survivor == id;
+    TRY(centre_was_collected(m->c, id, 0, &dead, err));
+    *out = !found && !dead && survivor == id;
     return ST_OK;
 }
 

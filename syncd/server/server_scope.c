@@ -192,6 +192,9 @@ static enum status put_title(struct teaming *t, const char *entity, int64_t id, 
 static const char *dated_state(const struct teaming *t, const struct centre_dated *op) {
     if (op->cancelled)
         return t->server->json ? "cancelled" : server_say(t->server, "cancelled", "已取消");
+    if (op->handover > 0 && op->done_seq == 0 && !op->cancelled && !op->is_signed)
+        return t->server->json ? "unsigned"
+                               : server_say(t->server, "waits for signatures", "待签字");
     if (op->done_seq > 0) return t->server->json ? "done" : server_say(t->server, "done", "已执行");
     return t->server->json ? "waits" : server_say(t->server, "waits", "待执行");
 }

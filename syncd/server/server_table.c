@@ -72,6 +72,12 @@ static const struct command_option org_options[] = {
 static const struct command_option dry_options[] = {
     DRY_RUN,
 };
+static const struct command_option compact_options[] = {
+    COMMAND_FLAG("--dry-run", NULL, "only say what would go", "只显示将清理的内容，不作改动"),
+};
+static const struct command_option erase_options[] = {
+    COMMAND_OPTION("--why", NULL, "TEXT", "原因", "why, for the journal", "原因，记入日志", NULL),
+};
 static const struct command_option territory_add_options[] = {
     COMMAND_OPTION("--name", NULL, "NAME", "名称", "what it is called (default: CODE)",
                    "名称（默认与代码相同）", NULL),
@@ -103,6 +109,10 @@ static const struct command_option assign_options[] = {
 static const struct command_option handover_options[] = {
     COMMAND_OPTION("--on", NULL, "DATE", "日期", "on that day (default: now)",
                    "在该日（默认立即）", NULL),
+    COMMAND_OPTION("--reason", NULL, "TEXT", "原因", "why, for both to read", "交接双方可见的原因",
+                   NULL),
+    COMMAND_FLAG("--unsigned", NULL, "do not wait for signatures: one of the two is gone",
+                 "不等待签字：其中一方已无法签字"),
     DRY_RUN,
 };
 static const struct command_option dated_options[] = {
@@ -232,6 +242,16 @@ static const struct command commands[] = {
      COMMAND_WORDS(1, 1, NULL),
      .summary = {"how long edits count that were made before a withdrawal",
                  "撤权前所作修改在多少天内仍有效"}},
+    {.name = "org keep-history",
+     .usage = {"[DAYS | forever]", "[天数 | forever]"},
+     HOME(server_cmd_org_keep_history),
+     COMMAND_WORDS(0, 1, "forever"),
+     .summary = {"how long history is kept before compacting thins it", "历史在整理前保留的时间"},
+     .details = {"Of what is older only hashes stay: who did what and when is known, the values "
+                 "are not. New orgs keep\nall of it for ever. What a laptop may still need is "
+                 "kept however old it is.\n",
+                 "更早的内容只保留哈希：仍可知谁在何时做了什么，但不再有具体值。新机构默认永久保留。\n"
+                 "笔记本可能仍需要的内容无论多旧都会保留。\n"}},
     {.name = "org zone",
      .usage = {"+08:00", "+08:00"},
      HOME(server_cmd_org_zone),
@@ -267,7 +287,10 @@ static const struct command commands[] = {
      COMMAND_WORDS(2, 2, NULL),
      COMMAND_OPTIONS(handover_options),
      .summary = {"hand all accounts of one person over to another",
-                 "将一人的全部客户过户给另一人"}},
+                 "将一人的全部客户过户给另一人"},
+     .details = {"Both sign on their laptops (roadbook sign); it takes effect on that day, or as "
+                 "soon as both have signed.\n",
+                 "双方在各自笔记本上签字（roadbook sign）；在该日生效，若签字较晚则于签齐时生效。\n"}},
     {.name = "dated list",
      NOTHING,
      HOME(server_cmd_dated_list),
@@ -481,6 +504,27 @@ static const struct command commands[] = {
                  "twice.\n",
                  "笔记本用 roadbook bundle export 写出文件，用 roadbook bundle import 导入应答。\n"
                  "同一文件重复导入无妨：不会重复采用。\n"}},
+    {.name = "compact",
+     NOTHING,
+     HOME(server_cmd_compact),
+     COMMAND_OPTIONS(compact_options),
+     .summary = {"let go of what no laptop needs any more; the server goes on meanwhile",
+                 "清理笔记本不再需要的内容，服务器照常运行"},
+     .details = {"Deleted rows leave the book when every laptop that was here within the lease "
+                 "knows of it; an edit that\ncomes later waits for head office, whose `approve` "
+                 "brings the row back. Old texts, and history beyond\n`org keep-history`, go too. "
+                 "`serve` does it every night. The file keeps its size; what is free in it\nis "
+                 "used again.\n",
+                 "租期内联系过的笔记本均已知晓的删除将被清理；之后到达的修改由总部处理，`approve` "
+                 "可恢复该记录。\n旧文本版本和超出 `org keep-history` 的历史一并清理。`serve` "
+                 "每晚自动执行。\n文件大小不变，空出的部分会被重新利用。\n"}},
+    {.name = "erase",
+     .usage = {"CONTACT --why TEXT", "联系人 --why 原因"},
+     HOME(server_cmd_erase),
+     COMMAND_WORDS(1, 1, NULL),
+     COMMAND_OPTIONS(erase_options),
+     .summary = {"erase a person's data from the book and from its history",
+                 "从账本及其历史中清除一个人的个人信息"}},
     {.name = "verify",
      NOTHING,
      HOME(server_cmd_verify),

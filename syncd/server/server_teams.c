@@ -445,6 +445,23 @@ enum status server_cmd_assign(void *program, const struct command_line *line, st
     return order(&t, ops, line->word_count, err);
 }
 
+/* What both sign: they find it on their laptops. */
+static enum status handover_row(struct teaming *t, struct centre_dated *op, int64_t day,
+                                struct err *err) {
+    struct saving s = {.t = t};
+    const char *reason = command_value(t->server->line, "--reason");
+    bool saved;
+    TRY(new_row(&s, err));
+    saving_put(&s, "handover", "from_employee", value_int(op->from));
+    saving_put(&s, "handover", "to_employee", value_int(op->to));
+    saving_put(&s, "handover", "on_date", value_int(day));
+    if (reason) saving_put(&s, "handover", "reason", value_text(slice_from(reason)));
+    saving_put(&s, "handover", "state", value_int(1));
+    TRY(saving_end(&s, &saved, err));
+    op->handover = s.change.row;
+    return ST_OK;
+}
+
 enum status server_cmd_handover(void *program, const struct command_line *line, struct err *err) {
     SCOPED(teaming_close) struct teaming t = {0};
     struct centre_dated op = {.kind = DATED_HANDOVER};
@@ -454,5 +471,6 @@ enum status server_cmd_handover(void *program, const struct command_line *line, 
     TRY(employee_named(&t, line->words[1], &op.to, err));
     TRY(day_given(&t, "--on", &day, err));
     op.due_ms = org_day_ms(&t.scope, day);
+    if (!command_has(line, "--unsigned") && !is_dry_run(&t)) TRY(handover_row(&t, &op, day, err));
     return order(&t, &op, 1, err);
 }

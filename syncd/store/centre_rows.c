@@ -21,6 +21,7 @@ enum status centre_row_read(struct centre *c, const struct entity *e, int64_t id
     row.dead = meta.gone;
     row.more = meta.more;
     TRY(row_clock_read(meta.clock, mem, &row.clock, err));
+    centre_relabel(c, &row.clock);
     TRY(centre_digest_seen(c, &row, err));
     *out = row;
     return ST_OK;
@@ -68,6 +69,7 @@ enum status centre_row_update(struct centre *c, const struct centre_row *row, ui
                     NULL, err));
     TRY(centre_digest_insert(c, row, err));
     note_living(c, row->entity, row->id, row->dead == 0);
+    if (strcmp(row->entity->name, "handover") == 0) c->due_is_known = false; /* it may be signed */
     return ST_OK;
 }
 

@@ -89,7 +89,7 @@ static const char *const TABLES[] = {
     "NULL,"
     " from_employee INTEGER NOT NULL, to_employee INTEGER NOT NULL, person TEXT NOT NULL, made_ms "
     "INTEGER NOT NULL, done_seq INTEGER NOT NULL, cancelled INTEGER NOT NULL, accounts INTEGER NOT "
-    "NULL)",
+    "NULL, handover INTEGER NOT NULL DEFAULT 0)",
     "CREATE TABLE IF NOT EXISTS opening(seq INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL)",
     "CREATE TABLE IF NOT EXISTS epoch(number INTEGER PRIMARY KEY, back INTEGER NOT NULL,"
     " start INTEGER NOT NULL, time_ms INTEGER NOT NULL)",
@@ -103,6 +103,10 @@ static const char *const TABLES[] = {
     " element TEXT NOT NULL, upto INTEGER NOT NULL, PRIMARY KEY(row, cell, element)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS missing(device INTEGER NOT NULL, first INTEGER NOT NULL,"
     " last INTEGER NOT NULL, chain BLOB NOT NULL, PRIMARY KEY(device, first)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS collected(row INTEGER PRIMARY KEY, entity INTEGER NOT NULL, unit "
+    "INTEGER NOT NULL, seq INTEGER NOT NULL, deleted_ms INTEGER NOT NULL, vals BLOB, clock BLOB,"
+    " more BLOB)",
+    "CREATE INDEX IF NOT EXISTS collected_unit ON collected(unit)",
     "CREATE TABLE IF NOT EXISTS home_digest(home INTEGER PRIMARY KEY, sum BLOB NOT NULL, rows "
     "INTEGER NOT NULL)",
     "CREATE TABLE IF NOT EXISTS link("
@@ -139,5 +143,7 @@ enum status centre_schema(struct db *db, struct err *err) {
     for (size_t i = 0; i < ARRAY_COUNT(TABLES); i++) TRY(db_exec(db, TABLES[i], err));
     TRY(add_column(db, "SELECT 1 FROM pragma_table_info('log') WHERE name = 'homes'",
                    "ALTER TABLE log ADD COLUMN homes BLOB", err));
+    TRY(add_column(db, "SELECT 1 FROM pragma_table_info('journal') WHERE name = 'reduced'",
+                   "ALTER TABLE journal ADD COLUMN reduced INTEGER NOT NULL DEFAULT 0", err));
     return add_device_columns(db, err);
 }

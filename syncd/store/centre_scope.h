@@ -83,7 +83,7 @@ struct centre_grant {
 /* Open grants of a user, by home. In an open org: "all". */
 enum status centre_grants(struct centre *c, int64_t user, struct arena *mem,
                           struct centre_grant **out, size_t *out_count, struct err *err) NODISCARD;
-/* Grants of the user that ended in (after, to], by home; of one home the last. */
+/* Grants of the user that ended in (after, to], by home; of one home the first. */
 enum status centre_grants_ended(struct centre *c, int64_t user, int64_t after, int64_t to,
                                 struct arena *mem, struct centre_grant **out, size_t *out_count,
                                 struct err *err) NODISCARD;
@@ -187,8 +187,10 @@ struct centre_dated {
     int64_t id; /* given by centre_dated_add */
     enum dated_kind kind;
     int64_t due_ms;
-    int64_t account;                 /* DATED_ASSIGN */
-    int64_t from, to;                /* employees; from only for DATED_HANDOVER */
+    int64_t account;  /* DATED_ASSIGN */
+    int64_t from, to; /* employees; from only for DATED_HANDOVER */
+    bool is_signed;   /* given by centre_dated_list */
+    int64_t handover; /* the row that both must have signed before; 0: nobody has to */
     char person[CENTRE_LABEL_BYTES]; /* who ordered it */
     int64_t made_ms;
     int64_t done_seq; /* 0: waits */

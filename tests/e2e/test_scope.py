@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""test_scope.py BIN: who sees what, with the real programs: territories, teams, moves, a handover that both sign; what
+was withdrawn is gone from the laptop's files, to the byte."""
+import glob
+import os
+import sys
+import time
+
+from programs import World, check, main
+
+REPS = ("wang", "li", "zhao")
+
+
+def names(world, rep):
+    return sorted(row["name"] for row in world.laptop(rep, "list", "account", "--json", "--limit", "1000").json())
+
+
+def contacts(world, rep):
+    return sorted(row["name"] for row in world.laptop(rep, "list", "contact", "--json", "--limit", "1000").json())
+
+
+def sync(world, *reps):
+    for rep in reps or REPS:
+        world.laptop(rep, "sync")
+
+
+def bytes_of(world, rep):
+    found = b""
+    for path in glob.glob(os.path.join(world.laptop_home(rep), "book.db*")):
+        with open(path, "rb") as file:
+            found += file.read()
+    return found
+
+
+def a_company_with_two_regions(world):
+    world.office("territory", "add", "CN", "--name", "全国")
+    for code, name in (("E", "华东"), ("N", "华北")):
+        world.office("territory", "add", code, "--name", name, "--under", "CN")
+    for rep, code in (("wang", "E"), ("li", "N"), ("zhao", "CN")):
+        world.office("user", "add", rep, "--name", rep.title(), "--role", "manager" if rep == "zhao" else "rep")
+        world.office("set", "employee", rep, f"territory={code}")
+    for number in range(6):
+        code = "E" if number < 3 else "N"
+        world.office("add", "account", f"name=Acct{number}", f"territory={code}", f"remarks=机密{number}keepsecret{number}")
+        world.office("add", "contact", f"account=Acct{number}", f"name=Person{number}")
+    world.office("assign", "Acct0", "Acct1", "--to", "wang")
+    world.office("assign", "Acct3", "--to", "li")
+    world.start_server()
+    for rep in REPS:
+        world.laptop(rep, "enroll", world.link(rep))
+    sync(world)
+
+
+def each_sees_his_own(world):
+    check(names(world, "wang") == ["Acct0", "Acct1", "Acct2"], names(world, "wang"))
+    check(names(world, "li") == ["Acct3", "Acct4", "Acct5"], names(world, "li"))
+    check(len(names(world, "zhao")) == 6, names(world, "zhao"))
+    check(contacts(world, "wang") == ["Person0", "Person1"], contacts(world, "wang"))
+    check(contacts(world, "li") == ["Person3"], contacts(world, "li"))
+    check(len(contacts(world, "zhao")) == 6, "a manager sees what is in his territory")
+    check(b"keepsecret4" not in bytes_of(world, "wang"), "wang's file holds what he may not see")
+
+
+def an_account_moves(world):
+    gone = world.office("set", "account", "Acct1", "territory=N")
+    check(gone.code == 0, str(gone))
+    preview = world.office("assign", "Acct1", "--to", "li", "--dry-run", "--json").json()
+    by_login = {row["login"]: row for row in preview}
+    check(by_login["wang"]["lost"] == 2 and by_login["li"]["gained"] == 1, preview)
+    world.office("assign", "Acct1", "--to", "li")
+    sync(world)
+    check(names(world, "wang") == ["Acct0", "Acct2"], names(world, "wang"))
+    check("Acct1" in names(world, "li") and "Person1" in contacts(world, "li"), "li lacks what came to him")
+    for word in (b"keepsecret1", b"Person1"):
+        check(word not in bytes_of(world, "wang"), f"{word} is still in wang's file")
+
+
+def edits_made_before_a_withdrawal_count(world):
+    world.laptop("wang", "set", "account", "Acct0", "website=wang.example")
+    world.office("assign", "Acct0", "--to", "li")
+    sync(world)
+    row = world.office("get", "account", "Acct0", "--json").json()
+    check(row["website"] == "wang.example", row)
+    check(contacts(world, "wang") == [], contacts(world, "wang"))
+
+
+def a_team_member_sees_it_all(world):
+    world.office("team", "add", "Acct3", "wang", "--role", "technical")
+    sync(world)
+    check("Acct3" in names(world, "wang") and "Person3" in contacts(world, "wang"), "the team member sees nothing")
+    world.office("team", "remove", "Acct3", "wang")
+    sync(world)
+    check("Acct3" not in names(world, "wang"), "the team member still sees it")
+    check(b"keepsecret3" not in bytes_of(world, "wang"), "its remarks are still in the file")
+
+
+def a_handover_waits_for_both_signatures(world):
+    before = contacts(world, "li")
+    check(len(before) == 3, before)
+    world.office("handover", "li", "wang", "--reason", "moves away")
+    sync(world)
+    check(contacts(world, "li") == before, "it took effect unsigned")
+    state = world.office("dated", "list", "--json").json()
+    check([row["state"] for row in state] == ["unsigned"], state)
+    for rep in ("li", "wang"):
+        waiting = world.laptop(rep, "sign", "--json").json()
+        check(len(waiting) == 1, waiting)
+        refused = world.laptop("zhao", "sign", waiting[0]["short_id"], fails=True)
+        check(refused.code != 0, "somebody else could sign")
+        world.laptop(rep, "sign", waiting[0]["short_id"])
+        sync(world, rep)
+    deadline = time.monotonic() + 30
+    while contacts(world, "wang") != before and time.monotonic() < deadline:
+        sync(world)
+        time.sleep(0.2)
+    check(contacts(world, "wang") == before, contacts(world, "wang"))
+    sync(world)
+    check(contacts(world, "li") == [], contacts(world, "li"))
+    done = world.office("dated", "list", "--all", "--json").json()
+    check(done[-1]["state"] == "done" and done[-1]["accounts"] == 3, done)
+
+
+def books_are_proved(world):
+    for rep in REPS:
+        result = world.laptop(rep, "sync", "--verify")
+        check("equals the server" in result.err or "一致" in result.err, str(result))
+        world.laptop(rep, "verify")
+    world.office("verify")
+
+
+def run(world):
+    steps = (a_company_with_two_regions, each_sees_his_own, an_account_moves, edits_made_before_a_withdrawal_count,
+             a_team_member_sees_it_all, a_handover_waits_for_both_signatures, books_are_proved)
+    for step in steps:
+        print(step.__name__.replace("_", " "), flush=True)
+        step(world)
+
+
+if __name__ == "__main__":
+    sys.exit(main(run, World(sys.argv[1], scope="granted")))
