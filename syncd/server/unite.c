@@ -161,8 +161,8 @@ static enum status give_reasons(struct merge *m, const struct sight *s, struct e
     return ST_OK;
 }
 
-/* The home of the survivor holds more rows now, of which the log says nothing: whoever did not have
- * them gets the home anew. */
+/* The home of the survivor holds more rows now, of which the log says nothing: whoever held it gets
+ * it anew. Also who held both: his laptop may not have been told of the other yet. */
 static enum status open_anew(struct merge *m, const struct sight *s, struct err *err) {
     struct log_entry entry = {
         .seq = centre_next_seq(m->c), .time_ms = m->now_ms, .kind = LOG_SCOPE};
@@ -171,8 +171,7 @@ static enum status open_anew(struct merge *m, const struct sight *s, struct err 
     TRY(centre_holders(m->c, s->home, m->mem, &now, &count, err));
     for (size_t i = 0; i < s->holder_count; i++) {
         struct centre_grant grant = {.user = s->holders[i], .home = s->home, .since = entry.seq};
-        bool had_both = has_user(s->losers, s->loser_count, grant.user);
-        if (had_both || !has_user(now, count, grant.user)) continue;
+        if (!has_user(now, count, grant.user)) continue;
         TRY(centre_grant_end(m->c, grant.user, s->home, entry.seq, m->now_ms, err));
         TRY(centre_grant_open(m->c, &grant, err));
         opened++;

@@ -18,19 +18,12 @@ static void take_setting(struct centre_scope *scope, struct slice name, int64_t 
 }
 
 /* One statement: it runs whenever another handle committed. */
-enum status centre_scope_read(struct centre *c, struct centre_scope *out, struct err *err) {
-    struct centre_scope scope = {.open_since = 1, .lease_days = CENTRE_LEASE_DAYS};
-    struct db_stmt *s;
-    bool row = true;
-    TRY(db_prepare(c->db, "SELECT name, value FROM meta WHERE name >= 'scope_' AND name < 'scope`'",
-                   &s, err));
-    while (row) {
-        TRY(db_step(s, &row, err));
-        if (row) take_setting(&scope, db_text(s, 0), db_int(s, 1));
-    }
-    db_reset(s);
-    *out = scope;
-    return ST_OK;
+struct centre_scope centre_scope_default(void) {
+    return (struct centre_scope){.open_since = 1, .lease_days = CENTRE_LEASE_DAYS};
+}
+
+void centre_scope_take(struct centre_scope *scope, struct slice name, int64_t value) {
+    take_setting(scope, name, value);
 }
 
 void centre_scope(const struct centre *c, struct centre_scope *out) {
@@ -230,15 +223,12 @@ enum status centre_grants(struct centre *c, int64_t user, struct arena *mem,
     return take_grants(s, mem, out, out_count, err);
 }
 
-/* Of several lives of one grant the last stands last. */
-static size_t last_of_each(struct centre_grant *grants, size_t count) {
+/* Of several lives of one grant the first is the one that a laptop may know: it ended last of those
+ * that it was told of. */
+static size_t first_of_each(struct centre_grant *grants, size_t count) {
     size_t kept = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (kept > 0 && grants[kept - 1].home == grants[i].home)
-            grants[kept - 1] = grants[i];
-        else
-            grants[kept++] = grants[i];
-    }
+    for (size_t i = 0; i < count; i++)
+        if (kept == 0 || grants[kept - 1].home != grants[i].home) grants[kept++] = grants[i];
     return kept;
 }
 
@@ -254,7 +244,7 @@ enum status centre_grants_ended(struct centre *c, int64_t user, int64_t after, i
     db_bind_int(s, 2, after);
     db_bind_int(s, 3, to);
     TRY(take_grants(s, mem, out, out_count, err));
-    *out_count = last_of_each(*out, *out_count);
+    *out_count = first_of_each(*out, *out_count);
     return ST_OK;
 }
 

@@ -1,7 +1,7 @@
 /* Random runs: one seed makes people, clocks that are off, and a bad network; at rest the oracles
  * look.
  *
- *     hunt [--seed N] [--runs N] [--profile cells|kinds|rows|refused|homes|rollback]
+ *     hunt [--seed N] [--runs N] [--profile cells|kinds|rows|refused|homes|rollback|united|shared]
  *         [--kept FILE] [--trace]
  *
  * Converging is not correct. Each edit is remembered with what its author had been shown: values
@@ -26,21 +26,28 @@ const struct place hunt_places[] = {
 const size_t hunt_place_count = ARRAY_COUNT(hunt_places);
 
 static const struct profile profiles[] = {
-    {"cells", BIT(KIND_LAST) | BIT(KIND_GROUP), 1, false, false, false},
+    {"cells", BIT(KIND_LAST) | BIT(KIND_GROUP), 1, false, false, false, false},
     {"kinds",
      BIT(KIND_LAST) | BIT(KIND_GROUP) | BIT(KIND_COUNT) | BIT(KIND_SET) | BIT(KIND_TEXT) |
          BIT(KIND_MAX) | BIT(KIND_STATE),
-     1, false, false, false},
-    {"rows", BIT(KIND_LAST) | BIT(KIND_COUNT) | BIT(KIND_SET) | BIT(KIND_REF), 3, true, false, false},
+     1, false, false, false, false},
+    {"rows", BIT(KIND_LAST) | BIT(KIND_COUNT) | BIT(KIND_SET) | BIT(KIND_REF), 3, true, false, false,
+     false},
     {"refused",
      BIT(KIND_LAST) | BIT(KIND_COUNT) | BIT(KIND_TEXT) | BIT(KIND_SET) | BIT(KIND_OFFICE), 2, true,
-     false, false},
+     false, false, false},
     {"homes", BIT(KIND_LAST) | BIT(KIND_COUNT) | BIT(KIND_SET) | BIT(KIND_TEXT) | BIT(KIND_REF), 4,
-     true, true, false},
+     true, true, false, false},
     {"rollback",
      BIT(KIND_LAST) | BIT(KIND_GROUP) | BIT(KIND_COUNT) | BIT(KIND_SET) | BIT(KIND_TEXT) |
          BIT(KIND_MAX) | BIT(KIND_STATE),
-     2, false, false, true}};
+     2, false, false, true, false},
+    {"united",
+     BIT(KIND_LAST) | BIT(KIND_GROUP) | BIT(KIND_COUNT) | BIT(KIND_SET) | BIT(KIND_TEXT) |
+         BIT(KIND_MAX) | BIT(KIND_REF),
+     4, true, false, false, true},
+    {"shared", BIT(KIND_LAST) | BIT(KIND_COUNT) | BIT(KIND_SET) | BIT(KIND_REF), 5, true, true,
+     false, true}};
 
 /* ------------------------------------------------------------------ what all need */
 
@@ -174,7 +181,8 @@ int main(int argc, char **argv) {
             trace = true;
         else {
             fprintf(stderr, "usage: hunt [--seed N] [--runs N] [--profile "
-                            "cells|kinds|rows|refused|homes|rollback] [--kept FILE] [--trace]\n");
+                            "cells|kinds|rows|refused|homes|rollback|united|shared] [--kept FILE] "
+                            "[--trace]\n");
             return 64;
         }
     }

@@ -6,6 +6,8 @@
  *
  *     hunt_scope.c   who sees what
  *
+ *     hunt_unite.c   rows that become one
+ *
  *     hunt_oracle.c  what must be so at rest
  */
 #ifndef ROADBOOK_HUNT_H
@@ -55,7 +57,7 @@ enum fate { FATE_PENDING, FATE_ACCEPTED, FATE_HELD, FATE_UNDONE };
 struct deed {
     size_t laptop;
     uint32_t batch;
-    int64_t row;
+    int64_t row, final; /* as it was named; what it is at the end */
     const struct place *place; /* NULL: create or delete */
     enum kind kind;
     struct mask seen; /* what its author had been shown, itself included */
@@ -73,6 +75,7 @@ struct profile {
     bool rows;     /* creates and deletes */
     bool homes;    /* people see only what they are granted, and that changes */
     bool rollback; /* creates; the server goes back in time once, unannounced */
+    bool unites;   /* head office merges accounts and contacts */
 };
 #define BIT(k) (1u << (k))
 struct open_form {
@@ -80,6 +83,12 @@ struct open_form {
     const struct entity *entity;
     struct form form;
 };
+
+struct united { /* an account that became another */
+    int64_t from, to;
+    bool keeps[LAPTOPS]; /* who sees the survivor only because he saw the other */
+};
+enum { UNITED_MAX = 16 };
 
 struct run {
     struct world world;
@@ -92,6 +101,8 @@ struct run {
     struct open_form forms[LAPTOPS];
     size_t checked; /* rows in replies that were looked at */
     bool backed, rolled;
+    struct united united[UNITED_MAX];
+    size_t united_count;
     /* Accepted in the life that is forgotten, but nobody holds the receipt: in the next they are
      * new, and what was made on top of them looks concurrent. Nothing is lost; order may be. */
     struct mask orphans;
@@ -131,6 +142,10 @@ void hunt_see(struct run *r, const struct place *p, const struct entity *e,
 
 /* Somebody does something. */
 void hunt_step(struct run *r);
+/* NULL: too many. It counts once edit_count does. */
+struct deed *hunt_new_edit(struct run *r, struct world_laptop *l, int64_t row,
+                           const struct place *p, enum kind kind);
+int64_t hunt_any_row(struct run *r, struct store *store, const struct entity *e);
 
 /* ------------------------------------------------------------------ hunt_scope.c */
 
@@ -140,6 +155,17 @@ enum status hunt_scope_begin(struct run *r, struct err *err) NODISCARD;
 void hunt_office(struct run *r);
 /* Each book is what its person may see. */
 enum status hunt_compare(struct run *r, struct buf *out_difference, struct err *err) NODISCARD;
+
+bool hunt_sees_team(struct run *r, const struct world_laptop *l, int64_t account);
+
+/* ------------------------------------------------------------------ hunt_unite.c */
+
+/* Head office merges two accounts, or two contacts. */
+void hunt_unite(struct run *r);
+/* Somebody notes who took part in a visit: of both contacts of a merge there may be a note. */
+void hunt_take_part(struct run *r, struct world_laptop *l);
+/* The row that an id is now. */
+int64_t hunt_final(struct run *r, int64_t id);
 
 /* ------------------------------------------------------------------ hunt_oracle.c */
 

@@ -67,7 +67,8 @@ static enum status take_ledger(void *ctx, const struct ledger_entry *entry, stru
     if (!entry->cell_tag) {
         for (size_t i = 0; i < r->edit_count; i++)
             if (r->edits[i].kind == KIND_DELETE && r->edits[i].laptop + 1 == entry->loser_device &&
-                r->edits[i].batch == entry->loser_batch && r->edits[i].row == entry->row)
+                r->edits[i].batch == entry->loser_batch &&
+                r->edits[i].final == hunt_final(r, entry->row))
                 put(&g->deletes, i);
         return ST_OK;
     }
@@ -99,7 +100,7 @@ static void check_seen(struct run *r, const struct place *p, const struct row *r
         if (has(&g->losers, i)) hunt_join(&good, &r->edits[i].seen);
     hunt_see(r, p, row->entity, row->values, &good);
     for (size_t i = 0; i < r->edit_count; i++)
-        if (r->edits[i].place == p && r->edits[i].row == row->id &&
+        if (r->edits[i].place == p && r->edits[i].final == row->id &&
             r->edits[i].fate == FATE_ACCEPTED && !has(&good, i))
             hunt_fail(r, "an acknowledged edit was lost", (int64_t)i, row->id);
 }
@@ -114,7 +115,7 @@ static void check_group(struct run *r, const struct place *p, const struct row *
 static void check_count(struct run *r, const struct place *p, const struct row *row) {
     int64_t want = 0;
     for (size_t i = 0; i < r->edit_count; i++)
-        if (r->edits[i].place == p && r->edits[i].row == row->id &&
+        if (r->edits[i].place == p && r->edits[i].final == row->id &&
             r->edits[i].fate == FATE_ACCEPTED)
             want += r->edits[i].delta;
     struct value v = row->values[entity_field_index(row->entity, hunt_field_of(r, p))];
@@ -135,11 +136,11 @@ static void check_set(struct run *r, const struct place *p, const struct row *ro
     struct value v = row->values[entity_field_index(row->entity, hunt_field_of(r, p))];
     for (size_t i = 0; i < r->edit_count; i++) {
         const struct deed *add = &r->edits[i];
-        if (add->place != p || add->row != row->id || !add->add || add->fate != FATE_ACCEPTED)
+        if (add->place != p || add->final != row->id || !add->add || add->fate != FATE_ACCEPTED)
             continue;
         bool removed = false;
         for (size_t k = 0; k < r->edit_count; k++)
-            removed |= r->edits[k].place == p && r->edits[k].row == row->id && !r->edits[k].add &&
+            removed |= r->edits[k].place == p && r->edits[k].final == row->id && !r->edits[k].add &&
                        r->edits[k].fate == FATE_ACCEPTED && !strcmp(r->edits[k].word, add->word);
         bool excused = removed && is_orphaned(r, p, row->id, add->word);
         if (set_has(v, slice_from(add->word)) == removed && !excused)
@@ -159,10 +160,10 @@ static void check_text(struct run *r, const struct place *p, const struct row *r
     struct value v = row->values[entity_field_index(row->entity, hunt_field_of(r, p))];
     for (size_t i = 0; i < r->edit_count; i++) {
         const struct deed *e = &r->edits[i];
-        if (e->place != p || e->row != row->id || e->fate != FATE_ACCEPTED) continue;
+        if (e->place != p || e->final != row->id || e->fate != FATE_ACCEPTED) continue;
         bool removed = false;
         for (size_t k = 0; k < r->edit_count; k++)
-            removed |= r->edits[k].place == p && r->edits[k].row == row->id &&
+            removed |= r->edits[k].place == p && r->edits[k].final == row->id &&
                        !strcmp(r->edits[k].removed, e->word);
         int times = count_word(v.kind == VALUE_TEXT ? v.text : (struct slice){0}, e->word);
         if (times > 1 && !r->rolled) /* old versions of texts went with their life */
@@ -202,7 +203,7 @@ static void check_dead(struct run *r, const struct living *living, const struct 
     for (size_t i = 0; i < r->edit_count; i++) {
         const struct deed *e = &r->edits[i];
         bool alive = e->fate != FATE_ACCEPTED || e->kind == KIND_DELETE;
-        for (size_t k = 0; k < living->count; k++) alive |= living->ids[k] == e->row;
+        for (size_t k = 0; k < living->count; k++) alive |= living->ids[k] == e->final;
         if (alive) continue;
         bool deleted = false, seen = has(&g->losers, i);
         for (size_t k = 0; k < r->edit_count; k++) {
@@ -210,7 +211,7 @@ static void check_dead(struct run *r, const struct living *living, const struct 
             if (d->kind != KIND_DELETE || d->fate != FATE_ACCEPTED || has(&g->deletes, k)) continue;
             deleted = true;
             seen |= has(&d->seen, i) ||
-                    d->row != e->row; /* by its owner: what that had seen is not kept here */
+                    d->final != e->final; /* by its owner: what that had seen is not kept here */
         }
         for (size_t k = 0; k < r->edit_count; k++)
             seen |= has(&g->losers, k) && has(&r->edits[k].seen, i);
@@ -265,6 +266,8 @@ void hunt_look(struct run *r) {
         if (store_receipts(r->world.laptops[i].store, 0, take_receipt, &want, &err) != ST_OK)
             hunt_fail_err(r, "receipts", &err);
     }
+    for (size_t i = 0; i < r->edit_count; i++)
+        r->edits[i].final = hunt_final(r, r->edits[i].row);
     follow_folded(r);
     struct ledger ledger = {.r = r};
     if (centre_ledger(org_centre(r->world.office), 0, INT64_MAX, 0, &r->mem, take_ledger, &ledger,

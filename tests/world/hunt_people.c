@@ -2,8 +2,8 @@
  * move. */
 #include "tests/world/hunt.h"
 
-static struct deed *new_edit(struct run *r, struct world_laptop *l, int64_t row,
-                             const struct place *p, enum kind kind) {
+struct deed *hunt_new_edit(struct run *r, struct world_laptop *l, int64_t row,
+                           const struct place *p, enum kind kind) {
     if (r->edit_count == EDITS_MAX) return NULL;
     struct deed *e = &r->edits[r->edit_count];
     *e = (struct deed){
@@ -23,13 +23,15 @@ static enum status pick_row(void *ctx, const struct row *row, struct err *err) {
     if (!row->gone && !hunt_draw(pick->r, ++pick->seen)) pick->id = row->id;
     return ST_OK;
 }
-static int64_t any_row(struct run *r, struct world_laptop *l, const struct entity *e) {
+int64_t hunt_any_row(struct run *r, struct store *store, const struct entity *e) {
     struct pick pick = {.r = r};
     struct query query = {.entity = e};
     struct err err;
-    if (store_list(l->store, &query, pick_row, &pick, &err) != ST_OK)
-        hunt_fail_err(r, "list", &err);
+    if (store_list(store, &query, pick_row, &pick, &err) != ST_OK) hunt_fail_err(r, "list", &err);
     return pick.id;
+}
+static int64_t any_row(struct run *r, struct world_laptop *l, const struct entity *e) {
+    return hunt_any_row(r, l->store, e);
 }
 
 static const struct place *any_place(struct run *r) {
@@ -130,7 +132,7 @@ static void save(struct run *r, struct world_laptop *l, const struct place *p, i
     struct row row;
     struct err err;
     if (store_get(l->store, e, id, &r->mem, &row, &err) != ST_OK || row.gone) return;
-    struct deed *edit = new_edit(r, l, id, p, p->kind);
+    struct deed *edit = hunt_new_edit(r, l, id, p, p->kind);
     const struct value *shown = form ? form->form.values : row.values;
     struct field_edit edits[2];
     size_t count;
@@ -182,7 +184,7 @@ static void do_create(struct run *r, struct world_laptop *l) {
     const struct entity *account = catalogue_entity(&r->world.catalogue, SLICE("account"));
     const struct entity *contact = catalogue_entity(&r->world.catalogue, SLICE("contact"));
     int64_t owner = any_row(r, l, account), id;
-    struct deed *edit = new_edit(r, l, 0, NULL, KIND_CREATE);
+    struct deed *edit = hunt_new_edit(r, l, 0, NULL, KIND_CREATE);
     if (!edit) return;
     snprintf(edit->word, sizeof(edit->word), "e%zu", r->edit_count);
     struct field_edit edits[] = {
@@ -227,7 +229,7 @@ static void do_delete(struct run *r, struct world_laptop *l) {
     const struct entity *e = catalogue_entity(
         &r->world.catalogue, hunt_draw(r, 2) ? SLICE("account") : SLICE("contact"));
     int64_t id = any_row(r, l, e);
-    struct deed *edit = id ? new_edit(r, l, id, NULL, KIND_DELETE) : NULL;
+    struct deed *edit = id ? hunt_new_edit(r, l, id, NULL, KIND_DELETE) : NULL;
     struct row row;
     struct err err;
     if (!edit || store_get(l->store, e, id, &r->mem, &row, &err) != ST_OK) return;
@@ -351,11 +353,17 @@ void hunt_step(struct run *r) {
     r->world.now_ms += 1000 + (int64_t)hunt_draw(r, 60000);
     uint64_t x = hunt_draw(r, 100);
     struct err err;
+    if (r->profile->unites && !hunt_draw(r, 9)) {
+        hunt_unite(r);
+        return;
+    }
     if (r->profile->homes && !hunt_draw(r, 5)) {
         hunt_office(r);
         return;
     }
-    if (x < 30)
+    if (x < 6 && r->profile->unites && !r->profile->homes)
+        hunt_take_part(r, l);
+    else if (x < 30)
         do_edit(r, l);
     else if (x < 44)
         do_form(r, l);
