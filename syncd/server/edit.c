@@ -69,6 +69,7 @@ static enum status own_text(struct merge *m, uint32_t own, int64_t named, uint32
     enum status status = centre_journal(m->c, m->author.number, own, m->mem, &entry, err);
     if (status == ST_NOT_FOUND) return ST_OK;
     if (status != ST_OK) return status;
+    if (entry.reduced != JOURNAL_WHOLE) return ST_OK;
     TRY(batch_read(entry.bytes, m->mem, &batch, err));
     *out_found = sent_text(&batch, named, cell_tag, out);
     return ST_OK;
@@ -314,6 +315,10 @@ enum status merge_edits(struct merge *m, const struct entity *e, struct outcome_
     bool found, permitted;
     TRY(centre_alias_resolve(m->c, m->change->row, &out->row, err));
     TRY(centre_row_read(m->c, e, out->row, m->mem, &row, &found, err));
+    if (!found) {
+        TRY(merge_restore(m, out->row, &found, err));
+        if (found) TRY(centre_row_read(m->c, e, out->row, m->mem, &row, &found, err));
+    }
     if (!found)
         return merge_refuse(m, e, out->row,
                             (struct outcome_edit){OUTCOME_REFUSED, REASON_UNKNOWN_ROW}, out, err);

@@ -10,6 +10,8 @@
  *
  *     revive.c  deletes, and rows that come back
  *
+ *     restore.c  rows whose tombstones were collected, when head office wants them back
+ *
  *     scope_merge.c  may the author see the row; in which homes is it now; whose grants follow
  *
  *     reply.c   receipts and pages
@@ -90,6 +92,13 @@ enum status merge_release(struct merge *m, struct err *err) NODISCARD;
 /* The base of an edit made on top of one that did not come in is the base of that one. */
 enum status merge_stands_on(struct merge *m, int64_t named, uint32_t cell_tag, struct base *base,
                             struct err *err) NODISCARD;
+
+/* ------------------------------------------------------------------ restore.c */
+
+/* Head office says yes to what names a row whose tombstone was collected: the row is in the book
+ * again, with all that its delete took, and its owners. *out false: there is nothing to restore, or
+ * head office was not asked. ST_CONFLICT: its content is not kept any more, or its key is taken. */
+enum status merge_restore(struct merge *m, int64_t row, bool *out, struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ former.c */
 

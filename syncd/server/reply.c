@@ -6,6 +6,7 @@
  * row, changed again at 14, comes with page two.
  */
 #include "syncd/server/reply.h"
+#include "syncd/store/centre_compact.h"
 #include "syncd/store/centre_unite.h"
 
 #include <string.h>
@@ -323,16 +324,10 @@ static enum status take_ledger(void *ctx, const struct ledger_entry *entry, stru
     return ST_OK;
 }
 
-static enum status take_record(struct page *p, const struct entity *e, int64_t id, bool *out_full,
-                               struct err *err) {
-    struct centre_row row;
-    struct record record;
-    bool found;
+/* *out_full: the page has no room for it. */
+static enum status put_record(struct page *p, struct record record, bool *out_full,
+                              struct err *err) {
     void *items = p->records;
-    TRY(centre_row_read(p->c, e, id, p->mem, &row, &found, err));
-    if (!found) return ST_OK;
-    if (row.seq < p->whole_below && row.whole <= p->since) row.whole = row.seq;
-    TRY(reply_record(&row, p->since, p->mem, &record, err));
     size_t bytes = wire_record_bytes(&record);
     *out_full = p->count > 0 && p->bytes + bytes > p->bytes_max;
     if (*out_full) return ST_OK;
@@ -341,6 +336,25 @@ static enum status take_record(struct page *p, const struct entity *e, int64_t i
     p->records[p->count++] = record;
     p->bytes += bytes;
     return ST_OK;
+}
+
+/* What became of a row, without cells. */
+static struct record bare_record(const struct entity *e, const struct log_entry *entry,
+                                 enum record_flags flags) {
+    return (struct record){
+        .entity_tag = e->tag, .row = entry->row, .seq = entry->seq, .flags = flags};
+}
+
+static enum status take_record(struct page *p, const struct entity *e, int64_t id, bool *out_full,
+                               struct err *err) {
+    struct centre_row row;
+    struct record record;
+    bool found;
+    TRY(centre_row_read(p->c, e, id, p->mem, &row, &found, err));
+    if (!found) return ST_OK;
+    if (row.seq < p->whole_below && row.whole <= p->since) row.whole = row.seq;
+    TRY(reply_record(&row, p->since, p->mem, &record, err));
+    return put_record(p, record, out_full, err);
 }
 
 static bool meets(const struct view *view, const struct log_entry *entry) {
@@ -358,21 +372,21 @@ static enum status is_seen(const struct page *p, const struct entity *e,
 /* It left a home that the laptop holds, and is in none of the others now. */
 static enum status take_left(struct page *p, const struct entity *e, const struct log_entry *entry,
                              bool *out_full, struct err *err) {
-    void *items = p->records;
     bool sees;
     if (p->view->all || !entry->homes || !view_sees(p->view, &entry->homes->left)) return ST_OK;
     TRY(view_sees_row(p->view, e, entry->row, &sees, err));
     if (sees) return ST_OK;
-    struct record record = {
-        .entity_tag = e->tag, .row = entry->row, .seq = entry->seq, .flags = RECORD_LEFT};
-    size_t bytes = wire_record_bytes(&record);
-    *out_full = p->count > 0 && p->bytes + bytes > p->bytes_max;
-    if (*out_full) return ST_OK;
-    TRY(reply_grow(p->mem, &items, p->count, &p->room, sizeof *p->records, err));
-    p->records = items;
-    p->records[p->count++] = record;
-    p->bytes += bytes;
-    return ST_OK;
+    return put_record(p, bare_record(e, entry, RECORD_LEFT), out_full, err);
+}
+
+/* The row is not there. If its tombstone was collected, this is where it died, and a laptop that
+ * stands before it has to hear of that. */
+static enum status take_gone(struct page *p, const struct entity *e, const struct log_entry *entry,
+                             bool *out_full, struct err *err) {
+    bool collected;
+    TRY(centre_was_collected(p->c, entry->row, entry->seq, &collected, err));
+    if (!collected) return take_left(p, e, entry, out_full, err);
+    return put_record(p, bare_record(e, entry, RECORD_DEAD), out_full, err);
 }
 
 static enum status take_row_entry(struct page *p, const struct log_entry *entry, bool *out_full,
@@ -385,6 +399,7 @@ static enum status take_row_entry(struct page *p, const struct log_entry *entry,
     if (!sees) return take_left(p, e, entry, out_full, err);
     TRY(centre_row_seq(p->c, e, entry->row, &seq, err));
     if (seq == entry->seq) return take_record(p, e, entry->row, out_full, err);
+    if (seq == 0) return take_gone(p, e, entry, out_full, err);
     return take_left(p, e, entry, out_full, err);
 }
 

@@ -215,6 +215,7 @@ static enum status run(struct serve *serve, struct err *err) {
             return ST_OK;
         if (which == 0) continue;
         service_flush(serve->gate.service);
+        service_care(serve->gate.service);
         platform_notify("WATCHDOG=1");
     }
 }

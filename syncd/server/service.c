@@ -37,6 +37,7 @@ enum status service_open(const struct service_config *config, struct service **o
 static void org_free(struct service_org *org, size_t readers) {
     if (!org) return;
     for (size_t i = 0; i < readers; i++) org_reader_close(org->readers[i]);
+    service_compact_stop(org);
     org_close(org->write);
     service_devices_close(&org->devices);
     platform_mutex_free(org->write_lock);

@@ -91,6 +91,9 @@ void service_handle(struct service *service, const struct session_http *request,
  * then, and at the end (service_close does it). A crash before it costs those laptops one more
  * hello. */
 void service_flush(struct service *service);
+/* Compacts orgs whose night has come, for half a second each at most; goes on with the next call.
+ * On one thread. */
+void service_care(struct service *service);
 /* Whether the folder and every open org can be read. */
 enum status service_health(struct service *service, size_t reader, struct err *err) NODISCARD;
 

@@ -62,6 +62,7 @@ struct service_org {
     int64_t content_bytes;               /* what the folder holds, about */
     int64_t content_counted_ms;          /* by the boot clock; 0: never */
     int64_t content_swept_ms;            /* likewise; of the thread that flushes */
+    struct compaction *compaction;       /* a run that goes on; under write_lock */
     struct service_devices devices;
     struct org_reader *readers[]; /* [service->config.readers], opened at first use */
 };
@@ -178,6 +179,7 @@ enum status service_content_answer(struct service_job *job, struct arena *mem,
                                    struct content_reply *out, struct err *err) NODISCARD;
 /* Once a day: removes what no row has named for long enough. By a read handle of its own. */
 void service_content_care(struct service *service, struct service_org *org);
+void service_compact_stop(struct service_org *org); /* of a run half-way */
 
 void service_nonce_next(struct service_job *job, char out[SESSION_NONCE_BYTES_MAX + 1]);
 /* A refusal; counted. nonce may be NULL. */

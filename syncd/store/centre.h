@@ -366,7 +366,13 @@ struct outcome_change {
 };
 struct journal_entry {
     uint32_t device, batch;
-    struct slice bytes;     /* canonical */
+    struct slice bytes;     /* canonical; the chain is over them as they came */
+    enum journal_reduced reduced;
+enum journal_reduced {
+    JOURNAL_WHOLE = 0,
+    JOURNAL_BARE = 1,  /* older than the history that is kept: without bytes */
+    JOURNAL_ERASED = 2 /* personal values are taken out of the bytes */
+};
     struct slice signature; /* of the push that brought it; empty for device 0 */
     struct chain chain;     /* of the device, after this batch */
     int64_t first_seq, last_seq, received_ms;

@@ -99,8 +99,10 @@ static enum status tell_change(struct history *h, struct centre_history *line, s
     struct batch batch;
     uint32_t at = line->entry.change;
     TRY(centre_journal(h->c, line->entry.device, line->entry.batch, &h->mem, &journal, err));
-    TRY(batch_read(journal.bytes, &h->mem, &batch, err));
     TRY(name_author(h, journal.person, line, err));
+    if (journal.reduced == JOURNAL_BARE) /* that it was stays known, and who did it */
+        return h->cell_tag == 0 ? h->each(h->ctx, line, err) : ST_OK;
+    TRY(batch_read(journal.bytes, &h->mem, &batch, err));
     if (at >= batch.change_count || at >= journal.outcome_count)
         return err_set(err, ST_DAMAGED, "the journal lacks a change that the log names",
                        "日志簿缺少日志所指的修改");

@@ -313,6 +313,7 @@ static enum status take_journal(struct db_stmt *s, struct arena *mem, struct jou
     out->last_seq = db_int(s, 4);
     out->received_ms = db_int(s, 5);
     out->person = arena_copy(mem, db_text(s, 6));
+    out->reduced = (enum journal_reduced)db_int(s, 8);
     if (!out->bytes.data || !out->signature.data || !out->person.data) return err_no_memory(err);
     return outcomes_read(db_blob(s, 7), mem, out, err);
 }
@@ -329,8 +330,8 @@ enum status centre_journal(struct centre *c, uint32_t device, uint32_t batch, st
     struct journal_entry entry = {.device = device, .batch = batch};
     TRY(db_prepare(
         c->db,
-        "SELECT bytes, signature, chain, first_seq, last_seq, received_ms, person, outcomes"
-        " FROM journal WHERE device = ? AND batch = ?",
+        "SELECT bytes, signature, chain, first_seq, last_seq, received_ms, person, outcomes,"
+        " reduced FROM journal WHERE device = ? AND batch = ?",
         &s, err));
     db_bind_int(s, 1, device);
     db_bind_int(s, 2, batch);
