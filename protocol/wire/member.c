@@ -2,7 +2,7 @@
  * cells and values stand by name; without one, or for what this release does not know, by tag and
  * as they travel.
  */
-#include "protocol/wire/view.h"
+#include "protocol/wire/member.h"
 
 /* ------------------------------------------------------------------ members */
 
@@ -14,91 +14,91 @@ static void name(struct view *v, const char *member) {
     buf_put_byte(v->out, ':');
 }
 
-void view_open(struct view *v, const char *member, char bracket) {
+void member_open(struct view *v, const char *member, char bracket) {
     name(v, member);
     buf_put_byte(v->out, (uint8_t)bracket);
 }
 
-void view_close(struct view *v, char bracket) {
+void member_close(struct view *v, char bracket) {
     buf_put_byte(v->out, (uint8_t)bracket);
 }
 
-void view_number(struct view *v, const char *member, int64_t value) {
+void member_number(struct view *v, const char *member, int64_t value) {
     name(v, member);
     buf_printf(v->out, "%lld", (long long)value);
 }
 
-void view_number_unless(struct view *v, const char *member, int64_t value, int64_t usual) {
-    if (value != usual) view_number(v, member, value);
+void member_number_unless(struct view *v, const char *member, int64_t value, int64_t usual) {
+    if (value != usual) member_number(v, member, value);
 }
 
-void view_truth(struct view *v, const char *member, bool value) {
+void member_truth(struct view *v, const char *member, bool value) {
     name(v, member);
     buf_put_text(v->out, value ? "true" : "false");
 }
 
-void view_word(struct view *v, const char *member, const char *value) {
+void member_word(struct view *v, const char *member, const char *value) {
     name(v, member);
     buf_put_json_text(v->out, value);
 }
 
-void view_text(struct view *v, const char *member, struct slice value) {
+void member_text(struct view *v, const char *member, struct slice value) {
     name(v, member);
     buf_put_json_string(v->out, value);
 }
 
-void view_hex(struct view *v, const char *member, const uint8_t *bytes, size_t count) {
+void member_hex(struct view *v, const char *member, const uint8_t *bytes, size_t count) {
     name(v, member);
     buf_put_byte(v->out, '"');
     buf_put_hex(v->out, slice_of(bytes, count));
     buf_put_byte(v->out, '"');
 }
 
-void view_instant(struct view *v, const char *member, int64_t unix_ms) {
+void member_instant(struct view *v, const char *member, int64_t unix_ms) {
     name(v, member);
     buf_put_byte(v->out, '"');
     buf_put_time(v->out, unix_ms, 0);
     buf_put_byte(v->out, '"');
 }
 
-void view_row_id(struct view *v, const char *member, int64_t id) {
+void member_row_id(struct view *v, const char *member, int64_t id) {
     if (!id_is_valid(id)) {
-        view_number(v, member, id);
+        member_number(v, member, id);
         return;
     }
     char form[ID_TEXT_BYTES];
     id_format(id, form);
-    view_word(v, member, form);
+    member_word(v, member, form);
 }
 
-void view_position(struct view *v, const char *member, const struct position *p) {
-    view_open(v, member, '{');
-    view_number(v, "seq", p->seq);
-    view_hex(v, "chain", p->chain.bytes, CHAIN_BYTES);
-    view_close(v, '}');
+void member_position(struct view *v, const char *member, const struct position *p) {
+    member_open(v, member, '{');
+    member_number(v, "seq", p->seq);
+    member_hex(v, "chain", p->chain.bytes, CHAIN_BYTES);
+    member_close(v, '}');
 }
 
 /* ------------------------------------------------------------------ entities, cells, values */
 
-const struct entity *view_entity_of(const struct view *v, uint32_t tag) {
+const struct entity *member_entity_of(const struct view *v, uint32_t tag) {
     return v->cat ? catalogue_entity_by_tag(v->cat, tag) : NULL;
 }
 
-void view_entity(struct view *v, uint32_t tag) {
-    const struct entity *e = view_entity_of(v, tag);
+void member_entity(struct view *v, uint32_t tag) {
+    const struct entity *e = member_entity_of(v, tag);
     if (e) {
-        view_word(v, "entity", e->name);
+        member_word(v, "entity", e->name);
     } else {
-        view_number(v, "entity", tag);
+        member_number(v, "entity", tag);
     }
 }
 
-void view_cell(struct view *v, const struct entity *e, uint32_t tag) {
+void member_cell(struct view *v, const struct entity *e, uint32_t tag) {
     const struct cell *known = e ? entity_cell(e, tag) : NULL;
     if (known) {
-        view_word(v, "cell", cell_name(e, known));
+        member_word(v, "cell", cell_name(e, known));
     } else {
-        view_number(v, "cell", tag);
+        member_number(v, "cell", tag);
     }
 }
 
@@ -125,13 +125,13 @@ static void field_value(struct view *v, const struct field *f, struct value valu
     }
 }
 
-void view_values(struct view *v, const char *member, const struct entity *e, uint32_t tag,
-                 const struct value *items, size_t count) {
+void member_values(struct view *v, const char *member, const struct entity *e, uint32_t tag,
+                   const struct value *items, size_t count) {
     const struct cell *known = e ? entity_cell(e, tag) : NULL;
-    view_open(v, member, '[');
+    member_open(v, member, '[');
     for (size_t i = 0; i < count; i++) {
         name(v, NULL);
         field_value(v, known && i < known->count ? &e->fields[known->first + i] : NULL, items[i]);
     }
-    view_close(v, ']');
+    member_close(v, ']');
 }
