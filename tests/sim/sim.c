@@ -1,8 +1,9 @@
 /* Seeds: each a process of its own, born from a world that was opened once, so that opening costs
  * nothing, and a run that dies is a run that failed. Several of them at a time.
  *
- *     sim [--seed N] [--seeds A..B] [--minutes M] [--from N] [--jobs N] [--kept FILE] [--stop]
- *         [--json] [--trace]
+ *     sim [--seed N] [--seeds A..B] [--minutes M] [--from N] [--most N] [--jobs N] [--kept FILE]
+ * [--stop]
+ *          [--focus homes|rollback|common] [--json] [--trace]
  */
 #include "tests/sim/sim.h"
 
@@ -28,9 +29,11 @@ struct tally { /* of one job */
 };
 struct options {
     uint64_t from, to; /* both included */
+    int64_t most;      /* runs; 0: no limit */
     double minutes;    /* 0: no limit */
     size_t jobs;
     const char *kept;
+    const char *focus; /* only seeds of that sort; NULL: all */
     bool stop, json, trace;
 };
 
@@ -92,13 +95,20 @@ static void run_kept(const char *path, bool trace, struct tally *tally) {
 
 /* ------------------------------------------------------------------ jobs */
 
+static bool is_wanted(const struct options *o, uint64_t seed) {
+    bool homes = sim_variant_of(seed) == VARIANTS - 1, rollback = sim_rolls_back(seed);
+    if (!o->focus) return true;
+    return *o->focus == 'h' ? homes : *o->focus == 'r' ? rollback : !homes && !rollback;
+}
+
 static void work(const struct options *o, size_t job, double until, struct tally *all) {
     if (o->kept && job == 0) run_kept(o->kept, o->trace, &all[0]);
     for (uint64_t seed = o->from + job; seed <= o->to; seed += o->jobs) {
         if (until > 0 && now_s() > until) return;
-        for (size_t k = 0; o->stop && k < o->jobs; k++)
-            if (all[k].failures) return;
-        (void)run_one(seed, o->trace, &all[job]);
+        int64_t runs = 0, failures = 0;
+        for (size_t k = 0; k < o->jobs; k++) runs += all[k].runs, failures += all[k].failures;
+        if ((o->most && runs >= o->most) || (o->stop && failures)) return;
+        if (is_wanted(o, seed)) (void)run_one(seed, o->trace, &all[job]);
     }
 }
 
@@ -169,8 +179,10 @@ static void print_text(const struct tally *sum, double seconds) {
 /* ------------------------------------------------------------------ the program */
 
 static int usage(void) {
-    fprintf(stderr, "usage: sim [--seed N] [--seeds A..B] [--minutes M] [--from N] [--jobs N] "
-                    "[--kept FILE] [--stop] [--json] [--trace]\n");
+    fprintf(stderr,
+            "usage: sim [--seed N] [--seeds A..B] [--minutes M] [--from N] [--most N] [--jobs N] "
+            "[--kept FILE] [--stop] [--focus homes|rollback|common] "
+            "[--json] [--trace]\n");
     return 64;
 }
 
@@ -194,10 +206,16 @@ static bool read_options(int argc, char **argv, struct options *o) {
             o->minutes = strtod(value, &end);
         } else if (!strcmp(name, "--from")) {
             o->from = strtoull(value, &end, 10);
+        } else if (!strcmp(name, "--most")) {
+            o->most = strtoll(value, &end, 10);
         } else if (!strcmp(name, "--jobs")) {
             o->jobs = strtoull(value, &end, 10);
         } else if (!strcmp(name, "--kept")) {
             o->kept = value;
+            continue;
+        } else if (!strcmp(name, "--focus")) {
+            o->focus = value;
+            if (!*value || !strchr("hrc", *value)) return false;
             continue;
         } else {
             return false;

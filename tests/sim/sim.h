@@ -192,6 +192,7 @@ enum status sim_begin(size_t variant, struct sim *out, struct err *err) NODISCAR
 void sim_run(struct sim *s, uint64_t seed, bool trace);
 void sim_end(struct sim *s);
 size_t sim_variant_of(uint64_t seed);
+bool sim_rolls_back(uint64_t seed);
 
 uint64_t sim_draw(struct sim *s, uint64_t below);
 bool sim_chance(struct sim *s, unsigned of_100);

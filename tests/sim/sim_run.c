@@ -121,13 +121,17 @@ static void choose_kinds(struct sim *s) {
     if (!s->kinds) s->kinds = BIT(KIND_LAST);
 }
 
+bool sim_rolls_back(uint64_t seed) {
+    enum { OF_100 = 15 };
+    return sim_variant_of(seed) != VARIANTS - 1 && (start_of(seed) >> 16) % 100 < OF_100;
+}
+
 /* What the rules promise after a server went back is for what laptops hold: head office's own
  * edits, deletes and what waits are not in these runs. */
 static void choose_rollback(struct sim *s) {
     static const enum sim_what off[] = {SIM_OFFICE_EDIT, SIM_OFFICE_DELETE, SIM_OFFICE_DECIDE,
                                         SIM_DELETE,      SIM_IMPORT,        SIM_IMPORT_REVERT,
                                         SIM_RETRY,       SIM_DROP};
-    s->rollback = !s->homes && sim_chance(s, 15);
     if (!s->homes) s->weight[SIM_SCOPE_CHANGE] = 0;
     if (!s->rollback) {
         s->weight[SIM_BACKUP] = s->weight[SIM_ROLLBACK] = 0;
@@ -206,6 +210,7 @@ void sim_run(struct sim *s, uint64_t seed, bool trace) {
     s->world.random_state = sim_draw(s, UINT64_MAX);
     for (size_t i = 0; i < LAPTOPS; i++) s->world.laptops[i].random_state = sim_draw(s, UINT64_MAX);
     disk_seed(sim_draw(s, UINT64_MAX));
+    s->rollback = sim_rolls_back(seed);
     choose_kinds(s);
     choose_weights(s);
     choose_rollback(s);

@@ -133,6 +133,7 @@ static void deliver_again(struct sim *s, struct world_laptop *l, const struct se
     struct session_http unheard;
     deliver(s, l, request, mem, &unheard);
     SAY(s, "   an old request comes again: %d\n", unheard.code);
+    if (unheard.code == 200) sim_fail(s, "a request was good twice", unheard.code, 0);
 }
 
 /* What a disk of the server that failed makes of the reply; true: there is none. */
