@@ -20,18 +20,32 @@ struct centre {
     int64_t data_version; /* of the engine when head and devices were read */
     struct centre_head head;
     struct centre_scope scope;
-    int64_t due_ms;    /* when something dated happens next; 0: never */
-    bool due_is_known; /* ... else it has to be worked out */
+    int64_t due_ms;                              /* when something dated happens next; 0: never */
+    bool due_is_known;                           /* ... else it has to be worked out */
     struct centre_head marks[CENTRE_MARK_COUNT]; /* the head when a mark was set */
     int64_t aliases;
-    int64_t timed_seq, timed_ms; /* the seq whose time was asked last; 0: none */
-    int64_t ledger_seq;          /* entries of one seq are counted */
+    uint32_t as, as_formerly, as_batch; /* centre_as; as 0: nobody */
+    int64_t timed_seq, timed_ms;        /* the seq whose time was asked last; 0: none */
+    int64_t ledger_seq;                 /* entries of one seq are counted */
     int64_t ledger_ord;
     struct digests *digests; /* centre_digest.c; NULL until something is written */
     bool digest_marks[CENTRE_MARK_COUNT];
     struct centre_device *devices[CENTRE_DEVICES_KEPT]; /* by number modulo */
     struct centre_ref living[CENTRE_ROWS_KEPT];         /* by id modulo */
 };
+
+/* ------------------------------------------------------------------ centre_copies.c */
+
+/* The device under whose number the journal has this batch of a device. */
+enum status centre_device_then(struct centre *c, uint32_t *device, uint32_t batch,
+                               struct err *err) NODISCARD;
+/* As centre_as says, in a row that was read. */
+void centre_relabel(const struct centre *c, struct row_clock *clock);
+/* Which laptop of the user a book is a copy of (0: of none, it has sent nothing yet), and the last
+ * batch that both have. ST_CONFLICT. */
+enum status centre_copy_find(struct centre *c, int64_t user, const struct copied_book *copy,
+                             uint32_t *out_device, uint32_t *out_batch, struct chain *out_chain,
+                             struct err *err) NODISCARD;
 
 /* Forgets what may have been changed by others, or was undone. */
 void centre_forget(struct centre *c);
@@ -43,8 +57,9 @@ enum status centre_news(struct centre *c, struct err *err) NODISCARD;
 typedef enum status centre_work(struct centre *c, void *ctx, struct err *err);
 enum status centre_write(struct centre *c, centre_work *work, void *ctx, struct err *err) NODISCARD;
 
-enum status centre_scope_read(struct centre *c, struct centre_scope *out,
-                              struct err *err) NODISCARD;
+/* The setting before anything is set, and one number of it by its name in meta. */
+struct centre_scope centre_scope_default(void);
+void centre_scope_take(struct centre_scope *scope, struct slice name, int64_t value);
 /* Steps to the end: column 0, as an array in mem. */
 enum status centre_take_ids(struct db_stmt *s, struct arena *mem, int64_t **out, size_t *out_count,
                             struct err *err) NODISCARD;

@@ -9,7 +9,7 @@
 
 /* ------------------------------------------------------------------ the setting */
 
-static void take_setting(struct centre_scope *scope, struct slice name, int64_t value) {
+void centre_scope_take(struct centre_scope *scope, struct slice name, int64_t value) {
     if (slice_equal(name, SLICE("scope_granted"))) scope->granted = value != 0;
     if (slice_equal(name, SLICE("scope_since"))) scope->open_since = value;
     if (slice_equal(name, SLICE("scope_lease_days"))) scope->lease_days = value;
@@ -17,13 +17,8 @@ static void take_setting(struct centre_scope *scope, struct slice name, int64_t 
     if (slice_equal(name, SLICE("scope_day"))) scope->day = value;
 }
 
-/* One statement: it runs whenever another handle committed. */
 struct centre_scope centre_scope_default(void) {
     return (struct centre_scope){.open_since = 1, .lease_days = CENTRE_LEASE_DAYS};
-}
-
-void centre_scope_take(struct centre_scope *scope, struct slice name, int64_t value) {
-    take_setting(scope, name, value);
 }
 
 void centre_scope(const struct centre *c, struct centre_scope *out) {
