@@ -29,7 +29,7 @@ TEST(a_busy_server_s_slot_is_obeyed_within_an_hour) {
     struct err err;
     CHECK_OK(world_open(5, &w, &err));
     CHECK_OK(world_laptop_add(&w, "A", &err));
-    struct transport_door door = {NULL, busy};
+    struct transport_door door = {.exchange = busy};
     struct agent_config config = {.store = w.laptops[0].sync_store,
                                   .catalogue = &w.catalogue,
                                   .env = &w.laptops[0].env,

@@ -74,7 +74,7 @@ struct problem_row {
 static const struct problem_row PROBLEM_ROWS[] = {
     {"a proxy's page", 502, "text/html", "<h1>Bad gateway</h1>", ST_OFFLINE},
     {"a busy server", 503, NULL, "", ST_BUSY},
-    {"too many requests", 429, NULL, "", ST_BUSY},
+    {"too many requests", 429, NULL, "", ST_LIMITED},
     {"too large", 413, NULL, "", ST_TOO_LARGE},
     {"a sign-in page", 302, "text/html", "", ST_OFFLINE},
     {"a network that wants a sign-in", 511, NULL, "", ST_OFFLINE},
