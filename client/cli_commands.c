@@ -18,6 +18,8 @@ static const struct command_option enroll_options[] = {
                    "what head office calls this laptop (default: its host name)",
                    "总部看到的本机名称（默认为主机名）", NULL),
     COMMAND_FLAG("--no-sync", NULL, "do not fetch the book at once", "暂不取回账本内容"),
+    COMMAND_FLAG("--again", NULL, "this book is a copy of another laptop's, or was set back",
+                 "本账本是另一台笔记本的副本，或曾被还原"),
 };
 static const struct command_option rm_options[] = {
     COMMAND_FLAG("--yes", "-y", "also the rows that belong to it, without asking",
@@ -111,10 +113,14 @@ static const struct command commands[] = {
           "are asked for it, and with -\n"
           "it is read from standard input, so that it does not show in the list of "
           "processes or the shell's history.\n"
-          "The book is fetched at once if the server can be reached.\n",
+          "The book is fetched at once if the server can be reached.\n"
+          "A book that is a copy, or was set back, cannot sync: with --again it gets a number of its "
+          "own, and what was saved in it is sent. The link\nmust be of the same user.\n",
           "登记链接由总部提供，只能使用一次。看到链接的人就能使用它：不写链接时会提示您输入，写 - "
           "则从标准输入读取，\n"
-          "这样链接不会出现在进程列表和命令历史中。若能连上服务器，会立即取回账本内容。\n"}},
+          "这样链接不会出现在进程列表和命令历史中。若能连上服务器，会立即取回账本内容。\n"
+          "账本若是副本或曾被还原，则无法同步：加 --again 可使其获得自己的编号，其中保存的内容随即"
+          "发送。链接须属于同一用户。\n"}},
     {.name = "add",
      .usage = {"ENTITY FIELD=VALUE...", "类别 字段=值..."},
      .run = cli_edit_add,

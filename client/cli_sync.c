@@ -230,6 +230,14 @@ enum status cli_sync_run(void *program, const struct command_line *line, struct 
 
 /* ------------------------------------------------------------------ enroll */
 
+/* Asked for; or nobody knows any more who made what was saved here. */
+static enum status enrols_again(const struct cli *cli, bool *out, struct err *err) {
+    uint32_t newest;
+    TRY(store_newest_batch(cli->store, &newest, err));
+    *out = cli->identity.device != 0 ? command_has(cli->line, "--again") : newest > 0;
+    return ST_OK;
+}
+
 static enum status enroll_over(struct cli *cli, struct transport *transport,
                                const struct session_link *link, struct slice name,
                                struct err *err) {
@@ -238,7 +246,14 @@ static enum status enroll_over(struct cli *cli, struct transport *transport,
         .store = cli->store, .catalogue = &cli->catalogue, .env = &cli->env, .transport = &door};
     struct agent *agent;
     TRY(agent_open(&config, &agent, err));
-    enum status status = agent_enroll(agent, link, name, err);
+    bool again;
+    enum status status = enrols_again(cli, &again, err);
+    if (status == ST_OK && again)
+        status = book_enroll_again(&cli->store, agent, cli->home, &cli->catalogue, &cli->env, link,
+                                   name, err);
+    else if (status == ST_OK)
+        status = agent_enroll(agent, link, name, err);
+    cli->book.store = cli->store;
     agent_close(agent);
     return status;
 }

@@ -113,6 +113,14 @@ static enum status exchange(struct agent *agent, const char *what,
 
 /* ------------------------------------------------------------------ enrolment */
 
+static void take_link(const struct session_link *link, struct store_identity *identity) {
+    snprintf(identity->org, sizeof(identity->org), "%s", link->org);
+    snprintf(identity->base_url, sizeof(identity->base_url), "%s", link->base_url);
+    memcpy(identity->org_public, link->org_public, SIGN_PUBLIC_BYTES);
+    identity->has_tls_pin = link->has_tls_pin;
+    memcpy(identity->tls_pin, link->tls_pin, sizeof(identity->tls_pin));
+}
+
 /* The key is in the store before the code is spent: a lost reply is asked for again with the same
  * key. */
 static enum status prepare_identity(struct agent *agent, const struct session_link *link,
@@ -124,11 +132,7 @@ static enum status prepare_identity(struct agent *agent, const struct session_li
     static const uint8_t nothing[SIGN_SEED_BYTES];
     if (bytes_equal_secret(identity->key_seed, nothing, sizeof(nothing)))
         agent->config.env->random(agent->config.env->ctx, identity->key_seed, SIGN_SEED_BYTES);
-    snprintf(identity->org, sizeof(identity->org), "%s", link->org);
-    snprintf(identity->base_url, sizeof(identity->base_url), "%s", link->base_url);
-    memcpy(identity->org_public, link->org_public, SIGN_PUBLIC_BYTES);
-    identity->has_tls_pin = link->has_tls_pin;
-    memcpy(identity->tls_pin, link->tls_pin, sizeof(identity->tls_pin));
+    take_link(link, identity);
     return store_identity_set(agent->config.store, identity, err);
 }
 
@@ -138,22 +142,32 @@ static void keep_text(char *out, size_t bytes, struct slice text) {
     out[cut.len] = 0;
 }
 
+/* copy NULL: a new book. */
+static enum status enroll_exchange(struct agent *agent, const struct session_link *link,
+                                   struct slice device_name, struct copied_book *copy,
+                                   struct arena *mem, struct store_identity *identity,
+                                   struct enroll_reply *out, struct err *err) {
+    struct session_identity mine;
+    struct session_http request, answer;
+    agent_identity(identity, &mine);
+    TRY(session_enroll_again_request(&mine, link, device_name, slice_from(ROADBOOK_VERSION), copy,
+                                     mem, &request, err));
+    TRY(exchange(agent, "enroll", &request, mem, &answer, err));
+    TRY(session_enroll_reply(&mine, &answer, mem, out, err));
+    bytes_wipe(&mine, sizeof(mine));
+    identity->device = out->device;
+    identity->employee = out->employee;
+    keep_text(identity->user, sizeof(identity->user), out->user);
+    keep_text(identity->org_label, sizeof(identity->org_label), out->org_label);
+    return ST_OK;
+}
+
 static enum status enroll_in(struct agent *agent, const struct session_link *link,
                              struct slice device_name, struct arena *mem, struct err *err) {
     struct store_identity identity;
-    TRY(prepare_identity(agent, link, &identity, err));
-    struct session_identity mine;
-    agent_identity(&identity, &mine);
-    struct session_http request, answer;
-    TRY(session_enroll_request(&mine, link, device_name, slice_from(ROADBOOK_VERSION), mem,
-                               &request, err));
-    TRY(exchange(agent, "enroll", &request, mem, &answer, err));
     struct enroll_reply reply;
-    TRY(session_enroll_reply(&mine, &answer, mem, &reply, err));
-    identity.device = reply.device;
-    identity.employee = reply.employee;
-    keep_text(identity.user, sizeof(identity.user), reply.user);
-    keep_text(identity.org_label, sizeof(identity.org_label), reply.org_label);
+    TRY(prepare_identity(agent, link, &identity, err));
+    TRY(enroll_exchange(agent, link, device_name, NULL, mem, &identity, &reply, err));
     return store_identity_set(agent->config.store, &identity, err);
 }
 
@@ -163,6 +177,21 @@ enum status agent_enroll(struct agent *agent, const struct session_link *link,
     enum status status = enroll_in(agent, link, device_name, &mem, err);
     arena_clear(&mem);
     return status;
+}
+
+enum status agent_enroll_copy(struct agent *agent, const struct session_link *link,
+                              struct slice device_name, struct copied_book *copy,
+                              struct store_identity *identity, uint32_t *out_kept,
+                              struct err *err) {
+    struct arena mem SCOPED(arena_clear) = arena_new(AGENT_ROUND_BYTES_MAX);
+    struct enroll_reply reply;
+    take_link(link, identity);
+    TRY(enroll_exchange(agent, link, device_name, copy, &mem, identity, &reply, err));
+    if (!reply.has_kept)
+        return err_set(err, ST_VERSION, "the server is too old to take over a copied book",
+                       "服务器版本过旧，无法接管复制的账本");
+    *out_kept = reply.kept;
+    return ST_OK;
 }
 
 /* ------------------------------------------------------------------ proof */
@@ -324,14 +353,13 @@ static enum status check_reply(struct agent *agent, const struct round_request *
             err, ST_CLONED,
             "this book is a copy, or was set back to an older state: the server knows its saves up "
             "to %u. Nothing "
-            "was sent and nothing is lost: what was saved here stays here (roadbook pending, "
-            "roadbook export). Go on "
-            "in a new book: ask the administrator for a link and run: roadbook --home NEW-FOLDER "
-            "enroll LINK",
+            "was sent and nothing is lost: what was saved here stays here (roadbook pending). Ask the "
+            "administrator for a link and run: roadbook enroll LINK --again. The book gets a number "
+            "of its own, and what was saved here is sent",
             "此账本是副本，或已被还原到旧状态：服务器已有其截至第 %u "
-            "批的修改。未发送任何内容，也未丢失任何内容：此处保存的内容仍在"
-            "（roadbook pending、roadbook export）。请改用新账本：向管理员索取链接，然后运行 "
-            "roadbook --home 新文件夹 enroll 链接",
+            "批的修改。未发送任何内容，也未丢失任何内容：此处保存的内容仍在（roadbook pending）。"
+            "请向管理员索取链接，然后运行 roadbook enroll 链接 --again：账本会获得自己的编号，"
+            "此处保存的内容随即发送",
             reply->last_batch);
     case REPLY_EPOCH: return ST_OK; /* the store enters it, and asks again */
     }

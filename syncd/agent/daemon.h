@@ -25,6 +25,15 @@ enum status book_mend(struct store **store, const char *home, const struct catal
  * enrolled. */
 enum status book_transport(struct store *store, struct transport **out, struct err *err) NODISCARD;
 
+/* Enrols a book anew that is a copy, or whose identity is lost: it gets a number and a key of its own,
+ * and rows made here that the server does not have get ids of that number (store_renumber). The
+ * caller holds the sync lock. *store is another handle afterwards, NULL only when it could not be
+ * opened again. A lost reply is asked for again with the same link. */
+enum status book_enroll_again(struct store **store, struct agent *agent, const char *home,
+                              const struct catalogue *catalogue, const struct env *env,
+                              const struct session_link *link, struct slice device_name,
+                              struct err *err) NODISCARD;
+
 struct daemon_config {
     const char *home;
     const struct catalogue *catalogue;

@@ -81,8 +81,9 @@ static enum status check_continuity(struct push *p, bool *out_cloned, struct err
             return err_set(err, ST_INVALID, "batch %u is not numbered in turn",
                            "第 %u 批编号不连续", (unsigned)r->batches[i].number);
     TRY(known_chain(p, r->last_batch, &known, err));
+    bool was_other = p->device.formerly && r->last_batch < p->device.formerly_batch;
     *out_cloned = !same_chain(&known, &r->last_chain) ||
-                  r->last_batch + r->batch_count < p->device.last_batch;
+                  (r->last_batch + r->batch_count < p->device.last_batch && !was_other);
     p->chain = r->last_chain;
     return ST_OK;
 }
@@ -300,7 +301,9 @@ enum status org_merge_batches(struct org *org, uint32_t device, const struct rou
         bytes_wipe(&key, sizeof key);
     }
     TRY(centre_mark_set(org->c, CENTRE_MARK_JOB, err));
+    centre_as(org->c, &p.device);
     enum status status = run_push(&p, &cloned, err);
+    centre_as(org->c, NULL);
     buf_free(&p.bytes);
     if (status != ST_OK || cloned) {
         enum status undone =

@@ -475,7 +475,8 @@ static enum status check_batches(const struct centre_device *device, const struc
                        "服务器只收到第 %u 批，本机却称已到第 %llu 批", (unsigned)device->last_batch,
                        (unsigned long long)last);
     bool same = memcmp(device->chain.bytes, r->last_chain.bytes, CHAIN_BYTES) == 0;
-    *out_cloned = last < device->last_batch || (r->batch_count == 0 && !same);
+    bool was_other = device->formerly && r->last_batch < device->formerly_batch;
+    *out_cloned = !was_other && (last < device->last_batch || (r->batch_count == 0 && !same));
     return ST_OK;
 }
 

@@ -41,7 +41,9 @@ static enum status enroll_answer(struct service_job *job, struct arena *mem,
                                  .user = slice_from(device->user_name),
                                  .org_label = slice_from(job->org->label),
                                  .epoch = head.epoch,
-                                 .time_ms = now_ms(job->service)};
+                                 .time_ms = now_ms(job->service),
+                                 .has_kept = job->as.enroll.copy != NULL,
+                                 .kept = device->formerly_batch};
     service_count(job->service, FIGURE_ENROLLS, 1);
     return session_server_enroll_answer(&job->request, &reply, &job->org->key, mem, out, err);
 }

@@ -143,6 +143,9 @@ enum status centre_devices(struct centre *c, centre_device_row *row, void *ctx,
  * only ever added. ST_NOT_FOUND. */
 enum status centre_device_revoke(struct centre *c, uint32_t number, bool wipe,
                                  struct err *err) NODISCARD;
+/* While changes of this device are merged: what the laptop did of which its book was a copy counts as
+ * its own, in the rows that are read. NULL: nobody's are. */
+void centre_as(struct centre *c, const struct centre_device *author);
 /* The laptop's programs are of another release now. */
 enum status centre_device_release(struct centre *c, uint32_t number, struct slice release,
                                   struct err *err) NODISCARD;
@@ -364,15 +367,15 @@ struct outcome_change {
     struct outcome_edit *edits; /* one per edit of the change */
     size_t edit_count;
 };
-struct journal_entry {
-    uint32_t device, batch;
-    struct slice bytes;     /* canonical; the chain is over them as they came */
-    enum journal_reduced reduced;
 enum journal_reduced {
     JOURNAL_WHOLE = 0,
     JOURNAL_BARE = 1,  /* older than the history that is kept: without bytes */
     JOURNAL_ERASED = 2 /* personal values are taken out of the bytes */
 };
+struct journal_entry {
+    uint32_t device, batch;
+    struct slice bytes;     /* canonical; the chain is over them as they came */
+    enum journal_reduced reduced;
     struct slice signature; /* of the push that brought it; empty for device 0 */
     struct chain chain;     /* of the device, after this batch */
     int64_t first_seq, last_seq, received_ms;

@@ -177,6 +177,7 @@ enum status centre_quarantine(struct centre *c, uint32_t device, const struct re
                               struct arena *mem, struct quarantine_entry *out, struct err *err) {
     struct db_stmt *s;
     bool row;
+    TRY(centre_device_then(c, &device, id->batch, err));
     TRY(db_prepare(c->db,
                    "SELECT " QUARANTINE_COLUMNS " FROM quarantine WHERE device = ? AND batch = ?"
                    " AND change = ? AND cell = ?",
@@ -195,6 +196,7 @@ enum status centre_quarantine_find(struct centre *c, uint32_t device, uint32_t b
                                    struct err *err) {
     struct db_stmt *s;
     bool found;
+    TRY(centre_device_then(c, &device, batch, err));
     TRY(db_prepare(
         c->db,
         "SELECT base_seq, base_own FROM quarantine WHERE device = ? AND batch = ? AND row = ?"
@@ -215,6 +217,7 @@ enum status centre_quarantine_close(struct centre *c, uint32_t device, const str
                                     enum held_state state, int64_t seq, bool *out_closed,
                                     struct err *err) {
     struct db_stmt *s;
+    TRY(centre_device_then(c, &device, id->batch, err));
     TRY(db_prepare(c->db,
                    "UPDATE quarantine SET state = ?, state_seq = ? WHERE device = ? AND batch = ?"
                    " AND change = ? AND cell = ? AND state = 0",
@@ -247,18 +250,29 @@ enum status centre_quarantine_list(struct centre *c, bool also_closed, struct ar
     return status;
 }
 
+/* Of the device, and of the one of which its book was a copy, as far as they are the same. */
+#define NEWS_WHERE                                                                                 \
+    " FROM quarantine WHERE state_seq > 0 AND state_seq > ?2 AND state_seq <= ?3 AND (device = ?1" \
+    " OR (device = ?4 AND batch <= ?5))"
+
+static enum status bind_news(struct centre *c, struct db_stmt *s, uint32_t device, int64_t after,
+                             int64_t to, struct err *err) {
+    struct centre_device d;
+    TRY(centre_device(c, device, &d, err));
+    db_bind_int(s, 1, device);
+    db_bind_int(s, 2, after);
+    db_bind_int(s, 3, to);
+    db_bind_int(s, 4, d.formerly ? (int64_t)d.formerly : -1);
+    db_bind_int(s, 5, d.formerly_batch);
+    return ST_OK;
+}
+
 static enum status count_news(struct centre *c, uint32_t device, int64_t after, int64_t to,
                               size_t *out, struct err *err) {
     struct db_stmt *s;
     bool row;
-    TRY(db_prepare(
-        c->db,
-        "SELECT count(*) FROM quarantine WHERE device = ? AND state_seq > 0 AND state_seq > ?"
-        " AND state_seq <= ?",
-        &s, err));
-    db_bind_int(s, 1, device);
-    db_bind_int(s, 2, after);
-    db_bind_int(s, 3, to);
+    TRY(db_prepare(c->db, "SELECT count(*)" NEWS_WHERE, &s, err));
+    TRY(bind_news(c, s, device, after, to, err));
     TRY(db_step(s, &row, err));
     *out = row ? (size_t)db_int(s, 0) : 0;
     db_reset(s);
@@ -275,13 +289,10 @@ enum status centre_held_news(struct centre *c, uint32_t device, int64_t after, i
     struct held_news *news = ARENA_ARRAY(mem, count + 1, struct held_news);
     if (!news) return err_no_memory(err);
     TRY(db_prepare(c->db,
-                   "SELECT state_seq, batch, change, cell, state FROM quarantine WHERE device = ?"
-                   " AND state_seq > 0 AND state_seq > ? AND state_seq <= ?"
+                   "SELECT state_seq, batch, change, cell, state" NEWS_WHERE
                    " ORDER BY state_seq, batch, change, cell",
                    &s, err));
-    db_bind_int(s, 1, device);
-    db_bind_int(s, 2, after);
-    db_bind_int(s, 3, to);
+    TRY(bind_news(c, s, device, after, to, err));
     enum status status = db_step(s, &row, err);
     while (status == ST_OK && row && at < count) {
         news[at++] = (struct held_news){

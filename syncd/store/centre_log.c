@@ -327,6 +327,7 @@ enum status centre_journal(struct centre *c, uint32_t device, uint32_t batch, st
                            struct journal_entry *out, struct err *err) {
     struct db_stmt *s;
     bool row;
+    TRY(centre_device_then(c, &device, batch, err));
     struct journal_entry entry = {.device = device, .batch = batch};
     TRY(db_prepare(
         c->db,
@@ -346,6 +347,7 @@ enum status centre_journal_chain(struct centre *c, uint32_t device, uint32_t bat
                                  struct chain *out, struct err *err) {
     struct db_stmt *s;
     bool row;
+    TRY(centre_device_then(c, &device, batch, err));
     TRY(db_prepare(c->db, "SELECT chain FROM journal WHERE device = ? AND batch = ?", &s, err));
     db_bind_int(s, 1, device);
     db_bind_int(s, 2, batch);

@@ -314,6 +314,8 @@ struct link {
     struct hash code;
     int64_t user, expires_ms;
     uint32_t device; /* 0: not used yet */
+    uint32_t formerly, formerly_batch; /* of a copy */
+    struct chain formerly_chain;
 };
 
 static enum status read_link(struct centre *c, struct link *link, struct err *err) {
@@ -354,8 +356,9 @@ static enum status insert_device(struct centre *c, const struct link *link, uint
                                  struct err *err) {
     struct db_stmt *s;
     TRY(db_prepare(c->db,
-                   "INSERT INTO device(number, user, public_key, name, release, enrolled_ms)"
-                   " VALUES (?, ?, ?, ?, ?, ?)",
+                   "INSERT INTO device(number, user, public_key, name, release, enrolled_ms,"
+                   " last_batch, chain, formerly, formerly_batch)"
+                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                    &s, err));
     db_bind_int(s, 1, number);
     db_bind_int(s, 2, link->user);
@@ -363,6 +366,10 @@ static enum status insert_device(struct centre *c, const struct link *link, uint
     db_bind_text(s, 4, text_prefix(link->request->device_name, CENTRE_LABEL_BYTES - 1));
     db_bind_text(s, 5, text_prefix(link->request->release, CENTRE_RELEASE_BYTES - 1));
     db_bind_int(s, 6, c->env->wall_ms(c->env->ctx));
+    db_bind_int(s, 7, link->formerly_batch);
+    db_bind_blob(s, 8, slice_of(link->formerly_chain.bytes, CHAIN_BYTES));
+    db_bind_int(s, 9, link->formerly);
+    db_bind_int(s, 10, link->formerly_batch);
     TRY(db_run(s, err));
     TRY(db_prepare(c->db, "UPDATE link SET device = ? WHERE code_hash = ?", &s, err));
     db_bind_int(s, 1, number);
@@ -385,6 +392,9 @@ static enum status enrol(struct centre *c, struct link *link, struct err *err) {
     db_reset(s);
     if (number > ID_DEVICE_MAX)
         return err_set(err, ST_TOO_LARGE, "all device numbers are used", "设备编号已用完");
+    if (link->request->copy)
+        TRY(centre_copy_find(c, link->user, link->request->copy, &link->formerly,
+                             &link->formerly_batch, &link->formerly_chain, err));
     TRY(insert_device(c, link, (uint32_t)number, err));
     link->device = (uint32_t)number;
     return centre_news(c, err);

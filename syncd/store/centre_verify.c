@@ -87,6 +87,31 @@ static void check_reduced(struct verify *v, struct db_stmt *s) {
     find(v, "journal: the signature is not over the chain at batch", db_int(s, 0), db_int(s, 1));
 }
 
+/* The chain of a copy goes on where that of the original stood. */
+static enum status start_of(struct verify *v, int64_t device, int64_t *out_batch,
+                            struct chain *out_chain, struct err *err) {
+    struct db_stmt *s;
+    bool row;
+    *out_batch = 0;
+    *out_chain = (struct chain){{0}};
+    TRY(db_prepare(
+        v->db,
+        "WITH RECURSIVE was(device, batch, deep) AS (SELECT formerly, formerly_batch, 0 FROM device"
+        " WHERE number = ?1 UNION ALL SELECT d.formerly, was.batch, deep + 1 FROM was JOIN device d"
+        " ON d.number = was.device WHERE was.batch <= d.formerly_batch AND d.formerly > 0 AND deep <"
+        " 16) SELECT j.batch, j.chain FROM was JOIN journal j ON j.device = was.device AND j.batch ="
+        " was.batch WHERE was.device > 0 ORDER BY deep DESC LIMIT 1",
+        &s, err));
+    db_bind_int(s, 1, device);
+    TRY(db_step(s, &row, err));
+    if (row) {
+        *out_batch = db_int(s, 0);
+        *out_chain = chain_of(db_blob(s, 1));
+    }
+    db_reset(s);
+    return ST_OK;
+}
+
 static enum status check_journal(struct verify *v, struct err *err) {
     struct db_stmt *s;
     bool row;
@@ -99,10 +124,7 @@ static enum status check_journal(struct verify *v, struct err *err) {
                    &s, err));
     enum status status = db_step(s, &row, err);
     while (status == ST_OK && row && go_on(v)) {
-        if (db_int(s, 0) != device) {
-            chain = (struct chain){{0}};
-            batch = 0;
-        }
+        if (db_int(s, 0) != device) TRY(start_of(v, db_int(s, 0), &batch, &chain, err));
         device = db_int(s, 0);
         if (db_int(s, 1) != batch + 1) {
             bool known;
@@ -129,7 +151,7 @@ static enum status check_devices(struct verify *v, struct err *err) {
     TRY(db_prepare(
         v->db,
         "SELECT d.number, d.last_batch FROM device d LEFT JOIN journal j ON j.device = d.number"
-        " AND j.batch = d.last_batch WHERE d.last_batch > 0 AND (j.chain IS NULL OR j.chain <> "
+        " AND j.batch = d.last_batch WHERE d.last_batch > d.formerly_batch AND (j.chain IS NULL OR j.chain <> "
         "d.chain) AND NOT EXISTS(SELECT 1 FROM missing m WHERE m.device = d.number AND m.last = "
         "d.last_batch AND m.chain = d.chain)",
         &s, err));

@@ -1,31 +1,13 @@
 /* A damaged file: what can be read of it is carried into a new one. Rows come back from the server;
  * identity, counters and outbox exist nowhere else.
  */
-#include "syncd/store/laptop.h"
+#include "syncd/store/laptop_rescue.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { COUNTER_JUMP = 65536 }; /* ids that unreadable batches may have given */
-
-struct rescued {
-    uint32_t n, counter;
-    bool sent;
-    int64_t made_ms, import_id;
-    struct slice content, chain; /* content empty: a stub, or unreadable */
-    bool done;
-};
-
-struct rescue {
-    struct store *store; /* the new one */
-    struct arena mem;
-    struct laptop_state state;
-    bool has_state;
-    struct rescued *rows;
-    size_t count, cap;
-    int64_t batches, unreadable;
-};
 
 /* Columns of salvaged rows: the row id, then those of the table. */
 static enum status take_state(void *ctx, struct db_stmt *row, struct err *err) {
@@ -207,6 +189,7 @@ static enum status restore_batch(struct rescue *r, uint32_t n, struct err *err) 
         return insert_outbox(r, &lost, &batch, err);
     }
     r->batches++;
+    if (r->renumber) renumber_batch(r->renumber, r->store->cat, &batch);
     TRY(insert_outbox(r, from, &batch, err));
     for (size_t i = 0; i < batch.change_count; i++)
         TRY(restore_change(r, n, &batch.changes[i], err));
@@ -259,7 +242,7 @@ static enum status restore_outbox(struct rescue *r, struct err *err) {
     return db_run(s, err);
 }
 
-static enum status restore(struct rescue *r, struct db *damaged, struct err *err) {
+enum status rescue_restore(struct rescue *r, struct db *damaged, struct err *err) {
     int64_t rows;
     struct err unread;
     /* A table that cannot be read at all leaves nothing: the others are tried all the same. */
@@ -270,6 +253,7 @@ static enum status restore(struct rescue *r, struct db *damaged, struct err *err
     TRY(db_salvage(damaged, "outbox", take_outbox, r, &rows, err));
     if (!r->has_state) r->state.epoch = 1;
     state_from_stub(r);
+    if (r->renumber) TRY(renumber_prepare(r, r->renumber, err));
     TRY(db_begin(r->store->db, true, err));
     TRY(state_write(r->store, &r->state, err));
     TRY(restore_outbox(r, err));
@@ -298,7 +282,7 @@ enum status store_rescue(const char *damaged_path, const char *new_path,
     struct db *damaged = NULL;
     TRY(open_damaged(damaged_path, &config, &damaged, err));
     enum status status = store_open(&config, &r.store, err);
-    if (status == ST_OK) status = restore(&r, damaged, err);
+    if (status == ST_OK) status = rescue_restore(&r, damaged, err);
     store_close(r.store);
     db_close(damaged);
     arena_clear(&r.mem);

@@ -4,6 +4,7 @@ secrets that show nowhere."""
 import base64
 import json
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -191,6 +192,94 @@ def too_old(world):
     check("News for all" in names, "nothing comes after the update")
 
 
+# ---------------------------------------------------------------------- copies
+
+def add_visit(world, name, account, text):
+    return world.laptop(name, "add", "visit", f"account={account}", f"talking_points={text}", "--json").json()["id"]
+
+
+def copied(world):
+    """Two laptops of one book: both work on, the second gets a number of its own, and nothing is lost or twice there."""
+    world.laptop("jo", "enroll", world.link("jo"))
+    world.laptop("jo", "sync")
+    account = add_account(world, "jo", "Seen by both")
+    world.laptop("jo", "sync")
+    add_account(world, "jo", "Not sent when copied")           # in both outboxes, and sent by the first
+    shutil.copytree(world.laptop_home("jo"), world.laptop_home("jo2"))
+    number = device_of(world, "jo")
+    on_first = add_account(world, "jo", "Made on the first")
+    world.laptop("jo", "set", "account", account, "remarks=from the first")
+    world.laptop("jo", "sync")
+    on_copy = add_account(world, "jo2", "Made on the copy")
+    check(on_first == on_copy, "the copies give the same ids, or this tests nothing")
+    add_visit(world, "jo2", on_copy, "A visit to what the copy made")
+    world.laptop("jo2", "set", "account", on_copy, "city=Hamburg")
+    world.laptop("jo2", "set", "account", account, "city=Bremen")
+    result = world.laptop("jo2", "sync", fails=True)
+    check(result.code == REVOKED and "--again" in result.err, f"a copy is not seen: {result}")
+    check(world.laptop("jo2", "enroll", world.link("ada"), "--again", fails=True).code != 0, "the link of another user")
+    waiting = pending(world, "jo2")
+    link = world.link("jo")
+    world.laptop("jo2", "enroll", link, "--again")
+    check(pending(world, "jo2") == 0 and waiting > 0, "what the copy saved is not sent")
+    new = device_of(world, "jo2")
+    check(new != number, "the number is the old one")
+    check(shown(world, new)["formerly"] == number, f"head office does not see it: {shown(world, new)}")
+    names = [row["name"] for row in rows_of(world, "SELECT name FROM account")]
+    for name in ("Seen by both", "Not sent when copied", "Made on the first", "Made on the copy"):
+        check(names.count(name) == 1, f"{name}: {names.count(name)} times")
+    row = rows_of(world, "SELECT city, remarks FROM account WHERE name = 'Seen by both'")[0]
+    check(row == {"city": "Bremen", "remarks": "from the first"}, f"the edits of both: {row}")
+    row = rows_of(world, "SELECT a.name, a.city, a.created_device FROM visit v JOIN account a ON a.id = v.account"
+                         " WHERE v.talking_points LIKE 'A visit to what%'")[0]
+    check(row == {"name": "Made on the copy", "city": "Hamburg", "created_device": new}, f"what the copy made: {row}")
+    for name in ("jo", "jo2"):
+        world.laptop(name, "sync")
+        world.laptop(name, "verify")
+    lists = [world.laptop(name, "list", "account", "--json", "--limit", "1000").json() for name in ("jo", "jo2")]
+    check(sorted(a["id"] for a in lists[0]) == sorted(a["id"] for a in lists[1]), "the two books differ")
+    add_account(world, "jo", "The first goes on")
+    add_account(world, "jo2", "The copy goes on")
+    for name in ("jo", "jo2"):
+        world.laptop(name, "sync")
+    check(len(rows_of(world, "SELECT 1 FROM account WHERE name LIKE '% goes on'")) == 2, "they do not go on")
+    check(world.office("verify", "--json").json() == [], "the server's book is not sound")
+
+
+def set_back(world):
+    """A machine restored from an image: what was sent since is not there twice, what it makes now is sent."""
+    home, image = world.laptop_home("jo"), os.path.join(world.dir, "image")
+    add_account(world, "jo", "Before the image")
+    shutil.copytree(home, image)
+    add_account(world, "jo", "After the image")
+    world.laptop("jo", "sync")
+    shutil.rmtree(home)
+    shutil.copytree(image, home)
+    check(world.laptop("jo", "sync", fails=True).code == REVOKED, "a book that was set back is not seen")
+    add_account(world, "jo", "Made after the restore")
+    world.laptop("jo", "enroll", world.link("jo"), "--again")
+    names = [row["name"] for row in rows_of(world, "SELECT name FROM account")]
+    for name in ("Before the image", "After the image", "Made after the restore"):
+        check(names.count(name) == 1, f"{name}: {names.count(name)} times")
+    check(any(a["name"] == "After the image" for a in world.laptop("jo", "list", "account", "--json", "--limit", "1000").json()),
+          "what was forgotten does not come back")
+
+
+def without_identity(world):
+    """A damaged file of which the outbox could be read, but not who the laptop is."""
+    made = add_account(world, "jo2", "Saved before the damage")
+    add_visit(world, "jo2", made, "A visit before the damage")
+    with sqlite3.connect(os.path.join(world.laptop_home("jo2"), "book.db")) as db:
+        db.execute("UPDATE secret_identity SET device = 0, key_seed = zeroblob(32)")
+    db.close()
+    check(world.laptop("jo2", "sync", fails=True).code == DENIED, "it still knows who it is")
+    world.laptop("jo2", "enroll", world.link("jo"))
+    rows = rows_of(world, "SELECT a.name FROM visit v JOIN account a ON a.id = v.account"
+                          " WHERE v.talking_points = 'A visit before the damage'")
+    check(rows == [{"name": "Saved before the damage"}], f"what was saved is lost: {rows}")
+    check(pending(world, "jo2") == 0, "something waits still")
+
+
 # ---------------------------------------------------------------------- secrets
 
 def base64_forms(raw):
@@ -281,7 +370,7 @@ def modes(world):
 
 
 def run(world):
-    for login in ("ada", "bo", "eve", "gus", "hal"):
+    for login in ("ada", "bo", "eve", "gus", "hal", "jo"):
         world.user(login)
     world.start_server("--trace", os.path.join(world.dir, "trace"))
     world.stop_server()
@@ -291,7 +380,7 @@ def run(world):
         print(f"  {part.__name__.replace('_', ' ')}", flush=True)
 
 
-PARTS = [status_of_each, late_ones, lost, wiped_while_away, lease, too_old, secrets_show_nowhere, modes]
+PARTS = [status_of_each, late_ones, lost, wiped_while_away, lease, too_old, copied, set_back, without_identity, secrets_show_nowhere, modes]
 
 if __name__ == "__main__":
     os.umask(0)                                               # the programs see to it themselves
