@@ -7,6 +7,7 @@
  *     sim_people.c   what people do
  *     sim_office.c   what head office does
  *     sim_scope.c    who sees what, and what must not travel
+ *     sim_unite.c    rows that become one
  *     sim_trouble.c  what the network, the disks and the clocks do
  *     sim_model.c    who had seen what; the places where things are written
  *     sim_oracle.c   what must be so at rest
@@ -42,9 +43,10 @@ enum {
 /* clang-format off */
 #define SIM_EVENT_ROWS(ROW)                                                                        \
     ROW(EDIT, 52) ROW(FORM, 32) ROW(UNDO, 10) ROW(ROUND, 64) ROW(CREATE, 16) ROW(DELETE, 10)        \
-    ROW(IMPORT, 3) ROW(IMPORT_REVERT, 4) ROW(RETRY, 6) ROW(DROP, 4) ROW(OFFICE_EDIT, 14)            \
-    ROW(OFFICE_DELETE, 4) ROW(OFFICE_DECIDE, 8) ROW(SCOPE_CHANGE, 40) ROW(RESTART, 1)              \
-    ROW(REBOOT, 2) ROW(CLOCK_STEP, 8) ROW(RELEASE, 1) ROW(SETTLE, 2) ROW(BACKUP, 6) ROW(ROLLBACK, 8)
+    ROW(IMPORT, 3) ROW(IMPORT_REVERT, 4) ROW(RETRY, 6) ROW(DROP, 4) ROW(TAKE_PART, 12)              \
+    ROW(OFFICE_EDIT, 14) ROW(OFFICE_DELETE, 4) ROW(OFFICE_DECIDE, 8) ROW(SCOPE_CHANGE, 40)          \
+    ROW(UNITE, 24) ROW(RESTART, 1) ROW(REBOOT, 2) ROW(CLOCK_STEP, 8) ROW(RELEASE, 1)                \
+    ROW(SETTLE, 2) ROW(BACKUP, 6) ROW(ROLLBACK, 8)
 #define SIM_FAULT_ROWS(ROW)                                                                        \
     ROW(REQUEST_LOST, 4) ROW(REPLY_LOST, 6) ROW(REQUEST_REPEATED, 4) ROW(REQUEST_LATE, 4)           \
     ROW(ONE_WAY, 2) ROW(EDIT_DURING_ROUND, 8) ROW(FORM_DURING_ROUND, 4) ROW(SLICES_CUT, 2)          \
@@ -107,7 +109,8 @@ enum fate { FATE_PENDING, FATE_ACCEPTED, FATE_HELD, FATE_UNDONE, FATE_NEVER };
 struct deed {
     size_t author; /* a laptop, or OFFICE */
     uint32_t batch;
-    int64_t row, made_ms;      /* true time */
+    int64_t row, final;        /* as it was named; what it is at the end */
+    int64_t made_ms;           /* true time */
     const struct place *place; /* NULL: create or delete */
     enum kind kind;
     struct mask seen; /* what its author had been shown, itself included */
@@ -126,6 +129,12 @@ struct open_form {
     struct form form;
 };
 
+struct united { /* an account that became another */
+    int64_t from, to;
+    bool keeps[LAPTOPS]; /* who sees the survivor only because he saw the other */
+};
+enum { UNITED_MAX = 16 };
+
 struct late_request {
     struct session_http request; /* its parts in the run's arena */
     size_t laptop;               /* whose it was */
@@ -142,6 +151,7 @@ struct sim {
     size_t accounts, steps;
     bool rows;        /* creates and deletes */
     bool homes;       /* people see only what they are granted, and that changes */
+    bool unites;      /* head office merges accounts and contacts */
     bool rollback;    /* the server goes back in time once, unannounced */
     unsigned trouble; /* of 100 rounds and saves so many meet a fault */
     int weight[SIM_FAULTS];
@@ -154,6 +164,8 @@ struct sim {
     struct open_form forms[LAPTOPS][FORMS];
     struct late_request late;
     int64_t import_ids;
+    struct united united[UNITED_MAX];
+    size_t united_count;
     bool rolled;
     /* Accepted in the life that is forgotten, but nobody holds the receipt: in the next they are
      * new, and what was made on top of them looks concurrent. Nothing is lost; order may be. */
@@ -246,6 +258,13 @@ void sim_scope_office(struct sim *s);
 void sim_scope_reply(struct sim *s, struct world_laptop *l, struct slice message);
 /* Each book is what its person may see. */
 enum status sim_scope_compare(struct sim *s, struct buf *out_difference, struct err *err) NODISCARD;
+bool sim_sees_team(struct sim *s, const struct world_laptop *l, int64_t account);
+/* Head office merges two accounts, or two contacts. */
+void sim_unite(struct sim *s);
+/* Somebody notes who took part in a visit: of both contacts of a merge there may be a note. */
+void sim_take_part(struct sim *s, struct world_laptop *l);
+/* The row that an id is now. */
+int64_t sim_final(struct sim *s, int64_t id);
 /* A round, a restart, clocks: and what befalls them. */
 void sim_trouble_event(struct sim *s, struct world_laptop *l, enum sim_what event);
 /* A save of a laptop is about to happen; it may meet a disk that fails. After it, what became of

@@ -5,7 +5,7 @@
 enum { SLACK_MS = 2500 }; /* ORG_OFFSET_SLACK_MS, and the way of the message */
 
 static bool is_taken(const struct deed *d, const struct place *p, const struct row *row) {
-    return d->place == p && d->row == row->id && d->fate == FATE_ACCEPTED;
+    return d->place == p && d->final == row->id && d->fate == FATE_ACCEPTED;
 }
 
 /* Of what shows who wrote it: in the value, in the ledger, or seen by one that is. */
@@ -50,7 +50,7 @@ static bool is_removed(struct sim *s, const struct place *p, const struct row *r
 /* Something was done with this element that nobody holds a receipt of. */
 static bool is_orphaned(struct sim *s, const struct place *p, int64_t row, const char *word) {
     for (size_t i = 0; i < s->deed_count; i++)
-        if (mask_has(&s->orphans, i) && s->deeds[i].place == p && s->deeds[i].row == row &&
+        if (mask_has(&s->orphans, i) && s->deeds[i].place == p && s->deeds[i].final == row &&
             !strcmp(s->deeds[i].word, word))
             return true;
     return false;
@@ -90,7 +90,7 @@ static void check_text(struct sim *s, const struct place *p, const struct row *r
         if (!is_taken(d, p, row)) continue;
         bool removed = false;
         for (size_t k = 0; k < s->deed_count; k++)
-            removed |= s->deeds[k].place == p && s->deeds[k].row == row->id &&
+            removed |= s->deeds[k].place == p && s->deeds[k].final == row->id &&
                        !strcmp(s->deeds[k].removed, d->word);
         int times = count_word(v.kind == VALUE_TEXT ? v.text : (struct slice){0}, d->word);
         if (times > 1 && !s->rolled) /* old versions of texts went with their life */

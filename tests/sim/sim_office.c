@@ -120,6 +120,7 @@ void sim_office_event(struct sim *s, enum sim_what event) {
     if (event == SIM_OFFICE_EDIT) do_edit(s);
     if (event == SIM_OFFICE_DELETE) do_delete(s);
     if (event == SIM_OFFICE_DECIDE) do_decide(s);
+    if (event == SIM_UNITE) sim_unite(s);
     if (event != SIM_SCOPE_CHANGE) return;
     sim_count(s, event);
     sim_scope_office(s);

@@ -88,7 +88,7 @@ static void take_lost_delete(struct sim_ledger *g, const struct ledger_entry *en
         const struct deed *d = &s->deeds[i];
         uint32_t device = d->author == OFFICE ? 0 : (uint32_t)d->author + 1;
         if (d->kind == KIND_DELETE && device == entry->loser_device &&
-            d->batch == entry->loser_batch && d->row == entry->row)
+            d->batch == entry->loser_batch && d->final == sim_final(s, entry->row))
             mask_put(&g->deletes, i);
     }
 }
@@ -160,7 +160,7 @@ static void check_dead(struct sim *s, const struct living *living, const struct 
     for (size_t i = 0; i < s->deed_count; i++) {
         const struct deed *d = &s->deeds[i];
         bool alive = d->fate != FATE_ACCEPTED || d->kind == KIND_DELETE;
-        for (size_t k = 0; k < living->count; k++) alive |= living->ids[k] == d->row;
+        for (size_t k = 0; k < living->count; k++) alive |= living->ids[k] == d->final;
         if (alive) continue;
         bool deleted, seen = is_seen_by_delete(s, g, i, &deleted);
         bool shows = d->kind == KIND_LAST || d->kind == KIND_GROUP || d->kind == KIND_SET ||
@@ -327,6 +327,7 @@ static void take_receipts(struct sim *s) {
             sim_fail_err(s, "receipts", &err);
     }
     for (size_t i = 0; s->homes && i < s->deed_count; i++) ask_journal(s, &s->deeds[i]);
+    for (size_t i = 0; i < s->deed_count; i++) s->deeds[i].final = sim_final(s, s->deeds[i].row);
     follow_folded(s);
 }
 

@@ -308,4 +308,5 @@ void sim_people_event(struct sim *s, struct world_laptop *l, enum sim_what event
     if (event == SIM_IMPORT_REVERT) do_import_revert(s, l);
     if (event == SIM_RETRY) do_held(s, l, true);
     if (event == SIM_DROP) do_held(s, l, false);
+    if (event == SIM_TAKE_PART) sim_take_part(s, l);
 }

@@ -105,7 +105,7 @@ static uint64_t start_of(uint64_t seed) {
 }
 
 size_t sim_variant_of(uint64_t seed) {
-    return (size_t)(start_of(seed) >> 8 & VARIANTS - 1);
+    return (size_t)(start_of(seed) >> 8) % VARIANTS;
 }
 
 static void choose_kinds(struct sim *s) {
@@ -160,6 +160,14 @@ static void choose_weights(struct sim *s) {
     s->steps = 24 + (size_t)sim_draw(s, 24);
 }
 
+static void choose_unites(struct sim *s) {
+    s->unites = s->rows && !s->rollback && sim_chance(s, 35);
+    if (!s->unites) s->weight[SIM_UNITE] = 0;
+    if (!s->unites || s->homes) s->weight[SIM_TAKE_PART] = 0;
+    if (s->unites) s->kinds &= ~(BIT(KIND_STATE) | BIT(KIND_OFFICE));
+    if (!s->kinds) s->kinds = BIT(KIND_LAST);
+}
+
 static void choose_clocks(struct sim *s) {
     for (size_t i = 0; i < LAPTOPS; i++) {
         s->world.laptops[i].offset_ms = (int64_t)sim_draw(s, 3) * 9000000 - 9000000;
@@ -185,7 +193,7 @@ static void step(struct sim *s) {
     }
     enum sim_what event = sim_pick(s, 0, SIM_EVENTS);
     s->fault = SIM_WHAT_COUNT;
-    if (event >= SIM_OFFICE_EDIT && event <= SIM_SCOPE_CHANGE)
+    if (event >= SIM_OFFICE_EDIT && event <= SIM_UNITE)
         sim_office_event(s, event);
     else if (event == SIM_ROUND || event >= SIM_RESTART)
         sim_trouble_event(s, l, event);
@@ -214,6 +222,7 @@ void sim_run(struct sim *s, uint64_t seed, bool trace) {
     choose_kinds(s);
     choose_weights(s);
     choose_rollback(s);
+    choose_unites(s);
     choose_clocks(s);
     for (int i = 0; s->homes && i < 6; i++) sim_scope_office(s);
     for (; s->step < s->steps && !s->failure[0]; s->step++) {

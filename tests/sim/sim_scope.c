@@ -48,12 +48,23 @@ static bool is_member(struct sim *s, int64_t account, int64_t employee) {
 
 /* ------------------------------------------------------------------ who may see what */
 
-static bool sees_team(struct sim *s, const struct world_laptop *l, int64_t account) {
+/* Whoever made an account that became this one sees it, and who would not see it otherwise. */
+static bool sees_united(struct sim *s, size_t laptop, int64_t account) {
+    for (size_t i = 0; i < s->united_count; i++) {
+        const struct united *u = &s->united[i];
+        if (sim_final(s, u->to) != account) continue;
+        if (u->keeps[laptop] || id_device(u->from) == laptop + 1) return true;
+    }
+    return false;
+}
+
+bool sim_sees_team(struct sim *s, const struct world_laptop *l, int64_t account) {
     struct row row;
-    size_t device = (size_t)(l - s->world.laptops) + 1;
+    size_t laptop = (size_t)(l - s->world.laptops);
     if (!look_up(s, "account", account, &row)) return false;
-    return number(&row, "owner") == l->employee || (size_t)id_device(account) == device ||
-           is_member(s, account, l->employee);
+    account = row.id;
+    return number(&row, "owner") == l->employee || (size_t)id_device(account) == laptop + 1 ||
+           is_member(s, account, l->employee) || sees_united(s, laptop, account);
 }
 
 /* His own territory, or one below it. */
@@ -72,9 +83,9 @@ static bool sees(struct sim *s, const struct world_laptop *l, const struct row *
     if (is_entity(row, "territory") || is_entity(row, "employee") || is_entity(row, "product"))
         return true;
     if (is_entity(row, "account"))
-        return sees_team(s, l, row->id) || sees_territory(s, l, number(row, "territory"));
+        return sim_sees_team(s, l, row->id) || sees_territory(s, l, number(row, "territory"));
     if (is_entity(row, "contact") || is_entity(row, "team_member"))
-        return sees_team(s, l, number(row, "account"));
+        return sim_sees_team(s, l, number(row, "account"));
     sim_fail(s, "a row of an entity that the model does not know", row->entity->tag, row->id);
     return false;
 }

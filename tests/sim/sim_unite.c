@@ -1,0 +1,103 @@
+/* Rows that become one in a run. */
+#include "tests/sim/sim.h"
+
+#include "syncd/server/unite.h"
+
+int64_t sim_final(struct sim *s, int64_t id) {
+    const struct entity *e;
+    int64_t final = id;
+    struct err err;
+    if (store_locate(world_office_store(&s->world), id, &e, &final, &err) != ST_OK)
+        sim_fail_err(s, "locate", &err);
+    return final;
+}
+
+static void note_united(struct sim *s, int64_t from, int64_t to, const bool saw[LAPTOPS]) {
+    struct united u = {.from = from, .to = to};
+    if (s->united_count == UNITED_MAX) return;
+    for (size_t i = 0; i < LAPTOPS; i++)
+        u.keeps[i] = saw[i] && !sim_sees_team(s, &s->world.laptops[i], to);
+    s->united[s->united_count++] = u;
+}
+
+/* Now and then a field of the loser is chosen. */
+static enum status unite(struct sim *s, const struct entity *e, int64_t loser, int64_t survivor,
+                         struct err *err) {
+    struct unite_choice choice = {.side = UNITE_LOSER};
+    struct unite_order order = {.loser = loser,
+                                .survivor = survivor,
+                                .choices = &choice,
+                                .choice_count = sim_draw(s, 3) ? 0 : 1,
+                                .person = SLICE("office")};
+    struct unite_result result;
+    const char *field = strcmp(e->name, "account") ? "title" : "website";
+    choice.field = entity_field(e, slice_from(field));
+    return org_unite(s->world.office, &order, false, &s->mem, &result, err);
+}
+
+void sim_unite(struct sim *s) {
+    bool accounts = sim_draw(s, 3) > 0, saw[LAPTOPS];
+    const struct entity *e =
+        catalogue_entity(&s->world.catalogue, accounts ? SLICE("account") : SLICE("contact"));
+    int64_t loser = sim_any_row(s, world_office_store(&s->world), e),
+            survivor = sim_any_row(s, world_office_store(&s->world), e);
+    struct err err;
+    if (!loser || loser == survivor || s->united_count == UNITED_MAX) return;
+    for (size_t i = 0; accounts && s->homes && i < LAPTOPS; i++)
+        saw[i] = sim_sees_team(s, &s->world.laptops[i], loser);
+    if (unite(s, e, loser, survivor, &err) != ST_OK) sim_fail_err(s, "unite", &err);
+    sim_count(s, SIM_UNITE);
+    SAY(s, "  office merges %s %lld into %lld\n", e->name, (long long)loser, (long long)survivor);
+    if (accounts && s->homes) note_united(s, loser, survivor, saw);
+}
+
+static const struct entity *entity(struct sim *s, const char *name) {
+    return sim_entity(s, name);
+}
+
+static enum status make_visit(struct sim *s, struct world_laptop *l, int64_t *out,
+                              struct err *err) {
+    const struct entity *e = entity(s, "visit");
+    int64_t account = sim_any_row(s, l->store, entity(s, "account"));
+    struct field_edit edits[] = {
+        {entity_field(e, SLICE("account")), FIELD_EDIT_SET, value_int(account)},
+        {entity_field(e, SLICE("business_date")), FIELD_EDIT_SET, value_int(20000)}};
+    *out = sim_any_row(s, l->store, e);
+    if (*out || !account) return ST_OK;
+    struct deed *deed = sim_deed_new(s, (size_t)(l - s->world.laptops), 0, NULL, KIND_CREATE);
+    if (!deed) return ST_OK;
+    TRY(store_begin(l->store, err));
+    TRY(store_create(l->store, e, edits, ARRAY_COUNT(edits), out, err));
+    TRY(store_commit(l->store, &deed->batch, err));
+    deed->row = *out;
+    sim_deed_done(s, deed);
+    return ST_OK;
+}
+
+static enum status take_part(struct sim *s, struct world_laptop *l, struct err *err) {
+    const struct entity *e = entity(s, "visit_participant");
+    int64_t visit = 0, id, contact = sim_any_row(s, l->store, entity(s, "contact"));
+    TRY(make_visit(s, l, &visit, err));
+    struct deed *deed = sim_deed_new(s, (size_t)(l - s->world.laptops), 0, NULL, KIND_CREATE);
+    if (!visit || !contact || !deed) return ST_OK;
+    struct field_edit edits[] = {
+        {entity_field(e, SLICE("visit")), FIELD_EDIT_SET, value_int(visit)},
+        {entity_field(e, SLICE("contact")), FIELD_EDIT_SET, value_int(contact)}};
+    TRY(store_begin(l->store, err));
+    TRY(store_create(l->store, e, edits, ARRAY_COUNT(edits), &id, err));
+    TRY(store_commit(l->store, &deed->batch, err));
+    deed->row = id;
+    sim_deed_done(s, deed);
+    return ST_OK;
+}
+
+void sim_take_part(struct sim *s, struct world_laptop *l) {
+    struct err err;
+    enum status status = take_part(s, l, &err);
+    if (status == ST_OK) sim_count(s, SIM_TAKE_PART);
+    if (status == ST_OK) return;
+    store_rollback(l->store);
+    bool fine =
+        status == ST_CONFLICT || status == ST_GONE || status == ST_DENIED || status == ST_NOT_FOUND;
+    if (!fine) sim_fail_err(s, "take part", &err);
+}
