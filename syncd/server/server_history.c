@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "syncd/server/server.h"
+#include "syncd/store/centre_compact.h"
 
 /* ------------------------------------------------------------------ values and names for people */
 
@@ -287,10 +288,37 @@ static void put_content(struct printing *p, const struct entity *e,
     arena_clear(&mem);
 }
 
+/* Of a row whose tombstone is gone: when it was deleted, and that it can come back. */
+static enum status put_reason(struct printing *p, const struct quarantine_entry *q,
+                              struct err *err) {
+    SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE);
+    struct centre_collected it;
+    struct centre_scope scope;
+    bool collected = false;
+    int64_t row;
+    TRY(centre_alias_resolve(p->c, q->row, &row, err));
+    if (q->reason == REASON_UNKNOWN_ROW)
+        TRY(centre_collected(p->c, row, &p->server->mem, &it, &collected, err));
+    if (!collected) {
+        listing_string(p->l, reason_text(q->reason, p->server->lang));
+        return ST_OK;
+    }
+    centre_scope(p->c, &scope);
+    buf_put_text(&text, server_say(p->server, "deleted on ", "已于 "));
+    buf_put_date(&text, centre_day(&scope, it.deleted_ms));
+    if (it.is_kept)
+        buf_put_text(&text, server_say(p->server, ": restore it? Approving brings it back",
+                                       " 删除：是否恢复？批准即可恢复"));
+    else
+        buf_put_text(&text, server_say(p->server, ", and not kept any more",
+                                       " 删除，内容已不再保留"));
+    listing_text(p->l, buf_slice(&text));
+    return ST_OK;
+}
+
 static enum status request_row(void *ctx, const struct quarantine_entry *q, struct err *err) {
     struct printing *p = ctx;
     const struct entity *e = catalogue_entity_by_tag(&p->server->catalogue, q->entity_tag);
-    (void)err;
     listing_int(p->l, q->seq);
     listing_time(p->l, q->time_ms);
     put_person(p->l, p->server, p->c, q->device);
@@ -302,7 +330,7 @@ static enum status request_row(void *ctx, const struct quarantine_entry *q, stru
     put_content(p, e, q);
     listing_string(p->l, p->server->json ? outcome_name(q->outcome)
                                          : outcome_label(q->outcome, p->server->lang));
-    listing_string(p->l, reason_text(q->reason, p->server->lang));
+    TRY(put_reason(p, q, err));
     listing_string(p->l, p->server->json ? held_state_name(q->state)
                                          : held_state_label(q->state, p->server->lang));
     return ST_OK;

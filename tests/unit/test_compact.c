@@ -206,6 +206,48 @@ TEST(a_child_made_for_a_collected_owner_waits_and_brings_it_back) {
     world_close(&w);
 }
 
+TEST(a_row_that_comes_back_brings_its_owner_of_another_delete) {
+    struct world w;
+    struct err err = {0};
+    world_open(&w);
+    struct family f = family(&w);
+    pull_everyone(&w);
+    struct change *c = draft_change(&w, 0, CHANGE_DELETE, "contact", f.contact);
+    draft_unit(&w, c, "contact", f.contact, on(f.seq));
+    (void)push(&w, 0);
+    c = draft_change(&w, 0, CHANGE_DELETE, "account", f.account);
+    draft_unit(&w, c, "account", f.account, on(f.seq));
+    (void)push(&w, 0);
+    w.now += 400 * DAY;
+    for (int at = 0; at < 3; at++) pull_all(&w, at);
+    CHECK_INT(compact(&w).rows, 2);
+    draft_text(&w, draft_change(&w, 3, CHANGE_EDIT, "contact", f.contact), "title", "Late", on(f.seq));
+    const struct receipt_line *line = push(&w, 3);
+    struct refusal_id id = {w.laptops[3].last_batch, 0, line->edits[0].cell_tag};
+    CHECK_OK(org_decide(w.org, w.laptops[3].number, &id, true, SLICE("qian"), &err));
+    CHECK_TEXT(text_at(&w, "contact", f.contact, "title"), "Late");
+    CHECK_TEXT(text_at(&w, "account", f.account, "name"), "Acme");
+    world_close(&w);
+}
+
+TEST(what_is_not_kept_any_more_cannot_be_restored) {
+    struct world w;
+    struct err err = {0};
+    world_open(&w);
+    struct family f = family(&w);
+    pull_everyone(&w);
+    delete_family(&w, 1, &f);
+    w.now += 400 * DAY;
+    for (int at = 0; at < 3; at++) pull_all(&w, at);
+    CHECK_OK(centre_keep_history_set(org_centre(w.org), 30, &err));
+    CHECK_INT(compact(&w).items[COMPACT_CONTENTS], 2);
+    const struct receipt_line *line = edit(&w, 3, &f, "steel");
+    struct refusal_id id = {w.laptops[3].last_batch, 0, line->edits[0].cell_tag};
+    CHECK_INT(org_decide(w.org, w.laptops[3].number, &id, true, SLICE("qian"), &err), ST_CONFLICT);
+    CHECK_INT(pull(&w, 3, 0)->records[0].flags, RECORD_DEAD);
+    world_close(&w);
+}
+
 TEST(nobody_makes_a_row_with_the_id_of_a_collected_one) {
     struct world w;
     int64_t seq;
