@@ -1,5 +1,6 @@
 /* The handles of an org. */
 #include "syncd/server/org_private.h"
+#include "syncd/store/centre_copy.h"
 #include "syncd/store/centre_digest.h"
 
 #include <stdlib.h>
@@ -31,6 +32,7 @@ enum status org_open(const struct org_config *config, struct org **out, struct e
     if (status == ST_OK) status = centre_org(o->c, &org, err);
     if (status == ST_OK) status = centre_opening_note(o->c, err);
     if (status == ST_OK) status = centre_digests_ready(o->c, err);
+    if (status == ST_OK) status = centre_copy_ready(o->c, err);
     if (status != ST_OK) {
         org_close(o);
         return status;

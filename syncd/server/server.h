@@ -171,10 +171,14 @@ struct api_writer office_writer(struct office *office);
 
 /* ------------------------------------------------------------------ commands */
 
+command_run server_cmd_copy_start, server_cmd_copy_stop, server_cmd_copy_status,
+    server_cmd_copy_read;
 command_run server_cmd_org_scope, server_cmd_org_lease, server_cmd_org_zone, server_cmd_grants,
     server_cmd_territory_tree, server_cmd_territory_add, server_cmd_territory_move,
     server_cmd_team_list, server_cmd_team_add, server_cmd_team_remove, server_cmd_assign,
     server_cmd_handover, server_cmd_dated_list, server_cmd_dated_cancel;
+command_run server_cmd_duplicates, server_cmd_duplicates_dismiss, server_cmd_merge,
+    server_cmd_merge_undo, server_cmd_merge_list;
 command_run server_cmd_init, server_cmd_serve, server_cmd_org_add, server_cmd_org_list,
     server_cmd_user_add, server_cmd_user_list, server_cmd_user_deactivate, server_cmd_user_activate,
     server_cmd_device_list, server_cmd_device_show, server_cmd_device_revoke,

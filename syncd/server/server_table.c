@@ -118,6 +118,10 @@ static const struct command_option handover_options[] = {
 static const struct command_option dated_options[] = {
     COMMAND_FLAG("--all", "-a", "also what is done or cancelled", "包括已执行和已取消的"),
 };
+static const struct command_option copy_options[] = {
+    COMMAND_OPTION("--until", NULL, "TIME", "时间", "as it was then (default: the latest)",
+                   "截至该时刻（默认为最新）", NULL),
+};
 static const struct command_option user_options[] = {
     COMMAND_OPTION("--name", NULL, "NAME", "姓名", "the person's name (default: LOGIN)",
                    "姓名（默认与登录名相同）", NULL),
@@ -138,6 +142,25 @@ static const struct command_option list_options[] = {
 };
 static const struct command_option import_options[] = {
     COMMAND_IMPORT_OPTIONS,
+};
+static const struct command_option duplicates_options[] = {
+    COMMAND_OPTION("--entity", NULL, "ENTITY", "类别", "account (default) or contact",
+                   "account（客户，默认）或 contact（联系人）", "account contact"),
+    COMMAND_OPTION("--min", NULL, "SCORE", "分数", "only pairs of at least that score (default: 60)",
+                   "仅显示不低于此分数的（默认 60）", NULL),
+};
+static const struct command_option merge_options[] = {
+    COMMAND_OPTION("--entity", NULL, "ENTITY", "类别", "account (default) or contact",
+                   "account（客户，默认）或 contact（联系人）", "account contact"),
+    COMMAND_OPTION("--take", NULL, "FIELD=loser,...", "字段=loser,...",
+                   "whose value of a field stands: loser or survivor",
+                   "指定字段取哪一方：loser（被并入方）或 survivor（保留方）", NULL),
+    COMMAND_FLAG("--dry-run", NULL, "only show what would stand", "仅显示合并结果，不作改动"),
+};
+static const struct command_option merge_undo_options[] = {
+    COMMAND_OPTION("--entity", NULL, "ENTITY", "类别", "account (default) or contact",
+                   "account（客户，默认）或 contact（联系人）", "account contact"),
+    COMMAND_FLAG("--dry-run", NULL, "only say what would come back", "仅显示将恢复的内容"),
 };
 static const struct command_option rm_options[] = {
     COMMAND_FLAG("--yes", "-y", "also the rows that belong to it", "连同其下属记录一并删除"),
@@ -409,6 +432,51 @@ static const struct command commands[] = {
      COMMAND_WORDS(2, 2, "@entity -"),
      COMMAND_OPTIONS(rm_options),
      .summary = {"delete a row and what belongs to it", "删除一条记录及其下属记录"}},
+    {.name = "duplicates",
+     .usage = {"", ""},
+     HOME(server_cmd_duplicates),
+     COMMAND_WORDS(0, 0, NULL),
+     COMMAND_OPTIONS(duplicates_options),
+     .summary = {"rows that may be the same firm or person", "查找可能重复的客户或联系人"},
+     .details = {"By registration number, name without its legal form, telephone, e-mail and "
+                 "address. Traditional\ncharacters count as others than simplified ones; pinyin is "
+                 "not looked at.\n",
+                 "依据统一社会信用代码、去掉公司形式后的名称、电话、邮箱和地址。繁体与简体视为不同，"
+                 "不比较拼音。\n"}},
+    {.name = "duplicates dismiss",
+     .usage = {"A B", "甲 乙"},
+     HOME(server_cmd_duplicates_dismiss),
+     COMMAND_WORDS(2, 2, NULL),
+     COMMAND_OPTIONS(duplicates_options),
+     .summary = {"these two are not the same", "标记两者并非重复"}},
+    {.name = "merge",
+     .usage = {"LOSER into SURVIVOR", "被并入方 into 保留方"},
+     HOME(server_cmd_merge),
+     COMMAND_WORDS(2, 3, NULL),
+     COMMAND_OPTIONS(merge_options),
+     .summary = {"make two rows one", "将两条记录合并为一条"},
+     .details = {"What is the loser's goes to the survivor: its contacts, visits and orders, its "
+                 "telephones and tags,\nits counts, its remarks. Of a field that holds one value "
+                 "the survivor's stands, unless it is empty\nor --take says otherwise; the other "
+                 "goes to the ledger. Edits of the loser that laptops still send\nland on the "
+                 "survivor.\n",
+                 "被并入方的联系人、拜访、订单、电话、标签、计数和备注都归保留方。只能有一个值的字段取"
+                 "保留方的\n（其为空或用 --take 指定时除外），另一方的值记入冲突记录。笔记本之后送来的"
+                 "对被并入方的修改\n也归保留方。\n"}},
+    {.name = "merge list",
+     .usage = {"", ""},
+     HOME(server_cmd_merge_list),
+     COMMAND_WORDS(0, 0, NULL),
+     .summary = {"what was merged, newest first", "列出已合并的记录，最近的在前"}},
+    {.name = "merge undo",
+     .usage = {"LOSER", "被并入方"},
+     HOME(server_cmd_merge_undo),
+     COMMAND_WORDS(1, 1, NULL),
+     COMMAND_OPTIONS(merge_undo_options),
+     .summary = {"make them two again, as far as nobody changed what since",
+                 "撤销合并：恢复为两条，合并后改动过的保持不变"},
+     .details = {"LOSER is its id, as merge list shows it.\n",
+                 "被并入方用其编号表示，见 merge list。\n"}},
     {.name = "import",
      .usage = {"ENTITY FILE.csv", "类别 文件.csv"},
      HOME(server_cmd_import),
@@ -472,6 +540,30 @@ static const struct command commands[] = {
      COMMAND_WORDS(1, 1, "@file"),
      .summary = {"copy an org's book to a new file while it is in use",
                  "将机构账本在线备份到新文件"}},
+    {.name = "copy start",
+     .usage = {"DIR", "目录"},
+     HOME(server_cmd_copy_start),
+     COMMAND_WORDS(1, 1, "@dir"),
+     .summary = {"copy each commit to a folder, best on another disk, before anyone is answered",
+                 "将每次提交先复制到目录（最好在另一磁盘），然后才答复"}},
+    {.name = "copy stop",
+     NOTHING,
+     HOME(server_cmd_copy_stop),
+     .summary = {"stop copying", "停止复制"}},
+    {.name = "copy status",
+     NOTHING,
+     HOME(server_cmd_copy_status),
+     .summary = {"where commits are copied to", "显示复制目录"}},
+    {.name = "copy read",
+     .usage = {"DIR FILE", "目录 文件"},
+     HOME(server_cmd_copy_read),
+     COMMAND_WORDS(2, 2, "@dir @file"),
+     COMMAND_OPTIONS(copy_options),
+     .summary = {"make a book from the copy, as it was at a time",
+                 "由副本生成某一时刻的账本"},
+     .details = {"Then: roadbook-server restore FILE. The copy holds all that the book holds, but "
+                 "the files of\nattachments.\n",
+                 "之后运行：roadbook-server restore 文件。副本包含账本全部内容，附件文件除外。\n"}},
     {.name = "restore",
      .usage = {"FILE", "文件"},
      HOME(server_cmd_restore),

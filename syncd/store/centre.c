@@ -68,6 +68,7 @@ void centre_stop(struct store *store) {
     if (!c) return;
     centre_forget(c);
     centre_digests_stop(c);
+    centre_copy_end(c);
     free(c);
     store->centre = NULL;
 }
@@ -118,7 +119,7 @@ static enum status read_numbers(struct centre *c, struct centre_head *head, stru
     struct centre_scope scope = centre_scope_default();
     struct db_stmt *s;
     int64_t recovering = 0;
-    bool row = true;
+    bool row = true, copies = false;
     TRY(db_prepare(c->db, "SELECT name, value FROM meta WHERE typeof(value) = 'integer'", &s, err));
     while (row) {
         TRY(db_step(s, &row, err));
@@ -127,11 +128,13 @@ static enum status read_numbers(struct centre *c, struct centre_head *head, stru
         for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
             if (slice_equal(name, slice_from(rows[i].name))) *rows[i].to = db_int(s, 1);
         if (slice_equal(name, SLICE("recovering"))) recovering = db_int(s, 1);
+        if (slice_equal(name, SLICE("copies"))) copies = db_int(s, 1) != 0;
         centre_scope_take(&scope, name, db_int(s, 1));
     }
     db_reset(s);
     head->recovering = head->epoch > 1 && recovering != 0;
     c->scope = scope;
+    c->copies = copies;
     return ST_OK;
 }
 
@@ -175,15 +178,20 @@ enum status centre_begin(struct centre *c, bool write, struct err *err) {
     TRY(db_begin(c->db, write, err));
     centre_digests_begin(c);
     enum status status = centre_refresh(c, err);
+    if (status == ST_OK && write) status = centre_copy_begin(c, err);
     if (status != ST_OK) db_rollback(c->db);
     return status;
 }
 
 enum status centre_commit(struct centre *c, struct err *err) {
     enum status status = centre_digests_flush(c, err);
+    if (status == ST_OK) status = centre_copy_take(c, err);
     if (status == ST_OK) status = db_commit(c->db, err);
-    if (status != ST_OK) centre_rollback(c);
-    return status;
+    if (status != ST_OK) {
+        centre_rollback(c);
+        return status;
+    }
+    return centre_copy_put(c, err);
 }
 
 void centre_rollback(struct centre *c) {

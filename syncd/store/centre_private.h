@@ -28,6 +28,8 @@ struct centre {
     int64_t timed_seq, timed_ms;        /* the seq whose time was asked last; 0: none */
     int64_t ledger_seq;                 /* entries of one seq are counted */
     int64_t ledger_ord;
+    bool copies; /* each transaction is copied to a folder */
+    struct copying *copying; /* centre_copy.c; NULL until then */
     struct digests *digests; /* centre_digest.c; NULL until something is written */
     bool digest_marks[CENTRE_MARK_COUNT];
     struct centre_device *devices[CENTRE_DEVICES_KEPT]; /* by number modulo */
@@ -80,6 +82,11 @@ enum status centre_digest_seen(struct centre *c, const struct centre_row *row,
                                struct err *err) NODISCARD;
 enum status centre_digest_insert(struct centre *c, const struct centre_row *row,
                                  struct err *err) NODISCARD;
+/* The copy follows what the handle does: begin, take before the commit, put after it. */
+enum status centre_copy_begin(struct centre *c, struct err *err) NODISCARD;
+enum status centre_copy_take(struct centre *c, struct err *err) NODISCARD;
+enum status centre_copy_put(struct centre *c, struct err *err) NODISCARD;
+void centre_copy_end(struct centre *c);
 /* A chain as a column holds it; anything of another length is the zero chain. */
 struct chain chain_of(struct slice bytes);
 void text_put(char *out, size_t room, struct slice s); /* cut at a character, zero-terminated */

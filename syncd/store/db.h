@@ -116,4 +116,17 @@ enum status db_text_clear(struct db *db, struct err *err) NODISCARD;
 enum status db_text_sum(struct db *db, uint64_t *out, struct err *err) NODISCARD;
 uint64_t db_text_sum_row(int64_t id, struct slice title, struct slice body);
 
+/* ------------------------------------------------------------------ recording (db_record.c)
+ *
+ * What is written between start and take, as bytes; undone savepoints leave nothing in it.
+ */
+struct db_record;
+enum status db_record_start(struct db *db, struct db_record **out, struct err *err) NODISCARD;
+void db_record_stop(struct db_record *record);
+/* Appends to out; nothing when nothing was written. */
+enum status db_record_take(struct db_record *record, struct buf *out, struct err *err) NODISCARD;
+/* Does it again. *conflicts grows by rows that stood otherwise than when it was recorded. */
+enum status db_record_apply(struct db *db, struct slice changes, int64_t *conflicts,
+                            struct err *err) NODISCARD;
+
 #endif
