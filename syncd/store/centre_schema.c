@@ -54,6 +54,8 @@ static const char *const TABLES[] = {
     "INTEGER NOT NULL, to_id INTEGER NOT NULL, time_ms INTEGER NOT NULL, cause INTEGER NOT NULL,"
     " person TEXT NOT NULL, vals BLOB NOT NULL, clock BLOB NOT NULL, more BLOB, before BLOB NOT "
     "NULL, parted INTEGER NOT NULL, dead INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS not_same(a INTEGER NOT NULL, b INTEGER NOT NULL, person TEXT NOT "
+    "NULL, time_ms INTEGER NOT NULL, PRIMARY KEY(a, b)) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS united_from ON united(from_id)",
     "CREATE INDEX IF NOT EXISTS united_cause ON united(cause)",
     "CREATE TABLE IF NOT EXISTS united_ref(seq INTEGER NOT NULL, entity INTEGER NOT NULL, field "

@@ -375,3 +375,41 @@ enum status centre_unitings(struct centre *c, int64_t cause, centre_united_row *
     arena_clear(&mem);
     return status;
 }
+
+/* ------------------------------------------------------------------ what is not the same */
+
+struct dismissal {
+    int64_t a, b;
+    struct slice person;
+};
+
+static enum status put_dismissal(struct centre *c, void *ctx, struct err *err) {
+    const struct dismissal *d = ctx;
+    struct db_stmt *s;
+    TRY(db_prepare(c->db,
+                   "INSERT INTO not_same(a, b, person, time_ms) VALUES (?, ?, ?, ?)"
+                   " ON CONFLICT DO NOTHING",
+                   &s, err));
+    db_bind_int(s, 1, d->a < d->b ? d->a : d->b);
+    db_bind_int(s, 2, d->a < d->b ? d->b : d->a);
+    db_bind_text(s, 3, d->person);
+    db_bind_int(s, 4, centre_now(c));
+    return db_run(s, err);
+}
+
+enum status centre_dismiss(struct centre *c, int64_t a, int64_t b, struct slice person,
+                           struct err *err) {
+    struct dismissal d = {a, b, person};
+    return centre_write(c, put_dismissal, &d, err);
+}
+
+enum status centre_is_dismissed(struct centre *c, int64_t a, int64_t b, bool *out,
+                                struct err *err) {
+    struct db_stmt *s;
+    TRY(db_prepare(c->db, "SELECT 1 FROM not_same WHERE a = ? AND b = ?", &s, err));
+    db_bind_int(s, 1, a < b ? a : b);
+    db_bind_int(s, 2, a < b ? b : a);
+    TRY(db_step(s, out, err));
+    db_reset(s);
+    return ST_OK;
+}

@@ -76,4 +76,12 @@ typedef enum status centre_united_row(void *ctx, const struct centre_united *uni
 enum status centre_unitings(struct centre *c, int64_t cause, centre_united_row *each, void *ctx,
                             struct err *err) NODISCARD;
 
+/* ------------------------------------------------------------------ what is not the same */
+
+/* Head office says that two rows are two. In a transaction of its own. */
+enum status centre_dismiss(struct centre *c, int64_t a, int64_t b, struct slice person,
+                           struct err *err) NODISCARD;
+enum status centre_is_dismissed(struct centre *c, int64_t a, int64_t b, bool *out,
+                                struct err *err) NODISCARD;
+
 #endif

@@ -67,6 +67,14 @@ static enum status take_cells(struct pulling *p, struct err *err) {
     return ST_OK;
 }
 
+/* It is a row of its own again: it comes by a record, and so does what names it. */
+static enum status drop_alias(struct store *store, int64_t id, struct err *err) {
+    struct db_stmt *s;
+    TRY(db_prepare(store->db, "DELETE FROM alias WHERE from_id = ?", &s, err));
+    db_bind_int(s, 1, id);
+    return db_run(s, err);
+}
+
 static enum status take_new(struct pulling *p, struct err *err) {
     p->fresh = true;
     p->local = (struct local){.e = p->e, .id = p->record->row, .found = true};
@@ -78,6 +86,7 @@ static enum status take_new(struct pulling *p, struct err *err) {
     TRY(rows_insert(p->store->db, p->e, ROWS_LAPTOP, p->record->row, p->values, &p->local.meta,
                     true, err));
     TRY(digest_touch(p->store, p->e, p->record->row, p->values, err));
+    TRY(drop_alias(p->store, p->record->row, err)); /* a server that went back knows of none */
     /* After a rescue the person's edits are put on the row again as it arrives. */
     return p->any_pending ? outbox_replay(p->store, &p->local, p->mem, err) : ST_OK;
 }
@@ -252,14 +261,6 @@ static enum status write_alias(struct store *store, const struct alias_news *new
         TRY(db_run(s, err));
     }
     return ST_OK;
-}
-
-/* It is a row of its own again: it comes by a record, and so does what names it. */
-static enum status drop_alias(struct store *store, int64_t id, struct err *err) {
-    struct db_stmt *s;
-    TRY(db_prepare(store->db, "DELETE FROM alias WHERE from_id = ?", &s, err));
-    db_bind_int(s, 1, id);
-    return db_run(s, err);
 }
 
 static enum status find_row(struct store *store, int64_t id, struct arena *mem, struct local *out,
