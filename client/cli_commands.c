@@ -114,8 +114,8 @@ static const struct command commands[] = {
           "it is read from standard input, so that it does not show in the list of "
           "processes or the shell's history.\n"
           "The book is fetched at once if the server can be reached.\n"
-          "A book that is a copy, or was set back, cannot sync: with --again it gets a number of its "
-          "own, and what was saved in it is sent. The link\nmust be of the same user.\n",
+          "A book that is a copy, or was set back, cannot sync: with --again it gets a number of "
+          "its own, and what was saved in it is sent. The link\nmust be of the same user.\n",
           "登记链接由总部提供，只能使用一次。看到链接的人就能使用它：不写链接时会提示您输入，写 - "
           "则从标准输入读取，\n"
           "这样链接不会出现在进程列表和命令历史中。若能连上服务器，会立即取回账本内容。\n"

@@ -326,8 +326,8 @@ static enum status check_age(struct agent *agent, const struct round_request *re
     struct store *store = agent->config.store;
     if (reply->epoch == request->epoch && reply->head.seq < request->top.seq)
         return err_set(err, ST_CONFLICT,
-                       "the server answered with an older state (%lld) than it had told this laptop "
-                       "before (%lld): nothing was taken; tell the administrator",
+                       "the server answered with an older state (%lld) than it had told this "
+                       "laptop before (%lld): nothing was taken; tell the administrator",
                        "服务器返回的状态（%lld）比此前告知本机的（%lld）更旧：未采用任何内容，请告知管"
                        "理员",
                        (long long)reply->head.seq, (long long)request->top.seq);
@@ -353,9 +353,9 @@ static enum status check_reply(struct agent *agent, const struct round_request *
             err, ST_CLONED,
             "this book is a copy, or was set back to an older state: the server knows its saves up "
             "to %u. Nothing "
-            "was sent and nothing is lost: what was saved here stays here (roadbook pending). Ask the "
-            "administrator for a link and run: roadbook enroll LINK --again. The book gets a number "
-            "of its own, and what was saved here is sent",
+            "was sent and nothing is lost: what was saved here stays here (roadbook pending). Ask "
+            "the administrator for a link and run: roadbook enroll LINK --again. The book gets a "
+            "number of its own, and what was saved here is sent",
             "此账本是副本，或已被还原到旧状态：服务器已有其截至第 %u "
             "批的修改。未发送任何内容，也未丢失任何内容：此处保存的内容仍在（roadbook pending）。"
             "请向管理员索取链接，然后运行 roadbook enroll 链接 --again：账本会获得自己的编号，"

@@ -41,8 +41,9 @@ void agent_close(struct agent *agent);
 enum status agent_enroll(struct agent *agent, const struct session_link *link,
                          struct slice device_name, struct err *err) NODISCARD;
 
-/* The exchange alone, of a book that is a copy: identity->key_seed is the key of its own; the rest of
- * identity is filled in, and nothing is kept. *out_kept: the last batch that the server has of it. */
+/* The exchange alone, of a book that is a copy: identity->key_seed is the key of its own; the rest
+ * of identity is filled in, and nothing is kept. *out_kept: the last batch that the server has of
+ * it. */
 enum status agent_enroll_copy(struct agent *agent, const struct session_link *link,
                               struct slice device_name, struct copied_book *copy,
                               struct store_identity *identity, uint32_t *out_kept,

@@ -13,8 +13,8 @@ enum {
 
 /* Opens HOME/book.db, made if missing. A damaged file is set aside as book.db.damaged-N, and a new
  * one made with what could be rescued: identity, counters, outbox (note says so in words; empty
- * otherwise). The rest comes from the server with the next round. ST_REVOKED: head office has had the
- * book deleted (wipe.h). */
+ * otherwise). The rest comes from the server with the next round. ST_REVOKED: head office has had
+ * the book deleted (wipe.h). */
 enum status book_open(const char *home, const struct catalogue *catalogue, const struct env *env,
                       struct store **out, struct err *out_note, struct err *err) NODISCARD;
 /* After something said ST_DAMAGED: checks the book, and if it is damaged closes it (*store becomes
@@ -25,9 +25,9 @@ enum status book_mend(struct store **store, const char *home, const struct catal
  * enrolled. */
 enum status book_transport(struct store *store, struct transport **out, struct err *err) NODISCARD;
 
-/* Enrols a book anew that is a copy, or whose identity is lost: it gets a number and a key of its own,
- * and rows made here that the server does not have get ids of that number (store_renumber). The
- * caller holds the sync lock. *store is another handle afterwards, NULL only when it could not be
+/* Enrols a book anew that is a copy, or whose identity is lost: it gets a number and a key of its
+ * own, and rows made here that the server does not have get ids of that number (store_renumber).
+ * The caller holds the sync lock. *store is another handle afterwards, NULL only when it could not be
  * opened again. A lost reply is asked for again with the same link. */
 enum status book_enroll_again(struct store **store, struct agent *agent, const char *home,
                               const struct catalogue *catalogue, const struct env *env,

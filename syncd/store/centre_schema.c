@@ -108,7 +108,6 @@ static const char *const TABLES[] = {
     "CREATE TABLE IF NOT EXISTS collected(row INTEGER PRIMARY KEY, entity INTEGER NOT NULL, unit "
     "INTEGER NOT NULL, seq INTEGER NOT NULL, deleted_ms INTEGER NOT NULL, vals BLOB, clock BLOB,"
     " more BLOB)",
-    "CREATE INDEX IF NOT EXISTS collected_unit ON collected(unit)",
     "CREATE TABLE IF NOT EXISTS home_digest(home INTEGER PRIMARY KEY, sum BLOB NOT NULL, rows "
     "INTEGER NOT NULL)",
     "CREATE TABLE IF NOT EXISTS link("
@@ -134,8 +133,8 @@ static enum status add_device_columns(struct db *db, struct err *err) {
         char has[128], add[128];
         (void)snprintf(has, sizeof has,
                        "SELECT 1 FROM pragma_table_info('device') WHERE name = '%s'", NAMES[i]);
-        (void)snprintf(add, sizeof add, "ALTER TABLE device ADD COLUMN %s INTEGER NOT NULL DEFAULT 0",
-                       NAMES[i]);
+        (void)snprintf(add, sizeof add,
+                       "ALTER TABLE device ADD COLUMN %s INTEGER NOT NULL DEFAULT 0", NAMES[i]);
         TRY(add_column(db, has, add, err));
     }
     return ST_OK;

@@ -356,3 +356,54 @@ TEST(threads_meet_at_a_condition) {
     platform_cond_free(counter.cond);
     platform_mutex_free(counter.mutex);
 }
+
+/* ------------------------------------------------------------------ deleting for good */
+
+TEST(what_is_erased_has_gone_and_its_bytes_too) {
+    static const char *const keep[] = {"kept"};
+    struct place place = place_open();
+    struct err err;
+    char secret[16] = "not for a thief", read[16] = "";
+    const char *file = place_path(&place, "book"), *kept = place_path(&place, "kept");
+    const char *inner = place_path(&place, "files"), *deep = place_path(&place, "files/one");
+    CHECK_OK(platform_write_file_private(file, slice_of(secret, sizeof secret), &err));
+    CHECK_OK(platform_write_file_private(kept, SLICE("why"), &err));
+    CHECK_OK(platform_make_dir(inner, &err));
+    CHECK_OK(platform_write_file_private(deep, SLICE("a photo"), &err));
+    CHECK_OK(platform_write_file_private(place_path(&place, ".hidden"), SLICE("x"), &err));
+    FILE *open_still = fopen(file, "rb"); /* sees what the disk would show */
+    CHECK(open_still != NULL);
+    CHECK_OK(platform_erase_dir(place.dir, keep, 1, &err));
+    CHECK(!platform_exists(file) && !platform_exists(inner) && platform_exists(kept));
+    CHECK(!platform_exists(place_path(&place, ".hidden")));
+    CHECK_INT(fread(read, 1, sizeof read, open_still), sizeof read);
+    CHECK_INT(memcmp(read, (char[16]){0}, sizeof read), 0);
+    (void)fclose(open_still);
+    CHECK_OK(platform_erase_file(file, &err)); /* twice is fine */
+    place_close(&place);
+}
+
+/* A link is removed, what it leads to is not touched; nor is a file that has another name. */
+TEST(erasing_follows_no_links) {
+    struct place place = place_open(), other = place_open();
+    struct err err;
+    const char *outside = place_path(&other, "outside"), *second = place_path(&other, "second");
+    CHECK_OK(platform_write_file_private(outside, SLICE("stays"), &err));
+    CHECK_INT(symlink(outside, place_path(&place, "link")), 0);
+    CHECK_INT(symlink(other.dir, place_path(&place, "folder")), 0);
+    CHECK_OK(platform_write_file_private(second, SLICE("also"), &err));
+    CHECK_INT(link(second, place_path(&place, "hard")), 0);
+    CHECK_OK(platform_erase_dir(place.dir, NULL, 0, &err));
+    struct slice bytes;
+    CHECK_OK(platform_read_file(outside, 100, &other.mem, &bytes, &err));
+    CHECK_SLICE(bytes, "stays");
+    CHECK_OK(platform_read_file(second, 100, &other.mem, &bytes, &err));
+    CHECK_SLICE(bytes, "also");
+    place_close(&place);
+    place_close(&other);
+}
+
+TEST(nobody_claims_an_encryption_that_is_not_seen) {
+    CHECK_INT(platform_disk_encryption("/proc"), PLATFORM_DISK_UNKNOWN);
+    CHECK_INT(platform_disk_encryption("/no/such/place"), PLATFORM_DISK_UNKNOWN);
+}
