@@ -27,6 +27,8 @@ static const struct group GROUPS[] = {
     {rows_seen, "seen-p50 seen-p99"},
     {rows_memory, "laptop-memory"},
     {rows_outage, "outage"},
+    {rows_move, "move-bytes"},
+    {rows_repair, "repair-bytes repair-trips"},
 };
 
 /* ------------------------------------------------------------------ running */

@@ -260,6 +260,8 @@ void rows_merge(struct bench *b);
 void rows_rounds(struct bench *b);
 void rows_idle(struct bench *b);
 void rows_waiting(struct bench *b);
+void rows_move(struct bench *b);
+void rows_repair(struct bench *b);
 void rows_outage(struct bench *b);
 void rows_seen(struct bench *b);
 void rows_memory(struct bench *b);
