@@ -204,12 +204,13 @@ def copied(world):
     world.laptop("jo", "sync")
     account = add_account(world, "jo", "Seen by both")
     world.laptop("jo", "sync")
-    add_account(world, "jo", "Not sent when copied")           # in both outboxes, and sent by the first
+    twin = add_account(world, "jo", "Not sent when copied")    # in both outboxes, and sent by the first
     shutil.copytree(world.laptop_home("jo"), world.laptop_home("jo2"))
     number = device_of(world, "jo")
     on_first = add_account(world, "jo", "Made on the first")
     world.laptop("jo", "set", "account", account, "remarks=from the first")
     world.laptop("jo", "sync")
+    world.laptop("jo2", "set", "account", twin, "name=Renamed on the copy")
     on_copy = add_account(world, "jo2", "Made on the copy")
     check(on_first == on_copy, "the copies give the same ids, or this tests nothing")
     add_visit(world, "jo2", on_copy, "A visit to what the copy made")
@@ -226,8 +227,10 @@ def copied(world):
     check(new != number, "the number is the old one")
     check(shown(world, new)["formerly"] == number, f"head office does not see it: {shown(world, new)}")
     names = [row["name"] for row in rows_of(world, "SELECT name FROM account")]
-    for name in ("Seen by both", "Not sent when copied", "Made on the first", "Made on the copy"):
+    for name in ("Seen by both", "Renamed on the copy", "Made on the first", "Made on the copy"):
         check(names.count(name) == 1, f"{name}: {names.count(name)} times")
+    lost = [entry for entry in world.office("conflicts", "--json").json() if "Not sent when copied" in json.dumps(entry)]
+    check(lost == [], f"what the original sent of the copy's own work is no conflict: {lost}")
     row = rows_of(world, "SELECT city, remarks FROM account WHERE name = 'Seen by both'")[0]
     check(row == {"city": "Bremen", "remarks": "from the first"}, f"the edits of both: {row}")
     row = rows_of(world, "SELECT a.name, a.city, a.created_device FROM visit v JOIN account a ON a.id = v.account"
