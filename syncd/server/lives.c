@@ -6,6 +6,7 @@
  * the new epoch and gives back, in the order of the old receipts, what the server has forgotten.
  */
 #include "syncd/server/org_private.h"
+#include "syncd/store/centre_compact.h"
 
 #include <string.h>
 
@@ -176,6 +177,7 @@ static enum status look(struct looking *l, const struct entity *e, int64_t row, 
     if (!e || l->lacks || is_created_in(l->batch, row)) return ST_OK;
     TRY(centre_alias_resolve(l->c, row, &to, err));
     TRY(centre_row_probe(l->c, e, to, &found, &dead, err));
+    if (!found) TRY(centre_was_collected(l->c, to, 0, &found, err)); /* nobody gives that back */
     l->lacks = !found;
     return ST_OK;
 }

@@ -312,10 +312,17 @@ static enum status run_with(struct centre *c, const char *sql, int64_t a, struct
     return db_run(s, err);
 }
 
+/* Most rows have nothing in their last fields. */
+static size_t fields_used(const struct centre_row *row) {
+    size_t count = row->entity->field_count;
+    while (count > 0 && row->values[count - 1].kind == VALUE_NULL) count--;
+    return count;
+}
+
 static enum status keep_image(struct collecting *w, const struct centre_row *row,
                               struct buf bytes[2], struct err *err) {
     struct db_stmt *s;
-    values_write(row->values, row->entity->field_count, &bytes[0]);
+    values_write(row->values, fields_used(row), &bytes[0]);
     row_clock_write(&row->clock, &bytes[1]);
     TRY(buf_status(&bytes[0], err));
     TRY(buf_status(&bytes[1], err));
