@@ -48,18 +48,21 @@ enum status local_write(struct store *store, struct local *local, uint64_t mask,
     return ST_OK;
 }
 
-/* Only rows that people see are in the full text. */
+/* Only rows that people see are in the full text. A row without text was never put in: the engine
+ * counts what it holds, and takes a count below nothing for damage. */
+static enum status show_text(struct store *store, const struct local *local, bool shown,
+                             struct arena *mem, struct err *err) {
+    struct slice title, body;
+    TRY(rows_text(local->e, local->values, mem, &title, &body, err));
+    if (title.len + body.len == 0) return ST_OK;
+    return shown ? db_text_add(store->db, local->id, title, body, err)
+                 : db_text_remove(store->db, local->id, title, body, err);
+}
+
 enum status local_set_gone(struct store *store, struct local *local, int64_t gone,
                            struct arena *mem, struct err *err) {
-    struct slice title, body;
     bool was_here = local->meta.gone == GONE_HERE, is_here = gone == GONE_HERE;
-    if (was_here != is_here) {
-        TRY(rows_text(local->e, local->values, mem, &title, &body, err));
-        if (is_here)
-            TRY(db_text_add(store->db, local->id, title, body, err));
-        else
-            TRY(db_text_remove(store->db, local->id, title, body, err));
-    }
+    if (was_here != is_here) TRY(show_text(store, local, is_here, mem, err));
     local->meta.gone = gone;
     refs_forget(store);
     return rows_update(store->db, local->e, ROWS_LAPTOP, local->id, 0, local->values, &local->meta,

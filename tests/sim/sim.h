@@ -32,6 +32,7 @@ enum {
     OFFICE = LAPTOPS, /* as author of a deed: head office */
     FORMS = 2,        /* windows that one person may have open */
     WORD_BYTES = 24,
+    PLACES_MAX = 32, /* of one run; one may be there more than once */
     VARIANTS = 4 /* of the beginning: 1, 2, 3 accounts for all; 4, each for whom it is granted */
 };
 
@@ -148,6 +149,8 @@ struct sim {
     bool trace;
     /* swarm: what is on in this run */
     unsigned kinds; /* bits of enum kind */
+    const struct place *places[PLACES_MAX];
+    size_t place_count;
     size_t accounts, steps;
     bool rows;        /* creates and deletes */
     bool homes;       /* people see only what they are granted, and that changes */
@@ -237,6 +240,8 @@ struct value sim_text(struct sim *s, const char *text);
 bool sim_make(struct sim *s, const struct place *p, struct deed *deed, const struct value *shown,
               const struct value *today, int64_t any_account, struct field_edit out[2],
               size_t *out_count);
+/* Where this run writes: so many draws of the places that are on; few, and people meet. */
+void sim_choose_places(struct sim *s, size_t most);
 const struct place *sim_any_place(struct sim *s);
 /* A living row of the entity in a book; 0: none. */
 int64_t sim_any_row(struct sim *s, struct store *store, const struct entity *e);

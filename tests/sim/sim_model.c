@@ -177,14 +177,21 @@ bool sim_make(struct sim *s, const struct place *p, struct deed *d, const struct
     return false;
 }
 
-const struct place *sim_any_place(struct sim *s) {
-    for (int i = 0; i < 100; i++) {
+static bool is_on(const struct sim *s, const struct place *p) {
+    bool rows = s->rows || strcmp(p->entity, "contact") != 0;
+    return rows && (s->kinds & BIT(p->kind));
+}
+
+void sim_choose_places(struct sim *s, size_t most) {
+    for (size_t tries = 0; s->place_count < most && tries < 100; tries++) {
         const struct place *p = &sim_places[sim_draw(s, sim_place_count)];
-        if (!(s->kinds & BIT(p->kind))) continue;
-        if (!strcmp(p->entity, "contact") && !s->rows) continue;
-        return p;
+        if (is_on(s, p)) s->places[s->place_count++] = p;
     }
-    return &sim_places[0];
+    if (!s->place_count) s->places[s->place_count++] = &sim_places[0];
+}
+
+const struct place *sim_any_place(struct sim *s) {
+    return s->places[sim_draw(s, s->place_count)];
 }
 
 struct pick {

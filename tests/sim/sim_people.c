@@ -34,6 +34,8 @@ static bool end_save(struct sim *s, struct saving *v, const char *what, uint32_t
     if (v->status == ST_OK) v->status = store_commit(v->l->store, batch, &v->err);
     if (v->status != ST_OK) store_rollback(v->l->store);
     bool there = sim_trouble_saved(s, v->l, v->armed, v->status, batch, &v->err);
+    if (!there && v->status != ST_OK)
+        SAY(s, "  %s: a %s does not come in: %s\n", v->l->name, what, v->err.text[LANG_EN]);
     if (!there && !v->armed && !is_refusal(v->status)) sim_fail_err(s, what, &v->err);
     return there;
 }
@@ -175,6 +177,7 @@ static void do_delete(struct sim *s, struct world_laptop *l) {
     struct query query = {.entity = sim_entity(s, "contact")};
     if (store_list(l->store, &query, see_child, &children, &err) != ST_OK)
         sim_fail_err(s, "list", &err);
+    SAY(s, "  %s would delete %s %lld\n", l->name, name, (long long)id);
     struct saving v = begin_save(s, l);
     if (v.status == ST_OK) v.status = store_delete(l->store, e, id, &rows, &v.err);
     if (!end_save(s, &v, "delete", &d->batch)) return;

@@ -223,6 +223,7 @@ void sim_run(struct sim *s, uint64_t seed, bool trace) {
     choose_weights(s);
     choose_rollback(s);
     choose_unites(s);
+    sim_choose_places(s, sim_chance(s, 60) ? 1 + sim_draw(s, 3) : PLACES_MAX);
     choose_clocks(s);
     for (int i = 0; s->homes && i < 6; i++) sim_scope_office(s);
     for (; s->step < s->steps && !s->failure[0]; s->step++) {
