@@ -149,6 +149,8 @@ enum status cli_show_row(struct cli *cli, const struct entity *e, int64_t id,
                          struct err *err) NODISCARD;
 /* Tells the daemon. The save stands, whatever comes of it. */
 void cli_saved(const struct cli *cli);
+/* Says which rows a new one may be the same as. Only a hint: what fails here fails silently. */
+void cli_duplicates_hint(struct cli *cli, const struct entity *e, int64_t id);
 
 /* ------------------------------------------------------------------ the commands, by family */
 
@@ -176,6 +178,7 @@ CLI_COMMAND(cli_sync_enroll);
 CLI_COMMAND(cli_sync_run);
 CLI_COMMAND(cli_sync_status);
 CLI_COMMAND(cli_scope_list);
+CLI_COMMAND(cli_duplicates);
 CLI_COMMAND(cli_attach_add);
 CLI_COMMAND(cli_attach_list);
 CLI_COMMAND(cli_attach_export);

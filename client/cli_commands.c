@@ -100,6 +100,13 @@ static const struct command_option form_options[] = {
 
 /* ------------------------------------------------------------------ commands */
 
+static const struct command_option duplicates_options[] = {
+    COMMAND_OPTION("--entity", NULL, "ENTITY", "类别", "account (default) or contact",
+                   "account（客户，默认）或 contact（联系人）", "account contact"),
+    COMMAND_OPTION("--min", NULL, "SCORE", "分数", "only pairs of at least that score (default: 60)",
+                   "仅显示不低于此分数的（默认 60）", NULL),
+};
+
 static const struct command commands[] = {
     {.name = "enroll",
      .usage = {"[LINK | -]", "[链接 | -]"},
@@ -246,6 +253,14 @@ static const struct command commands[] = {
      .details = {"A team is an account with all that belongs to it; a territory, the heads of its "
                  "accounts.\nA row may be in several of them.\n",
                  "团队指某客户及其名下全部内容；区域指该区域各客户的基本资料。一条记录可属于多个范围。\n"}},
+    {.name = "duplicates",
+     .usage = {"", ""},
+     .run = cli_duplicates,
+     .flags = CLI_NEEDS_BOOK,
+     COMMAND_OPTIONS(duplicates_options),
+     .summary = {"rows here that may be the same firm or person", "查找本机可能重复的客户或联系人"},
+     .details = {"Also said when a row is added. Head office merges them: roadbook-server merge.\n",
+                 "新建记录时也会提示。合并由总部进行：roadbook-server merge。\n"}},
     {.name = "conflicts",
      .usage = {"", ""},
      .run = cli_conflict_list,

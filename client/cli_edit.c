@@ -21,6 +21,7 @@ enum status cli_edit_add(void *program, const struct command_line *line, struct 
         return status;
     }
     cli_saved(cli);
+    cli_duplicates_hint(cli, e, id);
     return cli_show_row(cli, e, id, err);
 }
 
