@@ -145,6 +145,27 @@ def wiped_while_away(world):
     check(json.load(open(tombstone))["told"] == 1, "it is not told again")
 
 
+def under_the_daemon(world):
+    """The daemon waits for news when the order comes: it obeys, tells, and ends with the code that needs a person."""
+    world.laptop("kai", "enroll", world.link("kai"))
+    number, home = device_of(world, "kai"), world.laptop_home("kai")
+    daemon = subprocess.Popen([os.path.join(world.bin, "roadbook-syncd"), "--home", home], env=world.env,
+                              stderr=subprocess.DEVNULL)
+    try:
+        time.sleep(1)
+        world.office("device", "lost", number)
+        add_account(world, "kai", "Saved while the order was given")   # its save is a round
+        check(daemon.wait(timeout=30) == REVOKED, f"the daemon ends with {daemon.returncode}")
+    finally:
+        if daemon.poll() is None:
+            daemon.kill()
+            daemon.wait()
+    check(not os.path.exists(os.path.join(home, "book.db")), "the book is still there")
+    check(shown(world, number)["state"] == "wiped", "the server does not know")
+    held = world.office("requests", "--json").json()
+    check(any("Saved while the order" in json.dumps(h) for h in held), "what was saved is lost")
+
+
 # ---------------------------------------------------------------------- the lease
 
 def lease(world):
@@ -373,7 +394,7 @@ def modes(world):
 
 
 def run(world):
-    for login in ("ada", "bo", "eve", "gus", "hal", "jo"):
+    for login in ("ada", "bo", "eve", "gus", "hal", "jo", "kai"):
         world.user(login)
     world.start_server("--trace", os.path.join(world.dir, "trace"))
     world.stop_server()
@@ -383,7 +404,7 @@ def run(world):
         print(f"  {part.__name__.replace('_', ' ')}", flush=True)
 
 
-PARTS = [status_of_each, late_ones, lost, wiped_while_away, lease, too_old, copied, set_back, without_identity, secrets_show_nowhere, modes]
+PARTS = [status_of_each, late_ones, lost, wiped_while_away, under_the_daemon, lease, too_old, copied, set_back, without_identity, secrets_show_nowhere, modes]
 
 if __name__ == "__main__":
     os.umask(0)                                               # the programs see to it themselves
