@@ -215,6 +215,8 @@ void sim_count(struct sim *s, enum sim_what what);
 /* The first failure of a run stands. */
 void sim_fail(struct sim *s, const char *what, int64_t a, int64_t b);
 void sim_fail_err(struct sim *s, const char *what, const struct err *err);
+/* In words, without the name of the run's folder: that is another one each time. */
+const char *sim_why(const struct err *err);
 /* One of those from first to before end, by weight; end: none is on. */
 enum sim_what sim_pick(struct sim *s, int first, int end);
 

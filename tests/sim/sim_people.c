@@ -35,7 +35,7 @@ static bool end_save(struct sim *s, struct saving *v, const char *what, uint32_t
     if (v->status != ST_OK) store_rollback(v->l->store);
     bool there = sim_trouble_saved(s, v->l, v->armed, v->status, batch, &v->err);
     if (!there && v->status != ST_OK)
-        SAY(s, "  %s: a %s does not come in: %s\n", v->l->name, what, v->err.text[LANG_EN]);
+        SAY(s, "  %s: a %s does not come in: %s\n", v->l->name, what, sim_why(&v->err));
     if (!there && !v->armed && !is_refusal(v->status)) sim_fail_err(s, what, &v->err);
     return there;
 }

@@ -59,6 +59,10 @@ void sim_fail_err(struct sim *s, const char *what, const struct err *err) {
                  err->text[LANG_EN]);
 }
 
+const char *sim_why(const struct err *err) {
+    return strchr(err->text[LANG_EN], '/') ? status_name(err->status) : err->text[LANG_EN];
+}
+
 /* ------------------------------------------------------------------ the beginning */
 
 enum { OLD_FIELDS = 31 }; /* account: the release before had fewer fields than this tag */

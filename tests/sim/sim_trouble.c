@@ -79,7 +79,7 @@ bool sim_trouble_saved(struct sim *s, struct world_laptop *l, bool armed, enum s
     disk_arm(l->dir, 0, DISK_WELL);
     if (!fired) return status == ST_OK;
     sim_count(s, s->save_fault);
-    if (status != ST_OK) SAY(s, "  the disk fails: %s\n", err->text[LANG_EN]);
+    if (status != ST_OK) SAY(s, "  the disk fails: %s\n", sim_why(err));
     if (s->save_fault == SIM_SAVE_FULL) return status == ST_OK;
     laptop_dies(s, l, true);
     if (s->failure[0]) return false;
@@ -247,7 +247,7 @@ static void do_round(struct sim *s, struct world_laptop *l) {
     bool died = mend(s, l, fault);
     sim_count(s, SIM_ROUND);
     sim_count(s, status == ST_OK ? SIM_ROUND_WORKED : SIM_ROUND_FAILED);
-    if (status != ST_OK) SAY(s, "   failed: %s\n", err.text[LANG_EN]);
+    if (status != ST_OK) SAY(s, "   failed: %s\n", sim_why(&err));
     if (status != ST_OK && fault == SIM_WHAT_COUNT && !one_way) sim_fail_err(s, "sync", &err);
     if (status == ST_OK && !died) sim_glance(s, l);
 }
