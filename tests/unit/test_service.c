@@ -522,8 +522,14 @@ TEST(a_flipped_bit_never_comes_in) {
         if (session_needs_hello(&a.session, &w.env)) CHECK_OK(hello(&a, &err));
     }
     CHECK_OK(round_send(&a, &r, &reply, &err));
+    if (reply.kind == REPLY_EPOCH) { /* one spoke of more than the server has: it went back */
+        r.epoch = reply.epoch;
+        r.cursor = r.top = reply.cursor;
+        CHECK_OK(round_send(&a, &r, &reply, &err));
+    }
+    CHECK_INT(reply.receipt_count, 1);
     CHECK_INT(reply.receipts[0].lines[0].outcome, OUTCOME_APPLIED);
-    CHECK_INT(reply.head.seq, 1);
+    CHECK(metric_is(&w, "roadbook_batches_total 1\n"));
     world_close(&w);
 }
 
@@ -578,8 +584,8 @@ TEST(a_job_that_fails_alone_is_refused_alone) {
     for (size_t i = 0; i < 3; i++) {
         laptop_ready(&laptops[i], &w);
         struct batch *batch = ARENA_NEW(&w.mem, struct batch);
-        if (i == 1) laptops[i].last_batch = 7; /* a gap: the server never saw 1 to 7 */
-        *batch = batch_of(&laptops[i], laptops[i].last_batch + 1, "Acme");
+        uint32_t number = i == 1 ? 8 : 1; /* a gap: nobody ever saw 1 to 7 of it */
+        *batch = batch_of(&laptops[i], number, "Acme");
         struct round_request r = round_of(&laptops[i], batch, 1);
         CHECK_OK(session_round_request(&laptops[i].session, "round", encoded(&laptops[i], &r),
                                        &w.mem, &requests[i], &err));
