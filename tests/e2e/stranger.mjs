@@ -303,7 +303,7 @@ function recordsRead(bytes) {
   return Array.from({ length: count }, () => {
     const shape = s.which(), beside = newBeside();
     const record = { entity: shape.entity, whole: (shape.kind & 1) === 1, dead: (shape.kind & 2) === 2,
-                     row: s.id(`${shape.index}.row`), seq: s.int('seq'), cells: new Map() };
+                     left: (shape.kind & 4) === 4, row: s.id(`${shape.index}.row`), seq: s.int('seq'), cells: new Map() };
     for (const cell of s.cells(shape)) record.cells.set(cell.tag, s.values(cell, beside));
     return record;
   });
@@ -495,12 +495,29 @@ function enrolReplyRead(body) {
   return m;
 }
 
+// 8.6: how far the homes are here
+function scopeWrite(s) {
+  const filling = s.filling > s.ready;
+  const w = new Writer().varint(filling ? 1 : 0).varint(s.told).signed(s.told - s.ready);
+  if (filling) w.varint(s.filling - s.ready).varint(s.home).varint(s.entity).varint(s.row);
+  return w.done();
+}
+
+function scopeRead(r) {
+  const filling = (r.number() & 1) === 1, told = r.varint(), ready = told - r.signed();
+  const s = { told, ready, filling: ready, home: 0n, entity: 0n, row: 0n };
+  if (filling) Object.assign(s, { filling: ready + r.varint(), home: r.varint(), entity: r.varint(), row: r.varint() });
+  r.end();
+  return s;
+}
+
 function roundRequestBody(state, batches, signature, clocks) {
   const head = new Writer().varint(0).varint(state.epoch).position(state.cursor).position(state.top);
   head.varint(state.since).varint(state.news).varint(state.lastBatch).fixed(state.lastChain);
   head.signed(clocks.wall).varint(1).signed(clocks.boot).signed(0).signed(state.offset).varint(0);
   head.varint(1 << 20);
   const sections = [[1, head.done()]];
+  if (state.scope.told) sections.push([10, scopeWrite(state.scope)]);
   if (batches.length) sections.push([2, signature], [3, batchesWrite(batches)]);
   return messageWrite(KIND.roundRequest, sections);
 }
@@ -528,6 +545,8 @@ function roundReplyRead(body, device, orgPublic) {
   if (sections.has(5)) m.people = peopleRead(sections.get(5));
   if (sections.has(6)) m.aliases = aliasesRead(sections.get(6));
   if (sections.has(9)) m.records = recordsRead(sections.get(9));
+  if (sections.has(10)) m.scope = scopeRead(new Reader(sections.get(10)));
+  if (sections.has(13)) m.records.push(...recordsRead(sections.get(13)));
   return m;
 }
 
@@ -583,7 +602,8 @@ class Client {
     link.agent = new https.Agent({ keepAlive: true, maxCachedSessions: 0 });
     this.statePath = statePath;
     this.state = { seed: crypto.randomBytes(32), device: 0, employee: 0n, epoch: 1n, cursor: NOWHERE(), top: NOWHERE(),
-                   since: 0n, news: 0n, lastBatch: 0, lastChain: Buffer.alloc(16), offset: 0n, counter: 0, outbox: [] };
+                   since: 0n, news: 0n, lastBatch: 0, lastChain: Buffer.alloc(16), offset: 0n, counter: 0, outbox: [],
+                   scope: { told: 0n, ready: 0n, filling: 0n, home: 0n, entity: 0n, row: 0n } };
     if (fs.existsSync(statePath)) this.state = JSON.parse(fs.readFileSync(statePath, 'utf8'), revive);
     this.save();                                // the key is kept before the code is spent
     this.key = secretKey(ED25519_SECRET, this.state.seed);
@@ -668,12 +688,12 @@ class Client {
     for (const alias of m.aliases) this.rows.delete(alias.from);
     for (const record of m.records) {
       const row = record.whole ? undefined : this.rows.get(record.row);
-      if (record.dead) this.rows.delete(record.row);
+      if (record.dead || record.left) this.rows.delete(record.row);
       else this.rows.set(record.row, { entity: record.entity, seq: record.seq,
                                        cells: new Map([...(row?.cells ?? []), ...record.cells]) });
     }
     const top = m.head.seq > s.top.seq ? m.head : s.top;
-    Object.assign(s, { epoch: m.epoch, cursor: m.cursor, since: m.since, top, news: m.news ?? s.news,
+    Object.assign(s, { epoch: m.epoch, scope: m.scope ?? s.scope, cursor: m.cursor, since: m.since, top, news: m.news ?? s.news,
                        offset: wall - m.time });
     this.save();
   }
