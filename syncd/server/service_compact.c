@@ -31,6 +31,7 @@ static void care(struct service *service, struct service_org *org) {
             done = true;
         }
         platform_release(org->write_lock);
+        if (!done) centre_let_others(); /* who waits for the lock gets it */
     }
 }
 

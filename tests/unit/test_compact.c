@@ -1,7 +1,7 @@
 /* Tombstones, history and personal data at the server: what goes, what stays, and that everything
  * which stays still agrees with itself (world_close verifies the file). */
 #include "syncd/server/compact.h"
-#include "tests/unit/centre_world.h"
+#include "tests/unit/scope_world.h"
 
 static const int64_t DAY = 24 * 3600 * 1000;
 
@@ -307,6 +307,29 @@ TEST(what_was_not_sent_yet_is_waited_for) {
                                      .report = {.newest_batch = w.laptops[3].last_batch + 2}};
     CHECK_OK(centre_contacts(org_centre(w.org), &contact, 1, &err));
     CHECK_INT(compact(&w).rows, 0);
+    world_close(&w);
+}
+
+/* ------------------------------------------------------------------ scope */
+
+/* The log says where the row was seen when it died. */
+TEST(only_those_who_could_see_a_collected_row_hear_that_it_died) {
+    struct world w;
+    struct err err = {0};
+    struct map map = granted_open(&w);
+    struct receipt receipt;
+    int64_t north = office_account(&w, "North", map.north, w.laptops[0].employee);
+    pull_everyone(&w);
+    struct change gone = {.kind = CHANGE_DELETE, .entity_tag = world_entity(&w, "account")->tag, .row = north};
+    CHECK_OK(org_office_save(w.org, &gone, 1, 0, 0, SLICE("office"), &w.mem, &receipt, &err));
+    w.now += 400 * DAY;
+    for (int at = 2; at < 4; at++) pull_all(&w, at);
+    CHECK_INT(compact(&w).rows, 1);
+    const struct round_reply *reply = pull(&w, 0, 0);
+    CHECK_INT(reply->record_count, 1);
+    CHECK_INT(reply->records[0].row, north);
+    CHECK_INT(reply->records[0].flags, RECORD_DEAD);
+    CHECK_INT(pull(&w, 1, 0)->record_count, 0);
     world_close(&w);
 }
 

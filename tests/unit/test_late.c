@@ -185,6 +185,32 @@ TEST(a_laptop_that_was_away_for_400_days_resurrects_nothing_that_it_did_not_edit
     world_close(&w);
 }
 
+/* ------------------------------------------------------------------ by night */
+
+TEST(the_server_compacts_by_itself_each_night) {
+    start();
+    int64_t id = create(wang, "account", 0, "gone");
+    settle();
+    delete_row(wang, "account", id);
+    settle();
+    service_flush(w.service);
+    service_care(w.service); /* the first look: the night is still to come */
+    w.now_ms += DAY / 100;
+    service_care(w.service);
+    struct err err;
+    struct centre_counts counts;
+    CHECK_OK(centre_counts(org_centre(w.office), &counts, &err));
+    CHECK_INT(counts.rows_dead, 1);
+    w.now_ms += DAY;
+    service_care(w.service);
+    CHECK_OK(centre_counts(org_centre(w.office), &counts, &err));
+    CHECK_INT(counts.rows_dead, 0);
+    settle();
+    check_equal_books();
+    check_office();
+    world_close(&w);
+}
+
 /* ------------------------------------------------------------------ meanwhile */
 
 /* Between two slices laptops push, pull, delete and bring back. */
