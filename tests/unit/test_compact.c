@@ -425,10 +425,15 @@ TEST(an_erased_person_is_gone_from_row_and_past_and_every_chain_is_whole) {
     (void)push(&w, 0); /* one of the two is in the ledger */
     draft_text(&w, draft_change(&w, 0, CHANGE_EDIT, "contact", id), "title", "Director", on(seen));
     (void)push(&w, 0);
+    char much[5000];
+    for (size_t i = 0; i < sizeof much; i++) much[i] = "Xanthippe "[i % 10];
+    much[sizeof much - 1] = 0;
+    draft_text(&w, draft_change(&w, 0, CHANGE_EDIT, "contact", id), "name", much, on(seen));
+    CHECK_INT(push(&w, 0)->reason, REASON_LIMIT); /* in quarantine */
     pull_everyone(&w);
     CHECK(book_holds(&w, "Xanthippe") && book_holds(&w, "13900000077") && book_holds(&w, "zitherns"));
     CHECK_OK(org_erase(w.org, world_entity(&w, "contact"), id, SLICE("qian"), SLICE("asked for it"), &erased, &err));
-    CHECK(erased.batches >= 4 && erased.ledger >= 1);
+    CHECK(erased.batches >= 4 && erased.ledger >= 1 && erased.held == 1);
     org_reader_close(w.reader); /* its snapshot */
     struct org_config config = world_config(&w);
     (void)compact(&w);
