@@ -130,13 +130,30 @@ struct living {
     const struct sim_ledger *ledger;
     int64_t ids[ROWS_MAX];
     size_t count;
+    int64_t owners[ROWS_MAX]; /* of those that have one */
+    size_t owner_count;
 };
 static enum status check_row(void *ctx, const struct row *row, struct err *err) {
     (void)err;
     struct living *living = ctx;
+    const struct entity *e = row->entity;
+    int64_t owner = e->owner_field >= 0 ? row->values[e->owner_field].number : 0;
     if (living->count < ROWS_MAX) living->ids[living->count++] = row->id;
+    if (owner && living->owner_count < ROWS_MAX) living->owners[living->owner_count++] = owner;
     sim_cells_check(living->s, row, living->ledger);
     return ST_OK;
+}
+
+static bool is_alive(const struct living *living, int64_t id) {
+    for (size_t i = 0; i < living->count; i++)
+        if (living->ids[i] == id) return true;
+    return false;
+}
+
+static void check_owners(struct sim *s, const struct living *living) {
+    for (size_t i = 0; i < living->owner_count; i++)
+        if (!is_alive(living, living->owners[i]))
+            sim_fail(s, "a living row has a dead owner", living->owners[i], 0);
 }
 
 static bool is_seen_by_delete(struct sim *s, const struct sim_ledger *g, size_t deed,
@@ -160,8 +177,7 @@ static void check_dead(struct sim *s, const struct living *living, const struct 
     for (size_t i = 0; i < s->deed_count; i++) {
         const struct deed *d = &s->deeds[i];
         bool alive = d->fate != FATE_ACCEPTED || d->kind == KIND_DELETE;
-        for (size_t k = 0; k < living->count; k++) alive |= living->ids[k] == d->final;
-        if (alive) continue;
+        if (alive || is_alive(living, d->final)) continue;
         bool deleted, seen = is_seen_by_delete(s, g, i, &deleted);
         bool shows = d->kind == KIND_LAST || d->kind == KIND_GROUP || d->kind == KIND_SET ||
                      d->kind == KIND_CREATE;
@@ -378,6 +394,7 @@ void sim_look(struct sim *s) {
         if (store_list(world_office_store(&s->world), &query, check_row, &living, &err) != ST_OK)
             sim_fail_err(s, "list", &err);
     }
+    check_owners(s, &living);
     check_dead(s, &living, &ledger);
     check_held(s);
     if (sim_chance(s, 12)) check_stores(s);

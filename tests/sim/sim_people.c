@@ -308,7 +308,8 @@ void sim_people_event(struct sim *s, struct world_laptop *l, enum sim_what event
     if (event == SIM_CREATE) do_create(s, l);
     if (event == SIM_DELETE) do_delete(s, l);
     if (event == SIM_IMPORT) do_import(s, l);
-    if (event == SIM_IMPORT_REVERT) do_import_revert(s, l);
+    bool thinks_better = event == SIM_IMPORT && sim_chance(s, 25);
+    if (event == SIM_IMPORT_REVERT || thinks_better) do_import_revert(s, l);
     if (event == SIM_RETRY) do_held(s, l, true);
     if (event == SIM_DROP) do_held(s, l, false);
     if (event == SIM_TAKE_PART) sim_take_part(s, l);
