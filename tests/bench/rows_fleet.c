@@ -141,7 +141,6 @@ void rows_repair(struct bench *b) {
     fleet_open(&f);
     office_rows(&f, "account", NULL, 0, "Account", rows, NULL);
     (void)synced(f.wang);
-    (void)synced(f.li);
     save_one(&f, f.wang);
     (void)synced(f.wang);
     double began = cpu_us();
