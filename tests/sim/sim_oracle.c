@@ -88,7 +88,7 @@ static void take_lost_delete(struct sim_ledger *g, const struct ledger_entry *en
         const struct deed *d = &s->deeds[i];
         uint32_t device = d->author == OFFICE ? 0 : (uint32_t)d->author + 1;
         if (d->kind == KIND_DELETE && device == entry->loser_device &&
-            d->batch == entry->loser_batch && d->final == sim_final(s, entry->row))
+            d->batch == entry->loser_batch) /* the entry may name what it owns */
             mask_put(&g->deletes, i);
     }
 }
@@ -148,6 +148,16 @@ static bool is_alive(const struct living *living, int64_t id) {
     for (size_t i = 0; i < living->count; i++)
         if (living->ids[i] == id) return true;
     return false;
+}
+
+static void check_deletes(struct sim *s, const struct living *living, const struct sim_ledger *g) {
+    for (size_t i = 0; !s->rolled && i < s->deed_count; i++) {
+        const struct deed *d = &s->deeds[i];
+        bool stands =
+            d->kind == KIND_DELETE && d->fate == FATE_ACCEPTED && !mask_has(&g->deletes, i);
+        if (stands && is_alive(living, d->final))
+            sim_fail(s, "a delete lost, and nobody is told", (int64_t)i, d->row);
+    }
 }
 
 static void check_owners(struct sim *s, const struct living *living) {
@@ -395,6 +405,7 @@ void sim_look(struct sim *s) {
             sim_fail_err(s, "list", &err);
     }
     check_owners(s, &living);
+    check_deletes(s, &living, &ledger);
     check_dead(s, &living, &ledger);
     check_held(s);
     if (sim_chance(s, 12)) check_stores(s);
