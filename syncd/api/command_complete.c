@@ -27,12 +27,14 @@ static void put_found(struct buf *out, const struct command_set *set, const char
         buf_printf(out, "found=\"%s\"", kind);
 }
 
-static void put_option_values(struct buf *out, const struct command_set *set,
+/* of: the command that has the options, since others may have some of the same name; "": all do. */
+static void put_option_values(struct buf *out, const struct command_set *set, const char *of,
                               const struct command_option *options, size_t count) {
     for (size_t i = 0; i < count; i++) {
         if (!options[i].words) continue;
-        buf_printf(out, "        %s%s%s) ", options[i].name, options[i].letter ? "|" : "",
-                   options[i].letter ? options[i].letter : "");
+        buf_printf(out, "        \"%s:%s\"", of, options[i].name);
+        if (options[i].letter) buf_printf(out, "|\"%s:%s\"", of, options[i].letter);
+        buf_put_text(out, ") ");
         put_found(out, set, options[i].words, "\"${plain[1]}\"");
         buf_put_text(out, ";;\n");
     }
@@ -173,10 +175,12 @@ static void put_function(const struct command_set *set, struct buf *out) {
     put_walk(out, set);
     buf_put_text(out, "    name=${plain[0]}\n");
     put_pairs(out, set);
-    buf_put_text(out, "    local count=$((${#plain[@]} - 1))\n    case $before in\n");
-    put_option_values(out, set, set->options, set->option_count);
+    buf_put_text(out, "    local count=$((${#plain[@]} - 1))\n    case \":$before\" in\n");
+    put_option_values(out, set, "", set->options, set->option_count);
+    buf_put_text(out, "    esac\n    case \"$name:$before\" in\n");
     for (size_t i = 0; i < set->count; i++)
-        put_option_values(out, set, set->commands[i].options, set->commands[i].option_count);
+        put_option_values(out, set, set->commands[i].name, set->commands[i].options,
+                          set->commands[i].option_count);
     buf_put_text(out, "    esac\n    if [[ -z $found ]]; then\n");
     put_second_words(out, set);
     buf_printf(out, "    case $name in\n    \"\") _%s_command;;\n", set->program);

@@ -413,10 +413,18 @@ class Serving(ServerTest):
             self.assertEqual(e.exception.code, code)
             e.exception.close()
 
-    def test_a_second_server_at_the_same_port_says_so(self):
+    def test_a_second_server_on_the_same_folder_says_so(self):
         done = subprocess.run([SERVER, "--home", self.centre.home, "serve"], capture_output=True, text=True, timeout=20)
         self.assertEqual(done.returncode, 75)
-        self.assertIn(self.centre.url.removeprefix("https://").split(":")[1] + ": Address already in use", done.stderr)
+        self.assertIn("a server runs on this folder already", done.stderr)
+
+    def test_a_second_server_at_the_same_port_says_so(self):
+        port, other = self.centre.url.removeprefix("https://").split(":")[1], self.centre.home + "-other"
+        listen = f"127.0.0.1:{port}"
+        subprocess.run([SERVER, "--home", other, "init", "--public-url", self.centre.url, "--listen", listen], check=True, capture_output=True)
+        done = subprocess.run([SERVER, "--home", other, "serve"], capture_output=True, text=True, timeout=20)
+        self.assertEqual(done.returncode, 75)
+        self.assertIn(port + ": Address already in use", done.stderr)
 
     def test_the_log_holds_no_secret(self):
         c = self.centre
