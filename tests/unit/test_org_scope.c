@@ -1,5 +1,6 @@
 /* Scope at the server: who is granted what and when, what a reply brings, what comes in. */
 #include "syncd/server/routes.h"
+#include "syncd/server/unite.h"
 #include "tests/unit/scope_world.h"
 
 TEST(everyone_holds_what_the_rules_give_him_and_nothing_else) {
@@ -20,6 +21,29 @@ TEST(everyone_holds_what_the_rules_give_him_and_nothing_else) {
     CHECK(has(&b[OFFICE], nobodys));
     CHECK_INT(b[OFFICE].home_count, 1);
     check_grants(&w);
+    world_close(&w);
+}
+
+static int64_t ticking_ms(void *ctx) {
+    return ((struct world *)ctx)->now += 5;
+}
+
+/* What is settled meanwhile has a later time than the merge began with. */
+TEST(a_merge_that_takes_time_leaves_the_log_in_order) {
+    struct world w;
+    struct err err = {0};
+    struct unite_result result;
+    struct buf findings SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
+    struct map map = granted_open(&w);
+    int64_t north = office_account(&w, "Acme", map.north, w.laptops[0].employee);
+    int64_t south = office_account(&w, "Acme Ltd", map.south, w.laptops[1].employee);
+    const char *pairs[] = {"account", number(&w, south), "name", "Ms Lin"};
+    (void)office_row(&w, "contact", pairs, 2);
+    struct unite_order order = {.loser = south, .survivor = north, .person = SLICE("office")};
+    w.env.wall_ms = ticking_ms;
+    CHECK_OK(org_unite(w.org, &order, false, &w.mem, &result, &err));
+    CHECK_OK(centre_verify_all(org_centre(w.org), NULL, NULL, &findings, &err));
+    CHECK_SLICE(buf_slice(&findings), "");
     world_close(&w);
 }
 
