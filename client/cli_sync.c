@@ -59,21 +59,39 @@ static enum status wiped(const struct cli *cli, struct err *err) {
     return wipe_check(cli->home, err);
 }
 
+/* Who asked for the proof hears why there is none. */
+static void say_not_proved(struct cli *cli, enum status status, const struct err *why) {
+    if (status != ST_OK)
+        cli_note(cli, "this book could not be compared with the server's: %s",
+                 "无法将本机账本与服务器比对：%s", why->text[cli->lang]);
+    else
+        cli_note(cli, "%s", "%s",
+                 cli_pick(cli,
+                          "this book could not be compared with the server's yet: something is "
+                          "still to come or to be answered",
+                          "暂时无法与服务器比对：仍有内容未收到或未答复"));
+}
+
 /* Rows that were not what the server says were put right: it should never happen, so it is said. */
 static void prove(struct cli *cli, struct agent *agent) {
     enum { ROWS_AT_ONCE = 2000 };
     int64_t rows = command_has(cli->line, "--verify") ? INT64_MAX : ROWS_AT_ONCE;
+    bool wanted = rows > ROWS_AT_ONCE;
     struct agent_proof proof;
     struct err why;
-    if (rows > ROWS_AT_ONCE) (void)store_prove_again(cli->store, 0, 1, &why);
-    if (agent_prove(agent, cli->store, rows, &proof, &why) != ST_OK) return;
+    if (wanted) (void)store_prove_again(cli->store, 0, 1, &why);
+    enum status status = agent_prove(agent, cli->store, rows, &proof, &why);
+    if (status != ST_OK || (proof.repaired == 0 && proof.proof != BOOK_EQUAL)) {
+        if (wanted) say_not_proved(cli, status, &why);
+        return;
+    }
     if (proof.repaired > 0)
         cli_note(cli,
                  "%lld rows on this laptop were not what the server has and were put right: tell "
                  "the administrator",
                  "本机有 %lld 条记录与服务器不一致，已更正：请告知管理员",
                  (long long)proof.repaired);
-    else if (proof.proof == BOOK_EQUAL && rows > ROWS_AT_ONCE)
+    else if (wanted)
         cli_note(cli, "%s", "%s",
                  cli_pick(cli, "this book equals the server's", "本机账本与服务器一致"));
 }

@@ -27,6 +27,8 @@
  *   left_row    rows that left, of which something is still here: they wait for a receipt, or an
  *               own edit of theirs stands in quarantine
  *
+ *   reissued    the server's seq of rows that stand at the start of an epoch here
+ *
  *   ledger, held, receipt, people, import_row, attempt
  */
 #ifndef ROADBOOK_STORE_LAPTOP_H
@@ -402,6 +404,12 @@ enum status lost_load(struct store *store, struct laptop *laptop, struct err *er
 /* A seq of a life that the server forgot: what stands there takes any news, and no receipt moves
  * it. */
 bool seq_is_lost(const struct store *store, int64_t seq);
+/* The row came at a seq that is lost here, and stands at the start of the epoch instead: the
+ * server's own number is kept, for the digest. */
+enum status reissued_put(struct store *store, int64_t row, int64_t seq, struct err *err) NODISCARD;
+/* The number that the server has for a row that stands at seq here. */
+enum status reissued_seq(struct store *store, int64_t row, int64_t seq, int64_t *out,
+                         struct err *err) NODISCARD;
 /* Head office has ended the recovery: *out_reread, once. What is still of the lost branch then was
  * given back by nobody, and goes by what the server has. */
 enum status lost_is_over(struct store *store, const struct round_reply *reply,

@@ -140,7 +140,7 @@ enum status digest_row_hash(struct store *store, const struct entity *e, int64_t
     if (local.meta.more.len > 0)
         TRY(rows_more_read(local.meta.more, &mem, &more, &row.more_count, err));
     row.more = more;
-    row.seq = local.meta.seq;
+    TRY(reissued_seq(store, id, local.meta.seq, &row.seq, err));
     row.values = local.values;
     return digest_of_row(&row, key, scratch, out, err);
 }

@@ -55,6 +55,25 @@ bool seq_is_lost(const struct store *store, int64_t seq) {
     return l && base_is_lost(l->lost, l->lost_count, seq, NULL);
 }
 
+enum status reissued_put(struct store *store, int64_t row, int64_t seq, struct err *err) {
+    return run(store, "INSERT OR REPLACE INTO reissued(row_id, seq) VALUES (?,?)",
+               NUMBERS(row, seq), err);
+}
+
+enum status reissued_seq(struct store *store, int64_t row, int64_t seq, int64_t *out,
+                         struct err *err) {
+    struct db_stmt *s;
+    bool found;
+    *out = seq;
+    if (seq <= 0 || seq % EPOCH_SEQS != 0) return ST_OK; /* no row of the server stands there */
+    TRY(db_prepare(store->db, "SELECT seq FROM reissued WHERE row_id = ?", &s, err));
+    db_bind_int(s, 1, row);
+    TRY(db_step(s, &found, err));
+    if (found) *out = db_int(s, 0);
+    db_reset(s);
+    return ST_OK;
+}
+
 enum status lost_is_over(struct store *store, const struct round_reply *reply,
                          const struct laptop_state *state, bool *out_reread, struct err *err) {
     int64_t open, kept;

@@ -17,11 +17,14 @@ struct pulling {
     bool fresh;       /* it was not here */
 };
 
-/* Between going back and noticing, a server gives old numbers again: what stands there now is of
- * this epoch, and so is what rests on it. */
-static int64_t taken_seq(const struct pulling *p) {
-    int64_t start = epoch_start(p->store->laptop->state.epoch);
-    return seq_is_lost(p->store, p->record->seq) ? start : p->record->seq;
+/* Between going back and noticing, a server gives old numbers again; and a laptop may not know
+ * exactly where both lives part. What stands there now is of this epoch, and so is what rests on
+ * it. */
+static enum status take_seq(struct pulling *p, struct err *err) {
+    p->local.meta.seq = p->record->seq;
+    if (!seq_is_lost(p->store, p->record->seq)) return ST_OK;
+    p->local.meta.seq = epoch_start(p->store->laptop->state.epoch);
+    return reissued_put(p->store, p->record->row, p->record->seq, err);
 }
 
 static bool cell_fits(const struct cell *cell, const struct record_cell *given) {
@@ -81,7 +84,7 @@ static enum status take_new(struct pulling *p, struct err *err) {
     p->values = ARENA_ARRAY(p->mem, p->e->field_count, struct value);
     if (!p->values) return err_no_memory(err);
     TRY(take_cells(p, err));
-    p->local.meta.seq = taken_seq(p);
+    TRY(take_seq(p, err));
     p->local.values = p->values;
     TRY(rows_insert(p->store->db, p->e, ROWS_LAPTOP, p->record->row, p->values, &p->local.meta,
                     true, err));
@@ -102,7 +105,7 @@ static enum status take_known(struct pulling *p, bool remember, struct err *err)
     if (whole) p->local.meta.more = (struct slice){0};
     TRY(take_cells(p, err));
     if (remember) TRY(past_note(p->store, &p->local, p->mask, p->values, p->record->seq, err));
-    p->local.meta.seq = taken_seq(p);
+    TRY(take_seq(p, err));
     TRY(digest_touch(p->store, p->e, p->record->row, p->local.values, err));
     TRY(local_write(p->store, &p->local, p->mask, p->values, err));
     TRY(digest_touch(p->store, p->e, p->record->row, p->values, err));

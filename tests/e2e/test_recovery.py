@@ -44,6 +44,14 @@ def work(world, round_number):
         world.laptop(rep, "add", "account", f"name={rep} {round_number}", f"website=https://{rep}.{round_number}")
         world.laptop(rep, "set", "account", "Shared", f"points+={i + 1}", f"tags+={rep}{round_number}")
         world.laptop(rep, "sync")
+        world.office("set", "account", "Shared", f"industry={rep} {round_number}")
+
+
+def books_are_proved(world, when):
+    """Also where a laptop does not know exactly where the server's two lives part."""
+    for rep in REPS:
+        result = world.laptop(rep, "sync", "--verify")
+        check("equals the server" in result.err, f"{when}: {result}")
 
 
 def value(book, name, field):
@@ -66,6 +74,7 @@ def end_recovery(world):
     world.office("recovery", "end")
     sync_all(world)
     check(world.office("verify").code == 0, "verify finds something")
+    books_are_proved(world, "after the recovery")
 
 
 def run(world):
