@@ -525,7 +525,12 @@ function roundRequestBody(state, batches, signature, clocks) {
 function roundReplyRead(body, device, orgPublic) {
   const sections = messageRead(body, KIND.roundReply), r = new Reader(sections.get(1));
   const m = { kind: r.number(), receipts: [], records: [], aliases: [], people: [] };
-  if (m.kind !== 0) fail(m.kind === 1 ? 'another epoch' : 'this store was copied or set back');
+  if (m.kind === 2) fail('this store was copied or set back');
+  if (m.kind === 1) {                            // 14.6: the server went back in time
+    const next = { ...m, epoch: r.varint(), cursor: r.position() };
+    r.end();
+    return next;
+  }
   const flags = r.number();
   m.epoch = r.varint();
   m.time = r.signed();
@@ -594,6 +599,7 @@ function problem(reply) {
 // ------------------------------------------------------------------ the client
 
 const clocks = () => ({ wall: Date.now(), boot: Math.round(performance.now()) + 1000 });
+const NO_SCOPE = () => ({ told: 0n, ready: 0n, filling: 0n, home: 0n, entity: 0n, row: 0n });
 const NOWHERE = () => ({ seq: 0n, chain: Buffer.alloc(16) });
 
 class Client {
@@ -603,7 +609,7 @@ class Client {
     this.statePath = statePath;
     this.state = { seed: crypto.randomBytes(32), device: 0, employee: 0n, epoch: 1n, cursor: NOWHERE(), top: NOWHERE(),
                    since: 0n, news: 0n, lastBatch: 0, lastChain: Buffer.alloc(16), offset: 0n, counter: 0, outbox: [],
-                   scope: { told: 0n, ready: 0n, filling: 0n, home: 0n, entity: 0n, row: 0n } };
+                   scope: NO_SCOPE() };
     if (fs.existsSync(statePath)) this.state = JSON.parse(fs.readFileSync(statePath, 'utf8'), revive);
     this.save();                                // the key is kept before the code is spent
     this.key = secretKey(ED25519_SECRET, this.state.seed);
@@ -672,8 +678,16 @@ class Client {
     for (const b of batches) chains.push(chainNext(chains.at(-1), batchCanonical(b)));
     const signature = crypto.sign(null, chains.at(-1), this.key);
     const m = roundReplyRead(await this.ask(roundRequestBody(s, batches, signature, now)), s.device, this.link.orgPublic);
+    if (m.kind === 1) return this.enterEpoch(m);
     this.apply(m, batches, chains, BigInt(now.wall));
     return m.more || s.outbox.length > 0;
+  }
+
+  enterEpoch(m) {                               // 14.6, without marks: everything comes anew
+    const s = this.state;                       // what the server forgot it would give back; it keeps no batch so long
+    Object.assign(s, { epoch: m.epoch, cursor: NOWHERE(), since: 0n, top: m.cursor, scope: NO_SCOPE() });
+    this.save();
+    return true;
   }
 
   apply(m, batches, chains, wall) {             // 13
