@@ -187,7 +187,7 @@ static enum status unite_sight(struct merge *m, const struct sight *s, bool brin
     centre_due_forget(m->c);
     TRY(give_reasons(m, s, err));
     TRY(centre_grants_settle(m->c, &unsettled, err));
-    m->now_ms = centre_now(m->c); /* what was settled took its own time; the log goes on from there */
+    m->now_ms = centre_now(m->c); /* what was settled took its own time: the log goes on there */
     return brings ? open_anew(m, s, err) : ST_OK;
 }
 
