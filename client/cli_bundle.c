@@ -22,9 +22,11 @@ static void say_made(struct cli *cli, const char *path, const struct bundle_made
         return;
     }
     cli_put_bytes((int64_t)bytes, &size);
-    cli_say(cli, "%s: %zu saves, %s. Bring it to head office: roadbook-server bundle import\n",
-            "%s：%zu 次保存，%s。请带往总部：roadbook-server bundle import\n", path, made->batches,
-            buf_text(&size));
+    cli_say(cli,
+            "%s: %zu saves, %s. Bring it to head office: roadbook-server bundle import FILE "
+            "ANSWER\n",
+            "%s：%zu 次保存，%s。请带往总部：roadbook-server bundle import 文件 应答文件\n", path,
+            made->batches, buf_text(&size));
     if (made->left)
         cli_say(cli, "%s", "%s",
                 cli_pick(cli, "More is waiting than fits: export again after the answer.\n",

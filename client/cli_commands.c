@@ -103,7 +103,8 @@ static const struct command_option form_options[] = {
 static const struct command_option duplicates_options[] = {
     COMMAND_OPTION("--entity", NULL, "ENTITY", "类别", "account (default) or contact",
                    "account（客户，默认）或 contact（联系人）", "account contact"),
-    COMMAND_OPTION("--min", NULL, "SCORE", "分数", "only pairs of at least that score (default: 60)",
+    COMMAND_OPTION("--min", NULL, "SCORE", "分数",
+                   "only pairs of at least that score (default: 60)",
                    "仅显示不低于此分数的（默认 60）", NULL),
 };
 
@@ -226,12 +227,14 @@ static const struct command commands[] = {
      COMMAND_WORDS(1, 1, "@file"),
      .summary = {"write what a sync would send to a file, for a stick",
                  "将待同步内容写入文件，以便用 U 盘带往总部"},
-     .details = {"Head office imports it with roadbook-server bundle import, and gives back a file "
-                 "that brings\nthis laptop up to date: roadbook bundle import. Only head office can "
-                 "read the one, only this\nlaptop the other. Exporting twice, or syncing in "
-                 "between, does no harm.\n",
-                 "总部用 roadbook-server bundle import 导入，并返回一个使本机更新到最新的文件：\n"
-                 "roadbook bundle import。前者仅总部可读，后者仅本机可读。重复导出或期间联网同步均无妨。\n"}},
+     .details =
+         {"Head office imports it with roadbook-server bundle import, and gives back a file "
+          "that brings\nthis laptop up to date: roadbook bundle import. Only head office can "
+          "read the one, only this\nlaptop the other. Exporting twice, or syncing in "
+          "between, does no harm.\n",
+          "总部用 roadbook-server bundle import 导入，并返回一个使本机更新到最新的文件：\n"
+          "roadbook bundle "
+          "import。前者仅总部可读，后者仅本机可读。重复导出或期间联网同步均无妨。\n"}},
     {.name = "bundle import",
      .usage = {"FILE", "文件"},
      .run = cli_bundle_import,
@@ -252,7 +255,8 @@ static const struct command commands[] = {
                  "本机可见的范围及各范围的记录数"},
      .details = {"A team is an account with all that belongs to it; a territory, the heads of its "
                  "accounts.\nA row may be in several of them.\n",
-                 "团队指某客户及其名下全部内容；区域指该区域各客户的基本资料。一条记录可属于多个范围。\n"}},
+                 "团队指某客户及其名下全部内容；区域指该区域各客户的基本资料。一条记录可属于多个范"
+                 "围。\n"}},
     {.name = "duplicates",
      .usage = {"", ""},
      .run = cli_duplicates,
@@ -337,8 +341,9 @@ static const struct command commands[] = {
      COMMAND_WORDS(0, COMMAND_WORDS_MAX, NULL),
      COMMAND_OPTIONS(move_options),
      .summary = {"fetch files of attachments from the server", "从服务器取回附件文件"},
-     .details = {"What is not done when the line goes is remembered and comes with the next sync.\n",
-                 "网络中断时未完成的部分会记下，下次同步时继续。\n"}},
+     .details =
+         {"What is not done when the line goes is remembered and comes with the next sync.\n",
+          "网络中断时未完成的部分会记下，下次同步时继续。\n"}},
     {.name = "send",
      .usage = {"[ID...]", "[编号...]"},
      .run = cli_move_send,

@@ -304,9 +304,9 @@ void box_public(const uint8_t secret[BOX_SECRET_BYTES], uint8_t out[BOX_PUBLIC_B
 /* X25519. false for a public key of low order. */
 bool box_shared(const uint8_t secret[BOX_SECRET_BYTES], const uint8_t public_key[BOX_PUBLIC_BYTES],
                 uint8_t out[HASH_BYTES]);
-/* Sealed to the holder of a signing key (Ed25519, turned into its X25519 form): anyone can write it,
- * only he reads it, and a change shows. ephemeral: 32 fresh random bytes, used for nothing else.
- * *out in mem. false: no such public key, or no room. */
+/* Sealed to the holder of a signing key (Ed25519, turned into its X25519 form): anyone can write
+ * it, only he reads it, and a change shows. ephemeral: 32 fresh random bytes, used for nothing
+ * else. *out in mem. false: no such public key, or no room. */
 enum { SEAL_BYTES = BOX_PUBLIC_BYTES + 16 }; /* what sealing adds */
 bool seal_make(const uint8_t to[SIGN_PUBLIC_BYTES], const uint8_t ephemeral[BOX_SECRET_BYTES],
                struct slice message, struct arena *mem, struct slice *out);

@@ -137,8 +137,8 @@ bool box_shared(const uint8_t secret[BOX_SECRET_BYTES], const uint8_t public_key
 
 /* ------------------------------------------------------------------ sealing
  *
- * X25519 of an ephemeral key with the reader's; SHA-256 over both public keys and what they share is
- * the key of one XChaCha20-Poly1305 message, so that the nonce may be zero.
+ * X25519 of an ephemeral key with the reader's; SHA-256 over both public keys and what they share
+ * is the key of one XChaCha20-Poly1305 message, so that the nonce may be zero.
  */
 
 static void seal_key(const uint8_t shared[HASH_BYTES], const uint8_t ephemeral[BOX_PUBLIC_BYTES],
@@ -167,9 +167,8 @@ bool seal_make(const uint8_t to[SIGN_PUBLIC_BYTES], const uint8_t ephemeral[BOX_
     uint8_t *at = arena_alloc(mem, SEAL_BYTES + message.len);
     if (at) {
         memcpy(at, mine, sizeof mine);
-        (void)crypto_aead_xchacha20poly1305_ietf_encrypt(at + sizeof mine, NULL, message.data,
-                                                         message.len, NULL, 0, NULL, seal_nonce,
-                                                         key);
+        (void)crypto_aead_xchacha20poly1305_ietf_encrypt(
+            at + sizeof mine, NULL, message.data, message.len, NULL, 0, NULL, seal_nonce, key);
         *out = slice_of(at, SEAL_BYTES + message.len);
     }
     sodium_memzero(key, sizeof key);

@@ -73,7 +73,7 @@ void wire_order_bytes(const struct device_order *order, struct slice org, uint32
                       const uint8_t device_public[SIGN_PUBLIC_BYTES], struct buf *out);
 
 enum disk_kind { DISK_UNKNOWN, DISK_PLAIN, DISK_ENCRYPTED, DISK_KIND_COUNT };
-struct device_report { /* how a laptop is; told when it changed notably, and daily */
+struct device_report {     /* how a laptop is; told when it changed notably, and daily */
     uint32_t newest_batch; /* of its outbox, or the last with a receipt */
     int64_t used_kib;      /* the book's files */
     int64_t free_mib;      /* of the disk that they are on */
@@ -216,8 +216,8 @@ struct round_reply {
     struct held_news *held;
     size_t held_count;
     bool has_backup;
-    int64_t backup;  /* a backup holds everything up to this seq */
-    bool recovering; /* the server went back, and head office has not ended it yet */
+    int64_t backup;              /* a backup holds everything up to this seq */
+    bool recovering;             /* the server went back, and head office has not ended it yet */
     bool has_scope;              /* the rest says something: */
     struct scope_position scope; /* after this reply */
     bool scope_whole;            /* opened is all that there is: other homes are closed */
@@ -232,7 +232,7 @@ struct round_reply {
     struct record *filled;
     size_t filled_count;
     struct device_order order; /* kind ORDER_NONE: there is none */
-    bool has_digest; /* of all homes held, at head; PROTOCOL.md, "Proof of equality" */
+    bool has_digest;           /* of all homes held, at head; PROTOCOL.md, "Proof of equality" */
     uint8_t digest[BOOK_DIGEST_BYTES];
     int64_t digest_rows;
 };
@@ -245,8 +245,8 @@ struct wait_request { /* long poll: answer when the head passes seq */
 /* The content of an attachment, piece by piece; PROTOCOL.md, "Contents". Never deflated: photos and
  * recordings are packed already. */
 struct content_request {
-    bool wants;          /* a piece, of at most bytes_max; else it brings one, perhaps empty: then it
-                            asks how much is there */
+    bool wants; /* a piece, of at most bytes_max; else it brings one, perhaps empty: then it
+                   asks how much is there */
     struct hash content; /* SHA-256 of the whole */
     int64_t bytes;       /* bringing: of the whole, at least 1 */
     int64_t offset;      /* where the piece begins */
@@ -261,8 +261,8 @@ struct content_reply {
 };
 
 /* Two books that differ find the rows that do (PROTOCOL.md, "Proof of equality"): sums of the 256
- * parts of the whole, then of the 256 buckets of some parts, then the rows of some buckets. A sum is
- * the low 64 bits of the sum of its rows' hashes, each row once. */
+ * parts of the whole, then of the 256 buckets of some parts, then the rows of some buckets. A sum
+ * is the low 64 bits of the sum of its rows' hashes, each row once. */
 enum {
     REPAIR_PARTS_MAX = 8,    /* parts looked into at once */
     REPAIR_BUCKETS_MAX = 64, /* buckets looked into at once */

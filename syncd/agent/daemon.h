@@ -27,8 +27,8 @@ enum status book_transport(struct store *store, struct transport **out, struct e
 
 /* Enrols a book anew that is a copy, or whose identity is lost: it gets a number and a key of its
  * own, and rows made here that the server does not have get ids of that number (store_renumber).
- * The caller holds the sync lock. *store is another handle afterwards, NULL only when it could not be
- * opened again. A lost reply is asked for again with the same link. */
+ * The caller holds the sync lock. *store is another handle afterwards, NULL only when it could not
+ * be opened again. A lost reply is asked for again with the same link. */
 enum status book_enroll_again(struct store **store, struct agent *agent, const char *home,
                               const struct catalogue *catalogue, const struct env *env,
                               const struct session_link *link, struct slice device_name,

@@ -165,10 +165,11 @@ static enum status take_in(struct answering *a, const char *name, struct slice f
     TRY(centre_device(c, bundle.device, &a->device, err));
     TRY(bundle_read(file, &a->key, a->device.public_key, a->mem, &bundle, err));
     if (a->device.revoked)
-        return err_set(err, ST_DENIED,
-                       "this laptop is revoked: its unsent work is taken with its next contact over "
-                       "the network",
-                       "该笔记本已停用：其未发送的修改将在下次联网时收下");
+        return err_set(
+            err, ST_DENIED,
+            "this laptop is revoked: its unsent work is taken with its next contact over "
+            "the network",
+            "该笔记本已停用：其未发送的修改将在下次联网时收下");
     if (bundle.message_count != 1)
         return err_set(err, ST_MALFORMED, "a bundle up holds one request",
                        "上行数据包应含一个请求");

@@ -94,11 +94,10 @@ enum status org_round(struct org_reader *reader, uint32_t device,
                       struct round_reply *out, struct err *err) NODISCARD;
 /* The reply to an idle round, by head and device as they were read together a moment ago: the file
  * is not asked again. false: not so idle, org_round says what it is. */
-/* The same for a laptop that lags behind the head, though nothing of what happened since concerns it:
- * its cursor moves to the head. Where it stands in the log has been checked. */
+/* The same for a laptop that lags behind the head, though nothing of what happened since concerns
+ * it: its cursor moves to the head. Where it stands in the log has been checked. */
 bool org_round_quiet(const struct centre_head *head, const struct centre_device *device,
-                     const struct round_request *request, int64_t wall_ms,
-                     struct round_reply *out);
+                     const struct round_request *request, int64_t wall_ms, struct round_reply *out);
 bool org_round_idle(const struct centre_head *head, const struct centre_device *device,
                     const struct round_request *request, int64_t wall_ms, struct round_reply *out);
 
@@ -107,8 +106,8 @@ bool org_round_idle(const struct centre_head *head, const struct centre_device *
 void org_order(const struct centre_device *device, struct slice org_name,
                const struct sign_key *key, struct device_order *out);
 
-/* A step of finding the rows in which a laptop's book differs. Reads all that the user sees. ST_BUSY:
- * the server recovers. */
+/* A step of finding the rows in which a laptop's book differs. Reads all that the user sees.
+ * ST_BUSY: the server recovers. */
 enum status org_repair(struct org_reader *reader, const struct centre_device *device,
                        const struct repair_request *request, struct arena *mem,
                        struct repair_reply *out, struct err *err) NODISCARD;

@@ -12,7 +12,8 @@ struct org_reader {
     struct centre *c;
 };
 
-/* ST_DENIED: the user is inactive. What a revoked laptop has not sent is taken, whoever its user is.
+/* ST_DENIED: the user is inactive. What a revoked laptop has not sent is taken, whoever its user
+ * is.
  */
 enum status org_check_device(const struct centre_device *device, struct err *err) NODISCARD;
 /* Revoked, or of a release older than head office still allows: it gets nothing but receipts. */

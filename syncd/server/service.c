@@ -315,7 +315,8 @@ static void metrics_fleet(struct service *service, struct buf *out) {
         platform_release(org->write_lock);
     }
     for (size_t k = 0; k < ARRAY_COUNT(ROWS); k++) {
-        buf_printf(out, "# HELP %s %s\n# TYPE %s gauge\n", ROWS[k].name, ROWS[k].help, ROWS[k].name);
+        buf_printf(out, "# HELP %s %s\n# TYPE %s gauge\n", ROWS[k].name, ROWS[k].help,
+                   ROWS[k].name);
         for (int i = 0; i < count; i++) {
             int64_t value;
             memcpy(&value, (const char *)&fleets[i] + ROWS[k].at, sizeof value);

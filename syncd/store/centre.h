@@ -63,8 +63,8 @@ struct centre_head {
     int64_t time_ms; /* commit time of the last entry */
     int64_t epoch;
     int64_t news_version;
-    int64_t backup;  /* a backup holds everything up to this seq; 0: none was announced */
-    bool recovering; /* see lives.h */
+    int64_t backup;          /* a backup holds everything up to this seq; 0: none was announced */
+    bool recovering;         /* see lives.h */
     int64_t minimum_release; /* release_number; 0: any */
 };
 enum status centre_head(struct centre *c, struct centre_head *out, struct err *err) NODISCARD;
@@ -143,8 +143,8 @@ enum status centre_devices(struct centre *c, centre_device_row *row, void *ctx,
  * only ever added. ST_NOT_FOUND. */
 enum status centre_device_revoke(struct centre *c, uint32_t number, bool wipe,
                                  struct err *err) NODISCARD;
-/* While changes of this device are merged: what the laptop did of which its book was a copy counts as
- * its own, in the rows that are read. NULL: nobody's are. */
+/* While changes of this device are merged: what the laptop did of which its book was a copy counts
+ * as its own, in the rows that are read. NULL: nobody's are. */
 void centre_as(struct centre *c, const struct centre_device *author);
 /* The laptop's programs are of another release now. */
 enum status centre_device_release(struct centre *c, uint32_t number, struct slice release,
@@ -152,7 +152,8 @@ enum status centre_device_release(struct centre *c, uint32_t number, struct slic
 /* The laptop says that it deleted its book by that order; of another order: nothing. */
 enum status centre_device_wiped(struct centre *c, uint32_t number, int64_t order_ms,
                                 struct err *err) NODISCARD;
-/* Laptops of an older release get receipts only: MAJOR.MINOR.PATCH, or empty for any. ST_INVALID. */
+/* Laptops of an older release get receipts only: MAJOR.MINOR.PATCH, or empty for any. ST_INVALID.
+ */
 enum status centre_minimum_release_set(struct centre *c, struct slice release,
                                        struct err *err) NODISCARD;
 /* What a hello agreed on. */
@@ -188,17 +189,17 @@ enum status centre_link_take(struct centre *c, const struct enroll_request *requ
 enum log_kind {
     LOG_CREATE = 1,
     LOG_EDIT,
-    LOG_DELETE,   /* the outcome of a change; one seq each */
-    LOG_TAKEN,    /* a further row of a delete's unit */
-    LOG_REVIVED,  /* a row that an edit brought back */
-    LOG_DECIDED,  /* head office closed an entry of quarantine */
-    LOG_WITHDRAWN, /* its author did */
-    LOG_MOVED = 10, /* the row came to other homes, with its owner */
-    LOG_SCOPE = 11, /* grants opened or ended at this seq: of the user in change; 0: of many */
+    LOG_DELETE,      /* the outcome of a change; one seq each */
+    LOG_TAKEN,       /* a further row of a delete's unit */
+    LOG_REVIVED,     /* a row that an edit brought back */
+    LOG_DECIDED,     /* head office closed an entry of quarantine */
+    LOG_WITHDRAWN,   /* its author did */
+    LOG_MOVED = 10,  /* the row came to other homes, with its owner */
+    LOG_SCOPE = 11,  /* grants opened or ended at this seq: of the user in change; 0: of many */
     LOG_UNITED = 12, /* the row became another: see unite.h */
     LOG_JOINED = 13, /* the row that it became */
     LOG_PARTED = 14, /* a row by which that was undone */
-    LOG_EPOCH = 20 /* another life of the log begins; the seqs before it were never issued */
+    LOG_EPOCH = 20   /* another life of the log begins; the seqs before it were never issued */
 };
 
 /* In an org of granted scope an entry says where its row was seen: syncd/store/centre_scope.h. */
@@ -374,7 +375,7 @@ enum journal_reduced {
 };
 struct journal_entry {
     uint32_t device, batch;
-    struct slice bytes;     /* canonical; the chain is over them as they came */
+    struct slice bytes; /* canonical; the chain is over them as they came */
     enum journal_reduced reduced;
     struct slice signature; /* of the push that brought it; empty for device 0 */
     struct chain chain;     /* of the device, after this batch */

@@ -55,19 +55,19 @@ bool log_homes_read(struct slice bytes, struct log_homes *out) {
     struct reader r = reader_of(bytes);
     if (bytes.len == 0) return false;
     uint64_t count = reader_varint(&r);
-    return !r.failed && count <= ROW_HOMES_MAX &&
-           read_homes(&r, (size_t)count, false, &out->at) && read_homes(&r, 0, true, &out->left);
+    return !r.failed && count <= ROW_HOMES_MAX && read_homes(&r, (size_t)count, false, &out->at) &&
+           read_homes(&r, 0, true, &out->left);
 }
 
 /* An open org keeps no homes: the column stays away from its statement. */
 static enum status prepare_add(struct centre *c, const struct log_entry *e, struct buf *homes,
                                struct db_stmt **out, struct err *err) {
     if (!e->homes)
-        return db_prepare(
-            c->db,
-            "INSERT INTO log(seq, time_ms, chain, kind, entity, row, device, batch, change, outcome)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            out, err);
+        return db_prepare(c->db,
+                          "INSERT INTO log(seq, time_ms, chain, kind, entity, row, device, batch, "
+                          "change, outcome)"
+                          " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                          out, err);
     log_homes_write(e->homes, homes);
     TRY(buf_status(homes, err));
     TRY(db_prepare(

@@ -98,8 +98,10 @@ static enum status start_of(struct verify *v, int64_t device, int64_t *out_batch
         v->db,
         "WITH RECURSIVE was(device, batch, deep) AS (SELECT formerly, formerly_batch, 0 FROM device"
         " WHERE number = ?1 UNION ALL SELECT d.formerly, was.batch, deep + 1 FROM was JOIN device d"
-        " ON d.number = was.device WHERE was.batch <= d.formerly_batch AND d.formerly > 0 AND deep <"
-        " 16) SELECT j.batch, j.chain FROM was JOIN journal j ON j.device = was.device AND j.batch ="
+        " ON d.number = was.device WHERE was.batch <= d.formerly_batch AND d.formerly > 0 AND deep "
+        "<"
+        " 16) SELECT j.batch, j.chain FROM was JOIN journal j ON j.device = was.device AND j.batch "
+        "="
         " was.batch WHERE was.device > 0 ORDER BY deep DESC LIMIT 1",
         &s, err));
     db_bind_int(s, 1, device);
@@ -117,11 +119,12 @@ static enum status check_journal(struct verify *v, struct err *err) {
     bool row;
     struct chain chain = {{0}};
     int64_t device = -1, batch = 0;
-    TRY(db_prepare(v->db,
-                   "SELECT j.device, j.batch, j.bytes, j.chain, j.reduced, j.signature,"
-                   " d.public_key FROM journal j LEFT JOIN device d ON d.number = j.device ORDER BY j.device,"
-                   " j.batch",
-                   &s, err));
+    TRY(db_prepare(
+        v->db,
+        "SELECT j.device, j.batch, j.bytes, j.chain, j.reduced, j.signature,"
+        " d.public_key FROM journal j LEFT JOIN device d ON d.number = j.device ORDER BY j.device,"
+        " j.batch",
+        &s, err));
     enum status status = db_step(s, &row, err);
     while (status == ST_OK && row && go_on(v)) {
         if (db_int(s, 0) != device) TRY(start_of(v, db_int(s, 0), &batch, &chain, err));
@@ -151,7 +154,8 @@ static enum status check_devices(struct verify *v, struct err *err) {
     TRY(db_prepare(
         v->db,
         "SELECT d.number, d.last_batch FROM device d LEFT JOIN journal j ON j.device = d.number"
-        " AND j.batch = d.last_batch WHERE d.last_batch > d.formerly_batch AND (j.chain IS NULL OR j.chain <> "
+        " AND j.batch = d.last_batch WHERE d.last_batch > d.formerly_batch AND (j.chain IS NULL OR "
+        "j.chain <> "
         "d.chain) AND NOT EXISTS(SELECT 1 FROM missing m WHERE m.device = d.number AND m.last = "
         "d.last_batch AND m.chain = d.chain)",
         &s, err));

@@ -45,7 +45,8 @@ static enum status next_import_row(struct revert *r, const struct import_row *be
     return ST_OK;
 }
 
-static enum status forget_import_row(struct revert *r, const struct import_row *row, struct err *err) {
+static enum status forget_import_row(struct revert *r, const struct import_row *row,
+                                     struct err *err) {
     struct db_stmt *s;
     TRY(db_prepare(
         r->store->db,

@@ -166,7 +166,8 @@ void rows_put_index_ddl(struct buf *sql, const struct entity *e) {
         if (!wants_index(e, f)) continue;
         put_index_head(sql, e, f->name);
         rows_put_name(sql, f->name);
-        if (f->type != FIELD_TEXT) { /* a text is looked for with IS, which a part would not serve */
+        if (f->type !=
+            FIELD_TEXT) { /* a text is looked for with IS, which a part would not serve */
             buf_put_text(sql, ") WHERE ");
             rows_put_name(sql, f->name);
             buf_put_text(sql, " IS NOT NULL");

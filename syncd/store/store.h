@@ -328,15 +328,15 @@ enum status store_person(struct store *store, uint32_t device, struct arena *mem
 
 /* ------------------------------------------------------------------ laptop: lease
  *
- * For so long the book may be used without a round that worked. Time is counted by the server's time
- * at the last round and the boot clock since: a wall clock that is set gains nothing. Nothing is ever
- * deleted for it, and rounds go on.
+ * For so long the book may be used without a round that worked. Time is counted by the server's
+ * time at the last round and the boot clock since: a wall clock that is set gains nothing. Nothing
+ * is ever deleted for it, and rounds go on.
  */
 enum { STORE_LEASE_DAYS = 30 }; /* where the server says nothing */
 struct store_lease {
     int64_t now_ms;     /* the server's time, as far as is certain */
     int64_t by_wall_ms; /* as the wall clock says: to show how old data is */
-    int64_t until_ms; /* 0: there was no round yet, nothing to lock */
+    int64_t until_ms;   /* 0: there was no round yet, nothing to lock */
     bool locked;
 };
 enum status store_lease(struct store *store, struct store_lease *out, struct err *err) NODISCARD;
@@ -365,8 +365,8 @@ enum status store_round_position(struct store *store, struct round_request *out,
 
 /* Applies a reply in slices; each is one transaction that holds the write lock at most
  * APPLY_SLICE_MS. A crash between slices loses nothing: the cursor moves with the last. request:
- * the one that the reply answers. A request of which nobody knows when it was asked (a bundle's) has
- * no boot number: it says nothing about clocks. */
+ * the one that the reply answers. A request of which nobody knows when it was asked (a bundle's)
+ * has no boot number: it says nothing about clocks. */
 enum { APPLY_SLICE_MS = 20 };
 struct apply;
 enum status store_apply_begin(struct store *store, const struct round_request *request,
@@ -387,8 +387,8 @@ enum book_proof { BOOK_NOT_PROVED, BOOK_EQUAL, BOOK_DIFFERS };
 enum status store_prove(struct store *store, int64_t rows_max, bool afresh, enum book_proof *out,
                         struct err *err) NODISCARD;
 
-/* One of so many shares of the homes is counted again next time, so that damage of the file is found
- * too. */
+/* One of so many shares of the homes is counted again next time, so that damage of the file is
+ * found too. */
 enum status store_prove_again(struct store *store, unsigned share, unsigned shares,
                               struct err *err) NODISCARD;
 /* A step of finding the rows that differ; places as the reply before gave them. Reads every row. */
