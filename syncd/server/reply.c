@@ -570,7 +570,7 @@ static bool is_idle(const struct centre_head *head, const struct centre_device *
     bool brings = request->batch_count > 0 || request->given ||
                   request->last_batch != device->last_batch ||
                   memcmp(device->chain.bytes, request->last_chain.bytes, CHAIN_BYTES) != 0;
-    return welcome && !brings && !request->wants_digest &&
+    return welcome && !brings && !head->recovering && !request->wants_digest &&
            request->news_version == head->news_version && reply_scope_is_settled(head, request);
 }
 
@@ -602,10 +602,17 @@ bool org_round_quiet(const struct centre_head *head, const struct centre_device 
 enum status org_must_write(struct org_reader *reader, const struct centre_device *device,
                            const struct round_request *request, bool *out, struct err *err) {
     struct centre_head head;
+    struct centre_parting parting;
+    bool found;
     *out = org_brings(device, request);
     if (*out) return ST_OK;
     TRY(centre_head(reader->c, &head, err));
-    return org_is_elsewhere(reader->c, &head, request, out, err);
+    TRY(org_is_elsewhere(reader->c, &head, request, out, err));
+    if (*out || !head.recovering) return ST_OK;
+    /* That it has nothing to give back is noted as well: head office waits for it. */
+    TRY(centre_parting(reader->c, device->number, head.epoch, &parting, &found, err));
+    *out = found && !parting.settled;
+    return ST_OK;
 }
 
 /* Where the two logs part the writer has noted, unless another epoch began this moment. */

@@ -77,13 +77,13 @@ enum status server_cmd_recovery_end(void *program, const struct command_line *li
 enum { RESTORE_SUFFIXES = 3 };
 static const char *const SUFFIXES[RESTORE_SUFFIXES] = {"", "-wal", "-shm"};
 
-/* The highest epoch that the present file knows; 0 when there is none, or it cannot be read. */
-static int64_t epoch_of(struct server *server, const char *path) {
+/* What the present file knows; nothing when there is none, or it cannot be read. */
+static struct centre_head head_of(struct server *server, const char *path) {
     SCOPED(server_reader_release) struct org_reader *reader = NULL;
     struct org_config config = server_org_config(server, path);
-    struct centre_head head;
-    if (!platform_exists(path) || org_reader_open(&config, &reader, NULL) != ST_OK) return 0;
-    return org_head(reader, &head, NULL) == ST_OK ? head.epoch : 0;
+    struct centre_head head, none = {.epoch = 0};
+    if (!platform_exists(path) || org_reader_open(&config, &reader, NULL) != ST_OK) return none;
+    return org_head(reader, &head, NULL) == ST_OK ? head : none;
 }
 
 static enum status set_aside(struct server *server, const char *path, const char *aside,
@@ -129,17 +129,19 @@ static enum status begin_anew(struct server *server, const char *path, int64_t e
 }
 
 static enum status restore(struct server *server, const char *file, const char *path,
-                           struct centre_recovery *out, const char **out_aside, struct err *err) {
+                           struct centre_recovery *out, int64_t *out_announced,
+                           const char **out_aside, struct err *err) {
     int64_t now = server->env.wall_ms(server->env.ctx);
     const char *fresh = arena_printf(&server->mem, "%s.restoring", path);
     const char *aside = arena_printf(&server->mem, "%s.before-%lld", path, (long long)now);
     if (!fresh || !aside) return err_no_memory(err);
-    int64_t epoch = epoch_of(server, path);
+    struct centre_head head = head_of(server, path);
     TRY(copy_book(server, file, fresh, err));
     TRY(set_aside(server, path, aside, err));
     TRY(platform_rename(fresh, path, err));
     *out_aside = aside;
-    return begin_anew(server, path, epoch, out, err);
+    *out_announced = head.backup;
+    return begin_anew(server, path, head.epoch, out, err);
 }
 
 enum status server_cmd_restore(void *program, const struct command_line *line, struct err *err) {
@@ -147,16 +149,27 @@ enum status server_cmd_restore(void *program, const struct command_line *line, s
     SCOPED(platform_unlock) struct platform_lock lock = {-1};
     struct centre_recovery r;
     const char *name, *path, *aside;
+    int64_t announced;
     TRY(server_org_pick(server, &name, err));
     path = server_org_path(server, name);
     if (!path) return err_no_memory(err);
     if (server_serve_lock(server, &lock, err) != ST_OK)
         return err_set(err, ST_BUSY, "the server runs: stop it first", "服务器正在运行：请先停止");
-    TRY(restore(server, line->words[0], path, &r, &aside, err));
+    TRY(restore(server, line->words[0], path, &r, &announced, &aside, err));
+    bool later = announced > r.back;
     if (server->json)
-        printf("{\"epoch\":%lld,\"back\":%lld}\n", (long long)r.epoch, (long long)r.back);
+        printf("{\"epoch\":%lld,\"back\":%lld,\"later_backup\":%s}\n", (long long)r.epoch,
+               (long long)r.back, later ? "true" : "false");
     server_tell(server, "The book of %s is as it was at seq %lld; what stood here is %s.",
                 "%s 的账本已还原到序号 %lld；原文件保存为 %s。", name, (long long)r.back, aside);
+    if (later) /* nothing is changed yet that restoring that one would not put right */
+        server_tell(
+            server,
+            "There is a later backup, up to seq %lld, and laptops no longer keep what it "
+            "holds: restore that one, unless it is lost.",
+            "另有一份更新的备份（至序号 %lld），其中的内容笔记本已不再保留：除非该备份已丢失，"
+            "请改用它还原。",
+            (long long)announced);
     server_tell(server,
                 "Start the server: laptops give back what it has forgotten. Look with: recovery "
                 "status; then: recovery end",

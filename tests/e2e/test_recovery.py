@@ -126,6 +126,25 @@ def unannounced(world):
     sync_all(world)
     end_recovery(world)
     everything_is_there(world, 3, "set back")
+    an_older_backup_than_the_latest(world)
+
+
+def an_older_backup_than_the_latest(world):
+    """What lies between the two is on no laptop any more: that is said before the server is started."""
+    first, latest = (os.path.join(world.dir, name) for name in ("first.db", "latest.db"))
+    for path in (first, latest):
+        world.office("backup", path)
+        world.office("add", "account", f"name=after {os.path.basename(path)}")
+    world.stop_server()
+    result = world.office("restore", first)
+    check("later backup" in result.out + result.err, str(result))
+    result = world.office("restore", latest)
+    check("later backup" not in result.out + result.err, str(result))
+    world.start_server()
+    sync_all(world)
+    end_recovery(world)
+    check("after latest.db" not in str(all_equal(world, "the latest")), "head office's own edit came from nowhere")
+    check("after first.db" in str(all_equal(world, "the latest")), "the latest backup was not restored")
 
 
 if __name__ == "__main__":
