@@ -15,7 +15,12 @@ static bool all_null(const struct value *values, size_t count) {
 static void put_cell(struct buf *out, uint32_t tag, const struct value *values, size_t count) {
     if (all_null(values, count)) return;
     buf_put_varint(out, tag);
-    values_write(values, count, out);
+    buf_put_varint(out, count); /* as values_write has it, without its way around */
+    for (size_t i = 0; i < count; i++) {
+        buf_put_varint(out, values[i].kind);
+        if (values[i].kind == VALUE_INT) buf_put_signed(out, values[i].number);
+        if (values[i].kind == VALUE_TEXT) buf_put_bytes(out, values[i].text);
+    }
 }
 
 /* Cells that are known and cells that are not stand in one order, by tag: what one release knows

@@ -27,6 +27,7 @@ void text_put(char *out, size_t room, struct slice s) {
 void centre_forget(struct centre *c) {
     c->head_is_known = false;
     c->timed_seq = 0;
+    c->collected_known = false;
     memset(c->living, 0, sizeof c->living);
     for (size_t i = 0; i < CENTRE_DEVICES_KEPT; i++) {
         free(c->devices[i]);

@@ -307,6 +307,7 @@ static enum status may_go(struct collecting *w, bool *out, struct err *err) {
 
 static enum status run_with(struct centre *c, const char *sql, int64_t a, struct err *err) {
     struct db_stmt *s;
+    c->collected_known = false;
     TRY(db_prepare(c->db, sql, &s, err));
     db_bind_int(s, 1, a);
     return db_run(s, err);
@@ -434,9 +435,22 @@ enum status centre_collected(struct centre *c, int64_t row, struct arena *mem,
     return status;
 }
 
+/* Most books never collected anything, and each creation asks. */
+static enum status any_collected(struct centre *c, bool *out, struct err *err) {
+    int64_t any = 0;
+    if (!c->collected_known)
+        TRY(number_of(c, "SELECT 1 FROM collected WHERE row > ? LIMIT 1", 0, &any, err));
+    if (!c->collected_known) c->collected_any = any != 0;
+    c->collected_known = true;
+    *out = c->collected_any;
+    return ST_OK;
+}
+
 enum status centre_was_collected(struct centre *c, int64_t row, int64_t seq, bool *out,
                                  struct err *err) {
     int64_t at = 0;
+    TRY(any_collected(c, out, err));
+    if (!*out) return ST_OK;
     TRY(number_of(c, "SELECT seq FROM collected WHERE row = ?", row, &at, err));
     *out = at > 0 && (seq == 0 || at == seq);
     return ST_OK;

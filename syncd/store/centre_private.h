@@ -28,6 +28,7 @@ struct centre {
     int64_t timed_seq, timed_ms;        /* the seq whose time was asked last; 0: none */
     int64_t ledger_seq;                 /* entries of one seq are counted */
     int64_t ledger_ord;
+    bool collected_known, collected_any; /* have tombstones ever been collected here? */
     bool copies; /* each transaction is copied to a folder */
     struct copying *copying; /* centre_copy.c; NULL until then */
     struct digests *digests; /* centre_digest.c; NULL until something is written */

@@ -48,6 +48,30 @@ TEST(everything_about_a_row_counts) {
     arena_clear(&mem);
 }
 
+/* The bytes that are hashed, spelt by what PROTOCOL.md names: tag, id, seq, then tag and values. */
+TEST(a_hash_is_what_the_document_says) {
+    struct sample s;
+    struct err err;
+    uint8_t expected[BOOK_DIGEST_BYTES], hash[BOOK_DIGEST_BYTES];
+    sample(&s);
+    size_t at = entity_field_index(s.e, entity_field(s.e, SLICE("points")));
+    s.values[at] = value_int(-3);
+    struct buf bytes = buf_new(BUF_MAX_LINE), scratch = buf_new(BUF_MAX_LINE);
+    buf_put_varint(&bytes, 4);
+    buf_put_varint(&bytes, 42);
+    buf_put_varint(&bytes, 7);
+    buf_put_varint(&bytes, 1);
+    values_write(&s.values[0], 1, &bytes);
+    buf_put_varint(&bytes, 25);
+    values_write(&s.values[at], 1, &bytes);
+    hash_blake2b(slice_of(KEY, sizeof KEY), buf_slice(&bytes), expected);
+    CHECK_OK(digest_of_row(&s.row, KEY, &scratch, hash, &err));
+    CHECK(memcmp(hash, expected, sizeof hash) == 0);
+    buf_free(&bytes);
+    buf_free(&scratch);
+    arena_clear(&mem);
+}
+
 TEST(nothing_counts_as_nothing) {
     struct sample s;
     sample(&s);
