@@ -14,7 +14,7 @@ static const char *title_of(struct cli *cli, const struct change *change, struct
 }
 
 static const char *change_label(const struct cli *cli, const struct change *change) {
-    if (change_is_withdrawal(change)) return cli_pick(cli, "withdraw", "撤回");
+    if (change_is_withdrawal(change)) return cli_pick(cli, "withdrawn", "撤回");
     return cli_change_label(cli, change->kind);
 }
 
@@ -260,7 +260,7 @@ static enum status receipt_row(void *ctx, const struct receipt_note *n, struct e
     }
     cli_table_int(r->table, n->batch);
     cli_table_time(cli, r->table, n->time_ms);
-    cli_table_text(r->table, of_withdrawal(n) ? cli_pick(cli, "withdraw", "撤回")
+    cli_table_text(r->table, of_withdrawal(n) ? cli_pick(cli, "withdrawn", "撤回")
                                               : cli_change_label(cli, n->kind));
     SCOPED(buf_free) struct buf what = buf_new(BUF_MAX_LINE);
     if (n->entity) {

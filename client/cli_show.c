@@ -318,7 +318,9 @@ static struct edit edit_of(const struct history_line *line) {
 }
 
 static void put_who(struct telling *t, const struct history_line *line) {
-    if (line->person.len > 0)
+    if (line->person.len > 0 && line->device == 0)
+        cli_table_text(t->table, cli_pick(t->cli, "head office", "总部"));
+    else if (line->person.len > 0)
         api_table_cell(t->table, line->person);
     else
         cli_table_text(t->table, cli_pick(t->cli, "(from the server)", "（来自服务器）"));

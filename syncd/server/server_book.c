@@ -334,6 +334,9 @@ static enum status totals_print(struct importer *im, const struct import_totals 
                 "新建 %lld 条，更新 %lld 条，无变化 %lld 条，未导入 %lld 条",
                 (long long)t->rows[IMPORT_CREATED], (long long)t->rows[IMPORT_UPDATED],
                 (long long)t->rows[IMPORT_UNCHANGED], (long long)t->rows[IMPORT_REFUSED]);
+    if (command_has(server->line, "--dry-run"))
+        server_tell(server, "This was a trial: nothing was written.",
+                    "这只是试运行：没有写入任何内容。");
     return ST_OK;
 }
 

@@ -57,7 +57,7 @@ static int64_t outbox_of(const struct centre_device *d) {
 static void put_tenths(struct listing *l, int64_t value, int64_t unit) {
     char text[32];
     (void)snprintf(text, sizeof text, "%.1f", (double)value / (double)unit);
-    listing_real(l, text);
+    listing_real(l, strcmp(text, "-0.0") == 0 ? "0.0" : text);
 }
 
 static const char *disk_of(const struct server *server, enum disk_kind disk) {

@@ -212,14 +212,20 @@ enum status server_cmd_merge_undo(void *program, const struct command_line *line
     SCOPED(uniting_close) struct uniting u = {0};
     struct unite_parting result;
     int64_t loser;
+    bool dry_run = command_has(line, "--dry-run");
     TRY(uniting_open(program, line, &u, err));
     TRY(loser_id(line->words[0], &loser, err));
-    TRY(org_part(u.org, loser, command_has(line, "--dry-run"), &u.server->mem, &result, err));
+    TRY(org_part(u.org, loser, dry_run, &u.server->mem, &result, err));
     u.entity = result.entity;
     server_tell(u.server,
-                "two again: %zu rows go back, %zu of them are rows of their own again, %zu fields "
-                "of the survivor are as they were",
-                "恢复为两条：归还记录 %zu 条，其中 %zu 条恢复为单独记录，保留方恢复字段 %zu 个",
+                dry_run ? "would be two again: rows that go back: %zu, rows of their own again "
+                          "among them: %zu, fields of the survivor as they were: %zu"
+                        : "two again: rows that went back: %zu, rows of their own again among "
+                          "them: %zu, fields of the survivor as they were: %zu",
+                dry_run ? "将恢复为两条：归还记录 %zu 条，其中 %zu 条恢复为单独记录，"
+                          "保留方恢复字段 %zu 个"
+                        : "恢复为两条：归还记录 %zu 条，其中 %zu 条恢复为单独记录，"
+                          "保留方恢复字段 %zu 个",
                 result.returned, result.parted, result.restored);
     if (result.kept_count == 0 && !u.server->json) return ST_OK;
     server_tell(u.server, "changed since the merge, and left as they are:",

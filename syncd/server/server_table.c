@@ -572,9 +572,12 @@ static const struct command commands[] = {
                  "用备份替换机构账本（须先停止服务器）"},
      .details = {"What stood there is kept beside it. Laptops that know more give it back when "
                  "they sync: start\nthe server, look with recovery status, and end it with "
-                 "recovery end when all who live were here.\n",
+                 "recovery end when all who live were here.\n"
+                 "What head office did since is gone: revoke again the laptops that were revoked or\nlost "
+                 "since.\n",
                  "原文件保留在旁边。笔记本同步时会交还备份所缺的内容：启动服务器，用 recovery status "
-                 "查看，\n待所有在用的笔记本都已联系后，用 recovery end 结束恢复。\n"}},
+                 "查看，\n待所有在用的笔记本都已联系后，用 recovery end 结束恢复。\n"
+                 "总部此后所做的操作不会保留：其间停用或报失的笔记本须重新停用、报失。\n"}},
     {.name = "recovery status",
      NOTHING,
      HOME(server_cmd_recovery_status),

@@ -469,6 +469,9 @@ enum status server_cmd_handover(void *program, const struct command_line *line, 
     TRY(teaming_open(program, &t, err));
     TRY(employee_named(&t, line->words[0], &op.from, err));
     TRY(employee_named(&t, line->words[1], &op.to, err));
+    if (op.from == op.to) /* said here as well: no row to sign is left behind */
+        return err_set(err, ST_INVALID, "nothing changes hands: both are the same person",
+                       "交接双方为同一人");
     TRY(day_given(&t, "--on", &day, err));
     op.due_ms = org_day_ms(&t.scope, day);
     if (!command_has(line, "--unsigned") && !is_dry_run(&t)) TRY(handover_row(&t, &op, day, err));

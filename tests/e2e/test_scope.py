@@ -97,6 +97,7 @@ def a_team_member_sees_it_all(world):
 def a_handover_waits_for_both_signatures(world):
     before = contacts(world, "li")
     check(len(before) == 3, before)
+    check(world.office("handover", "li", "li", fails=True).code == 65, "a handover to himself")  # leaves nothing to sign
     world.office("handover", "li", "wang", "--reason", "moves away")
     sync(world)
     check(contacts(world, "li") == before, "it took effect unsigned")
