@@ -213,6 +213,19 @@ enum status server_cmd_territory_tree(void *program, const struct command_line *
     return listing_close(&l, err);
 }
 
+/* A row with the code of another would be united with it: one that only took its name. */
+static enum status check_new_code(struct teaming *t, struct slice code, struct err *err) {
+    const struct entity *e = entity_of(t, "territory");
+    struct row row;
+    int64_t id;
+    if (store_resolve(t->book.store, e, code, &id, NULL) != ST_OK) return ST_OK;
+    TRY(store_get(t->book.store, e, id, &t->server->mem, &row, err));
+    struct value has = row.values[entity_field_index(e, field_of(t, "territory", "code"))];
+    if (has.kind != VALUE_TEXT || !slice_equal(has.text, code)) return ST_OK;
+    return err_set(err, ST_CONFLICT, "there is a territory %.*s already; see territory tree",
+                   "区域 %.*s 已存在；见 territory tree", (int)code.len, (const char *)code.data);
+}
+
 enum status server_cmd_territory_add(void *program, const struct command_line *line,
                                      struct err *err) {
     SCOPED(teaming_close) struct teaming t = {0};
@@ -221,6 +234,7 @@ enum status server_cmd_territory_add(void *program, const struct command_line *l
     int64_t parent = 0;
     bool saved;
     TRY(teaming_open(program, &t, err));
+    TRY(check_new_code(&t, slice_from(line->words[0]), err));
     if (under) TRY(row_named(&t, "territory", under, &parent, err));
     TRY(new_row(&s, err));
     saving_put(&s, "territory", "code", value_text(slice_from(line->words[0])));

@@ -36,6 +36,7 @@ def a_company_with_two_regions(world):
     world.office("territory", "add", "CN", "--name", "全国")
     for code, name in (("E", "华东"), ("N", "华北")):
         world.office("territory", "add", code, "--name", name, "--under", "CN")
+    check(world.office("territory", "add", "E", fails=True).code == 65, "a code that is taken")
     for rep, code in (("wang", "E"), ("li", "N"), ("zhao", "CN")):
         world.office("user", "add", rep, "--name", rep.title(), "--role", "manager" if rep == "zhao" else "rep")
         world.office("set", "employee", rep, f"territory={code}")
