@@ -67,7 +67,8 @@ static const struct command_option org_options[] = {
     COMMAND_OPTION("--scope", NULL, "WHO", "范围",
                    "granted (default): by territory, team and ownership; open: everyone sees "
                    "everything",
-                   "granted（默认）：按区域、团队和负责人；open：所有人可见全部内容", "granted open"),
+                   "granted（默认）：按区域、团队和负责人；open：所有人可见全部内容",
+                   "granted open"),
 };
 static const struct command_option dry_options[] = {
     DRY_RUN,
@@ -107,8 +108,8 @@ static const struct command_option assign_options[] = {
     DRY_RUN,
 };
 static const struct command_option handover_options[] = {
-    COMMAND_OPTION("--on", NULL, "DATE", "日期", "on that day (default: now)",
-                   "在该日（默认立即）", NULL),
+    COMMAND_OPTION("--on", NULL, "DATE", "日期", "on that day (default: now)", "在该日（默认立即）",
+                   NULL),
     COMMAND_OPTION("--reason", NULL, "TEXT", "原因", "why, for both to read", "交接双方可见的原因",
                    NULL),
     COMMAND_FLAG("--unsigned", NULL, "do not wait for signatures: one of the two is gone",
@@ -146,7 +147,8 @@ static const struct command_option import_options[] = {
 static const struct command_option duplicates_options[] = {
     COMMAND_OPTION("--entity", NULL, "ENTITY", "类别", "account (default) or contact",
                    "account（客户，默认）或 contact（联系人）", "account contact"),
-    COMMAND_OPTION("--min", NULL, "SCORE", "分数", "only pairs of at least that score (default: 60)",
+    COMMAND_OPTION("--min", NULL, "SCORE", "分数",
+                   "only pairs of at least that score (default: 60)",
                    "仅显示不低于此分数的（默认 60）", NULL),
 };
 static const struct command_option merge_options[] = {
@@ -270,11 +272,12 @@ static const struct command commands[] = {
      HOME(server_cmd_org_keep_history),
      COMMAND_WORDS(0, 1, "forever"),
      .summary = {"how long history is kept before compacting thins it", "历史在整理前保留的时间"},
-     .details = {"Of what is older only hashes stay: who did what and when is known, the values "
-                 "are not. New orgs keep\nall of it for ever. What a laptop may still need is "
-                 "kept however old it is.\n",
-                 "更早的内容只保留哈希：仍可知谁在何时做了什么，但不再有具体值。新机构默认永久保留。\n"
-                 "笔记本可能仍需要的内容无论多旧都会保留。\n"}},
+     .details =
+         {"Of what is older only hashes stay: who did what and when is known, the values "
+          "are not. New orgs keep\nall of it for ever. What a laptop may still need is "
+          "kept however old it is.\n",
+          "更早的内容只保留哈希：仍可知谁在何时做了什么，但不再有具体值。新机构默认永久保留。\n"
+          "笔记本可能仍需要的内容无论多旧都会保留。\n"}},
     {.name = "org zone",
      .usage = {"+08:00", "+08:00"},
      HOME(server_cmd_org_zone),
@@ -309,11 +312,11 @@ static const struct command commands[] = {
      HOME(server_cmd_handover),
      COMMAND_WORDS(2, 2, NULL),
      COMMAND_OPTIONS(handover_options),
-     .summary = {"hand all accounts of one person over to another",
-                 "将一人的全部客户过户给另一人"},
-     .details = {"Both sign on their laptops (roadbook sign); it takes effect on that day, or as "
-                 "soon as both have signed.\n",
-                 "双方在各自笔记本上签字（roadbook sign）；在该日生效，若签字较晚则于签齐时生效。\n"}},
+     .summary = {"hand all accounts of one person over to another", "将一人的全部客户过户给另一人"},
+     .details =
+         {"Both sign on their laptops (roadbook sign); it takes effect on that day, or as "
+          "soon as both have signed.\n",
+          "双方在各自笔记本上签字（roadbook sign）；在该日生效，若签字较晚则于签齐时生效。\n"}},
     {.name = "dated list",
      NOTHING,
      HOME(server_cmd_dated_list),
@@ -351,9 +354,10 @@ static const struct command commands[] = {
      HOME(server_cmd_org_minimum),
      COMMAND_WORDS(0, 1, "none"),
      .summary = {"the oldest release that laptops may run", "笔记本允许使用的最低版本"},
-     .details = {"Older ones are told to update. What they have not sent is taken, and answered; "
-                 "they get nothing else.\n",
-                 "低于该版本的笔记本会被要求升级。其未发送的修改仍会收下并回复，但收不到其他内容。\n"}},
+     .details =
+         {"Older ones are told to update. What they have not sent is taken, and answered; "
+          "they get nothing else.\n",
+          "低于该版本的笔记本会被要求升级。其未发送的修改仍会收下并回复，但收不到其他内容。\n"}},
     {.name = "user add",
      .usage = {"LOGIN", "登录名"},
      HOME(server_cmd_user_add),
@@ -392,11 +396,12 @@ static const struct command commands[] = {
      COMMAND_WORDS(1, 1, NULL),
      COMMAND_OPTIONS(device_revoke_options),
      .summary = {"shut a laptop out for good", "永久停用一台笔记本"},
-     .details = {"It gets nothing any more. What it has not sent is still taken, into quarantine: "
-                 "roadbook-server requests.\nWith --wipe it also deletes its book and keys with its "
-                 "next contact, and says so: device show.\n",
-                 "该笔记本不再收到任何内容；其未发送的修改仍会收下并转入待审：roadbook-server "
-                 "requests。\n加 --wipe 时，它在下次联系时还会删除账本和密钥并回报：device show。\n"}},
+     .details =
+         {"It gets nothing any more. What it has not sent is still taken, into quarantine: "
+          "roadbook-server requests.\nWith --wipe it also deletes its book and keys with its "
+          "next contact, and says so: device show.\n",
+          "该笔记本不再收到任何内容；其未发送的修改仍会收下并转入待审：roadbook-server "
+          "requests。\n加 --wipe 时，它在下次联系时还会删除账本和密钥并回报：device show。\n"}},
     {.name = "device lost",
      .usage = {"NUMBER", "编号"},
      HOME(server_cmd_device_lost),
@@ -438,11 +443,12 @@ static const struct command commands[] = {
      COMMAND_WORDS(0, 0, NULL),
      COMMAND_OPTIONS(duplicates_options),
      .summary = {"rows that may be the same firm or person", "查找可能重复的客户或联系人"},
-     .details = {"By registration number, name without its legal form, telephone, e-mail and "
-                 "address. Traditional\ncharacters count as others than simplified ones; pinyin is "
-                 "not looked at.\n",
-                 "依据统一社会信用代码、去掉公司形式后的名称、电话、邮箱和地址。繁体与简体视为不同，"
-                 "不比较拼音。\n"}},
+     .details =
+         {"By registration number, name without its legal form, telephone, e-mail and "
+          "address. Traditional\ncharacters count as others than simplified ones; pinyin is "
+          "not looked at.\n",
+          "依据统一社会信用代码、去掉公司形式后的名称、电话、邮箱和地址。繁体与简体视为不同，"
+          "不比较拼音。\n"}},
     {.name = "duplicates dismiss",
      .usage = {"A B", "甲 乙"},
      HOME(server_cmd_duplicates_dismiss),
@@ -455,14 +461,15 @@ static const struct command commands[] = {
      COMMAND_WORDS(2, 3, NULL),
      COMMAND_OPTIONS(merge_options),
      .summary = {"make two rows one", "将两条记录合并为一条"},
-     .details = {"What is the loser's goes to the survivor: its contacts, visits and orders, its "
-                 "telephones and tags,\nits counts, its remarks. Of a field that holds one value "
-                 "the survivor's stands, unless it is empty\nor --take says otherwise; the other "
-                 "goes to the ledger. Edits of the loser that laptops still send\nland on the "
-                 "survivor.\n",
-                 "被并入方的联系人、拜访、订单、电话、标签、计数和备注都归保留方。只能有一个值的字段取"
-                 "保留方的\n（其为空或用 --take 指定时除外），另一方的值记入冲突记录。笔记本之后送来的"
-                 "对被并入方的修改\n也归保留方。\n"}},
+     .details =
+         {"What is the loser's goes to the survivor: its contacts, visits and orders, its "
+          "telephones and tags,\nits counts, its remarks. Of a field that holds one value "
+          "the survivor's stands, unless it is empty\nor --take says otherwise; the other "
+          "goes to the ledger. Edits of the loser that laptops still send\nland on the "
+          "survivor.\n",
+          "被并入方的联系人、拜访、订单、电话、标签、计数和备注都归保留方。只能有一个值的字段取"
+          "保留方的\n（其为空或用 --take 指定时除外），另一方的值记入冲突记录。笔记本之后送来的"
+          "对被并入方的修改\n也归保留方。\n"}},
     {.name = "merge list",
      .usage = {"", ""},
      HOME(server_cmd_merge_list),
@@ -559,8 +566,7 @@ static const struct command commands[] = {
      HOME(server_cmd_copy_read),
      COMMAND_WORDS(2, 2, "@dir @file"),
      COMMAND_OPTIONS(copy_options),
-     .summary = {"make a book from the copy, as it was at a time",
-                 "由副本生成某一时刻的账本"},
+     .summary = {"make a book from the copy, as it was at a time", "由副本生成某一时刻的账本"},
      .details = {"Then: roadbook-server restore FILE. The copy holds all that the book holds, but "
                  "the files of\nattachments.\n",
                  "之后运行：roadbook-server restore 文件。副本包含账本全部内容，附件文件除外。\n"}},
@@ -570,14 +576,15 @@ static const struct command commands[] = {
      COMMAND_WORDS(1, 1, "@file"),
      .summary = {"put a backup in the place of an org's book; the server is stopped",
                  "用备份替换机构账本（须先停止服务器）"},
-     .details = {"What stood there is kept beside it. Laptops that know more give it back when "
-                 "they sync: start\nthe server, look with recovery status, and end it with "
-                 "recovery end when all who live were here.\n"
-                 "What head office did since is gone: revoke again the laptops that were revoked or\nlost "
-                 "since.\n",
-                 "原文件保留在旁边。笔记本同步时会交还备份所缺的内容：启动服务器，用 recovery status "
-                 "查看，\n待所有在用的笔记本都已联系后，用 recovery end 结束恢复。\n"
-                 "总部此后所做的操作不会保留：其间停用或报失的笔记本须重新停用、报失。\n"}},
+     .details =
+         {"What stood there is kept beside it. Laptops that know more give it back when "
+          "they sync: start\nthe server, look with recovery status, and end it with "
+          "recovery end when all who live were here.\n"
+          "What head office did since is gone: revoke again the laptops that were revoked or\nlost "
+          "since.\n",
+          "原文件保留在旁边。笔记本同步时会交还备份所缺的内容：启动服务器，用 recovery status "
+          "查看，\n待所有在用的笔记本都已联系后，用 recovery end 结束恢复。\n"
+          "总部此后所做的操作不会保留：其间停用或报失的笔记本须重新停用、报失。\n"}},
     {.name = "recovery status",
      NOTHING,
      HOME(server_cmd_recovery_status),
