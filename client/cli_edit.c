@@ -91,12 +91,12 @@ static enum status agree_to_unit(struct cli *cli, const char *row, size_t owned,
                                     "with it; add --yes to delete both"
                                   : "nothing was deleted: %s has %zu rows of its own that would go "
                                     "with it; add --yes to delete them all",
-                       "没有删除任何内容：%s 名下还有 %zu 条记录会一并删除；确认请加 --yes", row,
+                       "没有删除任何内容：%s名下还有 %zu 条记录会一并删除；确认请加 --yes", row,
                        owned);
     if (cli_confirm(cli,
                     owned == 1 ? "%s has %zu row of its own that goes with it. Delete both?"
                                : "%s has %zu rows of its own that go with it. Delete them all?",
-                    "%s 名下还有 %zu 条记录会一并删除。全部删除吗？", row, owned))
+                    "%s名下还有 %zu 条记录会一并删除。全部删除吗？", row, owned))
         return ST_OK;
     return err_set(err, ST_CANCELLED, "nothing was deleted", "没有删除任何内容");
 }
