@@ -19,6 +19,9 @@ static bool is_me(const struct cli *cli, const struct row *row, const char *fiel
 
 /* The field in which this person signs; NULL: he has no part in it, or signed already. */
 static const char *place_to_sign(const struct cli *cli, const struct row *row) {
+    enum { ORDERED = 1 };
+    struct value state = value_of(row, "state");
+    if (state.kind == VALUE_INT && state.number != ORDERED) return NULL;
     if (is_me(cli, row, "from_employee") && value_of(row, "signed_from").kind == VALUE_NULL)
         return "signed_from";
     if (is_me(cli, row, "to_employee") && value_of(row, "signed_to").kind == VALUE_NULL)

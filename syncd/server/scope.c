@@ -118,10 +118,6 @@ enum status org_dated_list(struct org *org, bool also_done, struct arena *mem,
     return centre_dated_list(org->c, INT64_MAX, also_done, mem, out, out_count, err);
 }
 
-enum status org_dated_cancel(struct org *org, int64_t id, struct err *err) {
-    return centre_dated_cancel(org->c, id, err);
-}
-
 /* ------------------------------------------------------------------ what is due */
 
 static int64_t owner_of(const struct centre_row *row) {
@@ -199,6 +195,26 @@ enum status scope_apply(struct centre *c, const struct centre_dated *op, int64_t
     return status;
 }
 
+/* What both sides see of it: ordered, cancelled, done. */
+enum { HANDOVER_CANCELLED = 2, HANDOVER_DONE = 3 };
+
+static enum status tell_handover(struct centre *c, const struct centre_dated *op, int64_t state,
+                                 struct arena *mem, struct err *err) {
+    const struct entity *e = catalogue_entity(centre_catalogue(c), SLICE("handover"));
+    const struct field *f = e ? entity_field(e, SLICE("state")) : NULL;
+    bool found = false, dead = false;
+    if (op->handover > 0 && f) TRY(centre_row_probe(c, e, op->handover, &found, &dead, err));
+    if (!found || dead) return ST_OK;
+    struct value value = value_int(state);
+    struct edit edit = {.cell_tag = entity_cell_of(e, f)->tag, .values = &value, .value_count = 1};
+    struct change change = {.kind = CHANGE_EDIT,
+                            .entity_tag = e->tag,
+                            .row = op->handover,
+                            .edits = &edit,
+                            .edit_count = 1};
+    return office_write(c, &change, 1, slice_from(op->person), mem, err);
+}
+
 static enum status apply_orders(struct centre *c, int64_t now_ms, struct arena *mem,
                                 struct err *err) {
     struct centre_dated *ops;
@@ -207,9 +223,34 @@ static enum status apply_orders(struct centre *c, int64_t now_ms, struct arena *
     for (size_t i = 0; i < count; i++) {
         int64_t moved = 0;
         TRY(scope_apply(c, &ops[i], &moved, err));
+        TRY(tell_handover(c, &ops[i], HANDOVER_DONE, mem, err));
         TRY(centre_dated_done(c, ops[i].id, centre_next_seq(c) - 1, moved, err));
     }
     return ST_OK;
+}
+
+struct cancelling {
+    int64_t id;
+    struct arena mem;
+};
+
+static enum status cancel_order(struct org *org, void *ctx, struct err *err) {
+    struct cancelling *it = ctx;
+    struct centre_dated *ops;
+    size_t count;
+    TRY(centre_dated_list(org->c, INT64_MAX, false, &it->mem, &ops, &count, err));
+    TRY(centre_dated_cancel(org->c, it->id, err));
+    for (size_t i = 0; i < count; i++)
+        if (ops[i].id == it->id)
+            TRY(tell_handover(org->c, &ops[i], HANDOVER_CANCELLED, &it->mem, err));
+    return ST_OK;
+}
+
+enum status org_dated_cancel(struct org *org, int64_t id, struct err *err) {
+    struct cancelling it = {id, arena_new(ARENA_CAP_DEFAULT)};
+    enum status status = write_scope(org, cancel_order, &it, err);
+    arena_clear(&it.mem);
+    return status;
 }
 
 /* Memberships that began or were over since the last day that was looked at. */

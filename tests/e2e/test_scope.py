@@ -120,6 +120,15 @@ def a_handover_waits_for_both_signatures(world):
     check(contacts(world, "li") == [], contacts(world, "li"))
     done = world.office("dated", "list", "--all", "--json").json()
     check(done[-1]["state"] == "done" and done[-1]["accounts"] == 3, done)
+    sync(world)
+    for rep in ("li", "wang"):
+        check([row["state"] for row in world.laptop(rep, "list", "handover", "--json").json()] == ["done"], rep)
+    world.office("handover", "wang", "li", "--on", "2099-01-01")
+    sync(world)
+    check(len(world.laptop("li", "sign", "--json").json()) == 1, "nothing to sign")
+    world.office("dated", "cancel", str(world.office("dated", "list", "--json").json()[0]["id"]))
+    sync(world)
+    check(world.laptop("li", "sign", "--json").json() == [], "a cancelled handover waits for a signature")
 
 
 def books_are_proved(world):
