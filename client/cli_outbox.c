@@ -82,7 +82,7 @@ static void batch_text(struct pending *p, const struct outbox_entry *entry) {
     SCOPED(buf_free) struct buf when = buf_new(BUF_MAX_LINE);
     cli_put_time(cli, entry->made_ms, &when);
     cli_say(cli, "%u  %s  %s\n", "%u  %s  %s\n", entry->batch, buf_text(&when),
-            entry->sent ? cli_pick(cli, "sent, no answer yet", "已发送，尚无回执")
+            entry->sent ? cli_pick(cli, "on its way, no answer yet", "发送中，尚无回执")
                         : cli_pick(cli, "not sent yet", "尚未发送"));
     size_t shown = p->all || b->change_count <= PENDING_CHANGES_SHOWN ? b->change_count
                                                                       : PENDING_CHANGES_SHOWN;
