@@ -249,6 +249,7 @@ static void home(struct view *v, const char *name, int64_t home) {
     SCOPED(buf_free) struct buf words = buf_new(BUF_MAX_LINE);
     home_write(home, &words);
     member_text(v, name, buf_slice(&words));
+    if (words.failed) v->out->failed = true;
 }
 
 static void scope_position(struct view *v, const struct scope_position *p) {
@@ -482,19 +483,13 @@ static enum status view_wait_request(struct view *v, struct slice message, struc
     return ST_OK;
 }
 
-static void content_hash(struct view *v, const struct hash *hash) {
-    SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE);
-    buf_put_hex(&text, slice_of(hash->bytes, sizeof hash->bytes));
-    member_word(v, "content", buf_text(&text));
-}
-
 static enum status view_content_request(struct view *v, struct slice message, struct arena *mem,
                                         struct err *err) {
     struct content_request m;
     TRY(wire_read_content_request(message, mem, &m, err));
     member_word(v, "message", "content request");
     member_word(v, "kind", m.wants ? "wants" : "brings");
-    content_hash(v, &m.content);
+    member_hex(v, "content", m.content.bytes, sizeof m.content.bytes);
     member_number(v, "bytes", m.bytes);
     member_number(v, "offset", m.offset);
     member_number(v, "bytes_max", m.bytes_max);

@@ -61,6 +61,62 @@ TEST(a_base_covers_what_its_author_was_shown) {
     CHECK(!clock_is_own(&server, 0, ROW, ROW));
 }
 
+TEST(what_came_with_a_row_that_became_this_one_is_covered_by_its_seq_there) {
+    static const struct clock_was was[] = {{LOSER_ROW, 4}, {LOSER_ROW + 1, 9}};
+    static const struct clock clock = {
+        .seq = 20, .device = OTHER, .batch = 1, .was = was, .was_count = ARRAY_COUNT(was)};
+    static const struct {
+        const char *name;
+        int64_t named, seq;
+        bool covered;
+    } rows[] = {
+        {"seen where it stood first", LOSER_ROW, 4, true},
+        {"not yet there", LOSER_ROW, 3, false},
+        {"by the second name", LOSER_ROW + 1, 9, true},
+        {"by the second name, too early", LOSER_ROW + 1, 8, false},
+        {"by the row itself, before it came", ROW, 19, false},
+        {"by the row itself", ROW, 20, true},
+        {"by a row that it never stood on", LOSER_ROW + 2, 30, false},
+    };
+    for EACH(row, rows)
+        CHECK_ROW_INT(row, clock_is_covered(&clock, (struct base){row->seq, 0}, ME, row->named, ROW), row->covered);
+}
+
+/* The server was set back to seq 10 while its log stood at 20: 11 to 20 were forgotten, and the new
+ * life begins at 50. */
+TEST(a_base_of_a_lost_branch_covers_what_was_there_or_given_back) {
+    static const struct lost_branch lost = {.back = 10, .start = 50};
+    static const struct former_life life = {.lost = &lost, .lost_count = 1};
+    static const struct {
+        const char *name;
+        int64_t base, seq, old; /* of the change: its seq now, and in the receipt of the former life */
+        uint32_t device, batch;
+        int64_t named;
+        bool covered;
+    } rows[] = {
+        {"before the lives part, seen", 9, 8, 0, OTHER, 1, ROW, true},
+        {"before the lives part, not seen", 9, 10, 0, OTHER, 1, ROW, false},
+        {"of the new life, seen", 60, 55, 0, OTHER, 1, ROW, true},
+        {"lost base, what both lives have", 15, 10, 0, OTHER, 1, ROW, true},
+        {"lost base, what the new life made", 15, 55, 0, OTHER, 1, ROW, false},
+        {"lost base, given back and seen then", 15, 55, 15, OTHER, 1, ROW, true},
+        {"lost base, given back and later then", 15, 55, 16, OTHER, 1, ROW, false},
+        {"lost base, an own batch that it had", 15, 55, 0, ME, 3, ROW, true},
+        {"lost base, another name", 15, 10, 0, OTHER, 1, LOSER_ROW, false},
+    };
+    for EACH(row, rows) {
+        struct clock clock = {.seq = row->seq, .device = row->device, .batch = row->batch};
+        struct base base = {row->base, 3};
+        CHECK_ROW_INT(row, clock_is_covered_in(&clock, row->old, base, ME, row->named, ROW, &life), row->covered);
+    }
+    int64_t back = 0;
+    CHECK(base_is_lost(&lost, 1, 49, &back) && back == 10);
+    CHECK(base_is_lost(&lost, 1, 11, NULL));
+    CHECK(!base_is_lost(&lost, 1, 10, NULL) && !base_is_lost(&lost, 1, 50, NULL) && !base_is_lost(NULL, 0, 11, NULL));
+    struct clock clock = {.seq = 8, .device = OTHER, .batch = 1};
+    CHECK(clock_is_covered_in(&clock, 0, (struct base){15, 0}, ME, ROW, ROW, NULL));
+}
+
 /* ------------------------------------------------------------------ when it was made */
 
 TEST(the_time_of_an_edit_is_its_age) {

@@ -1,5 +1,6 @@
 /* Samples of each message, made by hand: the golden file and the corpus of the fuzz target are from
  * them. */
+#include "protocol/model/home.h"
 #include "tests/unit/check.h"
 #include "tests/unit/wire_make.h"
 
@@ -228,6 +229,130 @@ static struct slice content_reply(struct arena *mem) {
     return kept(mem, wire_write_content_reply(&m, &buf, NULL), &buf);
 }
 
+/* ------------------------------------------------------------------ late, lost and copied */
+
+static struct slice hello_of_a_wiped(struct arena *mem) {
+    struct hello_request m = {.device = 17,
+                              .box_public = {1, 2, 3},
+                              .release = SLICE("0.1.0"),
+                              .wall_ms = NOON,
+                              .has_wiped = true,
+                              .wiped_order_ms = NOON - 5000};
+    struct buf buf = buf_new(BUF_MAX_LINE);
+    return kept(mem, wire_write_hello_request(&m, &buf, NULL), &buf);
+}
+
+static struct slice enroll_of_a_copy(struct arena *mem) {
+    struct chain chains[] = {CHAIN_A, CHAIN_B};
+    struct copied_book copy = {.last_batch = 7, .chains = chains, .chain_count = 2};
+    struct enroll_request m = {.code = SLICE("0123456789abcdef"),
+                               .device_public = {7, 8, 9},
+                               .device_name = SLICE("李伟的笔记本"),
+                               .release = SLICE("0.1.0"),
+                               .copy = &copy};
+    struct buf buf = buf_new(BUF_MAX_LINE);
+    return kept(mem, wire_write_enroll_request(&m, &buf, NULL), &buf);
+}
+
+static struct slice enroll_reply_to_a_copy(struct arena *mem) {
+    struct enroll_reply m = {
+        .device = 18, .user = SLICE("liwei"), .epoch = 1, .time_ms = NOON, .has_kept = true, .kept = 8};
+    struct buf buf = buf_new(BUF_MAX_LINE);
+    return kept(mem, wire_write_enroll_reply(&m, &buf, NULL), &buf);
+}
+
+/* A laptop that is being filled gives back what the server forgot, and says how it is. */
+static struct slice recovery_request(struct arena *mem) {
+    struct err err;
+    struct round_reply former;
+    CHECK_OK(wire_read_round_reply(receipts_reply(mem), 17, mem, &former, &err));
+    struct receipt_proof proof = {.bytes = former.receipts_bytes};
+    memcpy(proof.signature, former.receipts_signature, SIGN_BYTES);
+    struct value note = value_text(SLICE("ships in spring"));
+    struct edit edit = {14, EDIT_SET, {7, 0}, {7, 0}, &note, 1};
+    struct change change = {CHANGE_EDIT, 6, id_make(17, 9), &edit, 1, NULL, 0, NULL, 0};
+    struct batch batch = {8, 0, 100, {NOON - 60000, 5, 3540000, 0}, 0, &change, 1, NULL};
+    struct position marks[] = {{60, CHAIN_A}, {90, CHAIN_B}};
+    struct give_back given = {.before = CHAIN_A,
+                              .signature = {9},
+                              .batches = &batch,
+                              .batch_count = 1,
+                              .proofs = &proof,
+                              .proof_count = 1};
+    struct round_request m = idle();
+    m.scope = (struct scope_position){
+        .told = 90,
+        .ready = 80,
+        .filling = 90,
+        .at = {home_make(HOME_CLASS_TEAM, id_make(0, 40)), 6, id_make(17, 2)}};
+    m.wants_digest = true;
+    m.marks = marks;
+    m.mark_count = ARRAY_COUNT(marks);
+    m.given = &given;
+    m.has_report = true;
+    m.report = (struct device_report){10, 123456, 98765, DISK_ENCRYPTED};
+    return request(mem, &m);
+}
+
+static struct slice scope_reply(struct arena *mem) {
+    struct value note = value_text(SLICE("a\nb"));
+    struct record_cell cell = {14, &note, 1};
+    struct record filled = {6, RECORD_WHOLE, id_make(17, 9), 70, &cell, 1};
+    int64_t north = home_make(HOME_CLASS_TERRITORY, id_make(0, 3));
+    struct grant_news opened[] = {{home_make(HOME_CLASS_TEAM, id_make(0, 40)), 88, true},
+                                  {home_make(HOME_CLASS_PUBLIC, 0), 12, false}};
+    struct round_reply m = {.epoch = 2,
+                            .time_ms = NOON,
+                            .head = {104, CHAIN_B},
+                            .cursor = {104, CHAIN_B},
+                            .since = 104,
+                            .more = true,
+                            .last_batch = 7,
+                            .has_backup = true,
+                            .backup = 64,
+                            .recovering = true,
+                            .has_scope = true,
+                            .scope = {.told = 104, .ready = 80, .filling = 90, .at = {north, 6, 9}},
+                            .scope_whole = true,
+                            .opened = opened,
+                            .opened_count = ARRAY_COUNT(opened),
+                            .closed = &north,
+                            .closed_count = 1,
+                            .filled = &filled,
+                            .filled_count = 1,
+                            .order = {.kind = ORDER_WIPE, .time_ms = NOON, .signature = {1, 2}},
+                            .has_digest = true,
+                            .digest = {0xD0, 0xD1},
+                            .digest_rows = 12};
+    return reply(mem, &m);
+}
+
+static struct slice repair_request(struct arena *mem) {
+    uint32_t places[] = {7, 65535};
+    struct repair_row rows[] = {{6, id_make(17, 1), 0x0123456789ABCDEF}, {4, 42, 0}};
+    struct repair_request m = {
+        .step = REPAIR_ROWS, .places = places, .place_count = 2, .rows = rows, .row_count = 2};
+    struct buf buf = buf_new(BUF_MAX_MESSAGE);
+    return kept(mem, wire_write_repair_request(&m, &buf, NULL), &buf);
+}
+
+static struct slice repair_reply(struct arena *mem) {
+    uint32_t places[] = {7};
+    struct value name = value_text(SLICE("远大"));
+    struct record_cell cell = {1, &name, 1};
+    struct record record = {4, RECORD_WHOLE, 42, 9, &cell, 1};
+    struct repair_row drop = {6, id_make(17, 1), 0};
+    struct repair_reply m = {.places = places,
+                             .place_count = 1,
+                             .records = &record,
+                             .record_count = 1,
+                             .drops = &drop,
+                             .drop_count = 1,
+                             .more = true};
+    struct buf buf = buf_new(BUF_MAX_MESSAGE);
+    return kept(mem, wire_write_repair_reply(&m, 9, &buf, NULL), &buf);
+}
+
 void make_samples(struct arena *mem, struct sample out[SAMPLE_COUNT]) {
     struct round_request waiting = idle();
     struct sample samples[SAMPLE_COUNT] = {{"hello-request", hello_request(mem)},
@@ -244,6 +369,13 @@ void make_samples(struct arena *mem, struct sample out[SAMPLE_COUNT]) {
                                            {"round-reply-cloned", cloned_reply(mem)},
                                            {"content-request-brings", content_request(mem, false)},
                                            {"content-request-wants", content_request(mem, true)},
-                                           {"content-reply", content_reply(mem)}};
+                                           {"content-reply", content_reply(mem)},
+                                           {"hello-request-wiped", hello_of_a_wiped(mem)},
+                                           {"enroll-request-copy", enroll_of_a_copy(mem)},
+                                           {"enroll-reply-copy", enroll_reply_to_a_copy(mem)},
+                                           {"round-request-recovery", recovery_request(mem)},
+                                           {"round-reply-scope", scope_reply(mem)},
+                                           {"repair-request", repair_request(mem)},
+                                           {"repair-reply", repair_reply(mem)}};
     memcpy(out, samples, sizeof samples);
 }
