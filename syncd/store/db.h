@@ -77,11 +77,15 @@ enum status db_backup(struct db *db, const char *path, db_progress *progress, vo
                       struct err *err) NODISCARD;
 /* The engine's own check. Each finding is a line in *out; none: empty. */
 enum status db_integrity(struct db *db, struct buf *out, struct err *err) NODISCARD;
+/* As db_prepare, for a text that is not worth keeping. The caller releases it. */
+enum status db_prepare_once(struct db *db, const char *sql, struct db_stmt **out,
+                            struct err *err) NODISCARD;
 /* Read-only statement by a person: refuses whatever would write or attach, and tables whose names
- * begin with secret_. Not cached; the caller finalizes it. */
+ * begin with secret_. Not cached; the caller releases it. All cached statements are compiled again
+ * at their next use: not for what programs ask. */
 enum status db_prepare_read_only(struct db *db, const char *sql, struct db_stmt **out,
                                  struct err *err) NODISCARD;
-void db_finalize(struct db_stmt *s); /* only for db_prepare_read_only */
+void db_release(struct db_stmt *s); /* resets what is cached, ends what is not */
 /* Another file stands at the path that this one was opened by. */
 bool db_has_moved(const struct db *db);
 /* Puts the pages that say what tables there are, of a file that was just made, over those of a

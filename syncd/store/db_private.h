@@ -38,8 +38,6 @@ enum status db_fail(struct db *db, int code, struct err *err);
 enum status db_tokenizer_register(struct db *db, struct err *err) NODISCARD;
 /* db_erase.c: the name of the file system for files whose unused bytes are zeros. */
 enum status db_erase_vfs(const char **out_name, struct err *err) NODISCARD;
-/* db_check.c: not cached, any statement. */
-enum status db_prepare_once(struct db *db, const char *sql, struct db_stmt **out,
-                            struct err *err) NODISCARD;
+void db_finalize(struct db_stmt *s); /* also what is cached: at the end of the handle */
 
 #endif

@@ -155,7 +155,7 @@ void db_close(struct db *db) {
         if (db->cache[i]) db_finalize(db->cache[i]);
     if (db->sqlite) {
         int code = sqlite3_close(db->sqlite);
-        assert(code == SQLITE_OK); /* else a statement of db_prepare_read_only was left */
+        assert(code == SQLITE_OK); /* else a statement that is not cached was left */
         (void)code;
     }
     free(db->cache);
@@ -286,6 +286,13 @@ void db_finalize(struct db_stmt *s) {
     sqlite3_finalize(s->stmt);
     free(s->sql);
     free(s);
+}
+
+void db_release(struct db_stmt *s) {
+    if (s && s->sql)
+        make_ready(s);
+    else
+        db_finalize(s);
 }
 
 /* ------------------------------------------------------------------ statements by object */

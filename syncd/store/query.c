@@ -1,5 +1,5 @@
-/* Lists: conditions and sort compiled to SQL over the rows, with parameters bound. The statement is
- * the caller's own, so that what people ask for does not fill the cache.
+/* Lists: conditions and sort compiled to SQL over the rows, with parameters bound. Statements of
+ * the plain shapes are cached; what people make up is not, so that it does not fill the cache.
  */
 #include "syncd/store/store_private.h"
 
@@ -134,6 +134,13 @@ static void put_order(struct store *store, const struct query *q, struct buf *sq
                    (long long)q->offset);
 }
 
+/* All rows, or those with one value in one field, by id: as many shapes as there are fields. */
+static bool is_plain(const struct query *q) {
+    return !q->sort && !q->descending && q->limit == 0 && q->offset == 0 &&
+           (q->condition_count == 0 ||
+            (q->condition_count == 1 && q->conditions[0].compare == COMPARE_EQ));
+}
+
 static enum status prepare_query(struct store *store, const struct query *q, bool count,
                                  struct arena *mem, struct db_stmt **out, struct err *err) {
     struct buf sql SCOPED(buf_free) = buf_new(BUF_MAX_BATCH);
@@ -146,12 +153,13 @@ static enum status prepare_query(struct store *store, const struct query *q, boo
     TRY(put_where(store, q, &sql, err));
     if (!count) put_order(store, q, &sql);
     TRY(buf_status(&sql, err));
-    TRY(db_prepare_read_only(store->db, buf_text(&sql), &s, err));
+    TRY(is_plain(q) ? db_prepare(store->db, buf_text(&sql), &s, err)
+                    : db_prepare_once(store->db, buf_text(&sql), &s, err));
     enum status status = bind_conditions(q, s, mem, err);
     if (status == ST_OK)
         *out = s;
     else
-        db_finalize(s);
+        db_release(s);
     return status;
 }
 
@@ -178,7 +186,7 @@ enum status store_list(struct store *store, const struct query *query, store_row
     struct db_stmt *s = NULL;
     enum status status = prepare_query(store, query, false, &mem, &s, err);
     if (status == ST_OK) status = walk(store, query, s, row, ctx, err);
-    db_finalize(s);
+    db_release(s);
     arena_clear(&mem);
     return status;
 }
@@ -191,7 +199,7 @@ enum status store_count(struct store *store, const struct query *query, int64_t 
     enum status status = prepare_query(store, query, true, &mem, &s, err);
     if (status == ST_OK) status = db_step(s, &row, err);
     if (status == ST_OK) *out = db_int(s, 0);
-    db_finalize(s);
+    db_release(s);
     arena_clear(&mem);
     return status;
 }

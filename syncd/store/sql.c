@@ -44,7 +44,7 @@ enum status store_sql(struct store *store, const char *sql, store_sql_row *row, 
     struct db_stmt *s = NULL;
     enum status status = db_prepare_read_only(store->db, sql, &s, err);
     if (status == ST_OK) status = walk(s, &mem, row, ctx, err);
-    db_finalize(s);
+    db_release(s);
     arena_clear(&mem);
     return status;
 }

@@ -297,7 +297,7 @@ TEST(statements_of_people_only_read) {
     for EACH(row, ROWS) {
         struct db_stmt *s = NULL;
         CHECK_ROW_INT(row, db_prepare_read_only(db, row->sql, &s, &err), row->status);
-        db_finalize(s);
+        db_release(s);
     }
     CHECK_OK(db_exec(db, "INSERT INTO t VALUES(1)", &err));  /* the refusals bind people only */
     db_close(db);

@@ -40,7 +40,7 @@ static const char *text_of(struct fixture *f, struct db *db, const char *sql) {
         struct slice cell = db_text(s, i);
         text = arena_printf(&f->mem, "%s%s%.*s", text, i > 0 ? "|" : "", (int)cell.len, cell.data ? (const char *)cell.data : "");
     }
-    db_finalize(s);
+    db_release(s);
     return text;
 }
 
