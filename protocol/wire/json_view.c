@@ -405,6 +405,12 @@ static void device_order(struct view *v, const struct device_order *o) {
     member_close(v, '}');
 }
 
+static void view_marks(struct view *v, const struct position *marks, size_t count) {
+    member_open(v, "marks", '[');
+    for (size_t i = 0; i < count; i++) member_position(v, NULL, &marks[i]);
+    member_close(v, ']');
+}
+
 static enum status view_round_request(struct view *v, struct slice message, struct arena *mem,
                                       struct err *err) {
     struct round_request m;
@@ -423,9 +429,7 @@ static enum status view_round_request(struct view *v, struct slice message, stru
     member_number(v, "expected_offset_ms", m.envelope.expected_offset_ms);
     member_number_unless(v, "suspect_boot", m.envelope.suspect_boot, 0);
     member_number(v, "page_bytes", m.page_bytes);
-    if (m.mark_count > 0) member_open(v, "marks", '[');
-    for (size_t i = 0; i < m.mark_count; i++) member_position(v, NULL, &m.marks[i]);
-    if (m.mark_count > 0) member_close(v, ']');
+    if (m.mark_count > 0) view_marks(v, m.marks, m.mark_count);
     if (m.given) given(v, m.given);
     if (m.has_report) device_report(v, &m.report);
     if (m.batch_count == 0) return ST_OK;
@@ -448,6 +452,7 @@ static void view_round(struct view *v, const struct round_reply *m) {
     member_number(v, "last_batch", m->last_batch);
     if (m->has_news) member_number(v, "news_version", m->news_version);
     if (m->has_backup) member_number(v, "backup", m->backup);
+    if (m->mark_count > 0) view_marks(v, m->marks, m->mark_count);
     if (m->recovering) member_truth(v, "recovering", true);
     device_order(v, &m->order);
     reply_parts(v, m);

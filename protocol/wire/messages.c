@@ -396,6 +396,8 @@ static enum status put_backup(const struct round_reply *m, struct buf *payload, 
     if (!m->has_backup) return ST_OK;
     TRY(backup_write(m->backup, m->recovering, &part, err));
     message_put_section(payload, SECTION_BACKUP, &part);
+    buf_reset(&part);
+    PUT_PART(SECTION_MARKS, marks_write, m->marks, m->mark_count);
     return ST_OK;
 }
 
@@ -492,6 +494,8 @@ enum status wire_read_round_reply(struct slice bytes, uint32_t device, struct ar
         m.has_backup = parts.has[SECTION_BACKUP];
         if (m.has_backup)
             TRY(backup_read(parts.at[SECTION_BACKUP], mem, &m.backup, &m.recovering, err));
+        if (parts.has[SECTION_MARKS])
+            TRY(marks_read(parts.at[SECTION_MARKS], mem, &m.marks, &m.mark_count, err));
         if (parts.has[SECTION_ORDER]) TRY(order_read(parts.at[SECTION_ORDER], &m.order, err));
         m.has_digest = parts.has[SECTION_DIGEST];
         if (m.has_digest)

@@ -218,6 +218,8 @@ struct round_reply {
     bool has_backup;
     int64_t backup;              /* a backup holds everything up to this seq */
     bool recovering;             /* the server went back, and head office has not ended it yet */
+    struct position *marks;      /* to remember: where a server that goes back to that backup and */
+    size_t mark_count;           /* the laptop part */
     bool has_scope;              /* the rest says something: */
     struct scope_position scope; /* after this reply */
     bool scope_whole;            /* opened is all that there is: other homes are closed */

@@ -128,6 +128,8 @@ static enum status take_end(struct apply *a, struct err *err) {
         state.complete = false;
         scope_restart(&state);
     }
+    for (size_t i = 0; i < a->reply->mark_count; i++)
+        TRY(mark_put(a->store, &a->reply->marks[i], err));
     if (moved && state.complete) TRY(mark_put(a->store, &state.cursor, err));
     TRY(kept_trim(a->store, a->reply, err));
     TRY(digest_told(a->store, a->reply, err));

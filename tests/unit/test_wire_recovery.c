@@ -104,8 +104,14 @@ TEST(a_reply_says_what_a_backup_covers) {
     struct sign_key key = sign_key_from_seed((const uint8_t[SIGN_SEED_BYTES]){4});
     struct round_reply reply = {.epoch = 2, .has_backup = true, .backup = 77, .recovering = true},
                        back;
+    struct position mark = {77, {{9}}};
+    reply.marks = &mark;
+    reply.mark_count = 1;
     CHECK_OK(wire_write_round_reply(&reply, 3, &key, 6, &message, &err));
     CHECK_OK(wire_read_round_reply(buf_slice(&message), 3, &mem, &back, &err));
     CHECK(back.has_backup && back.recovering);
     CHECK_INT(back.backup, 77);
+    CHECK_INT(back.mark_count, 1);
+    CHECK_INT(back.marks[0].seq, 77);
+    CHECK_INT(back.marks[0].chain.bytes[0], 9);
 }

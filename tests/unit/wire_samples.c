@@ -310,6 +310,8 @@ static struct slice scope_reply(struct arena *mem) {
                             .last_batch = 7,
                             .has_backup = true,
                             .backup = 64,
+                            .marks = &(struct position){64, CHAIN_A},
+                            .mark_count = 1,
                             .recovering = true,
                             .has_scope = true,
                             .scope = {.told = 104, .ready = 80, .filling = 90, .at = {north, 6, 9}},
