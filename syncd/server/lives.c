@@ -99,6 +99,23 @@ enum status org_enter_epoch(struct centre *c, uint32_t device, const struct cent
     return centre_parting_put(c, device, &now, err);
 }
 
+enum status org_tell_backup(struct centre *c, const struct centre_head *head,
+                            const struct round_request *request, struct arena *mem,
+                            struct round_reply *out, struct err *err) {
+    if (head->backup == 0 || head->backup > out->cursor.seq ||
+        out->cursor.seq == request->cursor.seq)
+        return ST_OK;
+    struct position *mark = ARENA_NEW(mem, struct position);
+    if (!mark) return err_no_memory(err);
+    mark->seq = head->backup;
+    enum status status = centre_log_chain(c, mark->seq, &mark->chain, err);
+    if (status == ST_NOT_FOUND) return ST_OK; /* that far back the log is collected */
+    TRY(status);
+    out->marks = mark;
+    out->mark_count = 1;
+    return ST_OK;
+}
+
 /* ------------------------------------------------------------------ what a merge has to know */
 
 enum status org_former(struct centre *c, uint32_t device, int64_t epoch, struct arena *mem,

@@ -34,6 +34,11 @@ bool org_brings(const struct centre_device *device, const struct round_request *
  * log and this one part. Inside a write transaction. */
 enum status org_enter_epoch(struct centre *c, uint32_t device, const struct centre_head *head,
                             const struct round_request *request, struct err *err) NODISCARD;
+/* The mark of the announced backup, for laptops that go by it: a server that is set back to it then
+ * parts from them just there. Idle rounds say nothing. */
+enum status org_tell_backup(struct centre *c, const struct centre_head *head,
+                            const struct round_request *request, struct arena *mem,
+                            struct round_reply *out, struct err *err) NODISCARD;
 /* *out: NULL in the first epoch. */
 enum status org_former(struct centre *c, uint32_t device, int64_t epoch, struct arena *mem,
                        const struct former **out, struct err *err) NODISCARD;

@@ -534,25 +534,6 @@ static enum status put_aliases(const struct view *view, const struct centre_devi
     return ST_OK;
 }
 
-/* Where the backup stands in the log, for laptops that go by it: a server that is set back to it
- * then parts from them just there. Idle rounds say nothing. */
-static enum status put_mark(struct centre *c, const struct centre_head *head,
-                            const struct round_request *request, struct arena *mem,
-                            struct round_reply *out, struct err *err) {
-    if (head->backup == 0 || head->backup > out->cursor.seq ||
-        out->cursor.seq == request->cursor.seq)
-        return ST_OK;
-    struct position *mark = ARENA_NEW(mem, struct position);
-    if (!mark) return err_no_memory(err);
-    mark->seq = head->backup;
-    enum status status = centre_log_chain(c, mark->seq, &mark->chain, err);
-    if (status == ST_NOT_FOUND) return ST_OK; /* that far back the log is collected */
-    TRY(status);
-    out->marks = mark;
-    out->mark_count = 1;
-    return ST_OK;
-}
-
 static enum status fill_reply(struct centre *c, uint32_t number,
                               const struct round_request *request, struct arena *mem,
                               struct round_reply *out, struct err *err) {
@@ -570,7 +551,7 @@ static enum status fill_reply(struct centre *c, uint32_t number,
     out->recovering = head.recovering;
     TRY(reply_scope(&view, &device, &head, request, mem, out, &filled, err));
     if (!filled && request->cursor.seq > 0) TRY(put_page(&view, &head, request, mem, out, err));
-    TRY(put_mark(c, &head, request, mem, out, err));
+    TRY(org_tell_backup(c, &head, request, mem, out, err));
     if (!filled && !out->more && !head.recovering) TRY(reply_digest(&view, mem, out, err));
     TRY(put_aliases(&view, &device, request, mem, out, err));
     TRY(centre_held_news(c, number, request->cursor.seq, out->cursor.seq, mem, &out->held,
