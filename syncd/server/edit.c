@@ -86,7 +86,7 @@ static enum status base_text(struct merge *m, struct merge_in *in, struct err *e
     if (base.own > 0)
         return own_text(m, base.own, in->named, tag, &in->base_text, &in->has_base_text, err);
     if (in->life && base_is_lost(in->life->lost, in->life->lost_count, base.seq, NULL))
-        return ST_OK; /* it went with its life */
+        return ST_OK;         /* it went with its life */
     if (in->named != in->row) /* as it stood on the row that became this one */
         return centre_text_at(m->c, in->named, tag, base.seq, m->mem, &in->base_text,
                               &in->has_base_text, err);
@@ -95,6 +95,51 @@ static enum status base_text(struct merge *m, struct merge_in *in, struct err *e
                               &in->has_base_text, err);
     in->base_text = in->present[0];
     in->has_base_text = true;
+    return ST_OK;
+}
+
+static struct slice words_of(struct value v) {
+    return v.kind == VALUE_TEXT ? v.text : (struct slice){0};
+}
+
+/* As merge_cell would, without its outcome. */
+static enum status merged_text(struct merge *m, struct merge_in *in, struct value *out,
+                               struct err *err) {
+    struct former_life room;
+    struct slice text;
+    struct value mine = in->edit->values[0], present = in->present[0];
+    bool overlap;
+    TRY(former_fill(m, in, &room, err));
+    *out = mine;
+    if (clock_is_covered_in(&in->clock, in->life ? in->life->old : 0, in->edit->today,
+                            m->author.number, in->named, in->row, in->life))
+        return ST_OK;
+    TRY(base_text(m, in, err));
+    TRY(text_merge(words_of(in->base_text), in->has_base_text, words_of(mine), words_of(present),
+                   m->mem, &text, &overlap, err));
+    *out = value_text(text);
+    return ST_OK;
+}
+
+enum status edit_keep_words(struct merge *m, const struct centre_row *row, struct change *change,
+                            struct err *err) {
+    for (size_t i = 0; i < change->edit_count; i++) {
+        struct edit *edit = &change->edits[i];
+        const struct cell *cell = entity_cell(row->entity, edit->cell_tag);
+        if (!cell || cell->rule != RULE_TEXT || edit->kind != EDIT_SET || edit->value_count != 1)
+            continue;
+        struct merge_in in = {.entity = row->entity,
+                              .cell = cell,
+                              .row = row->id,
+                              .named = change->row,
+                              .present = row->values + cell->first,
+                              .clock = *row_clock_of(&row->clock, cell->tag),
+                              .edit = edit};
+        struct value *values = ARENA_NEW(m->mem, struct value);
+        if (!values) return err_no_memory(err);
+        TRY(merged_text(m, &in, values, err));
+        edit->values = values;
+    }
     return ST_OK;
 }
 

@@ -93,6 +93,10 @@ enum status merge_release(struct merge *m, struct err *err) NODISCARD;
 enum status merge_stands_on(struct merge *m, int64_t named, uint32_t cell_tag, struct base *base,
                             struct err *err) NODISCARD;
 
+/* Texts of a change that was not taken, merged with what was written since: values only. */
+enum status edit_keep_words(struct merge *m, const struct centre_row *row, struct change *change,
+                            struct err *err) NODISCARD;
+
 /* ------------------------------------------------------------------ restore.c */
 
 /* Head office says yes to what names a row whose tombstone was collected: the row is in the book

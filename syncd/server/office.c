@@ -177,6 +177,26 @@ enum status office_write(struct centre *c, const struct change *changes, size_t 
     return ST_OK;
 }
 
+/* A decision replaces what stands there, but for texts: what others wrote into one since stays, as
+ * if the edit had come in. */
+static enum status keep_words(struct centre *c, const struct quarantine_entry *entry,
+                              struct change *change, struct arena *mem, struct err *err) {
+    const struct entity *e = catalogue_entity_by_tag(centre_catalogue(c), change->entity_tag);
+    struct batch none = {0};
+    struct merge m = {.c = c, .cat = centre_catalogue(c), .mem = mem, .batch = &none};
+    struct centre_head head;
+    struct centre_row row;
+    int64_t id;
+    bool found;
+    if (!e || change->kind == CHANGE_CREATE) return ST_OK;
+    TRY(centre_head(c, &head, err));
+    TRY(centre_device(c, entry->device, &m.author, err));
+    TRY(org_former(c, entry->device, head.epoch, mem, &m.former, err));
+    TRY(centre_alias_resolve(c, change->row, &id, err));
+    TRY(centre_row_read(c, e, id, mem, &row, &found, err));
+    return found ? edit_keep_words(&m, &row, change, err) : ST_OK;
+}
+
 static enum status check_living(struct centre *c, const struct change *change, struct err *err) {
     const struct entity *e = catalogue_entity_by_tag(centre_catalogue(c), change->entity_tag);
     int64_t id;
@@ -194,6 +214,7 @@ static enum status approve_entry(struct centre *c, const struct quarantine_entry
                                  struct err *err) {
     struct change change;
     TRY(change_read(entry->content, mem, &change, err));
+    TRY(keep_words(c, entry, &change, mem, err));
     for (size_t i = 0; i < change.edit_count; i++)
         change.edits[i].base = change.edits[i].today = (struct base){0, 0};
     for (size_t i = 0; i < change.unit_count; i++) {

@@ -8,6 +8,7 @@
  *     sim_office.c   what head office does
  *     sim_scope.c    who sees what, and what must not travel
  *     sim_unite.c    rows that become one
+ *     sim_life.c     laptops that are revoked, sticks, tombstones that are collected
  *     sim_trouble.c  what the network, the disks and the clocks do
  *     sim_model.c    who had seen what; the places where things are written
  *     sim_oracle.c   what must be so at rest
@@ -47,7 +48,7 @@ enum {
     ROW(IMPORT, 3) ROW(IMPORT_REVERT, 4) ROW(RETRY, 6) ROW(DROP, 4) ROW(TAKE_PART, 12)              \
     ROW(OFFICE_EDIT, 14) ROW(OFFICE_DELETE, 4) ROW(OFFICE_DECIDE, 8) ROW(SCOPE_CHANGE, 40)          \
     ROW(UNITE, 24) ROW(RESTART, 1) ROW(REBOOT, 2) ROW(CLOCK_STEP, 8) ROW(RELEASE, 1)                \
-    ROW(SETTLE, 2) ROW(BACKUP, 6) ROW(ROLLBACK, 8)
+    ROW(SETTLE, 2) ROW(BACKUP, 6) ROW(ROLLBACK, 8) ROW(REVOKE, 1) ROW(STICK, 16) ROW(COMPACT, 5)
 #define SIM_FAULT_ROWS(ROW)                                                                        \
     ROW(REQUEST_LOST, 4) ROW(REPLY_LOST, 6) ROW(REQUEST_REPEATED, 4) ROW(REQUEST_LATE, 4)           \
     ROW(ONE_WAY, 2) ROW(EDIT_DURING_ROUND, 8) ROW(FORM_DURING_ROUND, 4) ROW(SLICES_CUT, 2)          \
@@ -57,7 +58,8 @@ enum {
 #define SIM_COUNT_ROWS(ROW)                                                                        \
     ROW(APPLIED) ROW(MERGED) ROW(LOST) ROW(HELD) ROW(CONFLICT) ROW(DELETE_LOST)                     \
     ROW(ROUND_WORKED) ROW(ROUND_FAILED) ROW(SAVE_IN_DOUBT) ROW(WRITE_LOST) ROW(WRITE_TORN)          \
-    ROW(MESSAGE) ROW(ROW_SENT) ROW(HOME_OPENED) ROW(HOME_CLOSED) ROW(DENIED)
+    ROW(MESSAGE) ROW(ROW_SENT) ROW(HOME_OPENED) ROW(HOME_CLOSED) ROW(DENIED)                  \
+    ROW(COLLECTED) ROW(STICK_WRITTEN) ROW(STICK_TAKEN) ROW(STICK_HOME) ROW(LAPTOP_OUT)
 /* clang-format on */
 
 enum sim_what {
@@ -136,6 +138,13 @@ struct united { /* an account that became another */
 };
 enum { UNITED_MAX = 16 };
 
+enum { STICKS = 4 };
+struct stick {
+    struct slice file; /* in the run's arena; empty: none */
+    size_t laptop;     /* whose */
+    bool up;           /* on its way to head office; else back */
+};
+
 struct late_request {
     struct session_http request; /* its parts in the run's arena */
     size_t laptop;               /* whose it was */
@@ -169,6 +178,10 @@ struct sim {
     int64_t import_ids;
     struct united united[UNITED_MAX];
     size_t united_count;
+    struct stick sticks[STICKS];
+    bool revoked[LAPTOPS], wipes[LAPTOPS]; /* by head office; with the order to delete the book */
+    bool out[LAPTOPS];                     /* it was told, and does nothing any more */
+    bool restored; /* head office brought something back that was collected */
     bool rolled;
     /* Accepted in the life that is forgotten, but nobody holds the receipt: in the next they are
      * new, and what was made on top of them looks concurrent. Nothing is lost; order may be. */
@@ -272,6 +285,18 @@ void sim_unite(struct sim *s);
 void sim_take_part(struct sim *s, struct world_laptop *l);
 /* The row that an id is now. */
 int64_t sim_final(struct sim *s, int64_t id);
+/* Head office trusts a laptop no more. */
+void sim_life_revoke(struct sim *s, struct world_laptop *l);
+/* A round ended so: was it told that it is revoked? Then it is off for good. */
+bool sim_life_told(struct sim *s, struct world_laptop *l, enum status status);
+/* A reply on its way to a laptop that is revoked holds nothing of the book. */
+void sim_life_reply(struct sim *s, struct world_laptop *l, struct slice message);
+bool sim_is_out(const struct sim *s, const struct world_laptop *l);
+/* A stick is written, comes to head office, or comes back. */
+void sim_life_stick(struct sim *s, struct world_laptop *l);
+void sim_life_compact(struct sim *s);
+/* Who is revoked hears of it; all others sync until nothing is left. */
+enum status sim_life_settle(struct sim *s, struct err *err) NODISCARD;
 /* A round, a restart, clocks: and what befalls them. */
 void sim_trouble_event(struct sim *s, struct world_laptop *l, enum sim_what event);
 /* A save of a laptop is about to happen; it may meet a disk that fails. After it, what became of

@@ -82,7 +82,7 @@ static enum status pick_entry(void *ctx, const struct quarantine_entry *entry, s
 }
 
 /* Head office decides in view of what stands there: what it approves has seen that. */
-static void approve_deeds(struct sim *s, const struct open_entry *entry) {
+static bool approve_deeds(struct sim *s, const struct open_entry *entry) {
     const struct entity *e = catalogue_entity_by_tag(&s->world.catalogue, entry->entity_tag);
     struct row row;
     struct err err;
@@ -94,6 +94,7 @@ static void approve_deeds(struct sim *s, const struct open_entry *entry) {
             continue;
         if (there && d->place) sim_see(s, d->place, row.values, &d->seen);
     }
+    return there;
 }
 
 static void do_decide(struct sim *s) {
@@ -104,12 +105,13 @@ static void do_decide(struct sim *s) {
         return;
     }
     if (!pick.seen) return;
-    bool approve = sim_chance(s, 50);
-    if (approve) approve_deeds(s, &pick);
+    bool approve = sim_chance(s, 50), there = true;
+    if (approve) there = approve_deeds(s, &pick);
     enum status status =
         org_decide(s->world.office, pick.device, &pick.id, approve, SLICE("office"), &err);
     if (status != ST_OK && status != ST_CONFLICT) sim_fail_err(s, "decide", &err);
     if (status != ST_OK) return;
+    s->restored |= !there;
     SAY(s, "  office %s batch %u of %u\n", approve ? "approves" : "declines", pick.id.batch,
         pick.device);
     sim_count(s, SIM_OFFICE_DECIDE);

@@ -63,8 +63,10 @@ static void follow_folded(struct sim *s) {
         for (size_t k = i; k < s->deed_count && d->fate == FATE_PENDING; k++) {
             const struct deed *next = &s->deeds[k];
             if (next->place == d->place && next->row == d->row && next->author == d->author &&
-                next->fate != FATE_UNDONE)
+                next->fate != FATE_UNDONE) {
                 d->fate = next->fate;
+                d->batch = next->batch;
+            }
         }
     }
 }
@@ -87,9 +89,11 @@ static void take_lost_delete(struct sim_ledger *g, const struct ledger_entry *en
     for (size_t i = 0; i < s->deed_count; i++) {
         const struct deed *d = &s->deeds[i];
         uint32_t device = d->author == OFFICE ? 0 : (uint32_t)d->author + 1;
-        if (d->kind == KIND_DELETE && device == entry->loser_device &&
-            d->batch == entry->loser_batch) /* the entry may name what it owns */
-            mask_put(&g->deletes, i);
+        if (d->kind != KIND_DELETE || device != entry->loser_device ||
+            d->batch != entry->loser_batch) /* the entry may name what it owns */
+            continue;
+        SAY(s, "  ledger: delete e%zu lost at %lld\n", i, (long long)entry->row);
+        mask_put(&g->deletes, i);
     }
 }
 
@@ -151,7 +155,7 @@ static bool is_alive(const struct living *living, int64_t id) {
 }
 
 static void check_deletes(struct sim *s, const struct living *living, const struct sim_ledger *g) {
-    for (size_t i = 0; !s->rolled && i < s->deed_count; i++) {
+    for (size_t i = 0; !s->rolled && !s->restored && i < s->deed_count; i++) {
         const struct deed *d = &s->deeds[i];
         bool stands =
             d->kind == KIND_DELETE && d->fate == FATE_ACCEPTED && !mask_has(&g->deletes, i);
@@ -245,6 +249,7 @@ static void check_overlays(struct sim *s, const struct quarantine *q) {
     for (size_t i = 0; i < LAPTOPS; i++) {
         struct overlay o = {0};
         struct err err;
+        if (s->out[i]) continue;
         if (store_held(s->world.laptops[i].store, false, take_held, &o, &err) != ST_OK)
             sim_fail_err(s, "held", &err);
         if (o.sum != q->open[i] || o.count != q->open_count[i])
@@ -267,7 +272,7 @@ static void check_held(struct sim *s) {
             sim_fail(s, "an edit never reached the server", (int64_t)i, d->batch);
         if (d->fate != FATE_HELD || d->author == OFFICE) continue;
         if (!q.here[i]) sim_fail(s, "a refused edit is not in quarantine", (int64_t)i, d->batch);
-        if (d->kind != KIND_OFFICE && !s->rows)
+        if (d->kind != KIND_OFFICE && !s->rows && !s->revoked[d->author])
             sim_fail(s, "an edit was refused", (int64_t)i, d->row);
     }
 }
@@ -294,6 +299,7 @@ static void check_stores(struct sim *s) {
     int64_t rows;
     for (size_t i = 0; i < LAPTOPS; i++) {
         struct world_laptop *l = &s->world.laptops[i];
+        if (s->out[i]) continue;
         if (store_verify(l->store, go_on, NULL, &findings, &rows, &err) != ST_OK)
             sim_fail_err(s, "verify", &err);
         check_findings(s, l->name, &findings);
@@ -346,13 +352,17 @@ static void ask_journal(struct sim *s, struct deed *d) {
 }
 
 static void take_receipts(struct sim *s) {
+    bool someone_out = false;
     for (size_t i = 0; i < LAPTOPS; i++) {
         struct receipts want = {s, i};
         struct err err;
+        someone_out |= s->out[i];
+        if (s->out[i]) continue;
         if (store_receipts(s->world.laptops[i].store, 0, take_receipt, &want, &err) != ST_OK)
             sim_fail_err(s, "receipts", &err);
     }
-    for (size_t i = 0; s->homes && i < s->deed_count; i++) ask_journal(s, &s->deeds[i]);
+    for (size_t i = 0; (s->homes || someone_out) && i < s->deed_count; i++)
+        ask_journal(s, &s->deeds[i]);
     for (size_t i = 0; i < s->deed_count; i++) s->deeds[i].final = sim_final(s, s->deeds[i].row);
     follow_folded(s);
 }
@@ -380,11 +390,11 @@ static bool come_to_rest(struct sim *s) {
     s->catalogue = &s->world.catalogue;
     for (size_t i = 0; i < LAPTOPS; i++) {
         struct world_laptop *l = &s->world.laptops[i];
-        if (l->catalogue == s->catalogue) continue;
+        if (s->out[i] || l->catalogue == s->catalogue) continue;
         if (world_release(l, s->catalogue, &err) != ST_OK) sim_fail_err(s, "release", &err);
     }
     if (s->rolled) all_give_back(s);
-    if (!s->failure[0] && world_settle(&s->world, &err) != ST_OK) sim_fail_err(s, "settle", &err);
+    if (!s->failure[0] && sim_life_settle(s, &err) != ST_OK) sim_fail_err(s, "settle", &err);
     return !s->failure[0];
 }
 

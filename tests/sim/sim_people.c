@@ -125,6 +125,7 @@ static void do_create(struct sim *s, struct world_laptop *l) {
     if (v.status == ST_OK) v.status = create_one(s, l, owner, d, &v.err);
     if (!end_save(s, &v, "create", &d->batch)) return;
     sim_count(s, SIM_CREATE);
+    SAY(s, "  below %lld:\n", (long long)owner);
     sim_deed_done(s, d);
 }
 
@@ -152,15 +153,36 @@ static void do_import(struct sim *s, struct world_laptop *l) {
 
 struct shown_children {
     struct sim *s;
+    struct store *store;
+    const char *owner_field;
     int64_t owner;
     struct mask *seen;
 };
+
+static void see_children(const struct shown_children *c, const char *entity);
+
+/* Contacts show what was done to them; of a visit, and of who took part, that it is there. */
 static enum status see_child(void *ctx, const struct row *row, struct err *err) {
     (void)err;
-    struct shown_children *c = ctx;
-    size_t at = entity_field_index(row->entity, entity_field(row->entity, SLICE("account")));
-    if (row->values[at].number == c->owner) sim_see_row(c->s, row, c->seen);
+    struct shown_children *c = ctx, below = *c;
+    const struct entity *e = row->entity;
+    size_t at = entity_field_index(e, entity_field(e, slice_from(c->owner_field)));
+    if (row->values[at].number != c->owner) return ST_OK;
+    sim_see_row(c->s, row, c->seen);
+    for (size_t i = 0; i < c->s->deed_count; i++)
+        if (c->s->deeds[i].kind == KIND_CREATE && c->s->deeds[i].row == row->id)
+            mask_put(c->seen, i);
+    below.owner = row->id;
+    below.owner_field = "visit";
+    if (!strcmp(e->name, "visit")) see_children(&below, "visit_participant");
     return ST_OK;
+}
+
+static void see_children(const struct shown_children *children, const char *entity) {
+    struct shown_children c = *children;
+    struct query query = {.entity = sim_entity(c.s, entity)};
+    struct err err;
+    if (store_list(c.store, &query, see_child, &c, &err) != ST_OK) sim_fail_err(c.s, "list", &err);
 }
 
 static void do_delete(struct sim *s, struct world_laptop *l) {
@@ -173,10 +195,9 @@ static void do_delete(struct sim *s, struct world_laptop *l) {
     size_t rows;
     if (!d || store_get(l->store, e, id, &s->mem, &row, &err) != ST_OK) return;
     sim_see_row(s, &row, &d->seen);
-    struct shown_children children = {s, id, &d->seen};
-    struct query query = {.entity = sim_entity(s, "contact")};
-    if (store_list(l->store, &query, see_child, &children, &err) != ST_OK)
-        sim_fail_err(s, "list", &err);
+    struct shown_children children = {s, l->store, "account", id, &d->seen};
+    see_children(&children, "contact");
+    see_children(&children, "visit");
     SAY(s, "  %s would delete %s %lld\n", l->name, name, (long long)id);
     struct saving v = begin_save(s, l);
     if (v.status == ST_OK) v.status = store_delete(l->store, e, id, &rows, &v.err);

@@ -2,6 +2,7 @@
 #include "tests/sim/sim.h"
 
 #include "protocol/model/catalogue.h"
+#include "syncd/server/scope.h"
 
 static const char *const names[SIM_WHAT_COUNT] = {
 #define ROW(name, weight) [SIM_##name] = #name,
@@ -135,7 +136,8 @@ bool sim_rolls_back(uint64_t seed) {
 static void choose_rollback(struct sim *s) {
     static const enum sim_what off[] = {SIM_OFFICE_EDIT, SIM_OFFICE_DELETE, SIM_OFFICE_DECIDE,
                                         SIM_DELETE,      SIM_IMPORT,        SIM_IMPORT_REVERT,
-                                        SIM_RETRY,       SIM_DROP};
+                                        SIM_RETRY,       SIM_DROP,          SIM_REVOKE,
+                                        SIM_STICK,       SIM_COMPACT};
     if (!s->homes) s->weight[SIM_SCOPE_CHANGE] = 0;
     if (!s->rollback) {
         s->weight[SIM_BACKUP] = s->weight[SIM_ROLLBACK] = 0;
@@ -180,6 +182,14 @@ static void choose_clocks(struct sim *s) {
     }
 }
 
+/* Where tombstones are collected, a lease of days lets laptops come late. */
+static void choose_lease(struct sim *s) {
+    struct err err;
+    if (!s->weight[SIM_COMPACT] || !sim_chance(s, 50)) return;
+    if (org_lease_set(s->world.office, 1 + (int64_t)sim_draw(s, 6), &err) != ST_OK)
+        sim_fail_err(s, "lease", &err);
+}
+
 /* ------------------------------------------------------------------ steps */
 
 static void pass_time(struct sim *s, int64_t ms) {
@@ -189,7 +199,9 @@ static void pass_time(struct sim *s, int64_t ms) {
 }
 
 static void step(struct sim *s) {
-    struct world_laptop *l = &s->world.laptops[sim_draw(s, LAPTOPS)];
+    struct world_laptop *l;
+    do l = &s->world.laptops[sim_draw(s, LAPTOPS)];
+    while (sim_is_out(s, l));
     pass_time(s, 1000 + (int64_t)sim_draw(s, 60000));
     if (s->weight[SIM_DAYS_PASS] && sim_chance(s, 3)) {
         pass_time(s, (int64_t)sim_draw(s, 1 + sim_draw(s, 40)) * 86400000);
@@ -229,6 +241,7 @@ void sim_run(struct sim *s, uint64_t seed, bool trace) {
     choose_unites(s);
     sim_choose_places(s, sim_chance(s, 60) ? 1 + sim_draw(s, 3) : PLACES_MAX);
     choose_clocks(s);
+    choose_lease(s);
     for (int i = 0; s->homes && i < 6; i++) sim_scope_office(s);
     for (; s->step < s->steps && !s->failure[0]; s->step++) {
         SAY(s, "%zu\n", s->step);

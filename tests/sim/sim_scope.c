@@ -169,6 +169,7 @@ enum status sim_scope_compare(struct sim *s, struct buf *out_difference, struct 
     for (size_t i = 0; i < s->world.laptop_count; i++) {
         struct world_laptop *l = &s->world.laptops[i];
         struct keeping k = {s, l};
+        if (sim_is_out(s, l)) continue;
         TRY(world_compare_some(&s->world, l, keep, &k, out_difference, err));
         if (out_difference->len > 0) return ST_OK;
     }

@@ -125,7 +125,9 @@ static void deliver(struct sim *s, struct world_laptop *l, const struct session_
     sim_count(s, SIM_MESSAGE);
     if (request->body.len > BODY_BYTES_MAX || out->body.len > BODY_BYTES_MAX)
         sim_fail(s, "a message is too large", (int64_t)request->body.len, (int64_t)out->body.len);
-    if (s->homes && is_round(request) && out->code == 200) sim_scope_reply(s, l, out->body);
+    if (!is_round(request) || out->code != 200) return;
+    sim_life_reply(s, l, out->body);
+    if (s->homes) sim_scope_reply(s, l, out->body);
 }
 
 static void deliver_again(struct sim *s, struct world_laptop *l, const struct session_http *request,
@@ -248,6 +250,8 @@ static void do_round(struct sim *s, struct world_laptop *l) {
     sim_count(s, SIM_ROUND);
     sim_count(s, status == ST_OK ? SIM_ROUND_WORKED : SIM_ROUND_FAILED);
     if (status != ST_OK) SAY(s, "   failed: %s\n", sim_why(&err));
+    bool restarted = died || fault == SIM_SLICES_CUT; /* and knows of no order any more */
+    if (!restarted && sim_life_told(s, l, status)) return;
     if (status != ST_OK && fault == SIM_WHAT_COUNT && !one_way) sim_fail_err(s, "sync", &err);
     if (status == ST_OK && !died) sim_glance(s, l);
 }
@@ -282,7 +286,7 @@ static void do_settle(struct sim *s) {
     struct agent_result result;
     for (size_t i = 0; s->rolled && i < LAPTOPS; i++)
         if (world_sync(&s->world.laptops[i], &result, &err) != ST_OK) sim_fail_err(s, "sync", &err);
-    if (!s->rolled && world_settle(&s->world, &err) != ST_OK) sim_fail_err(s, "settle", &err);
+    if (!s->rolled && sim_life_settle(s, &err) != ST_OK) sim_fail_err(s, "settle", &err);
 }
 
 /* ------------------------------------------------------------------ a server that goes back */
@@ -351,9 +355,14 @@ void sim_trouble_heal(struct sim *s) {
 
 void sim_trouble_event(struct sim *s, struct world_laptop *l, enum sim_what event) {
     struct err err;
+    bool counts_itself = event == SIM_ROUND || event == SIM_BACKUP || event == SIM_ROLLBACK ||
+                         event == SIM_REVOKE || event == SIM_COMPACT;
     if (event == SIM_BACKUP) do_backup(s);
     if (event == SIM_ROLLBACK) do_rollback(s);
-    if (event != SIM_ROUND && event != SIM_BACKUP && event != SIM_ROLLBACK) sim_count(s, event);
+    if (event == SIM_REVOKE) sim_life_revoke(s, l);
+    if (event == SIM_STICK) sim_life_stick(s, l);
+    if (event == SIM_COMPACT) sim_life_compact(s);
+    if (!counts_itself) sim_count(s, event);
     if (event == SIM_ROUND) do_round(s, l);
     if (event == SIM_REBOOT || event == SIM_CLOCK_STEP) do_clock(s, l, event == SIM_REBOOT);
     if (event == SIM_RELEASE) do_release(s, l);

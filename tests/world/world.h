@@ -83,7 +83,7 @@ enum status world_laptop_add(struct world *w, const char *name, struct err *err)
 struct world_laptop *world_laptop(struct world *w, struct slice name); /* NULL: none */
 enum status world_sync(struct world_laptop *laptop, struct agent_result *out,
                        struct err *err) NODISCARD;
-/* All laptops until nothing is left to send or to fetch. */
+/* All laptops that are not off, until nothing is left to send or to fetch. */
 enum status world_settle(struct world *w, struct err *err) NODISCARD;
 /* The program dies and starts again: handles are closed and opened. */
 enum status world_restart(struct world_laptop *laptop, struct err *err) NODISCARD;
