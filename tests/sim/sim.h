@@ -178,6 +178,7 @@ struct sim {
     int64_t import_ids;
     struct united united[UNITED_MAX];
     size_t united_count;
+    bool united_any;
     struct stick sticks[STICKS];
     bool revoked[LAPTOPS], wipes[LAPTOPS]; /* by head office; with the order to delete the book */
     bool out[LAPTOPS];                     /* it was told, and does nothing any more */

@@ -97,6 +97,21 @@ static void take_lost_delete(struct sim_ledger *g, const struct ledger_entry *en
     }
 }
 
+/* Of one person's two windows the later save stands, of two people's edits the later one; what was
+ * told twice, in two lives of the server, keeps the order of the first. Where rows become one, head
+ * office says whose values stand. */
+static void check_order(struct sim *s, const struct place *p, const struct ledger_entry *entry,
+                        const struct deed *loser, const struct deed *winner) {
+    int64_t at = loser - s->deeds;
+    if (s->rolled || s->united_any || p->kind == KIND_MAX) return;
+    if (loser->author == winner->author && loser->author != OFFICE) {
+        if (winner->batch < loser->batch)
+            sim_fail(s, "a later save lost to an earlier one of its author", at, winner->batch);
+    } else if (entry->winner_time_ms < entry->loser_time_ms) {
+        sim_fail(s, "the later of two edits lost", at, entry->loser_time_ms);
+    }
+}
+
 static enum status take_ledger(void *ctx, const struct ledger_entry *entry, struct err *err) {
     (void)err;
     struct sim_ledger *g = ctx;
@@ -119,6 +134,7 @@ static enum status take_ledger(void *ctx, const struct ledger_entry *entry, stru
     sim_count(s, SIM_CONFLICT);
     if (winner < 0) return ST_OK;
     SAY(s, "  ledger: e%lld lost to e%lld\n", (long long)loser, (long long)winner);
+    check_order(s, p, entry, &s->deeds[loser], &s->deeds[winner]);
     if (mask_has(&s->deeds[loser].seen, (size_t)winner) && !mask_has(&s->orphans, (size_t)winner))
         sim_fail(s, "an edit lost to one that it had seen", loser, winner);
     if (!s->rolled && mask_has(&s->deeds[winner].seen, (size_t)loser) &&
@@ -321,6 +337,7 @@ void sim_glance(struct sim *s, struct world_laptop *l) {
         sim_fail_err(s, "head", &err);
     if (epoch == s->epoch[i] && cursor < s->cursor[i])
         sim_fail(s, "a cursor went back", s->cursor[i], cursor);
+    if (!s->rolled && epoch != 1) sim_fail(s, "another epoch began for nothing", epoch, cursor);
     if (!s->rolled && cursor != head.position.seq)
         sim_fail(s, "a round that worked left the laptop behind", cursor, head.position.seq);
     s->epoch[i] = epoch;

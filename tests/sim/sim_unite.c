@@ -47,6 +47,7 @@ void sim_unite(struct sim *s) {
         saw[i] = sim_sees_team(s, &s->world.laptops[i], loser);
     if (unite(s, e, loser, survivor, &err) != ST_OK) sim_fail_err(s, "unite", &err);
     sim_count(s, SIM_UNITE);
+    s->united_any = true;
     SAY(s, "  office merges %s %lld into %lld\n", e->name, (long long)loser, (long long)survivor);
     if (accounts && s->homes) note_united(s, loser, survivor, saw);
 }
