@@ -261,7 +261,7 @@ static enum status any_entry(void *ctx, const struct outbox_entry *entry, struct
     return err_set(err, ST_CANCELLED, "found one", "已找到");
 }
 
-static enum status outbox_has_any(struct store *store, bool *out, struct err *err) {
+enum status agent_outbox_has_any(struct store *store, bool *out, struct err *err) {
     bool any = false;
     enum status status = store_outbox(store, any_entry, &any, err);
     if (status != ST_OK && !any) return status;
@@ -325,12 +325,13 @@ static enum status check_age(struct agent *agent, const struct round_request *re
     struct store_lease known;
     struct store *store = agent->config.store;
     if (reply->epoch == request->epoch && reply->head.seq < request->top.seq)
-        return err_set(err, ST_CONFLICT,
-                       "the server answered with an older state (%lld) than it had told this "
-                       "laptop before (%lld): nothing was taken; tell the administrator",
-                       "服务器返回的状态（%lld）比此前告知本机的（%lld）更旧：未采用任何内容，请告知管"
-                       "理员",
-                       (long long)reply->head.seq, (long long)request->top.seq);
+        return err_set(
+            err, ST_CONFLICT,
+            "the server answered with an older state (%lld) than it had told this "
+            "laptop before (%lld): nothing was taken; tell the administrator",
+            "服务器返回的状态（%lld）比此前告知本机的（%lld）更旧：未采用任何内容，请告知管"
+            "理员",
+            (long long)reply->head.seq, (long long)request->top.seq);
     TRY(store_lease(store, &known, err));
     int64_t back_ms = known.now_ms > 0 ? known.now_ms - reply->time_ms : 0;
     bool is_back = back_ms > AGENT_TIME_BACK_MS;
@@ -413,9 +414,11 @@ static enum status sync_once(struct agent *agent, struct arena *mem, agent_progr
     TRY(apply_round(agent, &round, call, ctx, result, err));
     result->retry_ms = round.reply.retry_ms;
     bool taken = round.reply.last_batch > round.request.last_batch; /* else they wait there */
-    if (round.request.batch_count && taken)
-        TRY(outbox_has_any(agent->config.store, &round.outbox_left, err));
-    bool gets_nothing = agent->order.kind != ORDER_NONE || is_too_old(agent);
+    bool waits = round.request.batch_count && !taken;
+    bool ordered = agent->order.kind != ORDER_NONE; /* what was saved meanwhile goes before it */
+    if (!waits && (round.request.batch_count || ordered))
+        TRY(agent_outbox_has_any(agent->config.store, &round.outbox_left, err));
+    bool gets_nothing = ordered || is_too_old(agent);
     *out_again = (round.reply.more && !gets_nothing) || round.outbox_left || goes_on(&round);
     return ST_OK;
 }
@@ -427,6 +430,18 @@ static enum status revoked(struct err *err) {
         "and nothing new comes. Ask head office, who can give a new link",
         "总部已停用本机：未发送的修改已交由总部处理，本机不再收到新内容。请联系总部获取新"
         "链接");
+}
+
+/* Nothing is left here that head office has not. */
+static enum status obey(struct agent *agent, struct err *err) {
+    bool any;
+    TRY(agent_outbox_has_any(agent->config.store, &any, err));
+    if (!any) return revoked(err);
+    return err_set(
+        err, ST_BUSY,
+        "head office has revoked this laptop, but cannot take what was not sent yet: the "
+        "book stays until it can; sync again later",
+        "总部已停用本机，但暂时无法接收未发送的修改：账本保留至可接收为止，请稍后再同步");
 }
 
 static enum status sync_all(struct agent *agent, agent_progress_call *call, void *ctx,
@@ -442,7 +457,7 @@ static enum status sync_all(struct agent *agent, agent_progress_call *call, void
         arena_clear(&mem);
         if (status != ST_OK) return status;
     }
-    if (agent->order.kind != ORDER_NONE) return revoked(err);
+    if (agent->order.kind != ORDER_NONE) return obey(agent, err);
     return is_too_old(agent) ? too_old(agent, err) : ST_OK;
 }
 

@@ -73,6 +73,8 @@ struct agent_result {
 enum status agent_sync(struct agent *agent, agent_progress_call *call, void *ctx,
                        struct agent_result *out, struct err *err) NODISCARD;
 
+/* Is anything here that the server has not answered? */
+enum status agent_outbox_has_any(struct store *store, bool *out, struct err *err) NODISCARD;
 /* The order of head office that the last sync brought, checked; ORDER_NONE: none. After ORDER_WIPE
  * the program deletes the book (wipe.h). */
 enum order_kind agent_order(const struct agent *agent, struct device_order *out);

@@ -33,7 +33,7 @@ struct transport {
     atomic_bool cancelled;
     struct transport_bytes bytes;
     uint64_t connects;
-    bool renew; /* before the next exchange */
+    bool renew;                    /* before the next exchange */
     char trouble[CURL_ERROR_SIZE]; /* libcurl's own words for the last fault */
 };
 

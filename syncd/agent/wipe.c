@@ -144,6 +144,14 @@ static enum status bury(struct store *store, const char *home, const struct devi
 
 enum status wipe_book(struct store **store, const char *home, const struct device_order *order,
                       const struct env *env, struct err *err) {
+    bool any;
+    TRY(agent_outbox_has_any(*store, &any, err));
+    if (any)
+        return err_set(
+            err, ST_BUSY,
+            "something was saved since the last sync: it goes to head office first; sync "
+            "again",
+            "上次同步之后又有保存：须先交给总部，请再次同步");
     TRY(bury(*store, home, order, env, err));
     store_close(*store);
     *store = NULL;

@@ -119,6 +119,7 @@ struct deed {
     struct mask seen; /* what its author had been shown, itself included */
     int64_t delta;
     bool add, imported;
+    bool approved; /* by head office, after it waited */
     char word[WORD_BYTES];    /* element, or word inserted */
     char removed[WORD_BYTES]; /* text: word taken out */
     enum fate fate;

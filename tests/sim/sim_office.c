@@ -97,6 +97,17 @@ static bool approve_deeds(struct sim *s, const struct open_entry *entry) {
     return there;
 }
 
+static void mark_approved(struct sim *s, const struct open_entry *entry) {
+    for (size_t i = 0; i < s->deed_count; i++) {
+        struct deed *d = &s->deeds[i];
+        if (d->author + 1 != entry->device || d->batch != entry->id.batch || d->row != entry->row)
+            continue;
+        d->approved = true;
+        if (d->kind == KIND_DELETE)
+            memset(&d->seen, 0xff, sizeof d->seen); /* of all that is below */
+    }
+}
+
 static void do_decide(struct sim *s) {
     struct open_entry pick = {.s = s};
     struct err err;
@@ -111,6 +122,7 @@ static void do_decide(struct sim *s) {
         org_decide(s->world.office, pick.device, &pick.id, approve, SLICE("office"), &err);
     if (status != ST_OK && status != ST_CONFLICT) sim_fail_err(s, "decide", &err);
     if (status != ST_OK) return;
+    if (approve) mark_approved(s, &pick);
     s->restored |= !there;
     SAY(s, "  office %s batch %u of %u\n", approve ? "approves" : "declines", pick.id.batch,
         pick.device);

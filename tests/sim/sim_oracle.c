@@ -382,6 +382,8 @@ static void take_receipts(struct sim *s) {
         ask_journal(s, &s->deeds[i]);
     for (size_t i = 0; i < s->deed_count; i++) s->deeds[i].final = sim_final(s, s->deeds[i].row);
     follow_folded(s);
+    for (size_t i = 0; i < s->deed_count; i++)
+        if (s->deeds[i].approved && s->deeds[i].fate == FATE_HELD) s->deeds[i].fate = FATE_ACCEPTED;
 }
 
 /* After a server went back everybody comes; then head office ends the recovery. */

@@ -116,3 +116,39 @@ TEST(of_notes_that_overlap_both_stand) {
     CHECK(strstr(is, "ten") && strstr(is, "eight"));
     world_close(&w);
 }
+
+/* ------------------------------------------------------------------ laptops that are revoked */
+
+static void save_meanwhile(void *ctx, struct world_laptop *l) {
+    note(l, ctx);
+}
+
+static enum status count_entry(void *ctx, const struct quarantine_entry *entry, struct err *err) {
+    (void)entry;
+    (void)err;
+    ++*(int *)ctx;
+    return ST_OK;
+}
+
+TEST(what_is_saved_while_a_laptop_hears_that_it_is_revoked_goes_to_head_office) {
+    struct err err;
+    struct agent_result result;
+    struct device_order order;
+    int waiting = 0;
+    SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    start("opens at nine");
+    CHECK_OK(centre_device_revoke(org_centre(w.office), 1, true, &err));
+    wang->during = save_meanwhile;
+    wang->during_ctx = "opens at nine\nsaved while the answer was on its way";
+    CHECK_STATUS(world_sync(wang, &result, &err), ST_REVOKED);
+    CHECK_INT(agent_order(wang->agent, &order), ORDER_WIPE);
+    bool left = true;
+    CHECK_OK(agent_outbox_has_any(wang->store, &left, &err));
+    CHECK(!left); /* so that the book may go */
+    CHECK_OK(
+        centre_quarantine_list(org_centre(w.office), false, &mem, count_entry, &waiting, &err));
+    CHECK_INT(waiting, 1);
+    approve();
+    check_note("opens at nine\nsaved while the answer was on its way");
+    world_close(&w);
+}
