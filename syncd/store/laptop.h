@@ -379,6 +379,9 @@ enum status homes_status(struct store *store, const struct laptop_state *state,
 /* The row is in no home of this laptop any more. */
 enum status forget_row(struct store *store, struct local *local, struct apply_counts *counts,
                        struct err *err) NODISCARD;
+/* A home was withdrawn, or a row became another: what is known of rows that were deleted in it, or
+ * of the one that is no more, goes at the end of the round, though no row left with it. */
+enum status forget_begin(struct store *store, struct err *err) NODISCARD;
 /* A row that left and waited for its receipt has gone. */
 enum status forget_swept(struct store *store, int64_t row, struct err *err) NODISCARD;
 /* A row that left is here again. */

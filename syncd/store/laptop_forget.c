@@ -36,23 +36,31 @@ static enum status has_any(struct store *store, const char *sql, int64_t row, bo
     return ST_OK;
 }
 
+enum status forget_begin(struct store *store, struct err *err) {
+    int64_t to_do;
+    TRY(meta_int(store->db, "forget", &to_do, err));
+    return to_do == TO_DO_SWEEP ? ST_OK : say_to_do(store, TO_DO_SWEEP, err);
+}
+
+/* The row by its own id, and by those of rows that became one with it. */
+#define NAMES_IT "(row_id = ?1 OR row_id IN (SELECT from_id FROM alias WHERE to_id = ?1))"
+
 /* What stands in quarantine is the person's until it is closed there. */
 static enum status forget_traces(struct store *store, int64_t row, bool here, struct err *err) {
+    static const char any_held[] = "SELECT 1 FROM held WHERE " NAMES_IT " LIMIT 1";
     bool open;
-    int64_t to_do;
-    TRY(run_for(store, "DELETE FROM ledger WHERE row_id = ?", row, err));
+    TRY(run_for(store, "DELETE FROM ledger WHERE " NAMES_IT, row, err));
     TRY(past_forget(store, row, err));
-    TRY(has_any(store, "SELECT 1 FROM held WHERE row_id = ? LIMIT 1", row, &open, err));
+    TRY(has_any(store, any_held, row, &open, err));
     if (open) {
-        TRY(run_for(store, "DELETE FROM held WHERE row_id = ? AND state <> 0", row, err));
-        TRY(has_any(store, "SELECT 1 FROM held WHERE row_id = ? LIMIT 1", row, &open, err));
+        TRY(run_for(store, "DELETE FROM held WHERE " NAMES_IT " AND state <> 0", row, err));
+        TRY(has_any(store, any_held, row, &open, err));
     }
     TRY(run_for(store,
                 here || open ? "INSERT OR IGNORE INTO left_row(row_id) VALUES (?)"
                              : "DELETE FROM left_row WHERE row_id = ?",
                 row, err));
-    TRY(meta_int(store->db, "forget", &to_do, err));
-    return to_do == TO_DO_SWEEP ? ST_OK : say_to_do(store, TO_DO_SWEEP, err);
+    return forget_begin(store, err);
 }
 
 static bool inherits_from(const struct entity *e, const struct entity *owner) {
@@ -107,8 +115,9 @@ static enum status next_left(struct store *store, uint32_t batch, uint32_t chang
                              bool *out_found, struct err *err) {
     struct db_stmt *s;
     TRY(db_prepare(store->db,
-                   "SELECT row_id FROM held WHERE batch = ? AND change = ? AND state <> 0"
-                   " AND row_id IN (SELECT row_id FROM left_row) LIMIT 1",
+                   "SELECT l.row_id FROM held h JOIN left_row l ON l.row_id ="
+                   " coalesce((SELECT to_id FROM alias WHERE from_id = h.row_id), h.row_id)"
+                   " WHERE h.batch = ? AND h.change = ? AND h.state <> 0 LIMIT 1",
                    &s, err));
     db_bind_int(s, 1, batch);
     db_bind_int(s, 2, change);
@@ -169,10 +178,39 @@ static enum status sweep_import(struct store *store, const struct forget_pass *p
     return ST_OK;
 }
 
+/* Of rows that are not here, also by the id of what they became: deleted before their home was
+ * withdrawn, or one with a row that this laptop does not see. Nobody can say of them in which home
+ * they would be. */
+static enum status sweep_absent(struct store *store, const struct entity *e, const char *table,
+                                const char *also, struct err *err) {
+    struct buf sql SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
+    struct db_stmt *s;
+    buf_printf(&sql,
+               "DELETE FROM %s WHERE entity = ?%s AND coalesce((SELECT to_id FROM alias"
+               " WHERE from_id = row_id), row_id) NOT IN (SELECT id FROM ",
+               table, also);
+    rows_put_table(&sql, e);
+    buf_put_text(&sql, ")");
+    TRY(buf_status(&sql, err));
+    TRY(db_prepare(store->db, buf_text(&sql), &s, err));
+    db_bind_int(s, 1, e->tag);
+    return db_run(s, err);
+}
+
+static enum status sweep_ledger(struct store *store, struct err *err) {
+    for (size_t i = 0; i < store->cat->count; i++) {
+        const struct entity *e = &store->cat->entities[i];
+        TRY(sweep_absent(store, e, "ledger", "", err));
+        TRY(sweep_absent(store, e, "held", " AND state <> 0", err));
+    }
+    return ST_OK;
+}
+
 static enum status sweep_step(struct store *store, struct forget_pass *pass, struct err *err) {
     bool found, done;
     TRY(next_import(store, pass, &found, err));
     if (found) return sweep_import(store, pass, err);
+    TRY(sweep_ledger(store, err));
     TRY(db_text_compact(store->db, true, &done, err));
     return say_to_do(store, TO_DO_MERGE, err);
 }

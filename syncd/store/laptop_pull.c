@@ -288,5 +288,6 @@ enum status alias_take(struct store *store, const struct alias_news *news, struc
     TRY(repoint_pending(store, news, mem, err));
     if (!from.found) return ST_OK;
     counts->rows_gone++;
+    if (!to.found) TRY(forget_begin(store, err));
     return local_doom(store, &from, mem, &gone, err);
 }

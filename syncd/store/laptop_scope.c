@@ -317,6 +317,7 @@ enum status scope_leave_step(struct store *store, struct scope_pass *pass,
             continue;
         }
         TRY(run(store, "DELETE FROM leaving WHERE home = ?", pass->home, 0, 0, err));
+        TRY(forget_begin(store, err));
         TRY(next_leaving(store, pass, err));
     }
     return ST_OK;

@@ -33,13 +33,14 @@ static bool book_holds(struct world *w, const char *word) {
     return found;
 }
 
-static void put_loser(struct world *w, int64_t row, const char *lost, const char *won) {
+static void put_loser(struct world *w, const char *entity, int64_t row, const char *lost,
+                      const char *won) {
     struct ledger_entry *l = &w->reply.ledger[w->reply.ledger_count++];
     struct value *values = ARENA_ARRAY(&w->f.mem, 2, struct value);
     values[0] = value_text(slice_from(lost));
     values[1] = value_text(slice_from(won));
     *l = (struct ledger_entry){.seq = w->seq,
-                               .entity_tag = world_entity(w, "account")->tag,
+                               .entity_tag = world_entity(w, entity)->tag,
                                .row = row,
                                .cell_tag = 1,
                                .loser = &values[0],
@@ -77,8 +78,8 @@ TEST(nothing_of_what_left_stays_in_the_file) {
     world_receipts(&w);
     world_apply(&w);
     ask(&w, done_at(w.seq));
-    put_loser(&w, row_of(1003), "qledgerlost", "qledgerwon");
-    put_loser(&w, row_of(1063), "qledgerstays", "qledgerwon2");
+    put_loser(&w, "contact", row_of(1003), "qledgerlost", "qledgerwon");
+    put_loser(&w, "contact", row_of(1063), "qledgerstays", "qledgerwon2");
     world_apply(&w);
     CHECK(book_holds(&w, "qledgerlost") && book_holds(&w, "qname1003z"));
     ask(&w, done_at(w.seq + 5));
@@ -128,5 +129,105 @@ TEST(nothing_of_an_edit_stays_once_it_is_answered) {
     world_apply(&w);
     CHECK_INT(world_number(&w, "SELECT count(*) FROM held"), 0);
     CHECK(!book_holds(&w, "qnotetwo"));
+    world_stop(&w);
+}
+
+/* Deleted before the home was withdrawn: no row leaves with it, and yet nothing may stay. */
+TEST(nothing_of_a_deleted_row_stays_when_its_home_is_withdrawn) {
+    struct world w;
+    world_start(&w);
+    ask(&w, done_at(10));
+    open_home(&w, own(row_of(E1)), 3, true);
+    open_home(&w, own(row_of(E2)), 3, true);
+    put_cell(&w, fill(&w, "task", row_of(T1), 5), "task", "title", "qdeadtitle");
+    put_ref(&w, &w.reply.filled[0], "task", "owner", row_of(E1));
+    put_cell(&w, fill(&w, "task", row_of(T1 + 1), 6), "task", "title", "qlivingtitle");
+    put_ref(&w, &w.reply.filled[1], "task", "owner", row_of(E2));
+    world_apply(&w);
+    w.seq = 10;
+    ask(&w, done_at(10));
+    put_loser(&w, "task", row_of(T1), "qdeadlost", "qdeadwon");
+    put_loser(&w, "task", row_of(T1 + 1), "qlivinglost", "qlivingwon");
+    world_apply(&w);
+    ask(&w, done_at(10));
+    (void)world_record(&w, "task", row_of(T1), RECORD_DEAD);
+    world_apply(&w);
+    CHECK_INT(rows(&w, "task"), 1);
+    CHECK(book_holds(&w, "qdeadlost")); /* the home is still held: the person may look */
+    ask(&w, done_at(20));
+    close_home(&w, own(row_of(E1)));
+    world_apply(&w);
+    CHECK(!book_holds(&w, "qdeadtitle") && !book_holds(&w, "qdeadlost"));
+    CHECK(book_holds(&w, "qlivingtitle") && book_holds(&w, "qlivinglost"));
+    world_stop(&w);
+}
+
+/* What lost on a row that became another goes with that other. */
+TEST(nothing_of_a_merged_row_stays_when_its_survivor_leaves) {
+    struct world w;
+    start_with_two_teams(&w);
+    ask(&w, done_at(10));
+    put_loser(&w, "account", row_of(A1), "qmergedlost", "qmergedwon");
+    world_apply(&w);
+    ask(&w, done_at(20));
+    close_home(&w, team(row_of(A1)));
+    w.reply.aliases[w.reply.alias_count++] = (struct alias_news){15, row_of(A1), row_of(A2)};
+    world_apply(&w);
+    CHECK(book_holds(&w, "qmergedlost")); /* it is the survivor's now, and that is here */
+    ask(&w, done_at(25));
+    close_home(&w, team(row_of(A2)));
+    world_apply(&w);
+    CHECK_INT(rows(&w, "account"), 0);
+    CHECK(!book_holds(&w, "qmergedlost") && !book_holds(&w, "qmergedwon"));
+    world_stop(&w);
+}
+
+/* Seen with its territory only, and now one with an account of another territory. */
+TEST(nothing_of_a_merged_row_stays_where_its_survivor_is_not_seen) {
+    struct world w;
+    world_start(&w);
+    ask(&w, done_at(10));
+    open_home(&w, territory(row_of(E1)), 3, true);
+    fill_account(&w, row_of(A1), 5, "qmergedname");
+    put_ref(&w, &w.reply.filled[0], "account", "territory", row_of(E1));
+    world_apply(&w);
+    CHECK(is_here(&w, "account", row_of(A1)));
+    w.seq = 10;
+    ask(&w, done_at(10));
+    put_loser(&w, "account", row_of(A1), "qterritorylost", "qterritorywon");
+    world_apply(&w);
+    ask(&w, done_at(20));
+    w.reply.aliases[w.reply.alias_count++] = (struct alias_news){15, row_of(A1), row_of(A2)};
+    world_apply(&w);
+    CHECK_INT(rows(&w, "account"), 0);
+    CHECK(!book_holds(&w, "qmergedname") && !book_holds(&w, "qterritorylost"));
+    world_stop(&w);
+}
+
+/* A refused edit that names the row by its former id waits for head office; then nothing stays. */
+TEST(nothing_of_a_held_edit_stays_that_names_the_row_by_its_former_id) {
+    struct world w;
+    start_with_two_teams(&w);
+    world_set(&w, "account", row_of(A1), "website", "qheldsite");
+    ask(&w, done_at(20));
+    struct receipt *r = world_receipt(&w);
+    r->lines[0].outcome = r->lines[0].edits[0].outcome = OUTCOME_REFUSED;
+    r->lines[0].reason = r->lines[0].edits[0].reason = REASON_DENIED;
+    world_apply(&w);
+    ask(&w, done_at(21));
+    w.reply.aliases[w.reply.alias_count++] = (struct alias_news){15, row_of(A1), row_of(A2)};
+    world_apply(&w);
+    ask(&w, done_at(25));
+    close_home(&w, team(row_of(A1)));
+    close_home(&w, team(row_of(A2)));
+    world_apply(&w);
+    CHECK(book_holds(&w, "qheldsite"));
+    uint32_t cell = (uint32_t)world_number(&w, "SELECT cell FROM held");
+    ask(&w, done_at(25));
+    w.reply.held[w.reply.held_count++] =
+        (struct held_news){.id = {1, 0, cell}, .state = HELD_DECLINED};
+    world_apply(&w);
+    CHECK_INT(world_number(&w, "SELECT count(*) FROM held"), 0);
+    CHECK(!book_holds(&w, "qheldsite"));
     world_stop(&w);
 }
