@@ -85,18 +85,39 @@ enum status store_conflicts(struct store *store, bool also_done, store_conflict_
     }
 }
 
-/* The value that lost, as a new edit by someone who looks at the row as it is. */
+/* What the person was shown: in that cell what won then. What came to stand there since is as
+ * unseen as with any form that is older than the row. */
+static enum status shown_then(struct store *store, const struct entity *e, const struct cell *cell,
+                              const struct ledger_entry *l, int64_t row, struct arena *mem,
+                              struct form *out, struct err *err) {
+    bool same = true;
+    TRY(store_form(store, e, row, mem, out, err));
+    struct value *shown = &out->values[cell->first];
+    struct base *base = &out->bases[cell->index];
+    for (size_t i = 0; i < cell->count; i++) same = same && value_equal(shown[i], l->winner[i]);
+    if (same || base->own != 0 || base->seq <= l->seq) return ST_OK;
+    memcpy(shown, l->winner, cell->count * sizeof *shown);
+    base->seq = l->seq;
+    return ST_OK;
+}
+
+/* The value that lost, as a new edit by someone who saw what won. */
 static enum status write_loser(struct store *store, const struct ledger_entry *l, struct err *err) {
+    struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
     const struct entity *e = catalogue_entity_by_tag(store->cat, l->entity_tag);
     const struct cell *cell = e ? entity_cell(e, l->cell_tag) : NULL;
     struct field_edit edits[ENTITY_FIELDS_MAX];
+    struct form form;
+    int64_t row = l->row;
     bool changed;
     if (!cell || l->cell_tag == 0 || !l->loser || l->value_count != cell->count)
         return err_set(err, ST_INVALID, "there is no single value to take back: edit the row",
                        "没有可恢复的单个值：请直接修改该记录");
+    TRY(alias_resolve(store->db, row, &row, err));
+    TRY(shown_then(store, e, cell, l, row, &mem, &form, err));
     for (size_t i = 0; i < cell->count; i++)
         edits[i] = (struct field_edit){&e->fields[cell->first + i], FIELD_EDIT_SET, l->loser[i]};
-    return save_edit(store, e, l->row, edits, cell->count, NULL, NULL, &changed, err);
+    return save_edit(store, e, row, edits, cell->count, &form, NULL, &changed, err);
 }
 
 static bool is_chosen(const struct store *store, const struct ledger_entry *l,

@@ -217,7 +217,7 @@ enum status store_conflicts(struct store *store, bool also_done, store_conflict_
                             struct err *err) NODISCARD;
 enum conflict_take {
     CONFLICT_KEEP,      /* only marks it done */
-    CONFLICT_TAKE_LOST, /* writes the value that lost as a new edit */
+    CONFLICT_TAKE_LOST, /* writes the value that lost as a new edit by someone who saw what won */
     CONFLICT_TAKE_MINE, /* the same where it is this laptop's; else what stands is mine, or merged
                          */
 };

@@ -455,6 +455,59 @@ TEST(a_lost_edit_is_told_and_can_be_taken_back) {
     world_stop(&w);
 }
 
+/* What the list of conflicts shows as standing is what won then. Who takes his value back has not
+ * seen what a third person wrote since: to the server the two are concurrent. */
+TEST(taking_a_value_back_has_seen_what_won_and_nothing_later) {
+    struct world w;
+    struct err err;
+    world_start(&w);
+    int64_t id = other_row(A);
+    const struct entity *e = world_entity(&w, "account");
+    world_pull(&w, "account", id, "website", "winner");
+    world_ask(&w);
+    struct value lost = text_value("loser"), won = text_value("winner");
+    int64_t decided = ++w.seq;
+    w.reply.ledger[w.reply.ledger_count++] =
+        (struct ledger_entry){.seq = decided, .entity_tag = e->tag, .row = id, .loser = &lost, .winner = &won,
+                              .cell_tag = fixture_field(e, "website")->tag, .value_count = 1, .loser_device = WORLD_DEVICE};
+    world_apply(&w);
+    world_pull(&w, "account", id, "website", "third");
+    CHECK_INT(world_seq(&w, "account", id), decided + 1);
+    size_t written;
+    struct conflict_choice mine = {.seq = decided, .take = CONFLICT_TAKE_MINE};
+    CHECK_OK(store_conflict_resolve(w.store, &mine, &written, &err));
+    CHECK_INT(written, 1);
+    CHECK_TEXT(world_text(&w, "account", id, "website"), "loser");
+    world_ask(&w);
+    const struct change *change = &w.request.batches[0].changes[0];
+    CHECK_INT(change->edit_count, 1);
+    CHECK_INT(change->edits[0].base.seq, decided);
+    CHECK_INT(change->edits[0].base.own, 0);
+    world_stop(&w);
+}
+
+/* Of a text, what the loser lacks of the text that won is taken out; a line of later stays. */
+TEST(taking_a_text_back_leaves_what_was_written_since) {
+    struct world w;
+    struct err err;
+    world_start(&w);
+    int64_t id = other_row(A);
+    const struct entity *e = world_entity(&w, "account");
+    world_pull(&w, "account", id, "remarks", "theirs\nprice\nterms\ndates");
+    world_ask(&w);
+    struct value lost = text_value("price\nterms\ndates"), won = text_value("theirs\nprice\nterms\ndates");
+    w.reply.ledger[w.reply.ledger_count++] =
+        (struct ledger_entry){.seq = ++w.seq, .entity_tag = e->tag, .row = id, .loser = &lost, .winner = &won,
+                              .cell_tag = fixture_field(e, "remarks")->tag, .value_count = 1, .loser_device = WORLD_DEVICE};
+    world_apply(&w);
+    struct conflict_choice mine = {.seq = w.seq, .take = CONFLICT_TAKE_MINE};
+    world_pull(&w, "account", id, "remarks", "theirs\nprice\nterms\ndates\nlater");
+    size_t written;
+    CHECK_OK(store_conflict_resolve(w.store, &mine, &written, &err));
+    CHECK_TEXT(world_text(&w, "account", id, "remarks"), "price\nterms\ndates\nlater");
+    world_stop(&w);
+}
+
 TEST(of_several_conflicts_of_one_seq_each_can_be_settled_and_mine_is_mine_only) {
     struct world w;
     struct err err;
