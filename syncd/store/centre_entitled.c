@@ -38,6 +38,24 @@ enum status centre_reason_add(struct centre *c, int64_t user, int64_t home, enum
     return db_run(s, err);
 }
 
+enum status centre_reasons_of_makers(struct centre *c, struct err *err) {
+    struct db_stmt *s;
+    TRY(db_prepare(c->db,
+                   "INSERT INTO reason(user, home, kind)"
+                   " SELECT d.user, ?1 + m.now, ?2"
+                   " FROM (SELECT id AS made, id AS now FROM r_account"
+                   " UNION ALL SELECT from_id, to_id FROM alias WHERE to_id IN"
+                   " (SELECT id FROM r_account)) m"
+                   " JOIN device d ON d.number = m.made >> ?3 JOIN org_user u ON u.id = d.user"
+                   " WHERE u.role <> 3 AND m.now NOT IN (SELECT from_id FROM alias)"
+                   " ON CONFLICT DO NOTHING",
+                   &s, err));
+    db_bind_int(s, 1, home_make(HOME_CLASS_TEAM, 0));
+    db_bind_int(s, 2, REASON_KIND_CREATOR);
+    db_bind_int(s, 3, ID_COUNTER_BITS);
+    return db_run(s, err);
+}
+
 /* ------------------------------------------------------------------ the users of a home */
 
 static const char *const OF_TEAM = UP(

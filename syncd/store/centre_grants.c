@@ -139,6 +139,7 @@ static enum status change_scope(struct settling *s, bool granted, struct err *er
     if (!granted) scope.open_since = s->seq;
     if (!granted) TRY(end_all(s, err));
     TRY(centre_scope_put(s->c, &scope, err));
+    if (granted) TRY(centre_reasons_of_makers(s->c, err));
     if (granted) TRY(grant_users(s, err));
     s->any = true;
     s->c->due_is_known = false;

@@ -108,6 +108,9 @@ enum reason_kind {
 };
 enum status centre_reason_add(struct centre *c, int64_t user, int64_t home, enum reason_kind kind,
                               struct err *err) NODISCARD;
+/* Of every account that a person made: while the org is open nobody keeps them. Of an account that
+ * became another, for that one. */
+enum status centre_reasons_of_makers(struct centre *c, struct err *err) NODISCARD;
 /* Who should hold the home by the rules, ascending: derived from rows as they are on that day, and
  * the reasons above. Head office's users are not among them: they hold "all". */
 enum status centre_entitled(struct centre *c, int64_t home, int64_t day, struct arena *mem,

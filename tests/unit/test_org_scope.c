@@ -420,6 +420,30 @@ TEST(an_org_is_granted_and_open_again) {
     world_close(&w);
 }
 
+/* An account that a rep made while everyone saw everything is his as well as one made later. */
+TEST(who_made_an_account_in_an_open_org_keeps_it) {
+    struct world w;
+    struct err err = {0};
+    static struct book b[2];
+    memset(b, 0, sizeof b);
+    (void)granted_open(&w);
+    CHECK_OK(org_scope_set(w.org, false, &err));
+    for (int at = 0; at < 2; at++) sync_book(&w, at, &b[at]);
+    int64_t id = new_id(&w, 0), office = office_account(&w, "Acme", 0, 0);
+    struct change *c = draft_change(&w, 0, CHANGE_CREATE, "account", id);
+    (void)draft_text(&w, c, "name", "New", on(0));
+    CHECK_INT(push(&w, 0)->outcome, OUTCOME_APPLIED);
+    CHECK_OK(org_scope_set(w.org, true, &err));
+    for (int at = 0; at < 2; at++) {
+        sync_book(&w, at, &b[at]);
+        check_book(&w, at, &b[at]);
+    }
+    CHECK(has(&b[0], id) && !has(&b[1], id));
+    CHECK(!has(&b[0], office));
+    check_grants(&w);
+    world_close(&w);
+}
+
 TEST(a_new_user_is_granted_at_once_and_dead_rows_are_told_to_their_holders) {
     struct world w;
     struct err err = {0};
