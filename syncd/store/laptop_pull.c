@@ -94,6 +94,22 @@ static enum status take_new(struct pulling *p, struct err *err) {
     return p->any_pending ? outbox_replay(p->store, &p->local, p->mem, err) : ST_OK;
 }
 
+/* Is the row here as the record has it? A merge re-points without a seq: if the server forgot it by
+ * going back, the row comes at the seq that it has here, and names another. */
+static bool tells_nothing(const struct pulling *p) {
+    if (p->store->laptop->lost_count == 0 || !(p->record->flags & RECORD_WHOLE)) return true;
+    if (p->local.meta.gone != GONE_HERE || p->local.meta.seq != p->record->seq) return true;
+    for (size_t i = 0; i < p->record->cell_count; i++) {
+        const struct record_cell *from = &p->record->cells[i];
+        const struct cell *cell = entity_cell(p->e, from->cell_tag);
+        for (size_t k = 0; cell_fits(cell, from) && k < cell->count; k++)
+            if (p->e->fields[cell->first + k].type == FIELD_REF &&
+                !value_equal(p->local.values[cell->first + k], from->values[k]))
+                return false;
+    }
+    return true;
+}
+
 static enum status take_known(struct pulling *p, bool remember, struct err *err) {
     bool whole = p->record->flags & RECORD_WHOLE;
     if (whole && p->local.meta.gone == GONE_DOOMED) {
@@ -147,7 +163,7 @@ enum status record_take(struct store *store, const struct record *record, struct
     bool known =
         p.local.found && p.local.meta.seq >= record->seq && p.local.meta.gone != GONE_DOOMED &&
         !seq_is_lost(store, p.local.meta.seq);
-    if (known) return ST_OK;
+    if (known && tells_nothing(&p)) return ST_OK;
     TRY(pending_any(store->db, record->row, &p.any_pending, err));
     if (p.local.found) {
         counts->rows_changed++;

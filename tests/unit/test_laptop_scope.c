@@ -478,17 +478,21 @@ TEST(rows_of_a_merged_account_are_the_survivors_before_its_home_ends) {
 
 /* ------------------------------------------------------------------ epochs, older files */
 
+static void enter_epoch_two(struct world *w, int64_t parting) {
+    struct err err;
+    for (int i = 0; i < 2; i++) { /* once for the marks, then to enter */
+        world_ask(w);
+        w->reply.kind = REPLY_EPOCH;
+        w->reply.epoch = w->epoch = 2;
+        w->seq = parting;
+        CHECK_OK(world_try_apply(w, 10, &err));
+    }
+}
+
 TEST(a_new_epoch_asks_for_every_home_anew) {
     struct world w;
-    struct err err;
     start_with_two_teams(&w);
-    for (int i = 0; i < 2; i++) { /* once for the marks, then to enter */
-        world_ask(&w);
-        w.reply.kind = REPLY_EPOCH;
-        w.reply.epoch = w.epoch = 2;
-        w.seq = 4;
-        CHECK_OK(world_try_apply(&w, 10, &err));
-    }
+    enter_epoch_two(&w, 4);
     CHECK_INT(position(&w).told, 0);
     CHECK_INT(homes_held(&w), 2);
     ask(&w, done_at(9));
@@ -498,6 +502,29 @@ TEST(a_new_epoch_asks_for_every_home_anew) {
     CHECK_INT(homes_held(&w), 1);
     CHECK(is_here(&w, "account", row_of(A1)) && !is_here(&w, "account", row_of(A2)));
     CHECK(!is_here(&w, "contact", row_of(C1)) && !is_here(&w, "contact", row_of(C2)));
+    world_stop(&w);
+}
+
+/* What the merge re-pointed has no new seq by it, and comes at the one that it has here. */
+TEST(what_a_forgotten_merge_re_pointed_names_its_own_account_again) {
+    struct world w;
+    start_with_two_teams(&w);
+    ask(&w, done_at(20));
+    w.reply.aliases[w.reply.alias_count++] = (struct alias_news){15, row_of(A1), row_of(A2)};
+    world_apply(&w);
+    CHECK_INT(world_number(&w, "SELECT count(DISTINCT account) FROM r_contact"), 1);
+    enter_epoch_two(&w, 10);
+    ask(&w, done_at(10));
+    open_home(&w, team(row_of(A1)), 3, true);
+    open_home(&w, team(row_of(A2)), 4, true);
+    fill_account(&w, row_of(A1), 5, "one");
+    fill_contact(&w, row_of(C1), row_of(A1), 6, "li");
+    fill_account(&w, row_of(A2), 7, "two");
+    fill_contact(&w, row_of(C2), row_of(A2), 8, "wang");
+    world_apply(&w);
+    CHECK_INT(world_number(&w, "SELECT count(*) FROM r_account"), 2);
+    CHECK_INT(world_number(&w, "SELECT count(DISTINCT account) FROM r_contact"), 2);
+    CHECK_INT(world_number(&w, "SELECT count(*) FROM alias"), 0);
     world_stop(&w);
 }
 
