@@ -229,12 +229,17 @@ static enum status fill_in(struct merge *m, struct centre_row *row, struct merge
     return ST_OK;
 }
 
-/* What is given back after its successor. */
+/* What is given back after its successor. What its author had seen did not beat it: what did is
+ * not back yet, and the ledger names no winner. */
 static enum status supersede(struct merge *m, const struct merge_in *in, struct merge_edit *me,
                              struct err *err) {
+    bool seen = clock_is_covered_in(&in->clock, in->life ? in->life->old : 0, in->edit->today,
+                                    m->author.number, in->named, in->row, in->life);
+    struct value *nothing = ARENA_ARRAY(m->mem, in->cell->count, struct value);
+    if (!nothing) return err_no_memory(err);
     struct merge_out out = {.outcome = OUTCOME_LOST,
-                            .values = (struct value *)in->present,
-                            .clock = in->clock,
+                            .values = seen ? nothing : (struct value *)in->present,
+                            .clock = seen ? (struct clock){0} : in->clock,
                             .loser = LEDGER_NEW};
     me->verdict.outcome = OUTCOME_LOST;
     return note_loser(m, in, &out, err);
