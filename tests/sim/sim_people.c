@@ -256,7 +256,8 @@ static void do_import_revert(struct sim *s, struct world_laptop *l) {
         for (size_t k = 0; k < s->deed_count; k++)
             child |= s->deeds[k].row == s->deeds[i].row && s->deeds[k].batch == batch &&
                      s->deeds[k].author == author;
-        left += child && s->deeds[i].batch != batch;
+        bool deletes = s->deeds[i].kind == KIND_DELETE && s->deeds[i].author == author;
+        left += (child || deletes) && s->deeds[i].batch > batch; /* perhaps of what is above them */
     }
     if (left || !batch) return;
     enum status status = store_import_revert(l->store, id, &rows, &kept, &err);
