@@ -428,8 +428,10 @@ enum status kept_put(struct store *store, const struct receipt *receipt, const s
 /* A batch that was acknowledged in an earlier epoch. */
 enum status kept_get(struct store *store, uint32_t batch, struct arena *mem, struct batch *out,
                      bool *out_found, struct err *err) NODISCARD;
-/* It was given back: the receipt is of the present epoch. */
-enum status kept_given(struct store *store, const struct receipt *receipt, int64_t proof,
+/* It was given back: the receipt is of the present epoch. The receipt that is kept stays the first
+ * one: what others had seen of the batch, they saw at the seq that it names, and should the server
+ * go back once more, they name it so. */
+enum status kept_given(struct store *store, const struct receipt *receipt,
                        struct err *err) NODISCARD;
 /* What of it can be read in a damaged file. */
 enum status former_rescue(struct store *to, struct db *damaged, struct err *err) NODISCARD;

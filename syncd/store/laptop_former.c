@@ -200,10 +200,9 @@ enum status kept_get(struct store *store, uint32_t batch, struct arena *mem, str
     return batch_read(content, mem, out, err);
 }
 
-enum status kept_given(struct store *store, const struct receipt *receipt, int64_t proof,
-                       struct err *err) {
-    return run(store, "UPDATE kept SET epoch = ?, at = ?, proof = ? WHERE n = ?",
-               NUMBERS(store->laptop->state.epoch, receipt->at, proof, receipt->batch), err);
+enum status kept_given(struct store *store, const struct receipt *receipt, struct err *err) {
+    return run(store, "UPDATE kept SET epoch = ?, at = ? WHERE n = ?",
+               NUMBERS(store->laptop->state.epoch, receipt->at, receipt->batch), err);
 }
 
 /* The oldest go first where there are too many. */

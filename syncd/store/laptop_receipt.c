@@ -381,7 +381,7 @@ static enum status chain_of_batch(struct store *store, uint32_t batch, struct ch
 
 /* Told before; or given back, and answered anew. What is held now is shown, the rest comes with the
  * rows. */
-static enum status take_given(struct store *store, const struct receipt *receipt, int64_t proof,
+static enum status take_given(struct store *store, const struct receipt *receipt,
                               struct err *err) {
     struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
     struct batch batch;
@@ -401,7 +401,7 @@ static enum status take_given(struct store *store, const struct receipt *receipt
         if (t.e) TRY(hold(&t, err));
     }
     TRY(keep_notes(store, &batch, receipt, err));
-    return kept_given(store, receipt, proof, err);
+    return kept_given(store, receipt, err);
 }
 
 enum status receipt_take(struct store *store, const struct receipt *receipt, int64_t proof,
@@ -410,7 +410,7 @@ enum status receipt_take(struct store *store, const struct receipt *receipt, int
     struct laptop_state state = store->laptop->state;
     struct outbox_row row;
     bool found;
-    if (receipt->batch <= state.last_batch) return take_given(store, receipt, proof, err);
+    if (receipt->batch <= state.last_batch) return take_given(store, receipt, err);
     if (receipt->batch != state.last_batch + 1)
         return err_set(err, ST_MALFORMED, "a receipt for batch %u came before that of %u",
                        "批次%u的回执先于批次%u到达", receipt->batch, state.last_batch + 1);

@@ -103,25 +103,35 @@ def run(world):
     unannounced(world)
 
 
-def unannounced(world):
-    """The disk goes back: nobody tells the server."""
+def set_aside(world, name):
+    """A copy of the book's files, as a machine's snapshot has them."""
     world.stop_server()
-    book = os.path.join(world.home, "org", "acme.db")
-    aside = os.path.join(world.dir, "aside")
+    aside = os.path.join(world.dir, name)
     os.makedirs(aside)
-    for path in glob.glob(book + "*"):
+    for path in glob.glob(os.path.join(world.home, "org", "acme.db*")):
         if "before" not in path:
             shutil.copy2(path, aside)
     world.start_server()
-    work(world, 3)
-    sync_all(world)
+    return aside
+
+
+def set_back(world, aside):
     world.stop_server(signal.SIGKILL)
+    book = os.path.join(world.home, "org", "acme.db")
     for path in (book, book + "-wal", book + "-shm"):
         if os.path.exists(path):
             os.remove(path)
     for path in os.listdir(aside):
         shutil.copy2(os.path.join(aside, path), os.path.join(world.home, "org", path))
     world.start_server()
+
+
+def unannounced(world):
+    """The disk goes back: nobody tells the server."""
+    aside = set_aside(world, "aside")
+    work(world, 3)
+    sync_all(world)
+    set_back(world, aside)
     world.office("add", "account", "name=made before it notices")
     sync_all(world)
     end_recovery(world)
@@ -145,6 +155,24 @@ def an_older_backup_than_the_latest(world):
     end_recovery(world)
     check("after latest.db" not in str(all_equal(world, "the latest")), "head office's own edit came from nowhere")
     check("after first.db" in str(all_equal(world, "the latest")), "the latest backup was not restored")
+    twice_before_all_were_here(world)
+
+
+def twice_before_all_were_here(world):
+    """In the life between only one gives back: the other's edit had seen his in the life before that."""
+    aside = set_aside(world, "twice")
+    world.laptop("wang", "set", "account", "Shared", "website=https://first.example")
+    sync_all(world, 1)
+    world.laptop("li", "set", "account", "Shared", "website=https://second.example")
+    world.laptop("li", "sync")
+    set_back(world, aside)
+    world.laptop("wang", "sync")
+    set_back(world, aside)
+    world.laptop("li", "sync")
+    sync_all(world)
+    end_recovery(world)
+    website = value(all_equal(world, "twice"), "Shared", "website")
+    check(website == "https://second.example", f"{website} stands, which the other edit had seen")
 
 
 if __name__ == "__main__":
