@@ -377,7 +377,8 @@ enum outcome {
 };
 enum row_state { ROW_HERE, ROW_DEAD, ROW_OUT, ROW_GONE }; /* ROW_OUT: not in this device's scope */
 
-/* Why an edit was refused or waits. ROW(name, number, English, Chinese); numbers are stable. */
+/* Why an edit was refused or waits; LATE alone says something of one that came in. ROW(name,
+ * number, English, Chinese); numbers are stable. */
 /* clang-format off */
 #define REASON_ROWS(ROW)                                                                                  \
     ROW(NONE, 0, "", "")                                                                                  \
@@ -401,7 +402,9 @@ enum row_state { ROW_HERE, ROW_DEAD, ROW_OUT, ROW_GONE }; /* ROW_OUT: not in thi
     ROW(REQUIRED, 12, "a required field is missing", "缺少必填字段")                                      \
     ROW(DECLINED, 13, "head office declined the change request", "总部未批准该变更申请")                  \
     ROW(CYCLE, 14, "the row would own itself", "该记录会成为自己的上级")                                  \
-    ROW(REVOKED, 15, "the laptop was revoked: head office decides", "该笔记本已被吊销：由总部决定")
+    ROW(REVOKED, 15, "the laptop was revoked: head office decides", "该笔记本已被吊销：由总部决定")       \
+    ROW(LATE, 16, "late: made while you had access, it came after that had ended, and was accepted",      \
+        "迟到：修改时您有权访问，送达时权限已结束，仍予接受")
 
 enum reason {
 #define REASON_ENUM(name, number, ...) REASON_##name = number,

@@ -382,6 +382,8 @@ static enum status put_reply_parts(const struct round_reply *m, struct buf *payl
     PUT_PART(SECTION_ALIASES, aliases_write, m->aliases, m->alias_count);
     PUT_PART(SECTION_LEDGER, ledger_write, m->ledger, m->ledger_count);
     PUT_PART(SECTION_HELD, held_write, m->held, m->held_count);
+    if (late_count(m->receipts, m->receipt_count) > 0)
+        PUT_PART(SECTION_LATE, late_write, m->receipts, m->receipt_count);
     if (!m->has_scope) return ST_OK;
     buf_reset(&part);
     TRY(scope_write(&m->scope, m->scope_whole, &part, err));
@@ -489,6 +491,9 @@ enum status wire_read_round_reply(struct slice bytes, uint32_t device, struct ar
         READ_PART(SECTION_ALIASES, aliases_read, m.aliases, m.alias_count);
         READ_PART(SECTION_LEDGER, ledger_read, m.ledger, m.ledger_count);
         READ_PART(SECTION_HELD, held_read, m.held, m.held_count);
+        if (parts.has[SECTION_LATE])
+            TRY(late_read(parts.at[SECTION_LATE], mem, room_of(&parts), m.receipts,
+                          m.receipt_count, err));
         READ_PART(SECTION_RECORDS, records_read, m.records, m.record_count);
         TRY(read_scope(&parts, mem, &m, err));
         m.has_backup = parts.has[SECTION_BACKUP];

@@ -5,6 +5,12 @@
 
 enum { CELL_OUTCOME, CELL_REASON, CELL_SEQ, CELL_HAS_VALUES };
 
+/* That a change came in late a section of its own tells: older releases know no such reason. */
+static enum reason code_reason(struct columns *set, struct column *column, enum reason reason) {
+    uint64_t number = reason == REASON_LATE ? REASON_NONE : reason;
+    return (enum reason)column_number(set, column, number, REASON_LATE - 1);
+}
+
 struct receipt_columns {
     struct columns *set;
     struct shapes shapes;
@@ -30,7 +36,7 @@ static void code_edit(struct receipt_columns *r, struct shape_cell *cell, struct
     e->value_count = cell->key.value_count;
     e->outcome =
         (enum outcome)column_number(set, &col[CELL_OUTCOME], e->outcome, OUTCOME_COUNT - 1);
-    e->reason = (enum reason)column_number(set, &col[CELL_REASON], e->reason, REASON_COUNT - 1);
+    e->reason = code_reason(set, &col[CELL_REASON], e->reason);
     e->seq = column_near(set, &col[CELL_SEQ], e->seq, line->seq);
     e->has_values = column_number(set, &col[CELL_HAS_VALUES], e->has_values, 1) != 0;
     e->values = code_items(&set->coder, e->values, e->value_count, sizeof *e->values);
@@ -74,7 +80,7 @@ static void code_line(struct receipt_columns *r, struct receipt_line *line) {
         coder_fail(&set->coder, ST_MALFORMED);
     }
     line->outcome = (enum outcome)column_number(set, &r->outcome, line->outcome, OUTCOME_COUNT - 1);
-    line->reason = (enum reason)column_number(set, &r->reason, line->reason, REASON_COUNT - 1);
+    line->reason = code_reason(set, &r->reason, line->reason);
     line->state = (enum row_state)column_number(set, &r->state, line->state, ROW_GONE);
     line->row = column_id(set, &r->row, line->row);
     line->prev = column_signed(set, &r->prev, line->prev);

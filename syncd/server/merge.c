@@ -136,7 +136,7 @@ static enum status merge_put_aside(struct merge *m, const struct entity *e,
     return merge_refuse(m, e, row, verdict, out, err);
 }
 
-static enum status merge_change(struct merge *m, struct outcome_change *out, struct err *err) {
+static enum status merge_kind(struct merge *m, struct outcome_change *out, struct err *err) {
     const struct change *change = m->change;
     const struct entity *e = catalogue_entity_by_tag(m->cat, change->entity_tag);
     struct outcome_edit unknown = {OUTCOME_REFUSED, REASON_UNKNOWN_FIELD};
@@ -153,6 +153,32 @@ static enum status merge_change(struct merge *m, struct outcome_change *out, str
     case CHANGE_DELETE: return merge_delete(m, e, out, err);
     }
     return err_set(err, ST_MALFORMED, "a change of an unknown kind", "未知的修改类型");
+}
+
+static void mark_late(enum outcome outcome, enum reason *reason) {
+    if (is_taken(outcome) && *reason == REASON_NONE) *reason = REASON_LATE;
+}
+
+/* What came in though its author's sight of the row had ended says so: in the journal, and thus in
+ * history and receipt, and in the list of what came late. */
+static enum status merge_change(struct merge *m, struct outcome_change *out, struct err *err) {
+    struct centre_late late = {.device = m->author.number,
+                               .batch = m->batch->number,
+                               .change = m->change_at,
+                               .time_ms = m->now_ms,
+                               .seq = centre_next_seq(m->c),
+                               .entity_tag = m->change->entity_tag};
+    bool taken;
+    m->late = false;
+    TRY(merge_kind(m, out, err));
+    taken = is_taken(out->outcome);
+    for (size_t i = 0; i < out->edit_count; i++) taken |= is_taken(out->edits[i].outcome);
+    if (!m->late || !taken) return ST_OK;
+    mark_late(out->outcome, &out->reason);
+    for (size_t i = 0; i < out->edit_count; i++)
+        mark_late(out->edits[i].outcome, &out->edits[i].reason);
+    late.row = out->row;
+    return centre_late_add(m->c, &late, err);
 }
 
 static enum status merge_all(struct merge *m, struct outcome_change *outcomes, struct err *err) {

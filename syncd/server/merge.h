@@ -53,6 +53,7 @@ struct merge { /* of one batch */
     int64_t when_ms;             /* time of the change's first edit */
     bool approved;               /* head office said yes: who may write is not asked */
     bool revoked;                /* the laptop was: everything waits for head office */
+    bool late; /* of the change: its author's sight of the row had ended when it came */
     const struct former *former; /* NULL in the first epoch */
     struct merge_scope scope;    /* set by merge_batch */
 };

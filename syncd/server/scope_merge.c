@@ -270,57 +270,65 @@ static bool is_asked(const struct merge *m) {
            m->author.role != USER_OFFICE;
 }
 
-/* left_ms: when the row left the home; 0: it is in it. */
-static enum status permits_home(struct merge *m, int64_t home, int64_t left_ms, bool *out,
+/* By what an author may touch a row. The best of all homes counts. */
+enum sight { SIGHT_NONE, SIGHT_ENDED, SIGHT_OPEN }; /* ended: after the batch's cursor */
+
+/* left_ms: when the row left the home; 0: it is in it. *sight rises, if at all. */
+static enum status permits_home(struct merge *m, int64_t home, int64_t left_ms, enum sight *sight,
                                 struct err *err) {
     struct centre_grant *grants;
     size_t count;
     TRY(centre_grants_of(m->c, m->author.user, home, m->mem, &grants, &count, err));
-    for (size_t i = 0; i < count && !*out; i++) {
+    for (size_t i = 0; i < count && *sight < SIGHT_OPEN; i++) {
         int64_t late = left_ms ? left_ms : m->now_ms;
         bool ended = grants[i].until_seq > 0;
         if (ended && grants[i].until_seq <= m->batch->cursor) continue;
         if (ended && grants[i].until_ms < late) late = grants[i].until_ms;
-        *out = m->now_ms - late <= m->scope.lease_ms;
+        if (m->now_ms - late > m->scope.lease_ms) continue;
+        *sight = ended || left_ms ? SIGHT_ENDED : SIGHT_OPEN;
     }
     return ST_OK;
 }
 
-static enum status permits_left(struct merge *m, const struct homes *now, int64_t row, bool *out,
-                                struct err *err) {
+static enum status permits_left(struct merge *m, const struct homes *now, int64_t row,
+                                enum sight *sight, struct err *err) {
     struct centre_leave *leaves;
     size_t count;
     TRY(centre_leaves(m->c, row, m->batch->cursor, m->mem, &leaves, &count, err));
-    for (size_t i = 0; i < count && !*out; i++)
+    for (size_t i = 0; i < count && *sight == SIGHT_NONE; i++)
         if (!homes_have(now, leaves[i].home))
-            TRY(permits_home(m, leaves[i].home, leaves[i].time_ms, out, err));
+            TRY(permits_home(m, leaves[i].home, leaves[i].time_ms, sight, err));
     return ST_OK;
 }
 
 /* The home of an account that became another is part of that one's. */
-static enum status permits_united(struct merge *m, int64_t home, bool *out, struct err *err) {
+static enum status permits_united(struct merge *m, int64_t home, enum sight *sight,
+                                  struct err *err) {
     int64_t *ids;
     size_t count;
     if (home_class(home) != HOME_CLASS_TEAM) return ST_OK;
     TRY(centre_aliases_of(m->c, home_id(home), m->mem, &ids, &count, err));
-    for (size_t i = 0; i < count && !*out; i++)
-        TRY(permits_home(m, home_make(HOME_CLASS_TEAM, ids[i]), 0, out, err));
+    for (size_t i = 0; i < count && *sight == SIGHT_NONE; i++)
+        TRY(permits_home(m, home_make(HOME_CLASS_TEAM, ids[i]), 0, sight, err));
     return ST_OK;
 }
 
 /* An edit counts if, when it was made, no end of its author's sight of the row was known to him,
  * and it is not too late. That a grant was in force at the batch's cursor would be too strict: rows
- * of a newer one may have come by filling. */
+ * of a newer one may have come by filling. What is seen no more now is marked as late. */
 static enum status permits_homes(struct merge *m, const struct homes *homes, int64_t row,
                                  int64_t named, bool *out, struct err *err) {
-    *out = false;
-    for (size_t i = 0; i < homes->count && !*out; i++) {
-        TRY(permits_home(m, homes->at[i], 0, out, err));
-        if (!*out) TRY(permits_united(m, homes->at[i], out, err));
+    enum sight sight = SIGHT_NONE;
+    for (size_t i = 0; i < homes->count && sight < SIGHT_OPEN; i++) {
+        TRY(permits_home(m, homes->at[i], 0, &sight, err));
+        if (sight == SIGHT_NONE) TRY(permits_united(m, homes->at[i], &sight, err));
     }
-    if (!*out) TRY(permits_home(m, home_make(HOME_CLASS_ALL, 0), 0, out, err));
-    if (!*out) TRY(permits_left(m, homes, row, out, err));
-    if (!*out && named != row) TRY(permits_left(m, homes, named, out, err));
+    if (sight < SIGHT_OPEN)
+        TRY(permits_home(m, home_make(HOME_CLASS_ALL, 0), 0, &sight, err));
+    if (sight == SIGHT_NONE) TRY(permits_left(m, homes, row, &sight, err));
+    if (sight == SIGHT_NONE && named != row) TRY(permits_left(m, homes, named, &sight, err));
+    m->late |= sight == SIGHT_ENDED;
+    *out = sight != SIGHT_NONE;
     return ST_OK;
 }
 

@@ -184,7 +184,7 @@ command_run server_cmd_init, server_cmd_serve, server_cmd_org_add, server_cmd_or
     server_cmd_device_list, server_cmd_device_show, server_cmd_device_revoke,
     server_cmd_device_lost, server_cmd_org_minimum, server_cmd_link, server_cmd_import,
     server_cmd_add, server_cmd_set, server_cmd_rm, server_cmd_export, server_cmd_list,
-    server_cmd_get, server_cmd_history, server_cmd_conflicts, server_cmd_requests,
+    server_cmd_get, server_cmd_history, server_cmd_conflicts, server_cmd_late, server_cmd_requests,
     server_cmd_approve, server_cmd_decline, server_cmd_status, server_cmd_backup,
     server_cmd_compact, server_cmd_org_keep_history, server_cmd_erase,
     server_cmd_restore, server_cmd_recovery_status, server_cmd_recovery_end,

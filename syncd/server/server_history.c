@@ -261,6 +261,42 @@ enum status server_cmd_conflicts(void *program, const struct command_line *line,
     return listing_close(&l, err);
 }
 
+/* ------------------------------------------------------------------ what came late */
+
+static enum status late_row(void *ctx, const struct centre_late *late, struct err *err) {
+    struct printing *p = ctx;
+    const struct entity *e = catalogue_entity_by_tag(&p->server->catalogue, late->entity_tag);
+    (void)err;
+    listing_int(p->l, late->seq);
+    listing_time(p->l, late->time_ms);
+    put_person(p->l, p->server, p->c, late->device);
+    listing_int(p->l, late->device);
+    put_entity(p->l, p->server, e);
+    listing_id(p->l, late->row);
+    put_title(p->l, p->server, p->c, e, late->row);
+    put_row(p, e, late->row);
+    return ST_OK;
+}
+
+enum status server_cmd_late(void *program, const struct command_line *line, struct err *err) {
+    struct server *server = program;
+    static const struct listing_column COLUMNS[] = {
+        {"seq", {"No.", "序号"}},    {"time", {"Came", "送达时间"}},
+        {"person", {"Who", "谁"}},   {"device", {"Laptop", "笔记本"}},
+        {"entity", {NULL, NULL}},    {"row", {NULL, NULL}},
+        {"title", {NULL, NULL}},     {NULL, {"Row", "记录"}}};
+    SCOPED(server_reader_release) struct org_reader *reader = NULL;
+    SCOPED(listing_release) struct listing *l = NULL;
+    int64_t since;
+    TRY(command_number(line, "--since", 0, INT64_MAX, 0, &since, err));
+    TRY(server_reader_open(server, &reader, err));
+    TRY(listing_open(server, COLUMNS, ARRAY_COUNT(COLUMNS), false, &l, err));
+    struct printing p = {.server = server, .c = org_reader_centre(reader), .l = l};
+    listing_none(l, "nothing came late", "没有迟到的修改");
+    TRY(centre_late(p.c, since, late_row, &p, err));
+    return listing_close(&l, err);
+}
+
 /* ------------------------------------------------------------------ requests */
 
 static void put_content(struct printing *p, const struct entity *e,

@@ -439,10 +439,30 @@ typedef enum status centre_quarantine_row(void *ctx, const struct quarantine_ent
 enum status centre_quarantine_list(struct centre *c, bool also_closed, struct arena *mem,
                                    centre_quarantine_row *each, void *ctx,
                                    struct err *err) NODISCARD;
+/* Open entries that came in too late, or where their author had no access: their rows are somebody
+ * else's, who is told of them. row 0: of all rows. */
+enum status centre_quarantine_denied(struct centre *c, int64_t row, struct arena *mem,
+                                     centre_quarantine_row *each, void *ctx,
+                                     struct err *err) NODISCARD;
 /* Entries of this device that were closed at seqs in (after, to]. */
 enum status centre_held_news(struct centre *c, uint32_t device, int64_t after, int64_t to,
                              struct arena *mem, struct held_news **out, size_t *out_count,
                              struct err *err) NODISCARD;
+
+/* A change that came in though its author's access to the row had ended when it came. */
+struct centre_late {
+    int64_t seq; /* of its first entry of the log */
+    int64_t time_ms;
+    uint32_t device, batch, change;
+    uint32_t entity_tag;
+    int64_t row; /* that it reached */
+};
+enum status centre_late_add(struct centre *c, const struct centre_late *late,
+                            struct err *err) NODISCARD;
+typedef enum status centre_late_row(void *ctx, const struct centre_late *late, struct err *err);
+/* After a seq, oldest first. */
+enum status centre_late(struct centre *c, int64_t after, centre_late_row *each, void *ctx,
+                        struct err *err) NODISCARD;
 
 /* The text that a cell had up to now, from this seq on. */
 enum status centre_text_keep(struct centre *c, int64_t row, uint32_t cell_tag, int64_t seq,

@@ -230,24 +230,43 @@ enum status centre_quarantine_close(struct centre *c, uint32_t device, const str
     return ST_OK;
 }
 
-enum status centre_quarantine_list(struct centre *c, bool also_closed, struct arena *mem,
-                                   centre_quarantine_row *each, void *ctx, struct err *err) {
+static enum status each_entry(struct centre *c, const char *sql, int64_t row, struct arena *mem,
+                              centre_quarantine_row *each, void *ctx, struct err *err) {
     struct db_stmt *s;
-    bool row;
-    TRY(db_prepare(c->db,
-                   also_closed ? "SELECT " QUARANTINE_COLUMNS " FROM quarantine ORDER BY seq, cell"
-                               : "SELECT " QUARANTINE_COLUMNS " FROM quarantine WHERE state = 0"
-                                 " ORDER BY seq, cell",
-                   &s, err));
-    enum status status = db_step(s, &row, err);
-    while (status == ST_OK && row) {
+    bool found;
+    TRY(db_prepare(c->db, sql, &s, err));
+    if (row) db_bind_int(s, 1, row);
+    enum status status = db_step(s, &found, err);
+    while (status == ST_OK && found) {
         struct quarantine_entry entry;
         status = take_quarantine(s, mem, &entry, err);
         if (status == ST_OK) status = each(ctx, &entry, err);
-        if (status == ST_OK) status = db_step(s, &row, err);
+        if (status == ST_OK) status = db_step(s, &found, err);
     }
     db_reset(s);
     return status;
+}
+
+enum status centre_quarantine_list(struct centre *c, bool also_closed, struct arena *mem,
+                                   centre_quarantine_row *each, void *ctx, struct err *err) {
+    const char *sql = also_closed ? "SELECT " QUARANTINE_COLUMNS
+                                    " FROM quarantine ORDER BY seq, cell"
+                                  : "SELECT " QUARANTINE_COLUMNS
+                                    " FROM quarantine WHERE state = 0 ORDER BY seq, cell";
+    return each_entry(c, sql, 0, mem, each, ctx, err);
+}
+
+/* 11: REASON_DENIED. As the index has it. */
+#define DENIED_WHERE " FROM quarantine WHERE state = 0 AND reason = 11"
+
+enum status centre_quarantine_denied(struct centre *c, int64_t row, struct arena *mem,
+                                     centre_quarantine_row *each, void *ctx, struct err *err) {
+    const char *sql = row ? "SELECT " QUARANTINE_COLUMNS DENIED_WHERE
+                            " AND row IN (SELECT ?1 UNION ALL SELECT from_id FROM alias"
+                            " WHERE to_id = ?1)"
+                          : "SELECT " QUARANTINE_COLUMNS DENIED_WHERE " ORDER BY seq, cell";
+    _Static_assert(REASON_DENIED == 11, "the index and its query say so");
+    return each_entry(c, sql, row, mem, each, ctx, err);
 }
 
 /* Of the device, and of the one of which its book was a copy, as far as they are the same. */
@@ -306,6 +325,45 @@ enum status centre_held_news(struct centre *c, uint32_t device, int64_t after, i
     *out = news;
     *out_count = at;
     return ST_OK;
+}
+
+/* ------------------------------------------------------------------ what came late */
+
+enum status centre_late_add(struct centre *c, const struct centre_late *late, struct err *err) {
+    struct db_stmt *s;
+    TRY(db_prepare(c->db,
+                   "INSERT OR REPLACE INTO late(seq, time_ms, device, batch, change, entity, row)"
+                   " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                   &s, err));
+    const int64_t numbers[] = {late->seq,    late->time_ms,    late->device, late->batch,
+                               late->change, late->entity_tag, late->row};
+    for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) db_bind_int(s, (int)i + 1, numbers[i]);
+    return db_run(s, err);
+}
+
+enum status centre_late(struct centre *c, int64_t after, centre_late_row *each, void *ctx,
+                        struct err *err) {
+    struct db_stmt *s;
+    bool found;
+    TRY(db_prepare(c->db,
+                   "SELECT seq, time_ms, device, batch, change, entity, row FROM late"
+                   " WHERE seq > ? ORDER BY seq",
+                   &s, err));
+    db_bind_int(s, 1, after);
+    enum status status = db_step(s, &found, err);
+    while (status == ST_OK && found) {
+        struct centre_late late = {.seq = db_int(s, 0),
+                                   .time_ms = db_int(s, 1),
+                                   .device = (uint32_t)db_int(s, 2),
+                                   .batch = (uint32_t)db_int(s, 3),
+                                   .change = (uint32_t)db_int(s, 4),
+                                   .entity_tag = (uint32_t)db_int(s, 5),
+                                   .row = db_int(s, 6)};
+        status = each(ctx, &late, err);
+        if (status == ST_OK) status = db_step(s, &found, err);
+    }
+    db_reset(s);
+    return status;
 }
 
 /* ------------------------------------------------------------------ old versions of texts */

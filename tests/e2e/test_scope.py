@@ -78,10 +78,18 @@ def an_account_moves(world):
 
 def edits_made_before_a_withdrawal_count(world):
     world.laptop("wang", "set", "account", "Acct0", "website=wang.example")
+    world.laptop("wang", "set", "contact", "Person0", "wechat=sales0")
     world.office("assign", "Acct0", "--to", "li")
     sync(world)
     row = world.office("get", "account", "Acct0", "--json").json()
     check(row["website"] == "wang.example", row)
+    receipts = world.laptop("wang", "receipts", "--json", "--limit", "2").json()
+    reasons = {receipt["entity"]: (receipt["outcome"], receipt["reason"][:5]) for receipt in receipts}
+    check(reasons == {"account": ("applied", ""), "contact": ("applied", "late:")}, receipts)  # he sees accounts of E
+    late = world.office("late", "--json").json()
+    check([(entry["person"], entry["title"]) for entry in late] == [("Wang", "Person0")], late)
+    story = world.office("history", "contact", "Person0", "wechat", "--json").json()
+    check(story[-1]["value"] == "+sales0" and story[-1]["reason"].startswith("late:"), story)
     check(contacts(world, "wang") == [], contacts(world, "wang"))
 
 

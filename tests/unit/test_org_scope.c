@@ -279,6 +279,27 @@ TEST(a_transfer_that_is_cut_goes_on_while_things_move) {
     world_close(&w);
 }
 
+static enum status count_late(void *ctx, const struct centre_late *late, struct err *err) {
+    int64_t *rows = ctx;
+    (void)err;
+    *rows = *rows * 1000 + late->row % 1000;
+    return ST_OK;
+}
+
+/* The rows (their last digits, one behind the other) of which something came late. */
+static int64_t late_rows(struct world *w) {
+    struct err err = {0};
+    int64_t rows = 0;
+    CHECK_OK(centre_late(org_centre(w->org), 0, count_late, &rows, &err));
+    return rows;
+}
+
+static enum status last_reason(void *ctx, const struct centre_history *line, struct err *err) {
+    (void)err;
+    *(enum reason *)ctx = line->reason;
+    return ST_OK;
+}
+
 TEST(an_edit_counts_by_what_its_author_knew_and_within_the_lease) {
     enum { DAY = 86400000 };
     struct world w;
@@ -304,6 +325,9 @@ TEST(an_edit_counts_by_what_its_author_knew_and_within_the_lease) {
     CHECK_INT(line->state, ROW_OUT);
     CHECK(!line->edits[0].has_values);
     CHECK_INT(line->edits[0].seq, 0);
+    CHECK_INT(line->reason, REASON_LATE);
+    CHECK_INT(line->edits[0].reason, REASON_LATE);
+    CHECK_INT(late_rows(&w), id % 1000);
 
     (void)draft_text(&w, draft_change(&w, 0, CHANGE_EDIT, "account", id), "website", "late", on(seq));
     w.now += 31 * (int64_t)DAY;
@@ -313,6 +337,7 @@ TEST(an_edit_counts_by_what_its_author_knew_and_within_the_lease) {
     seq = head_of(&w);
     (void)draft_text(&w, draft_change(&w, 0, CHANGE_EDIT, "account", id), "website", "again", on(seq));
     CHECK_INT(push(&w, 0)->reason, REASON_DENIED);        /* he was told */
+    CHECK_INT(late_rows(&w), id % 1000);                  /* that alone */
     CHECK_TEXT(text_at(&w, "account", id, "website"), "");
     world_close(&w);
 }
@@ -329,11 +354,54 @@ TEST(an_edit_of_a_row_that_left_counts_within_the_lease) {
     (void)draft_text(&w, draft_change(&w, 0, CHANGE_EDIT, "account", id), "website", "one", on(seq));
     office_set(&w, "account", id, "territory", number(&w, map.south));
     w.now += 29 * (int64_t)DAY;
-    CHECK_INT(push(&w, 0)->outcome, OUTCOME_APPLIED);
+    const struct receipt_line *line = push(&w, 0);
+    CHECK_INT(line->outcome, OUTCOME_APPLIED);
+    CHECK_INT(line->reason, REASON_LATE);
+    enum reason reason = REASON_NONE;
+    struct err err = {0};
+    CHECK_OK(centre_history(org_centre(w.org), id, 0, last_reason, &reason, &err));
+    CHECK_INT(reason, REASON_LATE);
     (void)draft_text(&w, draft_change(&w, 0, CHANGE_EDIT, "account", id), "website", "two", on(seq));
     w.now += 2 * (int64_t)DAY;
     CHECK_INT(push(&w, 0)->reason, REASON_DENIED);
     CHECK_TEXT(text_at(&w, "account", id, "website"), "one");
+    world_close(&w);
+}
+
+/* An edit comes late only if its author sees the row by nothing else. */
+TEST(what_is_seen_by_another_home_as_well_is_not_late) {
+    struct world w;
+    static struct book b;
+    struct map map = granted_open(&w);
+    memset(&b, 0, sizeof b);
+    int64_t id = office_account(&w, "Acme", map.south, w.laptops[0].employee);
+    sync_book(&w, 0, &b);
+    int64_t seq = head_of(&w);
+    (void)draft_text(&w, draft_change(&w, 0, CHANGE_EDIT, "account", id), "website", "one", on(seq));
+    office_set(&w, "account", id, "territory", number(&w, map.north));  /* it comes to him ... */
+    office_set(&w, "account", id, "owner", number(&w, w.laptops[1].employee)); /* ... and leaves him */
+    const struct receipt_line *line = push(&w, 0);
+    CHECK_INT(line->outcome, OUTCOME_APPLIED);
+    CHECK_INT(line->reason, REASON_NONE);
+    CHECK_INT(late_rows(&w), 0);
+    world_close(&w);
+}
+
+/* A visit of an account that went meanwhile: the new row says so too; what does not come in is not
+ * late but denied. */
+TEST(a_row_that_comes_late_is_marked) {
+    struct world w;
+    static struct book b;
+    struct map map = granted_open(&w);
+    memset(&b, 0, sizeof b);
+    int64_t id = office_account(&w, "Acme", map.south, w.laptops[0].employee);
+    sync_book(&w, 0, &b);
+    int64_t made = visit(&w, 0, id, w.laptops[0].employee);
+    office_set(&w, "account", id, "owner", number(&w, w.laptops[1].employee));
+    const struct receipt_line *line = push(&w, 0);
+    CHECK_INT(line->outcome, OUTCOME_APPLIED);
+    CHECK_INT(line->reason, REASON_LATE);
+    CHECK_INT(late_rows(&w), made % 1000);
     world_close(&w);
 }
 

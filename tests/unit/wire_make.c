@@ -196,7 +196,7 @@ struct round_request maker_request(struct maker *m, size_t batch_count) {
 
 static struct receipt_line any_line(struct maker *m, int64_t *seq) {
     struct receipt_line l = {.outcome = (enum outcome)maker_number(m, OUTCOME_COUNT),
-                             .reason = (enum reason)maker_number(m, REASON_COUNT),
+                             .reason = (enum reason)maker_number(m, REASON_LATE),
                              .state = (enum row_state)maker_number(m, ROW_GONE + 1),
                              .row = any_row(m),
                              .prev = (int64_t)maker_number(m, 1000)};
@@ -209,7 +209,7 @@ static struct receipt_line any_line(struct maker *m, int64_t *seq) {
         *e =
             (struct receipt_edit){.cell_tag = tag,
                                   .outcome = (enum outcome)maker_number(m, OUTCOME_COUNT),
-                                  .reason = (enum reason)maker_number(m, REASON_COUNT),
+                                  .reason = (enum reason)maker_number(m, REASON_LATE),
                                   .seq = maker_chance(m, 3) ? (int64_t)maker_number(m, 100) : l.seq,
                                   .has_values = maker_chance(m, 3)};
         if (e->has_values) e->value_count = (size_t)maker_number(m, 3);

@@ -154,6 +154,24 @@ static struct slice receipts_reply(struct arena *mem) {
     return reply(mem, &m);
 }
 
+static struct slice late_reply(struct arena *mem) {
+    struct receipt_edit edits[] = {{8, OUTCOME_APPLIED, REASON_LATE, 0, false, NULL, 0},
+                                   {31, OUTCOME_WAITING, REASON_OFFICE, 0, false, NULL, 0}};
+    struct receipt_line lines[] = {
+        {OUTCOME_WAITING, REASON_OFFICE, ROW_OUT, id_make(0, 40), 99, 101, edits, 2, NULL, 0},
+        {OUTCOME_APPLIED, REASON_LATE, ROW_OUT, id_make(0, 41), 98, 102, edits, 1, NULL, 0}};
+    struct receipt receipt = {8, 102, NOON, lines, 2};
+    struct round_reply m = {.epoch = 1,
+                            .time_ms = NOON,
+                            .head = {102, CHAIN_B},
+                            .cursor = {102, CHAIN_B},
+                            .since = 102,
+                            .last_batch = 8,
+                            .receipts = &receipt,
+                            .receipt_count = 1};
+    return reply(mem, &m);
+}
+
 static struct slice page_reply(struct arena *mem) {
     struct value account = value_int(id_make(0, 40)), note = value_text(SLICE("a\nb"));
     struct value period[] = {value_int(NOON), value_int(NOON + 1800000)};
@@ -378,6 +396,7 @@ void make_samples(struct arena *mem, struct sample out[SAMPLE_COUNT]) {
                                            {"round-request-recovery", recovery_request(mem)},
                                            {"round-reply-scope", scope_reply(mem)},
                                            {"repair-request", repair_request(mem)},
-                                           {"repair-reply", repair_reply(mem)}};
+                                           {"repair-reply", repair_reply(mem)},
+                                           {"round-reply-late", late_reply(mem)}};
     memcpy(out, samples, sizeof samples);
 }
