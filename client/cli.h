@@ -169,6 +169,7 @@ CLI_COMMAND(cli_outbox_receipts);
 CLI_COMMAND(cli_held_list);
 CLI_COMMAND(cli_held_retry);
 CLI_COMMAND(cli_held_drop);
+CLI_COMMAND(cli_held_take);
 CLI_COMMAND(cli_conflict_list);
 CLI_COMMAND(cli_conflict_resolve);
 CLI_COMMAND(cli_handover_sign);

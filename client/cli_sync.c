@@ -166,6 +166,13 @@ static void say_open(struct cli *cli) {
                 s.held_open == 1 ? "%lld edit was not taken: roadbook held\n"
                                  : "%lld edits were not taken: roadbook held\n",
                 "有 %lld 项修改未被接受：roadbook held\n", (long long)s.held_open);
+    if (s.others_held)
+        cli_say(cli,
+                s.others_held == 1
+                    ? "%lld edit of another, of a row that is yours now, waits: roadbook held\n"
+                    : "%lld edits of others, of rows that are yours now, wait: roadbook held\n",
+                "有 %lld 项他人的修改涉及现归您的记录，待处理：roadbook held\n",
+                (long long)s.others_held);
 }
 
 static void say_summary(struct cli *cli, const struct agent_result *r, int64_t took_ms) {
@@ -411,6 +418,7 @@ static void status_json(struct cli *cli, const struct store_status *s,
     cli_json_int(cli, "unsent_batches", s->unsent_batches, false);
     cli_json_int(cli, "conflicts", s->conflicts_open, false);
     cli_json_int(cli, "held", s->held_open, false);
+    cli_json_int(cli, "others_held", s->others_held, false);
     cli_json_int(cli, "epoch", s->epoch, false);
     cli_json_int(cli, "cursor", s->cursor, false);
     cli_json_int(cli, "head", s->head, false);
@@ -514,6 +522,11 @@ static void status_text_lines(struct cli *cli, const struct store_status *s,
                 s->held_open == 1 ? "Held:        %lld needs you (roadbook held)\n"
                                   : "Held:        %lld need you (roadbook held)\n",
                 "需处理：    %lld 项（roadbook held）\n", (long long)s->held_open);
+    if (s->others_held)
+        cli_say(cli,
+                s->others_held == 1 ? "Of others:   %lld edit waits (roadbook held)\n"
+                                    : "Of others:   %lld edits wait (roadbook held)\n",
+                "他人修改：  %lld 项待处理（roadbook held）\n", (long long)s->others_held);
     if (!s->last_error[cli->lang][0]) return;
     say_time(cli, "Last try:    %s", "上次尝试：  %s", s->last_attempt_ms);
     cli_say(cli, "\n             %s\n", "\n            %s\n", s->last_error[cli->lang]);

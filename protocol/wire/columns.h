@@ -199,6 +199,10 @@ enum status ledger_write(const struct ledger_entry *entries, size_t count, struc
                          struct err *err) NODISCARD;
 enum status ledger_read(struct slice section, struct arena *mem, size_t room,
                         struct ledger_entry **out, size_t *out_count, struct err *err) NODISCARD;
+enum status others_write(const struct others_edit *others, size_t count, struct buf *out,
+                         struct err *err) NODISCARD;
+enum status others_read(struct slice section, struct arena *mem, size_t room,
+                        struct others_edit **out, size_t *out_count, struct err *err) NODISCARD;
 /* Changes of receipts that came in late; at least one. Reading marks their lines. */
 size_t late_count(const struct receipt *receipts, size_t count);
 enum status late_write(const struct receipt *receipts, size_t count, struct buf *out,

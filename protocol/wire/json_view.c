@@ -243,6 +243,18 @@ static void small_news(struct view *v, const struct round_reply *m) {
         member_close(v, '}');
     }
     if (m->held_count > 0) member_close(v, ']');
+    for (size_t i = 0; i < m->others_count; i++) {
+        const struct others_edit *o = &m->others[i];
+        if (i == 0) member_open(v, "others", '[');
+        member_open(v, NULL, '{');
+        member_number(v, "seq", o->seq);
+        member_number(v, "time_ms", o->time_ms);
+        member_number(v, "device", o->device);
+        refusal(v, "id", NULL, o->id);
+        member_word(v, "reason", reason_text(o->reason, LANG_EN));
+        member_close(v, '}');
+    }
+    if (m->others_count > 0) member_close(v, ']');
 }
 
 static void home(struct view *v, const char *name, int64_t home) {

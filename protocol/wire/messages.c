@@ -384,6 +384,11 @@ static enum status put_reply_parts(const struct round_reply *m, struct buf *payl
     PUT_PART(SECTION_HELD, held_write, m->held, m->held_count);
     if (late_count(m->receipts, m->receipt_count) > 0)
         PUT_PART(SECTION_LATE, late_write, m->receipts, m->receipt_count);
+    if (m->has_others) {
+        buf_reset(&part);
+        TRY(others_write(m->others, m->others_count, &part, err));
+        message_put_section(payload, SECTION_OTHERS, &part);
+    }
     if (!m->has_scope) return ST_OK;
     buf_reset(&part);
     TRY(scope_write(&m->scope, m->scope_whole, &part, err));
@@ -494,6 +499,10 @@ enum status wire_read_round_reply(struct slice bytes, uint32_t device, struct ar
         if (parts.has[SECTION_LATE])
             TRY(late_read(parts.at[SECTION_LATE], mem, room_of(&parts), m.receipts,
                           m.receipt_count, err));
+        m.has_others = parts.has[SECTION_OTHERS];
+        if (m.has_others)
+            TRY(others_read(parts.at[SECTION_OTHERS], mem, room_of(&parts), &m.others,
+                            &m.others_count, err));
         READ_PART(SECTION_RECORDS, records_read, m.records, m.record_count);
         TRY(read_scope(&parts, mem, &m, err));
         m.has_backup = parts.has[SECTION_BACKUP];

@@ -34,7 +34,8 @@ enum section {
     SECTION_OPENED, /* homes granted, homes withdrawn */
     SECTION_CLOSED,
     SECTION_FILLED, /* rows of homes that are being filled */
-    SECTION_LATE, /* round reply: changes that came in late */
+    SECTION_LATE,   /* round reply: changes that came in late */
+    SECTION_OTHERS, /* round reply: edits of others that wait, of rows that are seen here */
     SECTION_DIGEST = 20,
     SECTION_REPORT = 30, /* round request: how the laptop is */
     SECTION_ORDER,       /* round reply: an order of head office to the laptop */

@@ -1,8 +1,8 @@
-/* The small sections of a reply: what became of held entries, aliases, and who works on which
- * device. */
+/* The small sections of a reply: what became of held entries, aliases, who works on which device,
+ * and what others' edits wait of rows that are seen here. */
 #include "protocol/wire/columns.h"
 
-enum { NEWS_MAX = 1000000, NEWS_COLUMNS = 4, NEWS_IDS = 2 };
+enum { NEWS_MAX = 1000000, NEWS_COLUMNS = 7, NEWS_IDS = 2 };
 
 struct news_columns {
     struct columns set;
@@ -117,6 +117,52 @@ enum status people_read(struct slice section, struct arena *mem, size_t room, st
     code_people(&n, &people, &count);
     TRY(columns_close(&n.set, err));
     *out = people;
+    *out_count = count;
+    return ST_OK;
+}
+
+/* ------------------------------------------------------------------ edits of others */
+
+static void code_others(struct news_columns *n, struct others_edit **others, size_t *count) {
+    struct columns *set = &n->set;
+    *count = (size_t)code_number(&set->coder, *count, WIRE_OTHERS_MAX);
+    *others = code_items(&set->coder, *others, *count, sizeof **others);
+    for (size_t i = 0; i < *count && !columns_failed(set); i++) {
+        struct others_edit o = (*others)[i];
+        o.seq = column_signed(set, &n->seq, o.seq);
+        o.time_ms = column_signed(set, &n->columns[0], o.time_ms);
+        o.device = column_u32(set, &n->columns[1], o.device);
+        o.id.batch = column_u32(set, &n->columns[2], o.id.batch);
+        o.id.change = column_u32(set, &n->columns[3], o.id.change);
+        o.id.cell_tag = column_u32(set, &n->columns[4], o.id.cell_tag);
+        o.reason = (enum reason)column_number(set, &n->columns[5], o.reason, UINT8_MAX);
+        o.content = column_text(set, &n->columns[6], o.content);
+        if (set->coder.reading) (*others)[i] = o;
+    }
+}
+
+enum status others_write(const struct others_edit *others, size_t count, struct buf *out,
+                         struct err *err) {
+    struct news_columns n = {0};
+    columns_start(&n.set);
+    struct others_edit *items = (struct others_edit *)(uintptr_t)others;
+    code_others(&n, &items, &count);
+    return columns_finish(&n.set, out, NULL, err);
+}
+
+enum status others_read(struct slice section, struct arena *mem, size_t room,
+                        struct others_edit **out, size_t *out_count, struct err *err) {
+    struct news_columns n = {0};
+    columns_open(&n.set, section, mem, room);
+    struct others_edit *others = NULL;
+    size_t count = 0;
+    code_others(&n, &others, &count);
+    TRY(columns_close(&n.set, err));
+    for (size_t i = 0; i < count; i++) {
+        struct change change;
+        TRY(change_read(others[i].content, mem, &change, err));
+    }
+    *out = others;
     *out_count = count;
     return ST_OK;
 }

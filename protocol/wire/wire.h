@@ -185,6 +185,17 @@ struct round_request {
     struct device_report report;
 };
 
+/* An edit of somebody else that was refused because he had no access any more: it waits in
+ * quarantine, and whoever sees its row now is told. */
+enum { WIRE_OTHERS_MAX = 1000 }; /* the oldest, when more wait */
+struct others_edit {
+    int64_t seq, time_ms; /* when it was refused */
+    uint32_t device;      /* the author's, and there: */
+    struct refusal_id id;
+    enum reason reason;
+    struct slice content; /* the change in canonical bytes (change_read), with that edit only */
+};
+
 enum reply_kind { REPLY_ROUND, REPLY_EPOCH, REPLY_CLONED };
 
 struct round_reply {
@@ -215,6 +226,9 @@ struct round_reply {
     size_t ledger_count;
     struct held_news *held;
     size_t held_count;
+    bool has_others; /* the list is whole, and takes the place of an earlier one */
+    struct others_edit *others;
+    size_t others_count;
     bool has_backup;
     int64_t backup;              /* a backup holds everything up to this seq */
     bool recovering;             /* the server went back, and head office has not ended it yet */

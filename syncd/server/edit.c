@@ -353,7 +353,8 @@ static enum status merge_taken(struct merge *m, struct centre_row *row, struct m
     tell(out, edits, OUTCOME_APPLIED);
     TRY(merge_log(m, LOG_EDIT, row->entity, row->id, out->outcome, err));
     if (moved) TRY(scope_follow(m, row, &before, err));
-    return revive_targets(m, row->entity, edits, err);
+    TRY(revive_targets(m, row->entity, edits, err));
+    return others_taken_over(m, row, edits, err);
 }
 
 static const struct outcome_edit DENIED = {OUTCOME_REFUSED, REASON_DENIED};
@@ -490,6 +491,7 @@ enum status merge_create(struct merge *m, const struct entity *e, struct outcome
     struct merge_edit *edits;
     struct outcome_edit verdict;
     struct centre_row row = {.entity = e}, twin = {.entity = e};
+    struct log_homes homes;
     bool found, permitted;
     TRY(prepare(m, e, &edits, err));
     TRY(judge_create(m, e, edits, &verdict, err));
@@ -500,7 +502,10 @@ enum status merge_create(struct merge *m, const struct entity *e, struct outcome
     if (!row.values) return err_no_memory(err);
     for (size_t i = 0; i < m->change->edit_count; i++) TRY(put_created(m, &row, &edits[i], err));
     TRY(scope_permits_new(m, e, row.values, &permitted, err));
-    if (!permitted) return merge_refuse(m, e, m->change->row, DENIED, out, err);
+    if (!permitted) {
+        TRY(others_refused_new(m, e, row.values, &homes, err));
+        return merge_refuse(m, e, m->change->row, DENIED, out, err);
+    }
     twin.values = row.values;
     TRY(find_twin(m, &twin, &found, err));
     if (found) return merge_twin(m, &twin, edits, out, err);

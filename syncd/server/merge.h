@@ -192,6 +192,17 @@ enum status scope_permits(struct merge *m, const struct centre_row *row, bool *o
 enum status scope_permits_new(struct merge *m, const struct entity *e, const struct value *values,
                               bool *out, struct err *err) NODISCARD;
 
+/* ------------------------------------------------------------------ others.c */
+
+/* An edit that says what another's says, which waits for want of access: that one is taken over,
+ * and closed as approved, with an entry of the log: when the edit is logged. */
+enum status others_taken_over(struct merge *m, const struct centre_row *row,
+                              const struct merge_edit *edits, struct err *err) NODISCARD;
+/* A creation is refused for want of access: whoever sees the homes where it would be hears of it by
+ * the next entry of the log. */
+enum status others_refused_new(struct merge *m, const struct entity *e, const struct value *values,
+                               struct log_homes *room, struct err *err) NODISCARD;
+
 /* ------------------------------------------------------------------ edit.c */
 
 enum status merge_create(struct merge *m, const struct entity *e, struct outcome_change *out,

@@ -553,6 +553,7 @@ static enum status fill_reply(struct centre *c, uint32_t number,
     if (!filled && request->cursor.seq > 0) TRY(put_page(&view, &head, request, mem, out, err));
     TRY(org_tell_backup(c, &head, request, mem, out, err));
     if (!filled && !out->more && !head.recovering) TRY(reply_digest(&view, mem, out, err));
+    if (!filled && !out->more) TRY(reply_others(&view, &device, mem, out, err));
     TRY(put_aliases(&view, &device, request, mem, out, err));
     TRY(centre_held_news(c, number, request->cursor.seq, out->cursor.seq, mem, &out->held,
                          &out->held_count, err));

@@ -1,6 +1,7 @@
 /* Private to syncd/server: what the files of a reply share.
  *
  *   reply.c        receipts, the log, what else is new
+ *   others.c       edits of others that wait, of rows that the user sees
  *   reply_scope.c  what a user sees; which grants he hears of; rows of homes being filled
  */
 #ifndef ROADBOOK_REPLY_H
@@ -40,6 +41,11 @@ enum status reply_scope(const struct view *view, const struct centre_device *dev
                         struct err *err) NODISCARD;
 /* Has the laptop heard of its homes, and of all their rows? */
 bool reply_scope_is_settled(const struct centre_head *head, const struct round_request *request);
+
+/* Edits of others that were refused because they had no access any more, of rows that the user sees
+ * now: the whole list. In an open org nothing. */
+enum status reply_others(const struct view *view, const struct centre_device *device,
+                         struct arena *mem, struct round_reply *out, struct err *err) NODISCARD;
 
 /* The digest of all that the user sees: of a reply after which the laptop has everything. */
 enum status reply_digest(const struct view *view, struct arena *mem, struct round_reply *out,

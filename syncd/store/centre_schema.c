@@ -41,8 +41,7 @@ static const char *const TABLES[] = {
     " PRIMARY KEY(device, batch, change, cell)) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS quarantine_news ON quarantine(device, state_seq) WHERE state_seq > "
     "0",
-    "CREATE INDEX IF NOT EXISTS quarantine_denied ON quarantine(row) WHERE state = 0 AND reason = "
-    "11",
+    "CREATE INDEX IF NOT EXISTS quarantine_denied ON quarantine(row) WHERE reason = 11",
     "CREATE TABLE IF NOT EXISTS late(seq INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, device "
     "INTEGER NOT NULL, batch INTEGER NOT NULL, change INTEGER NOT NULL, entity INTEGER NOT NULL, "
     "row INTEGER NOT NULL)",

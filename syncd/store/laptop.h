@@ -29,6 +29,7 @@
  *
  *   reissued    the server's seq of rows that stand at the start of an epoch here
  *
+ *   others      edits of others that wait in quarantine, of rows that are here
  *   ledger, held, receipt, people, import_row, attempt
  */
 #ifndef ROADBOOK_STORE_LAPTOP_H
@@ -256,6 +257,15 @@ enum status save_create(struct store *store, const struct entity *e, int64_t id,
 enum status save_edit(struct store *store, const struct entity *e, int64_t id,
                       const struct field_edit *edits, size_t count, const struct form *form,
                       const struct refusal_id *retry, bool *out_changed, struct err *err) NODISCARD;
+
+/* ------------------------------------------------------------------ what did not come in */
+
+/* What a change that did not come in said, as edits of fields. */
+enum status held_say_again(const struct entity *e, const struct change *change, struct arena *mem,
+                           struct field_edit **out, size_t *out_count, struct err *err) NODISCARD;
+/* The list of a reply takes the place of the one here; a reply without one changes nothing. */
+enum status others_take(struct store *store, const struct round_reply *reply,
+                        struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ laptop_outbox.c */
 

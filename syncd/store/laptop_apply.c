@@ -104,6 +104,7 @@ static enum status take_start(struct apply *a, struct err *err) {
         TRY(take_people(a, err));
         state.news_version = reply->news_version;
     }
+    TRY(others_take(a->store, reply, err));
     a->unknown = state.unknown;
     TRY(proof_put(a->store, reply, &a->proof, err));
     TRY(state_write(a->store, &state, err));

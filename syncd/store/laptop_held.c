@@ -83,15 +83,13 @@ static enum status get_open(struct store *store, const struct refusal_id *id, st
 
 /* ------------------------------------------------------------------ sending it again */
 
-/* What the refused edit said, as edits of fields. */
-static enum status say_again(const struct held_entry *entry, struct arena *mem,
-                             struct field_edit **out, size_t *out_count, struct err *err) {
-    const struct entity *e = entry->held.entity;
+enum status held_say_again(const struct entity *e, const struct change *change, struct arena *mem,
+                           struct field_edit **out, size_t *out_count, struct err *err) {
     struct field_edit *edits = ARENA_ARRAY(mem, 2 * ENTITY_FIELDS_MAX, struct field_edit);
     size_t count = 0;
     if (!edits) return err_no_memory(err);
-    for (size_t i = 0; i < entry->change.edit_count && count + 2 < 2 * ENTITY_FIELDS_MAX; i++) {
-        const struct edit *edit = &entry->change.edits[i];
+    for (size_t i = 0; i < change->edit_count && count + 2 < 2 * ENTITY_FIELDS_MAX; i++) {
+        const struct edit *edit = &change->edits[i];
         const struct cell *cell = entity_cell(e, edit->cell_tag);
         if (!cell) continue;
         const struct field *f = &e->fields[cell->first];
@@ -166,7 +164,7 @@ static enum status send_again(struct store *store, const struct held_entry *entr
     size_t said_count, rows;
     int64_t id;
     bool changed;
-    TRY(say_again(entry, mem, &said, &said_count, err));
+    TRY(held_say_again(e, &entry->change, mem, &said, &said_count, err));
     said_count = replace_edits(said, said_count, edits, count);
     switch (entry->change.kind) {
     case CHANGE_DELETE: return save_delete(store, e, entry->held.row, &entry->held.id, &rows, err);

@@ -38,6 +38,9 @@ static const char *const tables[] = {
     "row_id INTEGER,"
     " outcome INTEGER, reason INTEGER, state INTEGER, retried INTEGER, content BLOB, shown BLOB,"
     " PRIMARY KEY(batch, change, cell)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS others(device INTEGER, batch INTEGER, change INTEGER, cell INTEGER,"
+    " seq INTEGER, time_ms INTEGER, reason INTEGER, taken INTEGER, content BLOB,"
+    " PRIMARY KEY(device, batch, change, cell)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS receipt(batch INTEGER PRIMARY KEY, at INTEGER, time_ms INTEGER, "
     "content BLOB)",
     "CREATE TABLE IF NOT EXISTS past(n INTEGER PRIMARY KEY, row_id INTEGER, batch INTEGER, seq "

@@ -251,6 +251,28 @@ enum status store_held_retry(struct store *store, const struct refusal_id *id,
 enum status store_held_drop(struct store *store, const struct refusal_id *id,
                             struct err *err) NODISCARD;
 
+/* An edit of somebody else that was refused because he had no access to its row any more, which is
+ * here: it waits at head office. */
+struct others_held {
+    uint32_t device;
+    struct refusal_id id; /* there */
+    int64_t time_ms;      /* when it was refused */
+    enum reason reason;
+    const struct entity *entity;
+    int64_t row;
+    const struct change *change;
+    uint32_t taken; /* the own batch, still in the outbox, that takes it over; 0: none */
+};
+typedef enum status store_others_row(void *ctx, const struct others_held *other, struct err *err);
+/* In the order in which they were refused; that of rows which are gone are left out. */
+enum status store_others(struct store *store, store_others_row *row, void *ctx,
+                         struct err *err) NODISCARD;
+/* Says the same as an own edit, on the row as it is now; when that comes in the other is closed, as
+ * approved. ST_NOT_FOUND: no such edit waits. ST_CONFLICT: it is taken over already, the row has
+ * this value already, or only head office can (a creation, a delete). */
+enum status store_others_take(struct store *store, uint32_t device, const struct refusal_id *id,
+                              struct err *err) NODISCARD;
+
 struct receipt_note { /* what happened to a change, kept for people */
     uint32_t batch;
     int64_t at, time_ms;
@@ -272,6 +294,7 @@ struct store_status {
     int64_t rows;
     int64_t outbox_batches, outbox_changes, unsent_batches;
     int64_t conflicts_open, held_open;
+    int64_t others_held;              /* edits of others that wait, of rows that are here */
     int64_t cursor, head, epoch;      /* head: the server's at last contact */
     bool complete;                    /* the last round said "no more" */
     int64_t homes;                    /* that this laptop may see */

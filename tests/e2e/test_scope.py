@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """test_scope.py BIN: who sees what, with the real programs: territories, teams, moves, a handover that both sign; what
 was withdrawn is gone from the laptop's files, to the byte."""
+import contextlib
 import glob
 import os
+import sqlite3
 import sys
 import time
 
@@ -93,6 +95,52 @@ def edits_made_before_a_withdrawal_count(world):
     check(contacts(world, "wang") == [], contacts(world, "wang"))
 
 
+def a_month_passes(world):
+    """For grants that have ended and rows that have left: the lease of offline work is over."""
+    month = 31 * 86400000
+    with contextlib.closing(sqlite3.connect(os.path.join(world.dir, "server", "org", "acme.db"))) as book, book:
+        book.execute("UPDATE grant_home SET until_ms = until_ms - ? WHERE until_seq > 0", (month,))
+        book.execute("UPDATE leave_row SET time_ms = time_ms - ?", (month,))
+
+
+def the_new_owner_hears_of_what_the_former_one_writes(world):
+    world.office("assign", "Acct2", "--to", "wang")
+    sync(world, "wang")
+    world.laptop("wang", "set", "contact", "Person2", "wechat=fromwang", "name=Person2b")
+    world.laptop("wang", "add", "contact", "account=Acct2", "name=Newcomer")
+    world.office("set", "account", "Acct2", "territory=N")
+    world.office("assign", "Acct2", "--to", "li")
+    world.stop_server()
+    a_month_passes(world)
+    world.start_server()
+    sync(world, "wang", "li")
+    check(len(world.laptop("wang", "held", "--json").json()) == 3, "wang's own")
+    waits = world.laptop("li", "held", "--json").json()
+    seen = sorted((entry["person"], entry["kind"], entry["state"]) for entry in waits)
+    check(seen == [("Wang", "create", "open"), ("Wang", "edit", "open"), ("Wang", "edit", "open")], waits)
+    check(world.laptop("li", "status", "--json").json()["others_held"] == 3, "status does not say so")
+    table = world.laptop("li", "held", env={"LC_ALL": "zh_CN.UTF-8"})
+    check("他人" in table.err and "fromwang" in table.out and "作者当时已无权访问" in table.out, str(table))
+    made = [entry["held"] for entry in waits if entry["kind"] == "create"]
+    check("head office" in world.laptop("li", "held", "take", made[0], fails=True).err, "a creation")
+    check(world.laptop("li", "held", "take", "3.0", fails=True).code == 64, "an own one's number")
+    wechat = [e["held"] for e in waits if "fromwang" in str(e["edits"])]
+    world.laptop("li", "held", "take", wechat[0])
+    check("already" in world.laptop("li", "held", "take", wechat[0], fails=True).err, "twice")
+    sync(world, "li", "wang")
+    check(len(world.laptop("li", "held", "--json").json()) == 2, "it waits still")
+    check(len(world.laptop("wang", "held", "--json").json()) == 2, "its author does not hear that it was taken over")
+    people = world.office("list", "contact", "--json").json()
+    person = [p for p in people if p["name"] == "Person2"][0]
+    check("fromwang" in str(person["wechat"]), person)
+    for request in world.office("requests", "--json").json():
+        world.office("requests", "decline", str(request["number"]))
+    sync(world, "li")
+    check(world.laptop("li", "held", "--json").json() == [], "decided, and still here")
+    check(world.laptop("li", "status", "--json").json()["others_held"] == 0, "status still counts it")
+    sync(world)
+
+
 def a_team_member_sees_it_all(world):
     world.office("team", "add", "Acct3", "wang", "--role", "technical")
     sync(world)
@@ -149,7 +197,8 @@ def books_are_proved(world):
 
 def run(world):
     steps = (a_company_with_two_regions, each_sees_his_own, an_account_moves, edits_made_before_a_withdrawal_count,
-             a_team_member_sees_it_all, a_handover_waits_for_both_signatures, books_are_proved)
+             a_team_member_sees_it_all, a_handover_waits_for_both_signatures,
+             the_new_owner_hears_of_what_the_former_one_writes, books_are_proved)
     for step in steps:
         print(step.__name__.replace("_", " "), flush=True)
         step(world)

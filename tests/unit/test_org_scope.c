@@ -405,6 +405,61 @@ TEST(a_row_that_comes_late_is_marked) {
     world_close(&w);
 }
 
+/* What laptop `at` is told of edits of others: how many, and the row of the first. */
+static size_t others_told(struct world *w, int at, int64_t *out_row) {
+    struct change change;
+    struct err err = {0};
+    const struct round_reply *reply = pull(w, at, 0);
+    CHECK(reply->has_others);
+    *out_row = 0;
+    if (reply->others_count == 0) return 0;
+    CHECK_OK(change_read(reply->others[0].content, &w->mem, &change, &err));
+    CHECK_INT(reply->others[0].reason, REASON_DENIED);
+    *out_row = change.row;
+    return reply->others_count;
+}
+
+/* The one who has the account now hears that the one who had it edits on, and takes it over by
+ * saying the same; whoever does not see the row hears nothing. */
+TEST(the_new_owner_hears_of_what_the_former_one_may_not_do_any_more) {
+    struct world w;
+    static struct book b[3];
+    struct map map = granted_open(&w);
+    int64_t row, seq;
+    memset(b, 0, sizeof b);
+    int64_t id = office_account(&w, "Acme", map.south, w.laptops[0].employee);
+    sync_book(&w, 0, &b[0]);
+    office_set(&w, "account", id, "owner", number(&w, w.laptops[1].employee));
+    for (int at = 0; at < 2; at++) sync_book(&w, at, &b[at]);
+    seq = head_of(&w);
+    (void)draft_text(&w, draft_change(&w, 0, CHANGE_EDIT, "account", id), "website", "his", on(seq));
+    CHECK_INT(push(&w, 0)->reason, REASON_DENIED);
+    int64_t made = visit(&w, 0, id, w.laptops[0].employee);
+    CHECK_INT(push(&w, 0)->reason, REASON_DENIED);
+
+    CHECK_INT(others_told(&w, 1, &row), 2);      /* the edit, and the visit that did not come in */
+    CHECK(row == id || row == made);
+    CHECK_INT(others_told(&w, 0, &row), 0);      /* his own, which he holds himself */
+    int64_t far = office_account(&w, "Far", map.north, w.laptops[0].employee);
+    (void)draft_text(&w, draft_change(&w, 1, CHANGE_EDIT, "account", far), "website", "x", on(seq));
+    CHECK_INT(push(&w, 1)->reason, REASON_DENIED);
+    CHECK_INT(others_told(&w, 0, &row), 1);
+    CHECK_INT(row, far);
+    CHECK_INT(others_told(&w, 1, &row), 2);      /* not that one */
+
+    (void)draft_text(&w, draft_change(&w, 1, CHANGE_EDIT, "account", id), "website", "other", on(seq));
+    CHECK_INT(push(&w, 1)->outcome, OUTCOME_APPLIED);
+    CHECK_INT(others_told(&w, 1, &row), 2);      /* that says something else */
+    (void)draft_text(&w, draft_change(&w, 1, CHANGE_EDIT, "account", id), "website", "his", on(head_of(&w)));
+    CHECK_INT(push(&w, 1)->outcome, OUTCOME_APPLIED);
+    CHECK_INT(others_told(&w, 1, &row), 1);
+    CHECK_INT(row, made);
+    const struct round_reply *reply = pull(&w, 0, 0);
+    CHECK_INT(reply->held_count, 1);             /* and its author hears that it was written */
+    CHECK_INT(reply->held[0].state, HELD_APPROVED);
+    world_close(&w);
+}
+
 TEST(a_grant_that_ends_and_opens_again_is_filled_anew) {
     struct world w;
     static struct book b;

@@ -1,4 +1,4 @@
-/* What a reply tells of edits and access: which of the own ones came in late. */
+/* What a reply tells of edits and access: which of the own ones came in late, which of others wait. */
 #include <string.h>
 
 #include "protocol/wire/columns.h"
@@ -112,5 +112,67 @@ TEST(a_cut_or_longer_section_of_late_changes_is_refused) {
               ST_OK);
     buf_put_byte(&t.message, 7); /* no form of texts */
     CHECK(late_read(buf_slice(&t.message), &t.mem, 100000, &t.receipt, 1, &err) != ST_OK);
+    told_close(&t);
+}
+
+/* ------------------------------------------------------------------ edits of others */
+
+static struct slice an_edit(struct told *t) {
+    struct value value = value_text(SLICE("wang@example.cn"));
+    struct edit edit = {.cell_tag = 8, .base = {7, 0}, .values = &value, .value_count = 1};
+    struct change change = {
+        .kind = CHANGE_EDIT, .entity_tag = 5, .row = id_make(0, 40), .edits = &edit, .edit_count = 1};
+    buf_reset(&t->message);
+    change_write(&change, &t->message);
+    return arena_copy(&t->mem, buf_slice(&t->message));
+}
+
+TEST(edits_of_others_come_back_and_an_empty_list_is_there_too) {
+    struct told t;
+    told_open(&t);
+    t.reply.receipt_count = 0;
+    there_and_back(&t);
+    CHECK(!t.back.has_others);
+    t.reply.has_others = true;
+    size_t plain = t.message.len;
+    there_and_back(&t);
+    CHECK(t.back.has_others);
+    CHECK_INT(t.back.others_count, 0);
+    CHECK(t.message.len - plain <= 5);
+    struct others_edit others[] = {
+        {90, 1234567890123, 7, {12, 0, 8}, REASON_DENIED, an_edit(&t)},
+        {95, 1234567899999, 7, {12, 1, 0}, REASON_DENIED, an_edit(&t)}};
+    t.reply.others = others;
+    t.reply.others_count = 2;
+    there_and_back(&t);
+    CHECK_INT(t.back.others_count, 2);
+    CHECK_INT(t.back.others[0].time_ms, 1234567890123);
+    CHECK_INT(t.back.others[0].reason, REASON_DENIED);
+    CHECK_INT(t.back.others[1].seq, 95);
+    CHECK_INT(t.back.others[1].device, 7);
+    CHECK_INT(t.back.others[1].id.batch, 12);
+    CHECK_INT(t.back.others[1].id.change, 1);
+    CHECK_INT(t.back.others[0].id.cell_tag, 8);
+    CHECK(slice_equal(t.back.others[1].content, others[0].content));
+    told_close(&t);
+}
+
+TEST(an_edit_of_another_that_is_no_change_is_refused) {
+    struct told t;
+    struct others_edit *back;
+    size_t count;
+    told_open(&t);
+    struct others_edit other = {90, 1, 7, {12, 0, 8}, REASON_DENIED, an_edit(&t)};
+    buf_reset(&t.message);
+    CHECK_OK(others_write(&other, 1, &t.message, &err));
+    CHECK_OK(others_read(buf_slice(&t.message), &t.mem, 100000, &back, &count, &err));
+    for (size_t cut = 0; cut < t.message.len; cut++)
+        CHECK(others_read(slice_of(t.message.data, cut), &t.mem, 100000, &back, &count, &err) !=
+              ST_OK);
+    other.content.len--;
+    buf_reset(&t.message);
+    CHECK_OK(others_write(&other, 1, &t.message, &err));
+    CHECK_INT(others_read(buf_slice(&t.message), &t.mem, 100000, &back, &count, &err),
+              ST_MALFORMED);
     told_close(&t);
 }

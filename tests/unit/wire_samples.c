@@ -172,6 +172,31 @@ static struct slice late_reply(struct arena *mem) {
     return reply(mem, &m);
 }
 
+static struct slice others_reply(struct arena *mem) {
+    struct value value = value_text(SLICE("+86 10 5555"));
+    struct edit edit = {.cell_tag = 8, .base = {90, 0}, .values = &value, .value_count = 1};
+    struct change change = {.kind = CHANGE_EDIT,
+                            .entity_tag = 5,
+                            .row = id_make(0, 41),
+                            .edits = &edit,
+                            .edit_count = 1};
+    struct buf bytes = buf_new(BUF_MAX_BATCH);
+    change_write(&change, &bytes);
+    struct others_edit other = {
+        98, NOON - 60000, 18, {12, 0, 8}, REASON_DENIED, arena_copy(mem, buf_slice(&bytes))};
+    struct round_reply m = {.epoch = 1,
+                            .time_ms = NOON,
+                            .head = {102, CHAIN_B},
+                            .cursor = {102, CHAIN_B},
+                            .since = 102,
+                            .last_batch = 8,
+                            .has_others = true,
+                            .others = &other,
+                            .others_count = 1};
+    buf_free(&bytes);
+    return reply(mem, &m);
+}
+
 static struct slice page_reply(struct arena *mem) {
     struct value account = value_int(id_make(0, 40)), note = value_text(SLICE("a\nb"));
     struct value period[] = {value_int(NOON), value_int(NOON + 1800000)};
@@ -397,6 +422,7 @@ void make_samples(struct arena *mem, struct sample out[SAMPLE_COUNT]) {
                                            {"round-reply-scope", scope_reply(mem)},
                                            {"repair-request", repair_request(mem)},
                                            {"repair-reply", repair_reply(mem)},
-                                           {"round-reply-late", late_reply(mem)}};
+                                           {"round-reply-late", late_reply(mem)},
+                                           {"round-reply-others", others_reply(mem)}};
     memcpy(out, samples, sizeof samples);
 }
