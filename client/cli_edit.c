@@ -1,6 +1,48 @@
 /* roadbook add, set, rm: one command is one transaction and one batch. */
 #include "client/cli.h"
 
+/* ------------------------------------------------------------------ what head office decides */
+
+/* Is the edit of this field a request? Of an entity that only head office makes, each is. */
+static bool is_request(const struct entity *e, const struct field_edit *edit, bool creates) {
+    return edit->field->rule == RULE_OFFICE || (creates && e->office_only);
+}
+
+/* Said at once: else it is learnt with the next sync, far from the desk. Whether the user is head
+ * office himself only the server knows. */
+static void hint_requests(struct cli *cli, const struct entity *e, const struct field_edit *edits,
+                          size_t count, bool creates) {
+    SCOPED(buf_free) struct buf names = buf_new(BUF_MAX_LINE);
+    for (size_t i = 0; i < count; i++) {
+        if (!is_request(e, &edits[i], creates)) continue;
+        if (names.len > 0) buf_put_text(&names, cli_pick(cli, ", ", "、"));
+        buf_put_text(&names, edits[i].field->label[cli->lang]);
+    }
+    if (names.len == 0 || cli->json) return;
+    cli_note(cli,
+             "Head office decides %s: unless you are head office, this goes there as a change "
+             "request with the next sync.",
+             "%s由总部决定：除非您就是总部人员，否则将随下次同步作为变更申请提交。",
+             buf_text(&names));
+}
+
+/* For programs: the row, and which of the fields given are requests. */
+static enum status show_saved(struct cli *cli, const struct entity *e, int64_t id,
+                              const struct field_edit *edits, size_t count, bool creates,
+                              struct err *err) {
+    bool any = false;
+    TRY(cli_show_row(cli, e, id, err));
+    for (size_t i = 0; cli->json && i < count; i++) {
+        if (!is_request(e, &edits[i], creates)) continue;
+        if (!any) cli->out.len -= 2; /* the brace and the line feed at its end */
+        buf_printf(&cli->out, "%s\"%s\"", any ? "," : ",\"change_requests\":[",
+                   edits[i].field->name);
+        any = true;
+    }
+    if (any) buf_put_text(&cli->out, "]}\n");
+    return buf_status(&cli->out, err);
+}
+
 /* ------------------------------------------------------------------ add */
 
 enum status cli_edit_add(void *program, const struct command_line *line, struct err *err) {
@@ -22,7 +64,8 @@ enum status cli_edit_add(void *program, const struct command_line *line, struct 
     }
     cli_saved(cli);
     cli_duplicates_hint(cli, e, id);
-    return cli_show_row(cli, e, id, err);
+    hint_requests(cli, e, edits, count, true);
+    return show_saved(cli, e, id, edits, count, true, err);
 }
 
 /* ------------------------------------------------------------------ set */
@@ -56,8 +99,10 @@ enum status cli_edit_set(void *program, const struct command_line *line, struct 
         return status;
     }
     if (changed) cli_saved(cli);
-    if (cli->json) return cli_show_row(cli, e, id, err);
+    if (!changed) count = 0;
+    if (cli->json) return show_saved(cli, e, id, edits, count, false, err);
     say_set(cli, e, id, changed);
+    hint_requests(cli, e, edits, count, false);
     return ST_OK;
 }
 

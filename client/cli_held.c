@@ -47,7 +47,8 @@ static enum status id_read(const char *text, struct refusal_id *out, struct err 
 struct holding {
     struct cli *cli;
     struct api_table *table;
-    int64_t count, others;
+    bool all; /* what is settled as well */
+    int64_t count, others, declined;
 };
 
 /* What both kinds show. */
@@ -100,13 +101,17 @@ static enum status held_row(void *ctx, const struct held *held, struct err *err)
     struct cli *cli = h->cli;
     char id[HELD_ID_BYTES];
     const struct holding_row r = {id, "", held->entity, held->row, held->change};
+    if (held->state != HELD_OPEN && (held->state != HELD_DECLINED || held->seen) && !h->all)
+        return ST_OK;
     id_text(&held->id, id);
     h->count++;
+    h->declined += held->state == HELD_DECLINED;
     if (h->table) {
         row_cells(h, &r);
         cli_table_text(h->table, outcome_label(held->outcome, cli->lang));
-        cli_table_text(h->table, held->state == HELD_OPEN
-                                     ? reason_text(held->reason, cli->lang)
+        cli_table_text(h->table, held->state == HELD_OPEN ? reason_text(held->reason, cli->lang)
+                                 : held->state == HELD_DECLINED
+                                     ? cli_pick(cli, "head office declined it", "总部未批准")
                                      : held_state_label(held->state, cli->lang));
         cli_table_text(h->table, "");
     } else {
@@ -165,7 +170,10 @@ static enum status others_row(void *ctx, const struct others_held *other, struct
 }
 
 static void say_what_to_do(struct cli *cli, const struct holding *h) {
-    if (h->count > h->others)
+    if (h->declined > 0 && !h->all)
+        cli_note(cli, "\nWhat was declined is listed until you take note: roadbook held drop NO",
+                 "\n未获批准的修改会一直列出，直到您确认知悉：roadbook held drop 编号");
+    if (h->count > h->others + h->declined)
         cli_note(
             cli,
             "\nSend one again with: roadbook held retry NO [FIELD=VALUE...]; give it up with: "
@@ -187,8 +195,8 @@ enum status cli_held_list(void *program, const struct command_line *line, struct
     struct cli *cli = program;
     SCOPED(cli_table_close) struct api_table *table = NULL;
     TRY(cli_list_begin(cli, columns, ARRAY_COUNT(columns), &table, err));
-    struct holding h = {.cli = cli, .table = table};
-    TRY(store_held(cli->store, command_has(line, "--all"), held_row, &h, err));
+    struct holding h = {.cli = cli, .table = table, .all = command_has(line, "--all")};
+    TRY(store_held(cli->store, true, held_row, &h, err));
     TRY(store_others(cli->store, others_row, &h, err));
     cli_list_end(cli, table, h.count, "the server took everything", "所有修改均已被服务器接受");
     TRY(cli_flush(cli, err));
@@ -241,9 +249,16 @@ enum status cli_held_retry(void *program, const struct command_line *line, struc
 
 enum status cli_held_drop(void *program, const struct command_line *line, struct err *err) {
     struct cli *cli = program;
+    struct store_status before, after;
     struct refusal_id id;
     TRY(id_read(line->words[0], &id, err));
+    TRY(store_status(cli->store, &before, err));
     TRY(store_held_drop(cli->store, &id, err));
+    TRY(store_status(cli->store, &after, err));
+    if (after.declined < before.declined) {
+        say_done(cli, "noted; it is not listed any more", "已知悉，不再列出");
+        return ST_OK;
+    }
     cli_saved(cli);
     say_done(cli, "withdrawn; head office hears of it with the next sync",
              "已撤回；总部将在下次同步时获知");

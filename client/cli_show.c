@@ -289,7 +289,8 @@ static const char *what_label(const struct cli *cli, const char *what) {
     } rows[] = {
         {"create", {"new", "新建"}},     {"edit", {"edited", "修改"}},
         {"delete", {"deleted", "删除"}}, {"lost", {"gave way", "未采用"}},
-        {"news", {"changed", "已更改"}},
+        {"news", {"changed", "已更改"}}, {"approved", {"approved", "已批准"}},
+        {"declined", {"declined", "未批准"}},
     };
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
         if (!strcmp(rows[i].name, what)) return rows[i].label[cli->lang];

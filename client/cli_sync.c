@@ -175,6 +175,19 @@ static void say_open(struct cli *cli) {
                 (long long)s.others_held);
 }
 
+/* What head office decided since. */
+static void say_decided(struct cli *cli, const struct apply_counts *c) {
+    if (c->approved)
+        cli_say(cli,
+                c->approved == 1 ? "%lld of your change requests was approved\n"
+                                 : "%lld of your change requests were approved\n",
+                "您的 %lld 项变更申请已获批准\n", (long long)c->approved);
+    if (c->declined)
+        cli_say(cli,
+                "head office declined %lld of your edits: roadbook held\n",
+                "总部未批准您的 %lld 项修改：roadbook held\n", (long long)c->declined);
+}
+
 static void say_summary(struct cli *cli, const struct agent_result *r, int64_t took_ms) {
     const struct apply_counts *c = &r->counts;
     int64_t sent = c->applied + c->merged + c->lost + c->waiting + c->refused;
@@ -196,6 +209,7 @@ static void say_summary(struct cli *cli, const struct agent_result *r, int64_t t
             "；收到 %lld 条；上行 %s，下行 %s，用时 %.1f 秒\n",
             (long long)(c->rows_changed + c->rows_gone), buf_text(&up), buf_text(&down),
             (double)took_ms / 1000.0);
+    say_decided(cli, c);
     say_open(cli);
 }
 
@@ -212,6 +226,8 @@ static void summary_json(struct cli *cli, const struct agent_result *r,
     cli_json_int(cli, "lost", c->lost, false);
     cli_json_int(cli, "waiting", c->waiting, false);
     cli_json_int(cli, "refused", c->refused, false);
+    cli_json_int(cli, "approved", c->approved, false);
+    cli_json_int(cli, "declined", c->declined, false);
     cli_json_int(cli, "rows_received", r->progress.rows_received, false);
     cli_json_int(cli, "rows_changed", c->rows_changed, false);
     cli_json_int(cli, "rows_gone", c->rows_gone, false);
@@ -418,6 +434,7 @@ static void status_json(struct cli *cli, const struct store_status *s,
     cli_json_int(cli, "unsent_batches", s->unsent_batches, false);
     cli_json_int(cli, "conflicts", s->conflicts_open, false);
     cli_json_int(cli, "held", s->held_open, false);
+    cli_json_int(cli, "declined", s->declined, false);
     cli_json_int(cli, "others_held", s->others_held, false);
     cli_json_int(cli, "epoch", s->epoch, false);
     cli_json_int(cli, "cursor", s->cursor, false);
@@ -522,6 +539,9 @@ static void status_text_lines(struct cli *cli, const struct store_status *s,
                 s->held_open == 1 ? "Held:        %lld needs you (roadbook held)\n"
                                   : "Held:        %lld need you (roadbook held)\n",
                 "需处理：    %lld 项（roadbook held）\n", (long long)s->held_open);
+    if (s->declined)
+        cli_say(cli, "Declined:    %lld by head office (roadbook held)\n",
+                "未获批准：  %lld 项（roadbook held）\n", (long long)s->declined);
     if (s->others_held)
         cli_say(cli,
                 s->others_held == 1 ? "Of others:   %lld edit waits (roadbook held)\n"

@@ -91,6 +91,8 @@ static void add_counts(struct apply_counts *sum, const struct apply_counts *c) {
     sum->lost += c->lost;
     sum->waiting += c->waiting;
     sum->refused += c->refused;
+    sum->approved += c->approved;
+    sum->declined += c->declined;
     sum->rows_changed += c->rows_changed;
     sum->rows_gone += c->rows_gone;
 }

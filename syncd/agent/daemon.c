@@ -148,16 +148,18 @@ static void log_failure(const struct daemon *d, const struct err *err, int64_t a
 }
 
 static void log_success(const struct daemon *d, const struct agent_result *r, int64_t took_ms) {
-    if (!r->progress.batches_sent && !r->progress.rows_received)
+    bool decided = r->counts.approved + r->counts.declined > 0;
+    if (!r->progress.batches_sent && !r->progress.rows_received && !decided)
         return; /* idle rounds say nothing */
     char line[DAEMON_LINE_BYTES];
     snprintf(line, sizeof(line),
              "event=sync result=OK batches=%lld applied=%lld merged=%lld lost=%lld waiting=%lld "
-             "refused=%lld rows=%lld "
+             "refused=%lld approved=%lld declined=%lld rows=%lld "
              "up=%lld down=%lld head=%lld ms=%lld",
              (long long)r->progress.batches_sent, (long long)r->counts.applied,
              (long long)r->counts.merged, (long long)r->counts.lost, (long long)r->counts.waiting,
-             (long long)r->counts.refused, (long long)r->progress.rows_received,
+             (long long)r->counts.refused, (long long)r->counts.approved,
+             (long long)r->counts.declined, (long long)r->progress.rows_received,
              (long long)r->progress.bytes_up, (long long)r->progress.bytes_down,
              (long long)r->progress.head, (long long)took_ms);
     log_line(d, LOG_INFO, line);

@@ -434,6 +434,10 @@ enum status centre_quarantine_find(struct centre *c, uint32_t device, uint32_t b
 enum status centre_quarantine_close(struct centre *c, uint32_t device, const struct refusal_id *id,
                                     enum held_state state, int64_t seq, bool *out_closed,
                                     struct err *err) NODISCARD;
+/* The entry that was closed at this seq. */
+enum status centre_quarantine_closed(struct centre *c, int64_t seq, struct arena *mem,
+                                     struct quarantine_entry *out, bool *out_found,
+                                     struct err *err) NODISCARD;
 typedef enum status centre_quarantine_row(void *ctx, const struct quarantine_entry *entry,
                                           struct err *err);
 enum status centre_quarantine_list(struct centre *c, bool also_closed, struct arena *mem,

@@ -114,6 +114,27 @@ static enum status tell_change(struct history *h, struct centre_history *line, s
     return tell_edits(h, line, change, &journal.outcomes[at], err);
 }
 
+/* What was decided about: a decision names its entry of quarantine by the seq alone. */
+static enum status tell_decision(struct history *h, struct centre_history *line,
+                                 struct err *err) {
+    struct quarantine_entry q;
+    struct change change;
+    bool found;
+    TRY(centre_quarantine_closed(h->c, line->entry.seq, &h->mem, &q, &found, err));
+    if (found) {
+        TRY(change_read(q.content, &h->mem, &change, err));
+        line->cell_tag = q.id.cell_tag;
+        line->reason = q.state == HELD_DECLINED ? REASON_DECLINED : REASON_NONE;
+    }
+    if (h->cell_tag > 0 && line->cell_tag != h->cell_tag) return ST_OK;
+    if (found && line->cell_tag > 0 && change.edit_count == 1) {
+        line->edit_kind = change.edits[0].kind;
+        line->values = change.edits[0].values;
+        line->value_count = change.edits[0].value_count;
+    }
+    return h->each(h->ctx, line, err);
+}
+
 static enum status tell_entry(struct history *h, int64_t seq, struct err *err) {
     struct centre_history line = {0};
     TRY(centre_log_entry(h->c, seq, &line.entry, err));
@@ -121,6 +142,7 @@ static enum status tell_entry(struct history *h, int64_t seq, struct err *err) {
     line.outcome = line.entry.outcome;
     if (line.entry.batch > 0 && line.entry.kind != LOG_DECIDED) return tell_change(h, &line, err);
     TRY(name_author(h, (struct slice){0}, &line, err));
+    if (line.entry.kind == LOG_DECIDED) return tell_decision(h, &line, err);
     return h->cell_tag == 0 ? h->each(h->ctx, &line, err) : ST_OK;
 }
 

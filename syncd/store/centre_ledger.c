@@ -191,6 +191,20 @@ enum status centre_quarantine(struct centre *c, uint32_t device, const struct re
     return status;
 }
 
+enum status centre_quarantine_closed(struct centre *c, int64_t seq, struct arena *mem,
+                                     struct quarantine_entry *out, bool *out_found,
+                                     struct err *err) {
+    struct db_stmt *s;
+    TRY(db_prepare(c->db,
+                   "SELECT " QUARANTINE_COLUMNS " FROM quarantine WHERE state_seq = ? LIMIT 1", &s,
+                   err));
+    db_bind_int(s, 1, seq);
+    TRY(db_step(s, out_found, err));
+    enum status status = *out_found ? take_quarantine(s, mem, out, err) : ST_OK;
+    db_reset(s);
+    return status;
+}
+
 enum status centre_quarantine_find(struct centre *c, uint32_t device, uint32_t batch, int64_t row,
                                    uint32_t cell_tag, struct base *out_base, bool *out_found,
                                    struct err *err) {

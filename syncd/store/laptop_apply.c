@@ -144,15 +144,18 @@ static enum status take_end(struct apply *a, struct err *err) {
 static enum status take_held_news(struct apply *a, const struct held_news *news, struct err *err) {
     struct db_stmt *s;
     TRY(db_prepare(a->store->db,
-                   "UPDATE held SET state = ? WHERE batch = ? AND change = ? AND (cell = ? OR cell "
-                   "= 0 OR ? = 0)",
+                   "UPDATE held SET state = ?1, decided_seq = ?5, decided_ms = ?6 WHERE batch = ?2"
+                   " AND change = ?3 AND (cell = ?4 OR cell = 0 OR ?4 = 0)",
                    &s, err));
     db_bind_int(s, 1, (int64_t)news->state);
     db_bind_int(s, 2, news->id.batch);
     db_bind_int(s, 3, news->id.change);
     db_bind_int(s, 4, news->id.cell_tag);
-    db_bind_int(s, 5, news->id.cell_tag);
+    db_bind_int(s, 5, news->seq);
+    db_bind_int(s, 6, a->reply->time_ms);
     TRY(db_run(s, err));
+    a->counts.approved += news->state == HELD_APPROVED;
+    a->counts.declined += news->state == HELD_DECLINED;
     return forget_held(a->store, news->id.batch, news->id.change, err);
 }
 

@@ -22,7 +22,10 @@ static enum status take_held(struct store *store, struct db_stmt *s, struct aren
                  .row = db_int(s, 4),
                  .outcome = (enum outcome)db_int(s, 5),
                  .reason = (enum reason)db_int(s, 6),
-                 .state = (enum held_state)db_int(s, 7)},
+                 .state = (enum held_state)db_int(s, 7),
+                 .decided_seq = db_int(s, 11),
+                 .decided_ms = db_int(s, 12),
+                 .seen = db_int(s, 13) != 0},
         .retried = (uint32_t)db_int(s, 8)};
     struct slice content = arena_copy(mem, db_blob(s, 9));
     entry.shown = arena_copy(mem, db_blob(s, 10));
@@ -33,11 +36,12 @@ static enum status take_held(struct store *store, struct db_stmt *s, struct aren
 }
 
 static const char *const next_sql =
-    "SELECT batch, change, cell, entity, row_id, outcome, reason, state, retried, content, shown "
-    "FROM held"
+    "SELECT batch, change, cell, entity, row_id, outcome, reason, state, retried, content, shown, "
+    "decided_seq, decided_ms, seen FROM held"
     " WHERE (batch, change, cell) > (?,?,?) ORDER BY batch, change, cell LIMIT 1";
 static const char *const one_sql = "SELECT batch, change, cell, entity, row_id, outcome, reason, "
-                                   "state, retried, content, shown FROM held"
+                                   "state, retried, content, shown, decided_seq, decided_ms, "
+                                   "seen FROM held"
                                    " WHERE (batch, change, cell) = (?,?,?)";
 
 static enum status find_held(struct store *store, const char *sql, int64_t batch, int64_t change,
@@ -232,7 +236,23 @@ static enum status withdraw(struct store *store, const struct refusal_id *id, st
     return store_commit(store, &batch, err);
 }
 
+/* No edit, so no batch: *out_done false: it was not declined. */
+static enum status take_note(struct store *store, const struct refusal_id *id, bool *out_done,
+                             struct err *err) {
+    struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
+    struct held_entry entry;
+    bool found;
+    TRY(find_held(store, one_sql, id->batch, id->change, id->cell_tag, &mem, &entry, &found, err));
+    *out_done = found && entry.held.state == HELD_DECLINED;
+    if (!*out_done) return ST_OK;
+    return mark(store, id, "UPDATE held SET seen = ? WHERE batch = ? AND change = ? AND cell = ?",
+                1, err);
+}
+
 enum status store_held_drop(struct store *store, const struct refusal_id *id, struct err *err) {
+    bool done;
+    TRY(take_note(store, id, &done, err));
+    if (done) return ST_OK;
     TRY(store_begin(store, err));
     enum status status = withdraw(store, id, err);
     if (status != ST_OK) store_rollback(store);

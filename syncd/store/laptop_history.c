@@ -284,6 +284,28 @@ static enum status tell_lost(struct telling *t, struct err *err) {
     }
 }
 
+/* What head office decided of own edits that waited. */
+static enum status tell_decided(void *ctx, const struct held *held, struct err *err) {
+    struct telling *t = ctx;
+    bool decided = held->state == HELD_APPROVED || held->state == HELD_DECLINED;
+    if (held->row != t->row || !decided || held->decided_seq == 0) return ST_OK;
+    struct history_line line = {.seq = held->decided_seq,
+                                .time_ms = held->decided_ms,
+                                .what = held_state_name(held->state),
+                                .cell_tag = held->id.cell_tag};
+    if (held->id.cell_tag && held->change->edit_count == 1) {
+        const struct edit *edit = &held->change->edits[0];
+        struct value *values = ARENA_ARRAY(t->mem, edit->value_count + 1, struct value);
+        if (!values) return err_no_memory(err);
+        for (size_t i = 0; i < edit->value_count; i++)
+            if (!value_copy(edit->values[i], t->mem, &values[i])) return err_no_memory(err);
+        line.kind = edit->kind;
+        line.values = values;
+        line.value_count = edit->value_count;
+    }
+    return add_line(t, held->decided_seq, line, err);
+}
+
 static enum status tell_waiting_edits(struct telling *t, const struct change *change,
                                       struct history_line line, struct err *err) {
     line.what = kind_word(change->kind);
@@ -329,6 +351,7 @@ enum status store_history(struct store *store, const struct entity *e, int64_t i
     TRY(tell_past(&t, err));
     TRY(store_receipts(store, 0, tell_answer, &t, err));
     TRY(tell_lost(&t, err));
+    TRY(store_held(store, true, tell_decided, &t, err));
     TRY(outbox_walk(store->db, 0, tell_waiting, &t, err));
     struct history_line maker = {.device = id_device(id), .what = "create"};
     if (!t.made) TRY(add_line(&t, -1, maker, err));

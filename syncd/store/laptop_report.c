@@ -360,6 +360,7 @@ enum status store_status(struct store *store, struct store_status *out, struct e
         {"SELECT count(*) FROM outbox WHERE done = 0 AND sent = 0", &st.unsent_batches},
         {"SELECT count(*) FROM ledger WHERE done = 0", &st.conflicts_open},
         {"SELECT count(*) FROM held WHERE state = 0", &st.held_open},
+        {"SELECT count(*) FROM held WHERE state = 3 AND seen IS NULL", &st.declined},
         {"SELECT count(*) FROM others", &st.others_held},
     };
     for (size_t i = 0; i < ARRAY_COUNT(numbers); i++)

@@ -77,23 +77,30 @@ static const char *const state_added[] = {"scope_told", "scope_ready",  "scope_f
                                           "scope_home", "scope_entity", "scope_row",
                                           "seen_ms",    "lease_ms",     "lease_days"};
 
-static enum status add_state_column(struct db *db, const char *name, struct err *err) {
+/* What head office decided, when this laptop heard, and whether its person took note. */
+static const char *const held_added[] = {"decided_seq", "decided_ms", "seen"};
+
+static enum status add_column(struct db *db, const char *table, const char *name,
+                              struct err *err) {
     struct db_stmt *s;
     char sql[128];
     bool has;
-    TRY(db_prepare(db, "SELECT 1 FROM pragma_table_info('state') WHERE name = ?", &s, err));
-    db_bind_text(s, 1, slice_from(name));
+    TRY(db_prepare(db, "SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2", &s, err));
+    db_bind_text(s, 1, slice_from(table));
+    db_bind_text(s, 2, slice_from(name));
     TRY(db_step(s, &has, err));
     db_reset(s);
     if (has) return ST_OK;
-    (void)snprintf(sql, sizeof sql, "ALTER TABLE state ADD COLUMN %s INTEGER", name);
+    (void)snprintf(sql, sizeof sql, "ALTER TABLE %s ADD COLUMN %s INTEGER", table, name);
     return db_exec(db, sql, err);
 }
 
 enum status laptop_schema(struct db *db, struct err *err) {
     for (size_t i = 0; i < ARRAY_COUNT(tables); i++) TRY(db_exec(db, tables[i], err));
     for (size_t i = 0; i < ARRAY_COUNT(state_added); i++)
-        TRY(add_state_column(db, state_added[i], err));
+        TRY(add_column(db, "state", state_added[i], err));
+    for (size_t i = 0; i < ARRAY_COUNT(held_added); i++)
+        TRY(add_column(db, "held", held_added[i], err));
     return ST_OK;
 }
 

@@ -238,6 +238,8 @@ struct held { /* an own edit that the server did not take */
     const struct entity *entity;
     int64_t row;
     const struct change *change; /* as sent; with only that edit when id names a cell */
+    int64_t decided_seq, decided_ms; /* when that was heard; 0: not decided */
+    bool seen;                       /* its person took note of the decision */
 };
 typedef enum status store_held_row(void *ctx, const struct held *held, struct err *err);
 enum status store_held(struct store *store, bool also_closed, store_held_row *row, void *ctx,
@@ -247,7 +249,8 @@ enum status store_held_retry(struct store *store, const struct refusal_id *id,
                              const struct field_edit *edits, size_t count,
                              struct err *err) NODISCARD;
 /* Gives it up: closed here at once, at head office when the batch that says so arrives. If that
- * decided meanwhile, its decision stands. ST_CONFLICT when it is on its way again. */
+ * decided meanwhile, its decision stands. ST_CONFLICT when it is on its way again. Of one that was
+ * declined: its person took note, nothing else. */
 enum status store_held_drop(struct store *store, const struct refusal_id *id,
                             struct err *err) NODISCARD;
 
@@ -294,6 +297,7 @@ struct store_status {
     int64_t rows;
     int64_t outbox_batches, outbox_changes, unsent_batches;
     int64_t conflicts_open, held_open;
+    int64_t declined;                 /* own edits, of which nobody took note here yet */
     int64_t others_held;              /* edits of others that wait, of rows that are here */
     int64_t cursor, head, epoch;      /* head: the server's at last contact */
     bool complete;                    /* the last round said "no more" */
@@ -335,7 +339,7 @@ struct history_line {
     int64_t time_ms;     /* 0: not known */
     uint32_t device;     /* 0 with "news": not known */
     struct slice person; /* empty with "news" */
-    const char *what;    /* "create", "edit", "delete", "lost", "news" */
+    const char *what;    /* "create", "edit", "delete", "lost", "news", "approved", "declined" */
     uint32_t cell_tag;   /* 0: the row */
     enum edit_kind kind;
     const struct value *values;
@@ -400,6 +404,7 @@ void store_apply_end(struct apply *apply); /* also in the middle */
 struct apply_counts {
     int64_t applied, merged, lost, waiting, refused; /* of own changes, by their receipts */
     int64_t rows_changed, rows_gone;
+    int64_t approved, declined; /* own edits that waited, by what head office decided */
 };
 void store_apply_counts(const struct apply *apply, struct apply_counts *out);
 

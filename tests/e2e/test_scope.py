@@ -139,6 +139,9 @@ def the_new_owner_hears_of_what_the_former_one_writes(world):
     check(world.laptop("li", "held", "--json").json() == [], "decided, and still here")
     check(world.laptop("li", "status", "--json").json()["others_held"] == 0, "status still counts it")
     sync(world)
+    left = world.laptop("wang", "held", "--json").json()  # of the contact that left nothing is kept
+    check([(entry["kind"], entry["state"]) for entry in left] == [("create", "declined")], left)
+    world.laptop("wang", "held", "drop", left[0]["held"])
 
 
 def a_team_member_sees_it_all(world):
@@ -187,6 +190,39 @@ def a_handover_waits_for_both_signatures(world):
     check(world.laptop("li", "sign", "--json").json() == [], "a cancelled handover waits for a signature")
 
 
+def head_office_decides(world):
+    """A hint when saving, a line with the sync that brings the decision, until the person takes note."""
+    saved = world.laptop("wang", "set", "account", "Acct0", "tier=strategic", "city=Hefei")
+    check("Head office decides" in saved.err and "City" not in saved.err, str(saved))
+    check("Head office" not in world.laptop("wang", "set", "account", "Acct0", "city=Wuhu").err, "the city is his")
+    saved = world.laptop("wang", "set", "account", "Acct1", "tier=strategic", "name=Acct1", "--json").json()
+    check(saved["change_requests"] == ["tier"] and saved["name"] == "Acct1", saved)
+    told = world.laptop("wang", "set", "account", "Acct3", "tier=strategic", env={"LC_ALL": "zh_CN.UTF-8"})
+    check("由总部决定" in told.err, str(told))
+    world.laptop("wang", "sync")
+    numbers = [request["number"] for request in world.office("requests", "--json").json()]
+    check(len(numbers) == 3, numbers)
+    world.office("requests", "approve", numbers[0])
+    for number in numbers[1:]:
+        world.office("requests", "decline", number)
+    said = world.laptop("wang", "sync").out
+    check("head office declined 2 of your edits" in said and "1 of your change requests was approved" in said, said)
+    check("declined" not in world.laptop("wang", "sync").out, "it is said twice")
+    status = world.laptop("wang", "status", "--json").json()
+    check(status["declined"] == 2 and "Declined:    2" in world.laptop("wang", "status").out, status)
+    held = world.laptop("wang", "held", "--json").json()
+    check([entry["state"] for entry in held] == ["declined", "declined"], held)
+    story = world.laptop("wang", "history", "account", "Acct1", "--json").json()
+    check(story[-1]["what"] == "declined" and story[-1]["person"], story)
+    office = world.office("history", "account", "Acct1", "tier", "--json").json()
+    check(office[-1]["what"] == "decided" and office[-1]["reason"].startswith("head office declined"), office)
+    for entry in held:
+        world.laptop("wang", "held", "drop", entry["held"])
+    check(world.laptop("wang", "held", "--json").json() == [], "noted, and listed still")
+    check(world.laptop("wang", "status", "--json").json()["declined"] == 0, "noted, and counted still")
+    sync(world)
+
+
 def books_are_proved(world):
     for rep in REPS:
         result = world.laptop(rep, "sync", "--verify")
@@ -198,7 +234,7 @@ def books_are_proved(world):
 def run(world):
     steps = (a_company_with_two_regions, each_sees_his_own, an_account_moves, edits_made_before_a_withdrawal_count,
              a_team_member_sees_it_all, a_handover_waits_for_both_signatures,
-             the_new_owner_hears_of_what_the_former_one_writes, books_are_proved)
+             the_new_owner_hears_of_what_the_former_one_writes, head_office_decides, books_are_proved)
     for step in steps:
         print(step.__name__.replace("_", " "), flush=True)
         step(world)
