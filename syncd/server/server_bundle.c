@@ -18,9 +18,11 @@ static void say_done(struct server *server, const struct bundle_done *done, cons
     }
     if (done->older) {
         server_tell(server,
-                    "Device %u: all of this came with a newer file already; there is no answer "
-                    "to it.",
-                    "第 %u 号设备：其内容已随较新的文件采用，此文件没有应答。",
+                    "Device %u: this file is outdated: all of it came with a newer one, or over "
+                    "the network. No answer was written. Make a new one on the laptop (roadbook "
+                    "bundle export), then import that here.",
+                    "第 %u 号设备：此文件已过时，其内容已随较新的文件或联网同步采用，未写出应答。"
+                    "请在笔记本上重新导出（roadbook bundle export），再到此处导入。",
                     (unsigned)done->device);
         return;
     }

@@ -168,14 +168,19 @@ static enum status print_cells(const struct uniting *u, const struct unite_cell 
 static enum status read_order(const struct uniting *u, const struct command_line *line,
                               struct unite_choice *choices, struct unite_order *out,
                               struct err *err) {
-    size_t last = line->word_count - 1;
-    bool has_into = strcmp(line->words[1], "into") == 0 || strcmp(line->words[1], "INTO") == 0;
+    static const char *const into[] = {"into", "INTO", "并入"};
+    bool said = false;
     *out = (struct unite_order){.choices = choices, .person = server_person(u->server)};
-    if ((line->word_count == 3) != has_into)
-        return err_set(err, ST_USAGE, "merge LOSER into SURVIVOR",
-                       "写法：merge 被并入方 into 保留方");
+    for (size_t i = 0; line->word_count == 3 && i < ARRAY_COUNT(into); i++)
+        said |= strcmp(line->words[1], into[i]) == 0;
+    if (!said) /* two names alone do not say which of them goes */
+        return err_set(err, ST_USAGE,
+                       "say which of the two goes: roadbook-server merge LOSER into SURVIVOR "
+                       "(quote a name with blanks in it)",
+                       "请说明哪一方并入哪一方：roadbook-server merge 被并入方 into 保留方"
+                       "（名称含空格时请加引号）");
     TRY(store_resolve(u->book.store, u->entity, slice_from(line->words[0]), &out->loser, err));
-    TRY(store_resolve(u->book.store, u->entity, slice_from(line->words[last]), &out->survivor,
+    TRY(store_resolve(u->book.store, u->entity, slice_from(line->words[2]), &out->survivor,
                       err));
     return read_choices(u, line, choices, &out->choice_count, err);
 }

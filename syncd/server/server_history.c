@@ -168,6 +168,35 @@ static enum status history_row(void *ctx, const struct centre_history *line, str
     return ST_OK;
 }
 
+/* A row whose tombstone is gone has no name any more, only its id. What the log says of it stays.
+ */
+static enum status find_row(struct printing *p, const char *typed, int64_t *out_id,
+                            struct err *err) {
+    SCOPED(buf_free) struct buf day = buf_new(BUF_MAX_LINE);
+    struct centre_collected it;
+    struct centre_scope scope;
+    bool collected = false;
+    int64_t id;
+    enum status status = store_resolve(centre_store(p->c), p->e, slice_from(typed), out_id, err);
+    if (status != ST_NOT_FOUND || !id_parse(slice_from(typed), &id)) return status;
+    TRY(centre_alias_resolve(p->c, id, &id, NULL));
+    TRY(centre_collected(p->c, id, &p->server->mem, &it, &collected, NULL));
+    if (!collected) return status;
+    *out_id = id;
+    centre_scope(p->c, &scope);
+    buf_put_date(&day, centre_day(&scope, it.deleted_ms));
+    server_tell(p->server,
+                it.is_kept ? "This row was deleted on %s and collected; what it was is still kept "
+                             "for requests approve. What is known of it:"
+                           : "This row was deleted on %s and collected; what it was is not kept "
+                             "any more. What is known of it:",
+                it.is_kept ? "该记录已于 %s 删除并清理；内容仍保留，可由 requests approve 恢复。"
+                             "已知的经过："
+                           : "该记录已于 %s 删除并清理，内容已不再保留。已知的经过：",
+                buf_text(&day));
+    return ST_OK;
+}
+
 enum status server_cmd_history(void *program, const struct command_line *line, struct err *err) {
     struct server *server = program;
     static const struct listing_column COLUMNS[] = {
@@ -184,10 +213,11 @@ enum status server_cmd_history(void *program, const struct command_line *line, s
     TRY(server_reader_open(server, &reader, err));
     struct centre *c = org_reader_centre(reader);
     TRY(api_entity(&server->catalogue, slice_from(line->words[0]), &e, err));
-    TRY(store_resolve(centre_store(c), e, slice_from(line->words[1]), &id, err));
+    struct printing p = {.server = server, .c = c, .e = e};
+    TRY(find_row(&p, line->words[1], &id, err));
     if (line->word_count == 3) TRY(api_field(e, slice_from(line->words[2]), &field, err));
     TRY(listing_open(server, COLUMNS, ARRAY_COUNT(COLUMNS), false, &l, err));
-    struct printing p = {.server = server, .c = c, .l = l, .e = e};
+    p.l = l;
     TRY(centre_history(c, id, field ? entity_cell_of(e, field)->tag : 0, history_row, &p, err));
     return listing_close(&l, err);
 }

@@ -37,13 +37,34 @@ static enum status employee_named(struct teaming *t, const char *typed, int64_t 
     return row_named(t, "employee", typed, out, err);
 }
 
-/* The day that an option names, today without it. */
+/* The day that an option names, today without it. Not one that is over: who saw what until now is
+ * history, and an order cannot change it. */
 static enum status day_given(struct teaming *t, const char *option, int64_t *out, struct err *err) {
     const char *text = command_value(t->server->line, option);
-    *out = centre_day(&t->scope, t->server->env.wall_ms(t->server->env.ctx));
-    if (!text || date_parse(slice_from(text), out)) return ST_OK;
-    return err_set(err, ST_USAGE, "%s is no date: write 2026-12-01",
-                   "%s 不是日期，应写作 2026-12-01", text);
+    int64_t today = centre_day(&t->scope, t->server->env.wall_ms(t->server->env.ctx));
+    SCOPED(buf_free) struct buf day = buf_new(BUF_MAX_LINE);
+    *out = today;
+    if (text && !date_parse(slice_from(text), out))
+        return err_set(err, ST_USAGE, "%s is no date: write 2026-12-01",
+                       "%s 不是日期，应写作 2026-12-01", text);
+    if (*out >= today) return ST_OK;
+    buf_put_date(&day, today);
+    return err_set(err, ST_INVALID,
+                   "%s %s is over: an order holds from today (%s), which takes effect at once, or "
+                   "from a day to come",
+                   "%s %s 已经过去：只能从今天（%s，立即生效）或以后的日期开始", option, text,
+                   buf_text(&day));
+}
+
+/* Of a membership: its days, if they are given, in their order. */
+static enum status days_given(struct teaming *t, struct err *err) {
+    int64_t from, until;
+    TRY(day_given(t, "--from", &from, err));
+    TRY(day_given(t, "--until", &until, err));
+    if (!command_value(t->server->line, "--until") || from <= until) return ST_OK;
+    return err_set(err, ST_INVALID, "the last day, --until %s, is before the first",
+                   "最后一天 --until %s 早于开始日期",
+                   command_value(t->server->line, "--until"));
 }
 
 static bool is_dry_run(const struct teaming *t) {
@@ -332,6 +353,7 @@ enum status server_cmd_team_add(void *program, const struct command_line *line, 
     TRY(teaming_open(program, &t, err));
     TRY(row_named(&t, "account", line->words[0], &account, err));
     TRY(employee_named(&t, line->words[1], &employee, err));
+    TRY(days_given(&t, err));
     TRY(new_row(&s, err));
     saving_put(&s, "team_member", "account", value_int(account));
     saving_put(&s, "team_member", "employee", value_int(employee));

@@ -70,6 +70,22 @@ def what_is_wrong_is_said(world):
     check(result.code == 65 and "goes to a laptop" in result.err, str(result))
 
 
+def an_outdated_stick_is_told_what_to_do(world):
+    world.laptop("wang", "add", "account", "name=Later")
+    world.laptop("wang", "bundle", "export", stick(world, "wang.up2"))
+    world.office("bundle", "import", stick(world, "wang.up2"), stick(world, "wang.down2"))
+    world.laptop("wang", "bundle", "import", stick(world, "wang.down2"))
+    world.laptop("wang", "add", "account", "name=Later still")
+    world.laptop("wang", "bundle", "export", stick(world, "wang.up3"))
+    world.office("bundle", "import", stick(world, "wang.up3"), stick(world, "wang.down3"))
+    for env, words in (({}, ("outdated", "No answer", "roadbook bundle export")),
+                       ({"LC_ALL": "zh_CN.UTF-8"}, ("已过时", "未写出应答", "roadbook bundle export"))):
+        told = world.office("bundle", "import", stick(world, "wang.up2"), stick(world, "wang.none"), env=env)
+        check(all(word in told.out for word in words), str(told))
+        check(not os.path.exists(stick(world, "wang.none")), "an answer was written")
+    world.laptop("wang", "bundle", "import", stick(world, "wang.down3"))
+
+
 def then_the_network_is_back(world):
     world.start_server()
     world.laptop("wang", "set", "account", "远大集团", "city=杭州")
@@ -81,7 +97,8 @@ def then_the_network_is_back(world):
 
 
 def run(world):
-    for step in (saves_go_up_and_the_book_comes_down, twice_does_no_harm, what_is_wrong_is_said, then_the_network_is_back):
+    for step in (saves_go_up_and_the_book_comes_down, twice_does_no_harm, what_is_wrong_is_said,
+                 an_outdated_stick_is_told_what_to_do, then_the_network_is_back):
         print(step.__name__.replace("_", " "), flush=True)
         step(world)
 

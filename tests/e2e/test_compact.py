@@ -67,6 +67,7 @@ def run(world):
     world.stop_server()                                 # what the laptops said that they have is written
     world.start_server()
     check(dead(world) == ROWS, f"{dead(world)} deleted rows")
+    gone = world.office("sql", "SELECT id FROM r_account WHERE _dead IS NOT NULL LIMIT 1", "--json").json()[0]["id"]
     before = world.office("compact", "--dry-run", "--json").json()
     check(before["rows"] == ROWS, str(before))
     check(dead(world) == ROWS, "a dry run changed the book")
@@ -87,6 +88,10 @@ def run(world):
     check(done["rows"] == left, f"{done} of {left}")
     check(dead(world) == 0, f"{dead(world)} tombstones stay")
     check(done["bytes_after"] < before["bytes_before"] * 1.1, str(done))  # what they were is kept, for ever here
+    story = world.office("history", "account", gone)
+    check("This row was deleted on 20" in story.out and "and collected" in story.out, str(story))
+    check("deleted" in story.out.splitlines()[-1], str(story))
+    check(world.office("history", "account", "0-7ZZZZZ", fails=True).code in (65, 66), "a row that never was")
     for rep in REPS:
         world.laptop(rep, "sync")
     book = all_equal(world, "in the end")

@@ -2,6 +2,7 @@
 """test_scope.py BIN: who sees what, with the real programs: territories, teams, moves, a handover that both sign; what
 was withdrawn is gone from the laptop's files, to the byte."""
 import contextlib
+import datetime
 import glob
 import os
 import sqlite3
@@ -190,6 +191,32 @@ def a_handover_waits_for_both_signatures(world):
     check(world.laptop("li", "sign", "--json").json() == [], "a cancelled handover waits for a signature")
 
 
+def orders_hold_from_today_on(world):
+    past, today = "2020-02-01", datetime.datetime.now(datetime.timezone.utc).date().isoformat()
+    for words in (("assign", "Acct5", "--to", "li", "--from", past), ("handover", "wang", "li", "--on", past),
+                  ("team", "add", "Acct5", "li", "--from", past), ("team", "add", "Acct5", "li", "--until", past),
+                  ("team", "add", "Acct5", "li", "--from", "2099-02-01", "--until", "2099-01-31")):
+        refused = world.office(*words, fails=True)
+        check(refused.code == 65 and ("is over" in refused.err or "before the first" in refused.err), str(refused))
+    check("已经过去" in world.office("assign", "Acct5", "--to", "li", "--from", past, fails=True,
+                                 env={"LC_ALL": "zh_CN.UTF-8"}).err, "in Chinese")
+    check(world.office("team", "list", "Acct5", "--json").json() == [], "a membership was made")
+    check(world.office("assign", "Acct5", "--to", "li", "--from", "1st May", fails=True).code == 64, "no date")
+    check(len(world.office("dated", "list", "--json").json()) == 0, "something waits")
+    done = world.office("assign", "Acct5", "--to", "li", "--from", today, "--json").json()
+    check([row["state"] for row in done] == ["done"], done)  # at once
+
+
+def a_merge_says_which_one_goes(world):
+    before = names(world, "zhao")
+    for words in (("Acct4", "Acct5"), ("Acct4",), ("Acct4", "Acct5", "into"), ("Acct4", "in", "to", "Acct5")):
+        refused = world.office("merge", *words, fails=True)
+        check(refused.code == 64 and "LOSER into SURVIVOR" in refused.err, str(refused))
+    check("并入" in world.office("merge", "Acct4", "Acct5", fails=True, env={"LC_ALL": "zh_CN.UTF-8"}).err, "in Chinese")
+    sync(world, "zhao")
+    check(names(world, "zhao") == before, "something was merged")
+
+
 def head_office_decides(world):
     """A hint when saving, a line with the sync that brings the decision, until the person takes note."""
     saved = world.laptop("wang", "set", "account", "Acct0", "tier=strategic", "city=Hefei")
@@ -234,7 +261,8 @@ def books_are_proved(world):
 def run(world):
     steps = (a_company_with_two_regions, each_sees_his_own, an_account_moves, edits_made_before_a_withdrawal_count,
              a_team_member_sees_it_all, a_handover_waits_for_both_signatures,
-             the_new_owner_hears_of_what_the_former_one_writes, head_office_decides, books_are_proved)
+             the_new_owner_hears_of_what_the_former_one_writes, head_office_decides,
+             orders_hold_from_today_on, a_merge_says_which_one_goes, books_are_proved)
     for step in steps:
         print(step.__name__.replace("_", " "), flush=True)
         step(world)
