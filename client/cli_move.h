@@ -16,4 +16,10 @@ enum status cli_move_contents(struct cli *cli, struct agent *agent,
 /* "2 files sent, 1 fetched" with a line feed; nothing when nothing moved. */
 void cli_move_say(struct cli *cli, const struct mover_progress *p);
 
+/* The accounts that are here before a sync; NULL: they are too many, or cannot be read. */
+struct cli_moved;
+struct cli_moved *cli_moved_before(struct cli *cli);
+/* Which left, which came, who has those that left: lines, or members of the object with --json. */
+void cli_moved_say(struct cli *cli, const struct cli_moved *before);
+
 #endif

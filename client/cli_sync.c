@@ -215,7 +215,8 @@ static void say_summary(struct cli *cli, const struct agent_result *r, int64_t t
 
 /* moved NULL: no files were asked for. */
 static void summary_json(struct cli *cli, const struct agent_result *r,
-                         const struct mover_progress *moved, int64_t took_ms) {
+                         const struct mover_progress *moved, const struct cli_moved *before,
+                         int64_t took_ms) {
     const struct apply_counts *c = &r->counts;
     cli_json_int(cli, "rounds", r->progress.rounds, true);
     cli_json_int(cli, "batches_sent", r->progress.batches_sent, false);
@@ -231,6 +232,7 @@ static void summary_json(struct cli *cli, const struct agent_result *r,
     cli_json_int(cli, "rows_received", r->progress.rows_received, false);
     cli_json_int(cli, "rows_changed", c->rows_changed, false);
     cli_json_int(cli, "rows_gone", c->rows_gone, false);
+    cli_moved_say(cli, before);
     cli_json_int(cli, "bytes_up", r->progress.bytes_up, false);
     cli_json_int(cli, "bytes_down", r->progress.bytes_down, false);
     if (moved) {
@@ -246,7 +248,7 @@ static void summary_json(struct cli *cli, const struct agent_result *r,
 
 void cli_sync_say(struct cli *cli, const struct agent_result *result, int64_t took_ms) {
     if (cli->json)
-        summary_json(cli, result, NULL, took_ms);
+        summary_json(cli, result, NULL, NULL, took_ms);
     else
         say_summary(cli, result, took_ms);
 }
@@ -258,14 +260,17 @@ enum status cli_sync_run(void *program, const struct command_line *line, struct 
     (void)line;
     TRY(transport_start(err));
     int64_t began = platform_mono_ms();
+    const struct cli_moved *before = cli_moved_before(cli);
     enum status status = sync_book(cli, &result, &moved, err);
     transport_end();
     if (status != ST_OK) return status;
     if (cli->json)
-        summary_json(cli, &result, &moved, platform_mono_ms() - began);
+        summary_json(cli, &result, &moved, before, platform_mono_ms() - began);
     else
         say_summary(cli, &result, platform_mono_ms() - began);
-    if (!cli->json) cli_move_say(cli, &moved);
+    if (cli->json) return ST_OK;
+    cli_moved_say(cli, before);
+    cli_move_say(cli, &moved);
     return ST_OK;
 }
 

@@ -104,6 +104,7 @@ struct laptop {
     struct lost_branch lost[LOST_MAX];
     size_t lost_count;
     struct save save;
+    struct store_moves moves;
     /* Rows that saves found here, by hash of the id: until a row goes or a save is rolled back
      * (refs_forget), or another handle commits. */
     struct known_ref refs[KNOWN_REFS];
@@ -263,6 +264,9 @@ enum status save_edit(struct store *store, const struct entity *e, int64_t id,
 /* What a change that did not come in said, as edits of fields. */
 enum status held_say_again(const struct entity *e, const struct change *change, struct arena *mem,
                            struct field_edit **out, size_t *out_count, struct err *err) NODISCARD;
+/* An account, or the home of its team, left or came. */
+void moves_left(struct store *store, int64_t account);
+void moves_came(struct store *store, int64_t account);
 /* The list of a reply takes the place of the one here; a reply without one changes nothing. */
 enum status others_take(struct store *store, const struct round_reply *reply,
                         struct err *err) NODISCARD;

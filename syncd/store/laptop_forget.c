@@ -94,6 +94,8 @@ enum status forget_row(struct store *store, struct local *local, struct apply_co
     struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
     bool gone;
     TRY(forget_owned(store, local, counts, err));
+    if (strcmp(local->e->name, "account") == 0) moves_left(store, local->id);
+    store->laptop->moves.rows_left++;
     counts->rows_gone++;
     TRY(local_doom(store, local, &mem, &gone, err));
     return forget_traces(store, local->id, !gone, err);

@@ -95,3 +95,34 @@ enum status homes_status(struct store *store, const struct laptop_state *state,
     db_reset(s);
     return ST_OK;
 }
+
+/* ------------------------------------------------------------------ what left, and what came */
+
+static void take_out(int64_t *ids, size_t *count, int64_t id) {
+    size_t kept = 0;
+    for (size_t i = 0; i < *count; i++)
+        if (ids[i] != id) ids[kept++] = ids[i];
+    *count = kept;
+}
+
+static void put_in(int64_t *ids, size_t *count, int64_t id) {
+    take_out(ids, count, id);
+    if (*count < STORE_MOVES_MAX) ids[(*count)++] = id;
+}
+
+void moves_left(struct store *store, int64_t account) {
+    struct store_moves *moves = &store->laptop->moves;
+    take_out(moves->came, &moves->came_count, account);
+    put_in(moves->left, &moves->left_count, account);
+}
+
+void moves_came(struct store *store, int64_t account) {
+    struct store_moves *moves = &store->laptop->moves;
+    take_out(moves->left, &moves->left_count, account);
+    put_in(moves->came, &moves->came_count, account);
+}
+
+const struct store_moves *store_moves(const struct store *store) {
+    static const struct store_moves none;
+    return store->laptop ? &store->laptop->moves : &none;
+}

@@ -117,6 +117,7 @@ enum status scope_close(struct store *store, int64_t home, struct err *err) {
     bool found;
     int64_t since[2];
     TRY(ask(store, "SELECT since FROM home WHERE home = ?", home, 0, &found, since, err));
+    if (found && home_class(home) == HOME_CLASS_TEAM) moves_left(store, home_id(home));
     return found ? withdraw(store, home, err) : ST_OK;
 }
 
@@ -129,6 +130,8 @@ enum status scope_open(struct store *store, const struct grant_news *news, bool 
         if (since[0] == news->since) return ST_OK; /* an apply that was cut short took it */
         TRY(withdraw(store, news->home, err));
     }
+    if (!found && !fresh && news->fills && home_class(news->home) == HOME_CLASS_TEAM)
+        moves_came(store, home_id(news->home));
     return run(store, "INSERT OR REPLACE INTO home(home, since, fills) VALUES (?,?,?)", news->home,
                news->since, news->fills, err);
 }

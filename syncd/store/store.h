@@ -408,6 +408,16 @@ struct apply_counts {
 };
 void store_apply_counts(const struct apply *apply, struct apply_counts *out);
 
+/* Which accounts left this laptop, and which came to it, as wholes or with what is behind their
+ * header, since this handle was opened: by ids, since of what left nothing may stay on disk. */
+enum { STORE_MOVES_MAX = 1024 };
+struct store_moves {
+    int64_t left[STORE_MOVES_MAX], came[STORE_MOVES_MAX];
+    size_t left_count, came_count; /* STORE_MOVES_MAX: so many at least */
+    int64_t rows_left;
+};
+const struct store_moves *store_moves(const struct store *store); /* until the store is closed */
+
 /* Does the book hold what the server said with the last round? Counts at most about rows_max rows
  * again, and goes on there next time; afresh: all of them. BOOK_NOT_PROVED: something is still to
  * be sent, fetched or counted. */

@@ -72,6 +72,11 @@ def an_account_moves(world):
     by_login = {row["login"]: row for row in preview}
     check(by_login["wang"]["lost"] == 2 and by_login["li"]["gained"] == 1, preview)
     world.office("assign", "Acct1", "--to", "li")
+    said = world.laptop("wang", "sync").out
+    check("1 account left this laptop (2 rows): Acct1\n" in said and "new here" not in said, said)
+    said = world.laptop("li", "sync", env={"LC_ALL": "zh_CN.UTF-8"}).out
+    check("1 个客户新到本机：Acct1\n" in said and "移出" not in said, said)
+    check("Acct1" not in world.laptop("wang", "sync").out, "it is said twice")
     sync(world)
     check(names(world, "wang") == ["Acct0", "Acct2"], names(world, "wang"))
     check("Acct1" in names(world, "li") and "Person1" in contacts(world, "li"), "li lacks what came to him")
@@ -83,6 +88,8 @@ def edits_made_before_a_withdrawal_count(world):
     world.laptop("wang", "set", "account", "Acct0", "website=wang.example")
     world.laptop("wang", "set", "contact", "Person0", "wechat=sales0")
     world.office("assign", "Acct0", "--to", "li")
+    said = world.laptop("wang", "sync").out  # he sees its header still, and by that who has it
+    check("1 account left this laptop (1 row): Acct0 (now Li)\n" in said, said)
     sync(world)
     row = world.office("get", "account", "Acct0", "--json").json()
     check(row["website"] == "wang.example", row)
@@ -150,6 +157,8 @@ def a_team_member_sees_it_all(world):
     sync(world)
     check("Acct3" in names(world, "wang") and "Person3" in contacts(world, "wang"), "the team member sees nothing")
     world.office("team", "remove", "Acct3", "wang")
+    moved = world.laptop("wang", "sync", "--json").json()
+    check([row["name"] for row in moved["accounts_left"]] == ["Acct3"] and moved["accounts_came"] == [], moved)
     sync(world)
     check("Acct3" not in names(world, "wang"), "the team member still sees it")
     check(b"keepsecret3" not in bytes_of(world, "wang"), "its remarks are still in the file")
