@@ -108,7 +108,9 @@ static enum status held_row(void *ctx, const struct held *held, struct err *err)
     h->declined += held->state == HELD_DECLINED;
     if (h->table) {
         row_cells(h, &r);
-        cli_table_text(h->table, outcome_label(held->outcome, cli->lang));
+        cli_table_text(h->table, held->state == HELD_DECLINED
+                                     ? held_state_label(held->state, cli->lang)
+                                     : outcome_label(held->outcome, cli->lang));
         cli_table_text(h->table, held->state == HELD_OPEN ? reason_text(held->reason, cli->lang)
                                  : held->state == HELD_DECLINED
                                      ? cli_pick(cli, "head office declined it", "总部未批准")

@@ -182,10 +182,14 @@ static void say_decided(struct cli *cli, const struct apply_counts *c) {
                 c->approved == 1 ? "%lld of your change requests was approved\n"
                                  : "%lld of your change requests were approved\n",
                 "您的 %lld 项变更申请已获批准\n", (long long)c->approved);
-    if (c->declined)
-        cli_say(cli,
-                "head office declined %lld of your edits: roadbook held\n",
-                "总部未批准您的 %lld 项修改：roadbook held\n", (long long)c->declined);
+    struct store_status s = {0};
+    if (c->declined == 0) return;
+    cli_say(cli, "head office declined %lld of your edits", "总部未批准您的 %lld 项修改",
+            (long long)c->declined);
+    bool listed = store_status(cli->store, &s, NULL) == ST_OK && s.declined > 0;
+    cli_say(cli, "%s\n", "%s\n",
+            listed ? cli_pick(cli, ": roadbook held", "：roadbook held")
+                   : cli_pick(cli, ", of rows that left this laptop", "（所涉记录已移出本机）"));
 }
 
 static void say_summary(struct cli *cli, const struct agent_result *r, int64_t took_ms) {

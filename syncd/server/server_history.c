@@ -155,7 +155,10 @@ static enum status history_row(void *ctx, const struct centre_history *line, str
     (void)err;
     listing_int(p->l, line->entry.seq);
     listing_time(p->l, line->edit_ms);
-    listing_text(p->l, line->person);
+    if (line->person.len == 0 && line->entry.device == 0)
+        listing_string(p->l, server_say(p->server, "head office", "总部"));
+    else
+        listing_text(p->l, line->person);
     listing_text(p->l, line->device_name);
     listing_string(p->l, history_what(p->server, line->entry.kind));
     put_cell(p->l, p->server, p->e, line->cell_tag);

@@ -134,8 +134,8 @@ static enum status say_saved(struct saving *s, const char *entity, const char *e
     if (server->json)
         printf("{\"id\":%lld,\"short_id\":\"%s\"}\n", (long long)s->change.row, id);
     else
-        printf("%s: %.*s (%s)\n", server_say(server, en, zh), (int)title.len,
-               (const char *)title.data, id);
+        printf(server_say(server, "%s: %.*s (%s)\n", "%s：%.*s（%s）\n"), server_say(server, en, zh),
+               (int)title.len, (const char *)title.data, id);
     return ST_OK;
 }
 

@@ -33,7 +33,7 @@ enum status centre_dated_add(struct centre *c, const struct centre_dated *op, in
     db_reset(s);
     if (full)
         return err_set(err, ST_TOO_LARGE, "at most %d operations can wait for their date",
-                       "最多可有 %d 项定期操作等待执行", CENTRE_DATED_MAX);
+                       "最多可有 %d 项待生效事项", CENTRE_DATED_MAX);
     TRY(db_prepare(
         c->db, "INSERT INTO dated(" DATED_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?)",
         &s, err));
@@ -123,7 +123,7 @@ static enum status cancel(struct centre *c, void *ctx, struct err *err) {
     c->due_is_known = false;
     if (db_changes(c->db) > 0) return ST_OK;
     return err_set(err, ST_NOT_FOUND, "no such operation waits for its date",
-                   "没有等待执行的此项定期操作");
+                   "没有此项待生效事项（可用 dated list 查看）");
 }
 
 enum status centre_dated_cancel(struct centre *c, int64_t id, struct err *err) {

@@ -387,8 +387,7 @@ TEST(what_is_seen_by_another_home_as_well_is_not_late) {
     world_close(&w);
 }
 
-/* A visit of an account that went meanwhile: the new row says so too; what does not come in is not
- * late but denied. */
+/* A visit of an account that went meanwhile: the new row says so too. */
 TEST(a_row_that_comes_late_is_marked) {
     struct world w;
     static struct book b;
@@ -419,8 +418,7 @@ static size_t others_told(struct world *w, int at, int64_t *out_row) {
     return reply->others_count;
 }
 
-/* The one who has the account now hears that the one who had it edits on, and takes it over by
- * saying the same; whoever does not see the row hears nothing. */
+/* He takes it over by saying the same; whoever does not see the row hears nothing. */
 TEST(the_new_owner_hears_of_what_the_former_one_may_not_do_any_more) {
     struct world w;
     static struct book b[3];
