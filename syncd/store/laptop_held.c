@@ -81,8 +81,10 @@ static enum status get_open(struct store *store, const struct refusal_id *id, st
     bool found;
     TRY(find_held(store, one_sql, id->batch, id->change, id->cell_tag, mem, out, &found, err));
     if (found && out->held.entity && out->held.state == HELD_OPEN) return ST_OK;
-    return err_set(err, ST_NOT_FOUND, "there is no open entry %u.%u.%u in quarantine",
-                   "隔离区没有待处理的条目%u.%u.%u", id->batch, id->change, id->cell_tag);
+    return err_set(err, ST_NOT_FOUND,
+                   "no edit %u.%u.%u is held (roadbook held shows those that are)",
+                   "没有编号为 %u.%u.%u 的待处理修改（可用 roadbook held 查看）", id->batch,
+                   id->change, id->cell_tag);
 }
 
 /* ------------------------------------------------------------------ sending it again */
