@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "syncd/server/server.h"
+#include "syncd/store/lives.h"
 
 enum { LATE_DAYS = 3, DEVICE_HOUR_MS = 3600 * 1000, DEVICE_DAY_MS = 24 * DEVICE_HOUR_MS };
 
@@ -38,14 +39,12 @@ static bool is_late(const struct device_view *v, const struct centre_device *d) 
     return !d->revoked && d->user_active && v->now_ms - seen >= v->late_ms;
 }
 
-/* How long ago the oldest change was made that the laptop does not have. */
-static enum status lag_ms(const struct device_view *v, const struct centre_device *d, int64_t *out,
-                          struct err *err) {
-    int64_t since = 0;
-    *out = 0;
-    if (d->cursor >= v->head.position.seq) return ST_OK;
-    TRY(centre_log_time(v->centre, d->cursor + 1, &since, err));
-    if (since > 0 && since < v->now_ms) *out = v->now_ms - since;
+/* How many changes the laptop does not have, and how long ago the oldest of them was made. */
+static enum status lag_of(const struct device_view *v, const struct centre_device *d,
+                          int64_t *out_changes, int64_t *out_ms, struct err *err) {
+    int64_t since;
+    TRY(centre_log_behind(v->centre, d->number, d->cursor, out_changes, &since, err));
+    *out_ms = since > 0 && since < v->now_ms ? v->now_ms - since : 0;
     return ST_OK;
 }
 
@@ -97,11 +96,11 @@ static void put_clock(struct listing *l, const struct centre_device *d) {
 static enum status put_device(void *ctx, const struct centre_device *d, struct err *err) {
     struct device_view *v = ctx;
     struct listing *l = v->l;
-    int64_t lag;
+    int64_t changes, lag;
     if (v->only && d->number != v->only) return ST_OK;
     if (v->only_late && !is_late(v, d)) return ST_OK;
     v->found = true;
-    TRY(lag_ms(v, d, &lag, err));
+    TRY(lag_of(v, d, &changes, &lag, err));
     listing_int(l, d->number);
     listing_string(l, d->user_name);
     listing_string(l, d->name);
@@ -112,7 +111,7 @@ static enum status put_device(void *ctx, const struct centre_device *d, struct e
         listing_bool(l, is_late(v, d));
     else
         listing_string(l, is_late(v, d) ? server_say(v->server, "late", "失联") : "");
-    listing_int(l, v->head.position.seq > d->cursor ? v->head.position.seq - d->cursor : 0);
+    listing_int(l, changes);
     put_tenths(l, lag, DEVICE_HOUR_MS);
     put_report(v, d);
     put_clock(l, d);

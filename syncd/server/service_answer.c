@@ -107,9 +107,22 @@ static enum status hello_answer(struct service_job *job, struct arena *mem,
     return status;
 }
 
+/* A wait has no proof of its position: what this log does not reach counts for nothing. */
+static void note_waited(struct service_job *job) {
+    const struct wait_request *wait = &job->as.wait;
+    struct org_reader *handle;
+    struct centre_head head;
+    if (wait->seq <= job->known.cursor) return;
+    if (service_org_reader(job->service, job->org, job->reader, &handle, NULL) != ST_OK) return;
+    if (org_head(handle, &head, NULL) != ST_OK) return;
+    if (wait->epoch == head.epoch && wait->seq <= head.position.seq)
+        service_devices_waited(&job->org->devices, &job->known, now_ms(job->service), wait->seq);
+}
+
 static enum status wait_answer(struct service_job *job, struct arena *mem, struct session_http *out,
                                struct err *err) {
     char nonce[SESSION_NONCE_BYTES_MAX + 1];
+    note_waited(job);
     service_nonce_next(job, nonce);
     service_count(job->service, FIGURE_WAITS, 1);
     return session_server_answer(&job->request, job->key, 204, (struct slice){0}, nonce, mem, out,
@@ -137,7 +150,7 @@ static enum status round_reply_of(struct service_job *job, struct arena *mem,
 }
 
 static enum status round_message(struct service_job *job, struct arena *mem, struct slice *out,
-                                 struct err *err) {
+                                 bool *out_in_epoch, struct err *err) {
     struct round_reply reply;
     TRY(round_reply_of(job, mem, &reply, err));
     if (reply.kind == REPLY_ROUND && job->known.revoked)
@@ -151,6 +164,7 @@ static enum status round_message(struct service_job *job, struct arena *mem, str
     if (!message.data) return err_no_memory(err);
     job->records = reply.record_count;
     job->head = reply.head.seq;
+    *out_in_epoch = reply.kind == REPLY_ROUND;
     *out = message;
     return ST_OK;
 }
@@ -159,7 +173,8 @@ static enum status round_answer(struct service_job *job, struct arena *mem,
                                 struct session_http *out, struct err *err) {
     char nonce[SESSION_NONCE_BYTES_MAX + 1];
     struct slice message;
-    TRY(round_message(job, mem, &message, err));
+    bool in_epoch;
+    TRY(round_message(job, mem, &message, &in_epoch, err));
     if (job->json) TRY(as_json(job, message, mem, &message, err));
     service_nonce_next(job, nonce);
     TRY(session_server_answer(&job->request, job->key, 200, message, nonce, mem, out, err));
@@ -167,7 +182,8 @@ static enum status round_answer(struct service_job *job, struct arena *mem,
     service_count(job->service, FIGURE_ROUNDS, 1);
     service_count(job->service, FIGURE_RECORDS, (int64_t)job->records);
     if (job->idle) service_count(job->service, FIGURE_IDLE_ROUNDS, 1);
-    service_devices_seen(&job->org->devices, job->device, now_ms(job->service), &job->as.round);
+    service_devices_seen(&job->org->devices, &job->known, now_ms(job->service), &job->as.round,
+                         in_epoch);
     return ST_OK;
 }
 

@@ -93,20 +93,41 @@ enum status service_devices_key_set(struct service_devices *devices,
     return slot ? ST_OK : err_no_memory(err);
 }
 
-void service_devices_seen(struct service_devices *devices, uint32_t number, int64_t now_ms,
-                          const struct round_request *round) {
-    platform_lock(devices->lock);
-    struct service_device *slot = slot_take(devices, number);
-    if (slot) {
-        slot->seen_is_new = true;
-        slot->seen_ms = now_ms;
-        slot->cursor = round->cursor.seq;
-        slot->offset_ms = round->envelope.now.wall_ms - now_ms;
+/* The slot of a device that was here just now, with what the book knows of it. NULL: no memory. */
+static struct service_device *slot_seen(struct service_devices *devices,
+                                        const struct centre_device *known, int64_t now_ms) {
+    struct service_device *slot = slot_take(devices, known->number);
+    if (!slot) return NULL;
+    if (slot->seen_ms == 0) {
+        slot->cursor = known->cursor;
+        slot->offset_ms = known->offset_ms;
     }
+    slot->seen_is_new = true;
+    slot->seen_ms = now_ms;
+    return slot;
+}
+
+void service_devices_seen(struct service_devices *devices, const struct centre_device *known,
+                          int64_t now_ms, const struct round_request *round, bool in_epoch) {
+    platform_lock(devices->lock);
+    struct service_device *slot = slot_seen(devices, known, now_ms);
+    if (slot) slot->offset_ms = round->envelope.now.wall_ms - now_ms;
+    if (slot && in_epoch && round->cursor.seq > 0) slot->cursor = round->cursor.seq;
     if (slot && round->has_report) {
         slot->report_is_new = true;
         slot->report = round->report;
     }
+    platform_release(devices->lock);
+}
+
+void service_devices_waited(struct service_devices *devices, const struct centre_device *known,
+                            int64_t now_ms, int64_t seq) {
+    platform_lock(devices->lock);
+    const struct service_device *slot =
+        slot_find(devices->slots, devices->slot_count, known->number);
+    int64_t cursor = slot->seen_ms > 0 ? slot->cursor : known->cursor;
+    struct service_device *news = seq > cursor ? slot_seen(devices, known, now_ms) : NULL;
+    if (news) news->cursor = seq;
     platform_release(devices->lock);
 }
 

@@ -162,8 +162,13 @@ bool service_devices_key(struct service_devices *devices, const struct centre_de
 enum status service_devices_key_set(struct service_devices *devices,
                                     const struct hello_request *hello, const uint8_t key[MAC_BYTES],
                                     int64_t until_ms, struct err *err) NODISCARD;
-void service_devices_seen(struct service_devices *devices, uint32_t number, int64_t now_ms,
-                          const struct round_request *round);
+/* A round was answered. Where the laptop stands counts if it is in the present epoch: before that
+ * its cursor may be of a life that is forgotten. One that reads anew still has what it had. */
+void service_devices_seen(struct service_devices *devices, const struct centre_device *known,
+                          int64_t now_ms, const struct round_request *round, bool in_epoch);
+/* It waits, and so has everything up to there, though it has not said so by a round yet. */
+void service_devices_waited(struct service_devices *devices, const struct centre_device *known,
+                            int64_t now_ms, int64_t seq);
 /* Writes what is new. The caller holds the org's write lock. */
 void service_devices_flush(struct service_devices *devices, struct centre *centre);
 

@@ -6,6 +6,7 @@
 
 #include "syncd/store/centre_private.h"
 #include "syncd/store/centre_unite.h"
+#include "syncd/store/lives.h"
 
 enum { COLLECT_SCRATCH = 64 * 1024 * 1024 };
 static const int64_t DAY_MS = 24 * 3600 * 1000;
@@ -72,15 +73,6 @@ static enum status seq_before(struct centre *c, int64_t ms, int64_t *out, struct
     return ST_OK;
 }
 
-/* What a laptop has of a life that is forgotten ends where its log parted. */
-static enum status passed_by(struct centre *c, int64_t cursor, int64_t *out, struct err *err) {
-    int64_t back;
-    TRY(number_of(c, "SELECT min(back) FROM epoch WHERE start > ?1 AND back < ?1", cursor, &back,
-                  err));
-    *out = back > 0 ? back : cursor;
-    return ST_OK;
-}
-
 struct laptops {
     struct centre_horizon *h;
     struct centre *c;
@@ -89,7 +81,7 @@ struct laptops {
 
 /* A laptop that told of saves which did not come yet may have saved them before it knew. */
 static enum status heed_laptop(struct laptops *l, struct db_stmt *s, struct err *err) {
-    int64_t seen_ms = db_int(s, 0), enrolled_ms = db_int(s, 1), cursor = db_int(s, 2), seq;
+    int64_t seen_ms = db_int(s, 0), enrolled_ms = db_int(s, 1), cursor = db_int(s, 2), seq = 0;
     bool unsent = db_int(s, 3) > db_int(s, 4);
     int64_t last_ms = seen_ms > enrolled_ms ? seen_ms : enrolled_ms;
     if (last_ms + l->h->lease_ms < l->now_ms) {
@@ -97,7 +89,7 @@ static enum status heed_laptop(struct laptops *l, struct db_stmt *s, struct err 
         return ST_OK;
     }
     l->h->laptops++;
-    TRY(passed_by(l->c, unsent ? 0 : cursor, &seq, err));
+    if (!unsent) TRY(centre_passed(l->c, (uint32_t)db_int(s, 5), cursor, &seq, err));
     if (seq < l->h->seq) l->h->seq = seq;
     return ST_OK;
 }
@@ -106,7 +98,8 @@ static enum status heed_laptops(struct laptops *l, struct err *err) {
     struct db_stmt *s;
     bool row;
     TRY(db_prepare(l->c->db,
-                   "SELECT d.seen_ms, d.enrolled_ms, d.cursor, d.newest, d.last_batch FROM device d"
+                   "SELECT d.seen_ms, d.enrolled_ms, d.cursor, d.newest, d.last_batch, "
+                   "d.number FROM device d"
                    " JOIN org_user u ON u.id = d.user WHERE d.number > 0 AND d.revoked = 0"
                    " AND u.active <> 0",
                    &s, err));

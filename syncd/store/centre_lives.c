@@ -149,6 +149,31 @@ enum status centre_parting_find(struct centre *c, int64_t from, int64_t to, stru
     return ST_OK;
 }
 
+enum status centre_passed(struct centre *c, uint32_t device, int64_t cursor, int64_t *out,
+                          struct err *err) {
+    return ask(c,
+               "SELECT min(back) FROM (SELECT back, start FROM epoch UNION ALL SELECT back, start"
+               " FROM parting WHERE device = ?2 AND lost_from < start - 1)"
+               " WHERE start > ?1 AND back < ?1",
+               NUMBERS(cursor, device), cursor, out, err);
+}
+
+/* Seqs are dense but for those between the end of a life and the start of the next. */
+enum status centre_log_behind(struct centre *c, uint32_t device, int64_t cursor,
+                              int64_t *out_entries, int64_t *out_ms, struct err *err) {
+    struct centre_head head;
+    int64_t passed, never, time_ms;
+    TRY(centre_head(c, &head, err));
+    TRY(centre_passed(c, device, cursor, &passed, err));
+    TRY(ask(c, "SELECT sum(start - 1 - max(back, ?1)) FROM epoch WHERE start > ?1",
+            NUMBERS(passed), 0, &never, err));
+    TRY(ask(c, "SELECT time_ms FROM log WHERE seq > ? ORDER BY seq LIMIT 1", NUMBERS(passed), 0,
+            &time_ms, err));
+    *out_entries = head.position.seq > passed ? head.position.seq - passed - never : 0;
+    *out_ms = time_ms;
+    return ST_OK;
+}
+
 enum status centre_lost(struct centre *c, uint32_t device, struct arena *mem,
                         struct lost_branch **out, size_t *out_count, struct err *err) {
     struct lost_branch *lost = ARENA_ARRAY(mem, CENTRE_LOST_MAX, struct lost_branch);

@@ -48,6 +48,13 @@ enum status centre_parting_put(struct centre *c, uint32_t device, const struct c
  * there on; where none is known, at from. */
 enum status centre_parting_find(struct centre *c, int64_t from, int64_t to, struct position *out,
                                 struct err *err) NODISCARD;
+/* Up to where a laptop with this cursor has the log: what it has of a life that is forgotten ends
+ * where its log and this one part. */
+enum status centre_passed(struct centre *c, uint32_t device, int64_t cursor, int64_t *out,
+                          struct err *err) NODISCARD;
+/* How many entries of the log stand above that, and when the first of them was made; 0, 0: none. */
+enum status centre_log_behind(struct centre *c, uint32_t device, int64_t cursor,
+                              int64_t *out_entries, int64_t *out_ms, struct err *err) NODISCARD;
 /* All lost branches of a laptop. */
 enum status centre_lost(struct centre *c, uint32_t device, struct arena *mem,
                         struct lost_branch **out, size_t *out_count, struct err *err) NODISCARD;

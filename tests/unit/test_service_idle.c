@@ -64,6 +64,49 @@ TEST(a_wait_is_over_when_the_head_moves) {
     world_close(&w);
 }
 
+static int64_t noted_cursor(struct world *w, const struct laptop *l) {
+    struct err err;
+    struct centre_device device;
+    service_flush(w->service);
+    struct org *org = world_own_org(w);
+    CHECK_OK(centre_device(org_centre(org), l->identity.device, &device, &err));
+    org_close(org);
+    return device.cursor;
+}
+
+static void wait_from(struct laptop *l, int64_t epoch, int64_t seq) {
+    struct err err;
+    struct session_http request, answer;
+    struct service_job *job;
+    SCOPED(buf_free) struct buf body = buf_new(BUF_MAX_LINE);
+    struct wait_request wait = {.epoch = epoch, .seq = seq};
+    CHECK_OK(wire_write_wait_request(&wait, &body, &err));
+    CHECK_OK(session_round_request(&l->session, "wait", buf_slice(&body), &l->w->mem, &request,
+                                   &err));
+    service_open_job(l->w->service, 0, &request, &l->w->mem, &job, &answer);
+    CHECK(job != NULL);
+    service_answer(l->w->service, 0, job, &l->w->mem, &answer);
+    CHECK_INT(answer.code, 204);
+}
+
+TEST(a_laptop_that_waits_has_the_log_up_to_there) {
+    struct world w;
+    struct laptop a;
+    struct round_reply reply;
+    world_open(&w);
+    laptop_ready(&a, &w);
+    laptop_push(&a, "Acme", &reply);
+    while (reply.more) laptop_pull(&a, &reply);
+    int64_t asked_from = noted_cursor(&w, &a);
+    CHECK(asked_from < a.cursor.seq); /* of the last round only where it began is known */
+    wait_from(&a, a.epoch + 1, a.cursor.seq); /* of another epoch, beyond the log: counts not */
+    wait_from(&a, a.epoch, a.cursor.seq + 1);
+    CHECK_INT(noted_cursor(&w, &a), asked_from);
+    wait_from(&a, a.epoch, a.cursor.seq);
+    CHECK_INT(noted_cursor(&w, &a), a.cursor.seq);
+    world_close(&w);
+}
+
 TEST(a_round_can_be_read_as_json) {
     struct world w;
     struct laptop a;
