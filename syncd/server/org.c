@@ -2,6 +2,7 @@
 #include "syncd/server/org_private.h"
 #include "syncd/store/centre_copy.h"
 #include "syncd/store/centre_digest.h"
+#include "syncd/store/orders.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,11 +27,13 @@ enum status org_create(const struct org_config *config, struct slice label, stru
 
 enum status org_open(const struct org_config *config, struct org **out, struct err *err) {
     struct centre_org org;
+    int64_t applied;
     struct org *o = calloc(1, sizeof *o);
     if (!o) return err_no_memory(err);
     enum status status = open_centre(config, false, false, &o->c, err);
     if (status == ST_OK) status = centre_org(o->c, &org, err);
     if (status == ST_OK) status = centre_opening_note(o->c, err);
+    if (status == ST_OK) status = centre_orders_ready(o->c, &applied, err);
     if (status == ST_OK) status = centre_digests_ready(o->c, err);
     if (status == ST_OK) status = centre_copy_ready(o->c, err);
     if (status != ST_OK) {

@@ -5,6 +5,7 @@
 
 #include "syncd/server/server.h"
 #include "syncd/store/lives.h"
+#include "syncd/store/orders.h"
 
 /* ------------------------------------------------------------------ recovery */
 
@@ -137,6 +138,7 @@ static enum status restore(struct server *server, const char *file, const char *
     if (!fresh || !aside) return err_no_memory(err);
     struct centre_head head = head_of(server, path);
     TRY(copy_book(server, file, fresh, err));
+    TRY(orders_adopt(file, path, err)); /* what was ordered since the backup stands */
     TRY(set_aside(server, path, aside, err));
     TRY(platform_rename(fresh, path, err));
     *out_aside = aside;

@@ -193,13 +193,12 @@ static void write_new(struct centre *centre, const struct service_device *news, 
             (void)centre_device_key(centre, d->number, d->key, d->key_until_ms,
                                     slice_from(d->release), &d->catalogue, NULL);
         if (d->seen_is_new)
-            contacts[contact_count++] = (struct centre_contact){
-                .device = d->number,
-                .seen_ms = d->seen_ms,
-                .cursor = d->cursor,
-                .offset_ms = d->offset_ms,
-                .has_report = d->report_is_new,
-                .report = d->report};
+            contacts[contact_count++] = (struct centre_contact){.device = d->number,
+                                                                .seen_ms = d->seen_ms,
+                                                                .cursor = d->cursor,
+                                                                .offset_ms = d->offset_ms,
+                                                                .has_report = d->report_is_new,
+                                                                .report = d->report};
     }
     if (contact_count > 0) (void)centre_contacts(centre, contacts, contact_count, NULL);
 }

@@ -19,10 +19,10 @@
 enum {
     SERVICE_DEFLATE_LEVEL = 6,
     SERVICE_LATE_MS = 3 * 24 * 3600 * 1000, /* a laptop not heard of for so long is late */
-    SERVICE_FLUSH_MS = 10 * 1000,     /* contacts and keys are written that often */
-    SERVICE_KEY_SLACK_MS = 60 * 1000, /* a key is taken that long after its end */
-    SERVICE_BURST_S = 20,             /* tokens of a quiet laptop: what comes in so many seconds */
-    SERVICE_HELLO_TOKENS = 10         /* two signatures and a key agreement */
+    SERVICE_FLUSH_MS = 10 * 1000,           /* contacts and keys are written that often */
+    SERVICE_KEY_SLACK_MS = 60 * 1000,       /* a key is taken that long after its end */
+    SERVICE_BURST_S = 20,     /* tokens of a quiet laptop: what comes in so many seconds */
+    SERVICE_HELLO_TOKENS = 10 /* two signatures and a key agreement */
 };
 
 /* What is kept in memory of a device beside the store: its newest key and contact. */
@@ -128,9 +128,9 @@ struct service_job {
     } as;
     size_t changes;
     bool entered; /* counted among the calls of its device */
-    bool writes; /* a round that the writer must see */
+    bool writes;  /* a round that the writer must see */
     bool idle;
-    bool quiet; /* idle though the head moved on: it moved elsewhere */
+    bool quiet;                   /* idle though the head moved on: it moved elsewhere */
     struct centre_head idle_head; /* of an idle round, read together with known */
     uint32_t retry_ms;
     enum status failed; /* by the merge: ST_OK, or why it took nothing */

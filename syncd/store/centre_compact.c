@@ -228,11 +228,10 @@ static bool is_in_unit(const struct collecting *w, int64_t row) {
 
 /* Survivors of merges, what waits for its date, and the person behind a user. */
 static enum status is_needed(struct collecting *w, int64_t row, bool *out, struct err *err) {
-    static const char *const WHO[] = {
-        "SELECT 1 FROM alias WHERE to_id = ? LIMIT 1",
-        "SELECT 1 FROM org_user WHERE employee = ? LIMIT 1",
-        ("SELECT 1 FROM dated WHERE done_seq = 0 AND cancelled = 0"
-         " AND ?1 IN (account, from_employee, to_employee) LIMIT 1")};
+    static const char *const WHO[] = {"SELECT 1 FROM alias WHERE to_id = ? LIMIT 1",
+                                      "SELECT 1 FROM org_user WHERE employee = ? LIMIT 1",
+                                      ("SELECT 1 FROM dated WHERE done_seq = 0 AND cancelled = 0"
+                                       " AND ?1 IN (account, from_employee, to_employee) LIMIT 1")};
     int64_t found = 0;
     for (size_t i = 0; i < ARRAY_COUNT(WHO) && found == 0; i++)
         TRY(number_of(w->c, WHO[i], row, &found, err));

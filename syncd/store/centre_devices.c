@@ -2,6 +2,7 @@
  * that one is revoked, and that its book was deleted.
  */
 #include "syncd/store/centre_private.h"
+#include "syncd/store/orders.h"
 
 #include <stdlib.h>
 
@@ -89,7 +90,8 @@ static enum status revoke_device(struct centre *c, void *ctx, struct err *err) {
     db_bind_int(s, 3, r->number);
     TRY(db_run(s, err));
     if (db_changes(c->db) == 0) return no_device(r->number, err);
-    return centre_news(c, err);
+    TRY(centre_news(c, err));
+    return centre_order_device(c, r->number, err);
 }
 
 enum status centre_device_revoke(struct centre *c, uint32_t number, bool wipe, struct err *err) {

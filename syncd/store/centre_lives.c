@@ -165,8 +165,8 @@ enum status centre_log_behind(struct centre *c, uint32_t device, int64_t cursor,
     int64_t passed, never, time_ms;
     TRY(centre_head(c, &head, err));
     TRY(centre_passed(c, device, cursor, &passed, err));
-    TRY(ask(c, "SELECT sum(start - 1 - max(back, ?1)) FROM epoch WHERE start > ?1",
-            NUMBERS(passed), 0, &never, err));
+    TRY(ask(c, "SELECT sum(start - 1 - max(back, ?1)) FROM epoch WHERE start > ?1", NUMBERS(passed),
+            0, &never, err));
     TRY(ask(c, "SELECT time_ms FROM log WHERE seq > ? ORDER BY seq LIMIT 1", NUMBERS(passed), 0,
             &time_ms, err));
     *out_entries = head.position.seq > passed ? head.position.seq - passed - never : 0;

@@ -1,5 +1,6 @@
 /* Users, their laptops, and the links that enrol them. */
 #include "syncd/store/centre_private.h"
+#include "syncd/store/orders.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -129,7 +130,8 @@ static enum status activate_user(struct centre *c, void *ctx, struct err *err) {
     db_bind_int(s, 2, user->id);
     TRY(db_run(s, err));
     if (db_changes(c->db) == 0) return err_set(err, ST_NOT_FOUND, "no such user", "没有此用户");
-    return centre_news(c, err);
+    TRY(centre_news(c, err));
+    return centre_order_user(c, user->id, err);
 }
 
 enum status centre_user_activate(struct centre *c, int64_t id, bool active, struct err *err) {

@@ -96,6 +96,22 @@ def a_torn_copy_makes_a_new_base(world):
     check(differences(rows(book(world)), rows(again)) == [], differences(rows(book(world)), rows(again)))
 
 
+def what_was_revoked_since_stays_so(world):
+    """A book of before, made from the copy alone: the folder says what was ordered since."""
+    world.user("gone")
+    world.laptop("gone", "enroll", world.link("gone"))
+    time.sleep(1.1)
+    then = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    time.sleep(1.1)
+    number = str(next(d["device"] for d in world.office("device", "list", "--json").json() if d["user"] == "Gone"))
+    world.office("device", "lost", number)
+    world.stop_server()
+    os.remove(os.path.join(world.home, "org", world.org + ".revoked"))
+    world.office("restore", made(world, "before.db", "--until", then))
+    device = world.office("device", "show", number, "--json").json()
+    check((device[0] if isinstance(device, list) else device)["state"] == "to_wipe", device)
+
+
 def it_can_be_used(world):
     path = made(world, "use.db")
     world.office("restore", path)
@@ -109,7 +125,8 @@ def it_can_be_used(world):
 
 
 def run(world):
-    for step in (all_of_it_is_copied, as_it_was_then, killed_in_the_middle, a_torn_copy_makes_a_new_base, it_can_be_used):
+    for step in (all_of_it_is_copied, as_it_was_then, killed_in_the_middle, a_torn_copy_makes_a_new_base, it_can_be_used,
+                 what_was_revoked_since_stays_so):
         print(step.__name__.replace("_", " "), flush=True)
         step(world)
 

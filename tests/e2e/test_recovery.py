@@ -101,6 +101,36 @@ def run(world):
     everything_is_there(world, 2, "restored")
     check("written while" in value(all_equal(world, "restored"), "Shared", "remarks"), "the outbox is lost")
     unannounced(world)
+    revoked_since(world)
+
+
+def number_of(world, rep):
+    return next(d["device"] for d in world.office("device", "list", "--json").json() if d["user"] == rep.title())
+
+
+def revoked_since(world):
+    """What the backup does not know stands beside the book."""
+    for rep in ("stolen", "leaver"):
+        world.user(rep)
+        world.laptop(rep, "enroll", world.link(rep))
+        world.laptop(rep, "sync")
+    backup = os.path.join(world.dir, "before-revoking.db")
+    world.office("backup", backup)
+    world.office("device", "revoke", str(number_of(world, "stolen")))
+    world.office("user", "deactivate", "leaver")
+    orders = os.path.join(world.home, "org", world.org + ".revoked")
+    check(os.stat(orders).st_mode & 0o777 == 0o600, "others can read the orders")
+    world.stop_server(signal.SIGKILL)
+    world.office("restore", backup)
+    world.start_server()
+    for rep in ("stolen", "leaver"):
+        result = world.laptop(rep, "sync", fails=True)
+        check(result.code != 0, f"{rep} is let in again: {result}")
+    states = {d["user"]: d["state"] for d in world.office("device", "list", "--json").json()}
+    check((states["Stolen"], states["Leaver"]) == ("revoked", "inactive"), states)
+    sync_all(world)
+    world.office("recovery", "end")
+    check(world.office("verify").code == 0, "verify finds something")
 
 
 def set_aside(world, name):

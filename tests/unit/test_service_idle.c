@@ -81,8 +81,8 @@ static void wait_from(struct laptop *l, int64_t epoch, int64_t seq) {
     SCOPED(buf_free) struct buf body = buf_new(BUF_MAX_LINE);
     struct wait_request wait = {.epoch = epoch, .seq = seq};
     CHECK_OK(wire_write_wait_request(&wait, &body, &err));
-    CHECK_OK(session_round_request(&l->session, "wait", buf_slice(&body), &l->w->mem, &request,
-                                   &err));
+    CHECK_OK(
+        session_round_request(&l->session, "wait", buf_slice(&body), &l->w->mem, &request, &err));
     service_open_job(l->w->service, 0, &request, &l->w->mem, &job, &answer);
     CHECK(job != NULL);
     service_answer(l->w->service, 0, job, &l->w->mem, &answer);
@@ -98,7 +98,7 @@ TEST(a_laptop_that_waits_has_the_log_up_to_there) {
     laptop_push(&a, "Acme", &reply);
     while (reply.more) laptop_pull(&a, &reply);
     int64_t asked_from = noted_cursor(&w, &a);
-    CHECK(asked_from < a.cursor.seq); /* of the last round only where it began is known */
+    CHECK(asked_from < a.cursor.seq);         /* of the last round only where it began is known */
     wait_from(&a, a.epoch + 1, a.cursor.seq); /* of another epoch, beyond the log: counts not */
     wait_from(&a, a.epoch, a.cursor.seq + 1);
     CHECK_INT(noted_cursor(&w, &a), asked_from);
