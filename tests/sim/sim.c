@@ -7,6 +7,8 @@
  */
 #include "tests/sim/sim.h"
 
+#include "syncd/platform/platform.h"
+
 #include <malloc.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -45,6 +47,45 @@ static double now_s(void) {
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* ------------------------------------------------------------------ folders
+ *
+ * SQLite's files are in memory. What is written beside them lies in a real folder, whose path is
+ * relative: each run has its own, so that none sees another's.
+ */
+enum { FOLDER_BYTES = 512 };
+static char home[FOLDER_BYTES];
+
+static bool make_home(void) {
+    const char *below = getenv("TMPDIR");
+    snprintf(home, sizeof(home), "%.400s/roadbook-sim-XXXXXX", below ? below : "/tmp");
+    return mkdtemp(home) && chdir(home) == 0 && setenv("TMPDIR", ".", 1) == 0;
+}
+
+static void remove_home(void) {
+    struct err ignored;
+    if (chdir("/") == 0) (void)platform_remove_tree(home, &ignored);
+}
+
+/* A folder with the book's name in it, which says that there is one. */
+static bool has_book(const char *folder, const char *name) {
+    char path[WORLD_PATH_BYTES + 16];
+    struct err err;
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    return platform_make_dir(folder, &err) == ST_OK &&
+           platform_make_file(path, false, &err) == ST_OK;
+}
+
+static bool enter_folder(const char *folder, const struct world *w) {
+    char org[WORLD_PATH_BYTES];
+    struct err err;
+    world_server_dir(w, org);
+    bool made = platform_make_dir(folder, &err) == ST_OK && chdir(folder) == 0 &&
+                platform_make_dir(w->dir, &err) == ST_OK && has_book(org, "demo.db");
+    for (size_t i = 0; made && i < w->laptop_count; i++)
+        made = has_book(w->laptops[i].dir, "book.db");
+    return made;
+}
+
 /* ------------------------------------------------------------------ one run */
 
 static void run_here(uint64_t seed, bool trace, struct verdict *out) {
@@ -60,14 +101,19 @@ static bool run_one(uint64_t seed, bool trace, struct tally *tally) {
     struct verdict *v = &tally->verdict;
     memset(v, 0, sizeof(*v));
     fflush(stdout);
+    char folder[FOLDER_BYTES];
+    struct err ignored;
+    snprintf(folder, sizeof(folder), "run-%ld", (long)getpid());
     pid_t child = fork();
     if (child == 0) {
+        if (!enter_folder(folder, &templates[sim_variant_of(seed)]->world)) _exit(1);
         run_here(seed, trace, v);
         fflush(stdout);
         _exit(0);
     }
     int status = 0;
     waitpid(child, &status, 0);
+    (void)platform_remove_tree(folder, &ignored);
     if (!v->over)
         snprintf(v->failure, sizeof(v->failure), "the run died: %s",
                  WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "no signal");
@@ -251,10 +297,12 @@ int main(int argc, char **argv) {
     (void)mallopt(M_TOP_PAD, 4 * 1024 * 1024);
     (void)mallopt(M_MMAP_THRESHOLD, 64 * 1024 * 1024);
     disk_install();
+    if (!make_home()) return 70;
     bool begun = make_templates();
     if (begun) run_jobs(&o, all);
     for (size_t i = 0; i < VARIANTS; i++)
         if (templates[i]) sim_end(templates[i]);
+    remove_home();
     for (size_t job = 0; job < o.jobs; job++) {
         sum.runs += all[job].runs;
         sum.failures += all[job].failures;
