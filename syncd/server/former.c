@@ -98,12 +98,15 @@ static enum status note_removes(struct merge *m, const struct merge_in *in, stru
     return ST_OK;
 }
 
-/* What is covered by its old seq may have been beaten unseen, by what the author saw: unless it is
- * his own sequel, or the row stood at that change when this one came. */
+/* What is covered by its old seq, or stood there when the lives parted, may have been beaten
+ * unseen, by what the author saw: unless it is his own sequel, or the row stood at that change when
+ * this one came. */
 static bool may_be_beaten(const struct merge *m, const struct merge_in *in, struct base base) {
     const struct receipt_line *line = former_line(m);
     struct base own = {0, base.own};
-    if (in->life->old == 0 || (line && line->prev == in->life->old)) return false;
+    int64_t stood = in->life->old;
+    if (stood == 0) (void)base_is_lost(in->life->lost, in->life->lost_count, base.seq, &stood);
+    if (line && (in->life->old > 0 ? line->prev == stood : line->prev <= stood)) return false;
     return !clock_is_covered(&in->clock, own, m->author.number, in->named, in->row);
 }
 

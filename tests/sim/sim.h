@@ -297,6 +297,8 @@ bool sim_is_out(const struct sim *s, const struct world_laptop *l);
 /* A stick is written, comes to head office, or comes back. */
 void sim_life_stick(struct sim *s, struct world_laptop *l);
 void sim_life_compact(struct sim *s);
+/* A round without troubles, also of who is out, or hears that he is. */
+enum status sim_life_sync(struct sim *s, struct world_laptop *l, struct err *err) NODISCARD;
 /* Who is revoked hears of it; all others sync until nothing is left. */
 enum status sim_life_settle(struct sim *s, struct err *err) NODISCARD;
 /* A round, a restart, clocks: and what befalls them. */

@@ -55,6 +55,13 @@ bool sim_life_told(struct sim *s, struct world_laptop *l, enum status status) {
     return true;
 }
 
+enum status sim_life_sync(struct sim *s, struct world_laptop *l, struct err *err) {
+    struct agent_result result;
+    if (sim_is_out(s, l)) return ST_OK;
+    enum status status = world_sync(l, &result, err);
+    return sim_life_told(s, l, status) ? ST_OK : status;
+}
+
 static enum status tell(struct sim *s, struct world_laptop *l, struct err *err) {
     enum { ROUNDS_MAX = 20 };
     struct agent_result result;

@@ -390,9 +390,8 @@ static void take_receipts(struct sim *s) {
 static void all_give_back(struct sim *s) {
     struct err err;
     struct centre_recovery recovery;
-    struct agent_result result;
     for (size_t k = 0; k < 3 * LAPTOPS; k++)
-        if (world_sync(&s->world.laptops[k % LAPTOPS], &result, &err) != ST_OK)
+        if (sim_life_sync(s, &s->world.laptops[k % LAPTOPS], &err) != ST_OK)
             sim_fail_err(s, "give back", &err);
     struct centre *c = org_centre(s->world.office);
     enum status status = centre_recovery(c, &recovery, &err);

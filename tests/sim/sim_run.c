@@ -136,8 +136,7 @@ bool sim_rolls_back(uint64_t seed) {
 static void choose_rollback(struct sim *s) {
     static const enum sim_what off[] = {SIM_OFFICE_EDIT, SIM_OFFICE_DELETE, SIM_OFFICE_DECIDE,
                                         SIM_DELETE,      SIM_IMPORT,        SIM_IMPORT_REVERT,
-                                        SIM_RETRY,       SIM_DROP,          SIM_REVOKE,
-                                        SIM_STICK,       SIM_COMPACT};
+                                        SIM_RETRY,       SIM_DROP,          SIM_REVOKE};
     if (!s->homes) s->weight[SIM_SCOPE_CHANGE] = 0;
     if (!s->rollback) {
         s->weight[SIM_BACKUP] = s->weight[SIM_ROLLBACK] = 0;

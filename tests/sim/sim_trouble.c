@@ -283,9 +283,8 @@ static void do_settle(struct sim *s) {
     struct err err;
     SAY(s, "  all sync\n");
     sim_trouble_heal(s);
-    struct agent_result result;
     for (size_t i = 0; s->rolled && i < LAPTOPS; i++)
-        if (world_sync(&s->world.laptops[i], &result, &err) != ST_OK) sim_fail_err(s, "sync", &err);
+        if (sim_life_sync(s, &s->world.laptops[i], &err) != ST_OK) sim_fail_err(s, "sync", &err);
     if (!s->rolled && sim_life_settle(s, &err) != ST_OK) sim_fail_err(s, "settle", &err);
 }
 
