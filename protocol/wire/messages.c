@@ -40,9 +40,8 @@ static enum status put_coded(struct buf *out, enum message_kind kind, const stru
 }
 
 /* Appends the message with this payload to out, deflated where that is shorter. */
-enum status message_put(enum message_kind kind, const struct buf *payload,
-                               const struct cuts *cuts, int level, size_t bytes_max,
-                               struct buf *out, struct err *err) {
+enum status message_put(enum message_kind kind, const struct buf *payload, const struct cuts *cuts,
+                        int level, size_t bytes_max, struct buf *out, struct err *err) {
     TRY(buf_status(payload, err));
     size_t begin = out->len;
     TRY(put_coded(out, kind, payload, cuts, level, err));
@@ -110,7 +109,7 @@ static enum status open_payload(struct slice bytes, enum message_kind kind, size
 }
 
 enum status message_open(struct slice bytes, enum message_kind kind, size_t bytes_max,
-                                struct arena *mem, struct parts *out, struct err *err) {
+                         struct arena *mem, struct parts *out, struct err *err) {
     struct slice payload = {0};
     TRY(open_payload(bytes, kind, bytes_max, mem, &payload, err));
     *out = (struct parts){.payload_bytes = payload.len};
@@ -216,6 +215,11 @@ static enum status put_recovery(const struct round_request *m, struct buf *paylo
         TRY(marks_write(m->marks, m->mark_count, &part, err));
         message_put_section(payload, SECTION_MARKS, &part);
     }
+    if (m->has_voucher) {
+        buf_reset(&part);
+        TRY(voucher_write(&m->voucher, &part, err));
+        message_put_section(payload, SECTION_VOUCHER, &part);
+    }
     if (!m->given) return ST_OK;
     buf_reset(&part);
     TRY(given_write(m->given, &part, err));
@@ -227,6 +231,8 @@ static enum status read_recovery(const struct parts *parts, struct arena *mem,
                                  struct round_request *m, struct err *err) {
     if (parts->has[SECTION_MARKS])
         TRY(marks_read(parts->at[SECTION_MARKS], mem, &m->marks, &m->mark_count, err));
+    m->has_voucher = parts->has[SECTION_VOUCHER];
+    if (m->has_voucher) TRY(voucher_read(parts->at[SECTION_VOUCHER], mem, &m->voucher, err));
     if (parts->has[SECTION_GIVEN])
         TRY(given_read(parts->at[SECTION_GIVEN], mem, room_of(parts), &m->given, err));
     return ST_OK;
@@ -372,7 +378,7 @@ static enum status put_records(enum section section, const struct record *record
         if ((count) == 0) break;                                                                   \
         buf_reset(&part);                                                                          \
         TRY(write(items, count, &part, err));                                                      \
-        message_put_section(payload, section, &part);                                                      \
+        message_put_section(payload, section, &part);                                              \
     } while (0)
 
 static enum status put_reply_parts(const struct round_reply *m, struct buf *payload,
@@ -408,6 +414,23 @@ static enum status put_backup(const struct round_reply *m, struct buf *payload, 
     return ST_OK;
 }
 
+static enum status put_voucher(const struct round_reply *m, struct buf *payload, struct err *err) {
+    SCOPED(buf_free) struct buf part = buf_new(BUF_MAX_LINE);
+    if (!m->has_voucher) return ST_OK;
+    buf_put(&part, m->voucher, sizeof m->voucher);
+    TRY(buf_status(&part, err));
+    message_put_section(payload, SECTION_VOUCHER, &part);
+    return ST_OK;
+}
+
+static enum status read_voucher(const struct parts *parts, struct round_reply *m, struct err *err) {
+    m->has_voucher = parts->has[SECTION_VOUCHER];
+    if (!m->has_voucher) return ST_OK;
+    if (parts->at[SECTION_VOUCHER].len != VOUCHER_BYTES) return malformed_sections(err);
+    memcpy(m->voucher, parts->at[SECTION_VOUCHER].data, VOUCHER_BYTES);
+    return ST_OK;
+}
+
 static enum status put_order(const struct round_reply *m, struct buf *payload, struct err *err) {
     SCOPED(buf_free) struct buf part = buf_new(BUF_MAX_LINE);
     if (m->order.kind == ORDER_NONE) return ST_OK;
@@ -439,6 +462,7 @@ enum status wire_write_round_reply(const struct round_reply *m, uint32_t device,
         TRY(put_reply_parts(m, &payload, err));
         TRY(put_digest(m, &payload, err));
         TRY(put_backup(m, &payload, err));
+        TRY(put_voucher(m, &payload, err));
         TRY(put_order(m, &payload, err));
         TRY(put_records(SECTION_RECORDS, m->records, m->record_count, &payload, &cuts, err));
         if (m->has_scope)
@@ -510,6 +534,7 @@ enum status wire_read_round_reply(struct slice bytes, uint32_t device, struct ar
             TRY(backup_read(parts.at[SECTION_BACKUP], mem, &m.backup, &m.recovering, err));
         if (parts.has[SECTION_MARKS])
             TRY(marks_read(parts.at[SECTION_MARKS], mem, &m.marks, &m.mark_count, err));
+        TRY(read_voucher(&parts, &m, err));
         if (parts.has[SECTION_ORDER]) TRY(order_read(parts.at[SECTION_ORDER], &m.order, err));
         m.has_digest = parts.has[SECTION_DIGEST];
         if (m.has_digest)

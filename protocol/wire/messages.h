@@ -46,6 +46,7 @@ enum section {
     SECTION_MARKS = 40, /* request: older positions that it was told; reply: one to remember */
     SECTION_GIVEN,      /* request: batches of a life that the server forgot */
     SECTION_BACKUP,     /* reply: what a backup covers */
+    SECTION_VOUCHER,    /* the server's word where its log stood */
     SECTION_PIECE = 24, /* of an attachment's content */
     SECTION_COUNT = 64
 };
@@ -54,8 +55,7 @@ enum section {
 
 enum status report_write(const struct device_report *report, struct buf *out,
                          struct err *err) NODISCARD;
-enum status report_read(struct slice section, struct device_report *out,
-                        struct err *err) NODISCARD;
+enum status report_read(struct slice section, struct device_report *out, struct err *err) NODISCARD;
 enum status terms_write(uint32_t lease_days, struct buf *out, struct err *err) NODISCARD;
 enum status terms_read(struct slice section, uint32_t *out_lease_days, struct err *err) NODISCARD;
 enum status order_write(const struct device_order *order, struct buf *out,

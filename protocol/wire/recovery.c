@@ -100,6 +100,30 @@ enum status given_read(struct slice section, struct arena *mem, size_t room, str
     return ST_OK;
 }
 
+/* ------------------------------------------------------------------ where the log stood */
+
+static void code_voucher(struct coder *c, struct voucher *v) {
+    v->last_batch = code_u32(c, v->last_batch);
+    code_fixed(c, v->mac, VOUCHER_BYTES);
+}
+
+enum status voucher_write(const struct voucher *voucher, struct buf *out, struct err *err) {
+    struct coder c = coder_writing(out);
+    struct voucher copy = *voucher;
+    code_voucher(&c, &copy);
+    return coder_status(&c, err);
+}
+
+enum status voucher_read(struct slice section, struct arena *mem, struct voucher *out,
+                         struct err *err) {
+    struct coder c = coder_reading(section, mem);
+    struct voucher voucher = {0};
+    code_voucher(&c, &voucher);
+    TRY(coder_end(&c, err));
+    *out = voucher;
+    return ST_OK;
+}
+
 /* ------------------------------------------------------------------ backup */
 
 enum status backup_write(int64_t seq, bool recovering, struct buf *out, struct err *err) {

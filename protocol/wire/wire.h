@@ -163,6 +163,14 @@ struct give_back {
     size_t proof_count;
 };
 
+/* The server's word that its log stood at a position when it spoke to a laptop: only the server can
+ * make one or check it. By it a laptop proves that it knows more than a server which went back. */
+enum { VOUCHER_BYTES = 16 };
+struct voucher {
+    uint32_t last_batch; /* of the laptop that the server had then */
+    uint8_t mac[VOUCHER_BYTES];
+};
+
 struct round_request {
     int64_t epoch;
     struct position cursor;
@@ -181,6 +189,8 @@ struct round_request {
     struct position *marks;        /* older positions that it was told, ascending */
     size_t mark_count;
     struct give_back *given; /* NULL: nothing is given back */
+    bool has_voucher;        /* of top, in this epoch */
+    struct voucher voucher;
     bool has_report;
     struct device_report report;
 };
@@ -234,6 +244,8 @@ struct round_reply {
     bool recovering;             /* the server went back, and head office has not ended it yet */
     struct position *marks;      /* to remember: where a server that goes back to that backup and */
     size_t mark_count;           /* the laptop part */
+    bool has_voucher;            /* of head, with this reply's last_batch */
+    uint8_t voucher[VOUCHER_BYTES];
     bool has_scope;              /* the rest says something: */
     struct scope_position scope; /* after this reply */
     bool scope_whole;            /* opened is all that there is: other homes are closed */

@@ -117,6 +117,7 @@ static enum status answer_page(struct answering *a, struct round_request *reques
     struct arena mem = arena_new(ARENA_CAP_DEFAULT);
     struct round_reply reply;
     enum status status = org_round(a->reader, a->device.number, request, &mem, &reply, err);
+    if (status == ST_OK) org_vouch(&a->key, a->device.number, request, &reply);
     if (status == ST_OK) status = keep_pair(a, request, &reply, err);
     if (status == ST_OK) {
         *out_more = reply.kind == REPLY_ROUND && reply.more;

@@ -36,6 +36,73 @@ bool org_brings(const struct centre_device *device, const struct round_request *
     return request->batch_count > 0 || request->given || request->last_batch > device->last_batch;
 }
 
+/* ------------------------------------------------------------------ proof of it */
+
+static void voucher_make(const struct sign_key *key, uint32_t device, int64_t epoch,
+                         const struct position *at, uint32_t last_batch,
+                         uint8_t out[VOUCHER_BYTES]) {
+    SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE);
+    uint8_t mac[MAC_BYTES];
+    buf_put_text(&text, "roadbook voucher 1\n");
+    buf_put_varint(&text, device);
+    buf_put_varint(&text, (uint64_t)epoch);
+    buf_put_varint(&text, (uint64_t)at->seq);
+    buf_put(&text, at->chain.bytes, CHAIN_BYTES);
+    buf_put_varint(&text, last_batch);
+    mac_sha256(slice_of(key->secret, SIGN_SEED_BYTES), buf_slice(&text), mac);
+    memcpy(out, mac, VOUCHER_BYTES);
+}
+
+void org_vouch(const struct sign_key *key, uint32_t device, const struct round_request *request,
+               struct round_reply *reply) {
+    bool has = request->has_voucher && request->epoch == reply->epoch &&
+               request->voucher.last_batch == reply->last_batch &&
+               request->top.seq == reply->head.seq &&
+               memcmp(request->top.chain.bytes, reply->head.chain.bytes, CHAIN_BYTES) == 0;
+    if (has || reply->kind != REPLY_ROUND) return;
+    reply->has_voucher = true;
+    voucher_make(key, device, reply->epoch, &reply->head, reply->last_batch, reply->voucher);
+}
+
+bool org_claims_more(const struct centre_head *head, const struct round_request *request) {
+    return request->epoch >= head->epoch;
+}
+
+/* It is of the epoch that the request names: an earlier one that is over proves nothing here. */
+enum status org_claim_is_proved(struct centre *c, const struct sign_key *key,
+                                const struct centre_device *device,
+                                const struct round_request *request, bool *out, struct err *err) {
+    struct centre_head head;
+    uint8_t mac[VOUCHER_BYTES];
+    bool known;
+    *out = false;
+    if (!request->has_voucher) return ST_OK;
+    voucher_make(key, device->number, request->epoch, &request->top, request->voucher.last_batch,
+                 mac);
+    if (!bytes_equal_secret(mac, request->voucher.mac, sizeof mac)) return ST_OK;
+    TRY(centre_head(c, &head, err));
+    TRY(org_position_known(c, &request->top, &known, err));
+    *out =
+        request->epoch > head.epoch || !known || request->voucher.last_batch > device->last_batch;
+    return ST_OK;
+}
+
+/* Without proof the writer began nothing, but noted it for head office. */
+enum status org_refuse_claim(struct centre *c, uint32_t device, struct err *err) {
+    bool noted;
+    TRY(centre_claim_is_noted(c, device, &noted, err));
+    if (!noted) return ST_OK;
+    return err_set(
+        err, ST_CONFLICT,
+        "this laptop knows more than the server, and has no word of the server's to "
+        "prove it: nothing was taken and nothing is lost. Head office has to look: "
+        "roadbook-server recovery status",
+        "本机所知多于服务器，但没有服务器的凭证可以证明：未接收任何内容，也未丢失任何内容。"
+        "请总部查看：roadbook-server recovery status");
+}
+
+/* ------------------------------------------------------------------ where two lives part */
+
 /* *from: the greatest position that both have; *to: the least that is not the same. */
 static enum status compare_marks(struct centre *c, const struct round_request *r, int64_t *from,
                                  int64_t *to, struct err *err) {

@@ -75,6 +75,13 @@ enum status org_merge_batches(struct org *org, uint32_t device, const struct rou
 enum status org_merge_commit(struct org *org, struct err *err) NODISCARD;
 void org_merge_abort(struct org *org);
 
+/* ------------------------------------------------------------------ vouchers */
+
+/* The server's word for the head that a reply tells: put into it, unless the laptop has it
+ * already. */
+void org_vouch(const struct sign_key *key, uint32_t device, const struct round_request *request,
+               struct round_reply *reply);
+
 /* ------------------------------------------------------------------ replies */
 
 /* Must the request go through org_merge_batches before org_round? */

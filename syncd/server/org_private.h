@@ -30,6 +30,15 @@ enum status org_is_elsewhere(struct centre *c, const struct centre_head *head,
                              struct err *err) NODISCARD;
 /* Batches, new or given back, or the news that older ones are lost: work for the writer. */
 bool org_brings(const struct centre_device *device, const struct round_request *request);
+/* Would the request begin another epoch? */
+bool org_claims_more(const struct centre_head *head, const struct round_request *request);
+/* Does the server's own word in it show that the server went back? */
+enum status org_claim_is_proved(struct centre *c, const struct sign_key *key,
+                                const struct centre_device *device,
+                                const struct round_request *request, bool *out,
+                                struct err *err) NODISCARD;
+/* ST_CONFLICT where the writer noted a claim of this device and began nothing. */
+enum status org_refuse_claim(struct centre *c, uint32_t device, struct err *err) NODISCARD;
 /* Begins another epoch if this request is the first to know better, and notes where the device's
  * log and this one part. Inside a write transaction. */
 enum status org_enter_epoch(struct centre *c, uint32_t device, const struct centre_head *head,

@@ -624,6 +624,7 @@ static enum status tell_epoch(struct centre *c, uint32_t device, const struct ce
     struct centre_parting parting;
     bool found;
     TRY(centre_parting(c, device, head->epoch, &parting, &found, err));
+    if (org_claims_more(head, request)) TRY(org_refuse_claim(c, device, err));
     if (!found || request->epoch >= head->epoch)
         return err_set(err, ST_BUSY, "the server begins another epoch: ask again",
                        "服务器正在进入新纪元：请稍后再试");
@@ -663,6 +664,7 @@ enum status org_round(struct org_reader *reader, uint32_t number,
     TRY(org_check_device(&device, err));
     TRY(org_is_elsewhere(c, &head, request, &elsewhere, err));
     if (elsewhere) return tell_epoch(c, number, &head, request, out, err);
+    if (request->last_batch > device.last_batch) TRY(org_refuse_claim(c, number, err));
     TRY(check_batches(&device, request, head.recovering, &waits, &cloned, err));
     start_reply(&head, &device, request, centre_now(c), &reply);
     if (cloned) {

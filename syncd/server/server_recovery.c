@@ -48,6 +48,20 @@ static void tell_recovery(struct server *server, const struct centre_recovery *r
                 (long long)r->given, (long long)r->missing);
 }
 
+/* In the text only: programs read the list of laptops. */
+static enum status tell_claim(void *ctx, const struct centre_claim *claim, struct err *err) {
+    (void)err;
+    server_tell(
+        ctx,
+        "Laptop %u says that this server went back, and cannot prove it (epoch %lld, seq "
+        "%lld, %lld times). If the disk was set back: recovery begin; else enrol it anew.",
+        "笔记本 %u 称本服务器数据已回退，但无法证明（纪元 %lld，序号 %lld，共 %lld 次）。若磁盘"
+        "确曾回退，请运行 recovery begin；否则请让该电脑重新登记。",
+        (unsigned)claim->device, (long long)claim->epoch, (long long)claim->seq,
+        (long long)claim->times);
+    return ST_OK;
+}
+
 enum status server_cmd_recovery_status(void *program, const struct command_line *line,
                                        struct err *err) {
     struct server *server = program;
@@ -57,7 +71,26 @@ enum status server_cmd_recovery_status(void *program, const struct command_line 
     TRY(server_reader_open(server, &reader, err));
     TRY(centre_recovery(org_reader_centre(reader), &r, err));
     tell_recovery(server, &r);
+    TRY(centre_claims(org_reader_centre(reader), tell_claim, server, err));
     return list_returning(server, org_reader_centre(reader), err);
+}
+
+enum status server_cmd_recovery_begin(void *program, const struct command_line *line,
+                                      struct err *err) {
+    struct server *server = program;
+    SCOPED(server_org_release) struct org *org = NULL;
+    struct centre_recovery r;
+    (void)line;
+    TRY(server_org_open(server, &org, err));
+    TRY(centre_recovery_begin(org_centre(org), err));
+    TRY(centre_recovery(org_centre(org), &r, err));
+    server_tell(server,
+                "Epoch %lld begins: laptops give back what the server has forgotten. Look with: "
+                "recovery status; then: recovery end",
+                "纪元 %lld 开始：各电脑会交还服务器所缺的内容。用 recovery status 查看，完成后运行 "
+                "recovery end",
+                (long long)r.epoch);
+    return ST_OK;
 }
 
 enum status server_cmd_recovery_end(void *program, const struct command_line *line,

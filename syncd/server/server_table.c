@@ -589,16 +589,27 @@ static const struct command commands[] = {
          {"What stood there is kept beside it. Laptops that know more give it back when "
           "they sync: start\nthe server, look with recovery status, and end it with "
           "recovery end when all who live were here.\n"
-          "What head office did since is gone: revoke again the laptops that were revoked or\nlost "
-          "since.\n",
+          "Laptops that were revoked or lost since, and users deactivated, stay so.\n",
           "原文件保留在旁边。笔记本同步时会交还备份所缺的内容：启动服务器，用 recovery status "
           "查看，\n待所有在用的笔记本都已联系后，用 recovery end 结束恢复。\n"
-          "总部此后所做的操作不会保留：其间停用或报失的笔记本须重新停用、报失。\n"}},
+          "其间停用或报失的笔记本、停用的用户仍保持停用。\n"}},
     {.name = "recovery status",
      NOTHING,
      HOME(server_cmd_recovery_status),
      .summary = {"who has given back what the server had forgotten",
                  "哪些笔记本已交还服务器所缺的内容"}},
+    {.name = "recovery begin",
+     NOTHING,
+     HOME(server_cmd_recovery_begin),
+     .summary = {"the server went back and no laptop can prove it: they give back all the same",
+                 "服务器数据已回退但没有笔记本能够证明：仍让各电脑交还所缺内容"},
+     .details = {"A laptop proves it by what the server told it. One that cannot is refused, and\n"
+                 "recovery status names it: it last spoke to an older release, or it lies. If the\n"
+                 "disk was set back, begin; else that laptop enrols anew: roadbook enroll LINK "
+                 "--again\n",
+                 "笔记本用服务器给过的凭证证明。无法证明的会被拒绝，并列在 recovery status 中：它最近"
+                 "联系的\n是旧版服务器，或有意欺骗。若磁盘确曾回退，请开始；否则请让该电脑重新登记：\n"
+                 "roadbook enroll 链接 --again\n"}},
     {.name = "recovery end",
      NOTHING,
      HOME(server_cmd_recovery_end),

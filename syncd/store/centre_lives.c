@@ -96,10 +96,77 @@ enum status centre_epoch_begin(struct centre *c, int64_t epoch, struct err *err)
     TRY(centre_log_add(c, &entry, err));
     TRY(meta_int_set(c->db, "epoch", epoch, err));
     TRY(meta_int_set(c->db, "recovering", 1, err));
+    TRY(run(c, "DELETE FROM claim WHERE epoch < ?", NUMBERS(epoch), err));
     TRY(jump_ids(c, err));
     c->head.epoch = epoch;
     c->head.recovering = true;
     return ST_OK;
+}
+
+/* ------------------------------------------------------------------ claims without proof */
+
+static enum status note_claim(struct centre *c, void *ctx, struct err *err) {
+    const struct centre_claim *it = ctx;
+    int64_t now_ms = c->env->wall_ms(c->env->ctx), last_ms;
+    TRY(ask(c, "SELECT last_ms FROM claim WHERE device = ?", NUMBERS(it->device), 0, &last_ms,
+            err));
+    if (last_ms > 0 && now_ms >= last_ms && now_ms - last_ms < CENTRE_CLAIM_EACH_MS) return ST_OK;
+    return run(c,
+               "INSERT INTO claim(device, epoch, seq, last_batch, first_ms, last_ms, times)"
+               " VALUES (?1, ?2, ?3, ?4, ?5, ?5, 1) ON CONFLICT(device) DO UPDATE SET"
+               " epoch = excluded.epoch, seq = excluded.seq, last_batch = excluded.last_batch,"
+               " last_ms = excluded.last_ms, times = times + 1",
+               NUMBERS(it->device, it->epoch, it->seq, it->last_batch, now_ms), err);
+}
+
+enum status centre_claim_note(struct centre *c, const struct centre_claim *claim, struct err *err) {
+    struct centre_claim copy = *claim;
+    return centre_write(c, note_claim, &copy, err);
+}
+
+enum status centre_claim_is_noted(struct centre *c, uint32_t device, bool *out, struct err *err) {
+    int64_t noted;
+    TRY(ask(c, "SELECT 1 FROM claim WHERE device = ?", NUMBERS(device), 0, &noted, err));
+    *out = noted != 0;
+    return ST_OK;
+}
+
+enum status centre_claims(struct centre *c, centre_claim_row *each, void *ctx, struct err *err) {
+    struct db_stmt *s;
+    bool row;
+    TRY(db_prepare(c->db,
+                   "SELECT device, epoch, seq, last_batch, first_ms, last_ms, times FROM claim"
+                   " ORDER BY device",
+                   &s, err));
+    enum status status = db_step(s, &row, err);
+    while (status == ST_OK && row) {
+        struct centre_claim it = {.device = (uint32_t)db_int(s, 0),
+                                  .epoch = db_int(s, 1),
+                                  .seq = db_int(s, 2),
+                                  .last_batch = (uint32_t)db_int(s, 3),
+                                  .first_ms = db_int(s, 4),
+                                  .last_ms = db_int(s, 5),
+                                  .times = db_int(s, 6)};
+        status = each(ctx, &it, err);
+        if (status == ST_OK) status = db_step(s, &row, err);
+    }
+    db_reset(s);
+    return status;
+}
+
+static enum status begin_recovery(struct centre *c, void *ctx, struct err *err) {
+    struct centre_head head;
+    int64_t claimed;
+    (void)ctx;
+    TRY(centre_head(c, &head, err));
+    TRY(ask(c, "SELECT max(epoch) FROM claim WHERE epoch <= ?",
+            NUMBERS(head.epoch + CENTRE_EPOCHS_AHEAD_MAX), 0, &claimed, err));
+    TRY(centre_epoch_begin(c, (claimed > head.epoch ? claimed : head.epoch) + 1, err));
+    return centre_news(c, err);
+}
+
+enum status centre_recovery_begin(struct centre *c, struct err *err) {
+    return centre_write(c, begin_recovery, NULL, err);
 }
 
 /* ------------------------------------------------------------------ partings */

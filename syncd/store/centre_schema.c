@@ -109,6 +109,9 @@ static const char *const TABLES[] = {
     " element TEXT NOT NULL, upto INTEGER NOT NULL, PRIMARY KEY(row, cell, element)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS missing(device INTEGER NOT NULL, first INTEGER NOT NULL,"
     " last INTEGER NOT NULL, chain BLOB NOT NULL, PRIMARY KEY(device, first)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS claim(device INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, seq "
+    "INTEGER NOT NULL, last_batch INTEGER NOT NULL, first_ms INTEGER NOT NULL, last_ms INTEGER NOT "
+    "NULL, times INTEGER NOT NULL)",
     "CREATE TABLE IF NOT EXISTS collected(row INTEGER PRIMARY KEY, entity INTEGER NOT NULL, unit "
     "INTEGER NOT NULL, seq INTEGER NOT NULL, deleted_ms INTEGER NOT NULL, vals BLOB, clock BLOB,"
     " more BLOB)",

@@ -70,6 +70,8 @@ struct laptop_state {
         seen_ms; /* the server's time at the last reading of the clocks, as far as known; 0: not */
     int64_t lease_ms;    /* the same when a round last worked */
     uint32_t lease_days; /* 0: nothing was said */
+    bool has_voucher;    /* the server's word for top */
+    struct voucher voucher;
 };
 
 enum {

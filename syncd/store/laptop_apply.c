@@ -85,6 +85,18 @@ static enum status take_people(struct apply *a, struct err *err) {
     return ST_OK;
 }
 
+/* The server's word for it comes along whenever it says something new. */
+static void take_top(struct laptop_state *state, const struct round_reply *reply) {
+    bool moved = memcmp(&state->top.chain, &reply->head.chain, sizeof state->top.chain) != 0 ||
+                 state->top.seq != reply->head.seq;
+    if (moved || reply->has_voucher) state->has_voucher = reply->has_voucher;
+    if (reply->has_voucher) {
+        state->voucher.last_batch = reply->last_batch;
+        memcpy(state->voucher.mac, reply->voucher, VOUCHER_BYTES);
+    }
+    state->top = reply->head;
+}
+
 /* The top moves first: receipts tell of seqs beyond the cursor. */
 static enum status take_start(struct apply *a, struct err *err) {
     const struct round_reply *reply = a->reply;
@@ -97,7 +109,7 @@ static enum status take_start(struct apply *a, struct err *err) {
         clock_meet(&state, &a->request->envelope.now, reply->time_ms);
     lease_renew(&state, reply, a->request->envelope.now.boot_number > 0);
     state.epoch = reply->epoch;
-    if (reply->head.seq >= state.top.seq) state.top = reply->head;
+    if (reply->head.seq >= state.top.seq) take_top(&state, reply);
     state.head = reply->head.seq;
     if (reply->time_ms > state.round_ms) state.round_ms = reply->time_ms;
     if (reply->has_news) {
@@ -119,7 +131,10 @@ static enum status take_end(struct apply *a, struct err *err) {
     state.since = a->reply->since;
     state.complete = !a->reply->more;
     state.unknown = a->unknown;
-    if (state.cursor.seq > state.top.seq) state.top = state.cursor;
+    if (state.cursor.seq > state.top.seq) {
+        state.top = state.cursor;
+        state.has_voucher = false;
+    }
     if (a->reply->has_scope) state.scope = a->reply->scope;
     bool filled = a->reply->has_scope && state.scope.ready == state.scope.filling;
     TRY(lost_is_over(a->store, a->reply, &state, &a->reread, err));

@@ -363,6 +363,7 @@ enum status enter_epoch(struct store *store, const struct round_request *request
     state.epoch = reply->epoch;
     state.top = reply->cursor.seq > state.cursor.seq ? reply->cursor : state.cursor;
     state.complete = false;
+    state.has_voucher = false; /* it was of the epoch that is over */
     TRY(state_write(store, &state, err));
     return lost_load(store, laptop, err);
 }

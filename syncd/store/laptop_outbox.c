@@ -257,6 +257,8 @@ static struct round_request position_of(const struct laptop_state *state) {
                                   .last_batch = state->last_batch,
                                   .last_chain = state->last_chain,
                                   .scope = state->scope,
+                                  .has_voucher = state->has_voucher,
+                                  .voucher = state->voucher,
                                   .page_bytes = WIRE_PAGE_BYTES / 4};
 }
 

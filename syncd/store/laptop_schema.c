@@ -73,9 +73,9 @@ static const char *const tables[] = {
 };
 
 /* Columns of the table state that files of older releases do not have. */
-static const char *const state_added[] = {"scope_told", "scope_ready",  "scope_filling",
-                                          "scope_home", "scope_entity", "scope_row",
-                                          "seen_ms",    "lease_ms",     "lease_days"};
+static const char *const state_added[] = {
+    "scope_told", "scope_ready", "scope_filling", "scope_home", "scope_entity", "scope_row",
+    "seen_ms",    "lease_ms",    "lease_days",    "voucher",    "voucher_batch"};
 
 /* What head office decided, when this laptop heard, and whether its person took note. */
 static const char *const held_added[] = {"decided_seq", "decided_ms", "seen"};

@@ -11,12 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const state_columns = "epoch, cursor_seq, cursor_chain, top_seq, top_chain, since, "
-                                  "news_version, last_batch, last_chain, boot_id,"
-                                  " boot_number, suspect_boot, note_wall, note_boot, steps, "
-                                  "expected_offset, head, round_ms, complete, unknown,"
-                                  " scope_told, scope_ready, scope_filling, scope_home,"
-                                  " scope_entity, scope_row, seen_ms, lease_ms, lease_days";
+const char *const state_columns =
+    "epoch, cursor_seq, cursor_chain, top_seq, top_chain, since, "
+    "news_version, last_batch, last_chain, boot_id,"
+    " boot_number, suspect_boot, note_wall, note_boot, steps, "
+    "expected_offset, head, round_ms, complete, unknown,"
+    " scope_told, scope_ready, scope_filling, scope_home,"
+    " scope_entity, scope_row, seen_ms, lease_ms, lease_days, voucher,"
+    " voucher_batch";
 
 static struct chain chain_of(struct slice s) {
     struct chain chain = {{0}};
@@ -51,7 +53,10 @@ void state_take(struct db_stmt *s, struct laptop_state *out) {
         .seen_ms = db_int(s, 26),
         .lease_ms = db_int(s, 27),
         .lease_days = (uint32_t)db_int(s, 28),
+        .has_voucher = db_blob(s, 29).len == VOUCHER_BYTES,
+        .voucher = {.last_batch = (uint32_t)db_int(s, 30)},
     };
+    if (out->has_voucher) memcpy(out->voucher.mac, db_blob(s, 29).data, VOUCHER_BYTES);
 }
 
 enum status state_read(struct db *db, struct laptop_state *out, bool *out_found, struct err *err) {
@@ -99,18 +104,20 @@ enum status state_write(struct store *store, const struct laptop_state *state, s
                                state->scope.at.row,
                                state->seen_ms,
                                state->lease_ms,
-                               state->lease_days};
-    (void)snprintf(
-        sql, sizeof sql,
-        "INSERT OR REPLACE INTO state(one, %s)"
-        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-        state_columns);
+                               state->lease_days,
+                               0,
+                               state->voucher.last_batch};
+    (void)snprintf(sql, sizeof sql,
+                   "INSERT OR REPLACE INTO state(one, %s)"
+                   " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                   state_columns);
     TRY(db_prepare(store->db, sql, &s, err));
     for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) db_bind_int(s, (int)i + 1, numbers[i]);
     db_bind_blob(s, 4, slice_of(state->cursor.chain.bytes, CHAIN_BYTES));
     db_bind_blob(s, 6, slice_of(state->top.chain.bytes, CHAIN_BYTES));
     db_bind_blob(s, 10, slice_of(state->last_chain.bytes, CHAIN_BYTES));
     db_bind_blob(s, 21, slice_of(state->unknown.bytes, CHAIN_BYTES));
+    db_bind_blob(s, 31, slice_of(state->voucher.mac, state->has_voucher ? VOUCHER_BYTES : 0));
     TRY(db_run(s, err));
     if (store->laptop) store->laptop->state = *state;
     return ST_OK;

@@ -19,7 +19,8 @@ enum {
     CENTRE_EPOCHS_AHEAD_MAX = 1000,   /* a laptop that names a later epoch lies */
     CENTRE_DEVICES_JUMP = 1024,       /* laptops enrolled in a life that is forgotten */
     CENTRE_OFFICE_IDS_JUMP = 1 << 22, /* rows that head office made in it */
-    CENTRE_REMOVED_ELEMENT_MAX = 4096
+    CENTRE_REMOVED_ELEMENT_MAX = 4096,
+    CENTRE_CLAIM_EACH_MS = 60 * 1000
 };
 
 /* Notes the head at this opening: two lives of a log part where the server was opened. Writes only
@@ -30,6 +31,27 @@ enum status centre_opening_note(struct centre *c, struct err *err) NODISCARD;
  * device numbers beyond what the life before can have given, recovery until head office ends it.
  * ST_CONFLICT: too many since the last opening. */
 enum status centre_epoch_begin(struct centre *c, int64_t epoch, struct err *err) NODISCARD;
+
+/* ------------------------------------------------------------------ claims without proof */
+
+/* A laptop says that the server went back, and cannot prove it. */
+struct centre_claim {
+    uint32_t device;
+    int64_t epoch, seq; /* where it says that it stands */
+    uint32_t last_batch;
+    int64_t first_ms, last_ms, times;
+};
+/* Notes it, at most once a minute: who says so again and again wears no disk. */
+enum status centre_claim_note(struct centre *c, const struct centre_claim *claim,
+                              struct err *err) NODISCARD;
+enum status centre_claim_is_noted(struct centre *c, uint32_t device, bool *out,
+                                  struct err *err) NODISCARD;
+typedef enum status centre_claim_row(void *ctx, const struct centre_claim *claim, struct err *err);
+enum status centre_claims(struct centre *c, centre_claim_row *row, void *ctx,
+                          struct err *err) NODISCARD;
+/* Head office believes them, or knows it otherwise: another epoch begins, above all that was
+ * claimed. */
+enum status centre_recovery_begin(struct centre *c, struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ where a laptop's log parts */
 

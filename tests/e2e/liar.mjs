@@ -48,7 +48,7 @@ async function claim(name, cells, entity) {
   answers[name].reason = line.reason;
 }
 
-// More than the server has: it believes that it went back, and begins another epoch.
+// More than the server has, without a word of the server's that shows it: nothing begins.
 async function ahead(name, from) {
   const reply = await say(name, roundRequestBody(from, [], null, clocks()));
   if (reply.code === 200) answers[name].kind = roundReplyRead(reply.body, state.device, client.link.orgPublic).kind;

@@ -519,6 +519,7 @@ function roundRequestBody(state, batches, signature, clocks) {
   const sections = [[1, head.done()]];
   if (state.scope.told) sections.push([10, scopeWrite(state.scope)]);
   if (batches.length) sections.push([2, signature], [3, batchesWrite(batches)]);
+  if (state.voucher) sections.push([43, new Writer().varint(state.voucher.lastBatch).fixed(state.voucher.mac).done()]);
   return messageWrite(KIND.roundRequest, sections);
 }
 
@@ -552,6 +553,7 @@ function roundReplyRead(body, device, orgPublic) {
   if (sections.has(9)) m.records = recordsRead(sections.get(9));
   if (sections.has(10)) m.scope = scopeRead(new Reader(sections.get(10)));
   if (sections.has(13)) m.records.push(...recordsRead(sections.get(13)));
+  if (sections.has(43)) m.voucher = { lastBatch: m.lastBatch, mac: new Reader(sections.get(43)).fixed(16) };
   return m;
 }
 
@@ -685,7 +687,7 @@ class Client {
 
   enterEpoch(m) {                               // 14.6, without marks: everything comes anew
     const s = this.state;                       // what the server forgot it would give back; it keeps no batch so long
-    Object.assign(s, { epoch: m.epoch, cursor: NOWHERE(), since: 0n, top: m.cursor, scope: NO_SCOPE() });
+    Object.assign(s, { epoch: m.epoch, cursor: NOWHERE(), since: 0n, top: m.cursor, scope: NO_SCOPE(), voucher: null });
     this.save();
     return true;
   }
@@ -707,6 +709,7 @@ class Client {
                                        cells: new Map([...(row?.cells ?? []), ...record.cells]) });
     }
     const top = m.head.seq > s.top.seq ? m.head : s.top;
+    if (m.voucher) s.voucher = m.voucher;       // 8.9: of the head, which is the top now
     Object.assign(s, { epoch: m.epoch, scope: m.scope ?? s.scope, cursor: m.cursor, since: m.since, top, news: m.news ?? s.news,
                        offset: wall - m.time });
     this.save();

@@ -7,6 +7,7 @@ import glob
 import os
 import shutil
 import signal
+import sqlite3
 import sys
 
 from programs import World, check, main
@@ -100,8 +101,32 @@ def run(world):
     end_recovery(world)
     everything_is_there(world, 2, "restored")
     check("written while" in value(all_equal(world, "restored"), "Shared", "remarks"), "the outbox is lost")
+    a_laptop_lies(world)
     unannounced(world)
     revoked_since(world)
+
+
+def a_laptop_lies(world):
+    """It says that it was told more than the server knows: without the server's word nothing begins."""
+    epoch = "select value from meta where name = 'epoch'"
+    before = world.office("sql", epoch).out
+    path = os.path.join(world.laptop_home("wang"), "book.db")
+    with sqlite3.connect(path) as book:
+        kept = book.execute("SELECT top_seq, voucher FROM state").fetchone()
+        check(kept[1] is not None and len(kept[1]) == 16, f"no word of the server's is kept: {kept}")
+        book.execute("UPDATE state SET top_seq = top_seq + 100, voucher = x'00112233445566778899aabbccddeeff'")
+    book.close()
+    for _ in range(2):
+        refused = world.laptop("wang", "sync", fails=True)
+        check(refused.code != 0 and "prove" in refused.err, str(refused))
+    check(world.office("sql", epoch).out == before, "a forged claim began an epoch")
+    status = world.office("recovery", "status")
+    check(f"Laptop {number_of(world, 'wang')} says" in status.out + status.err, str(status))
+    world.laptop("li", "sync")  # others notice nothing
+    with sqlite3.connect(path) as book:
+        book.execute("UPDATE state SET top_seq = ?, voucher = ?", kept)
+    book.close()
+    world.laptop("wang", "sync")
 
 
 def number_of(world, rep):

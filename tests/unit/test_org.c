@@ -1,4 +1,5 @@
 /* Rounds: exactly once, in order, page by page; receipts as it is now; who may come at all. */
+#include "syncd/store/lives.h"
 #include "tests/unit/centre_world.h"
 
 TEST(a_batch_that_comes_twice_counts_once_and_gets_its_receipt_again) {
@@ -12,7 +13,7 @@ TEST(a_batch_that_comes_twice_counts_once_and_gets_its_receipt_again) {
     struct laptop sent = w.laptops[0];
     int64_t at = push(&w, 0)->seq;
     struct chain chain;
-    w.laptops[0] = before;                                 /* the reply was lost */
+    w.laptops[0] = before; /* the reply was lost */
     struct round_request r = request_of(&w, 0);
     sent.batch.changes = sent.changes;
     sent.changes[0].edits = sent.edits[0];
@@ -61,6 +62,19 @@ TEST(a_receipt_says_what_is_so_now) {
     world_close(&w);
 }
 
+/* What the server told a laptop when its log stood at the request's top. */
+static void vouch(struct world *w, int at, struct round_request *r) {
+    struct err err = {0};
+    struct sign_key key;
+    struct round_reply told = {.epoch = r->epoch, .head = r->top, .last_batch = r->last_batch};
+    CHECK_OK(org_key(w->org, &key, &err));
+    org_vouch(&key, w->laptops[at].number, r, &told);
+    CHECK(told.has_voucher);
+    r->has_voucher = true;
+    r->voucher.last_batch = told.last_batch;
+    memcpy(r->voucher.mac, told.voucher, VOUCHER_BYTES);
+}
+
 /* A laptop that was told more than this log holds: it is a log that was set back. */
 TEST(a_server_that_went_back_begins_another_epoch) {
     enum { BATCH, TOP, CHAIN, COUNT };
@@ -74,6 +88,8 @@ TEST(a_server_that_went_back_begins_another_epoch) {
         if (knows == BATCH) r.last_batch = 7;
         if (knows == TOP) r.top.seq = seq + 1;
         if (knows == CHAIN) r.cursor.chain.bytes[0] ^= 1;
+        if (knows == CHAIN) r.top.chain.bytes[0] ^= 1;
+        vouch(&w, 0, &r);
         CHECK_OK(merge_request(&w, 0, &r, &err));
         CHECK_INT(w.push.kind, REPLY_EPOCH);
         CHECK_OK(org_round(w.reader, w.laptops[0].number, &r, &w.mem, &w.reply, &err));
@@ -87,6 +103,83 @@ TEST(a_server_that_went_back_begins_another_epoch) {
     }
 }
 
+static enum status count_claim(void *ctx, const struct centre_claim *claim, struct err *err) {
+    struct centre_claim *out = ctx;
+    int64_t times = out->times + claim->times;
+    (void)err;
+    *out = *claim;
+    out->times = times;
+    return ST_OK;
+}
+
+/* Who cannot show the server's own word starts nothing; head office hears of it, and may. */
+TEST(a_claim_without_proof_begins_no_epoch) {
+    enum { NONE, FORGED, OF_ANOTHER, OLDER, OTHER_EPOCH, AHEAD, COUNT };
+    struct world w;
+    struct err err = {0};
+    struct centre_head head;
+    int64_t seq;
+    world_open(&w);
+    (void)account(&w, "Acme", &seq);
+    while (pull(&w, 0, 0)->more) {
+    }
+    CHECK_OK(org_head(w.reader, &head, &err));
+    seq = head.position.seq;
+    for (int how = NONE; how < COUNT; how++) {
+        struct round_request r = request_of(&w, 0), known = r;
+        if (how == OLDER) vouch(&w, 0, &r);
+        r.top.seq = seq + 1;
+        if (how == AHEAD) r.epoch = 3;
+        if (how == FORGED || how == OTHER_EPOCH) vouch(&w, 0, &r);
+        if (how == OF_ANOTHER) vouch(&w, 1, &r);
+        r.voucher.mac[3] ^= how == FORGED;
+        r.epoch += how == OTHER_EPOCH;
+        CHECK_OK(merge_request(&w, 0, &r, &err));
+        CHECK_INT(w.push.kind, REPLY_EPOCH);
+        CHECK_STATUS(org_round(w.reader, w.laptops[0].number, &r, &w.mem, &w.reply, &err),
+                     ST_CONFLICT);
+        CHECK_OK(org_head(w.reader, &head, &err));
+        CHECK_INT(head.epoch, 1);
+        CHECK_OK(merge_request(&w, 0, &known, &err)); /* what it says else is heard as ever */
+        CHECK_INT(w.push.kind, REPLY_ROUND);
+    }
+    struct centre_claim claim = {0};
+    CHECK_OK(centre_claims(org_centre(w.org), count_claim, &claim, &err));
+    CHECK_INT(claim.device, w.laptops[0].number);
+    CHECK_INT(claim.times, 1); /* within a minute it is noted once */
+    CHECK_INT(claim.seq, seq + 1);
+    CHECK_OK(centre_recovery_begin(org_centre(w.org), &err));
+    CHECK_OK(org_head(w.reader, &head, &err));
+    CHECK_INT(head.epoch, 2);
+    CHECK(head.recovering);
+    struct round_request r = request_of(&w, 0);
+    r.top.seq = seq + 1;
+    CHECK_OK(merge_request(&w, 0, &r, &err));
+    CHECK_OK(org_round(w.reader, w.laptops[0].number, &r, &w.mem, &w.reply, &err));
+    CHECK_INT(w.reply.epoch, 2); /* head office has decided: now it is told to enter it */
+    world_close(&w);
+}
+
+/* The server's word that batches came in shows that they are forgotten, though they took no seq. */
+TEST(a_voucher_for_more_batches_is_proof) {
+    struct world w;
+    struct err err = {0};
+    int64_t seq;
+    world_open(&w);
+    (void)account(&w, "Acme", &seq);
+    struct round_request r = request_of(&w, 0);
+    r.last_batch = w.laptops[0].last_batch + 1;
+    vouch(&w, 0, &r);
+    r.has_voucher = false;
+    CHECK_OK(merge_request(&w, 0, &r, &err));
+    CHECK_STATUS(org_round(w.reader, w.laptops[0].number, &r, &w.mem, &w.reply, &err), ST_CONFLICT);
+    r.has_voucher = true;
+    CHECK_OK(merge_request(&w, 0, &r, &err));
+    CHECK_OK(org_round(w.reader, w.laptops[0].number, &r, &w.mem, &w.reply, &err));
+    CHECK_INT(w.reply.epoch, 2);
+    world_close(&w);
+}
+
 TEST(batches_come_in_order_and_from_one_laptop) {
     struct world w;
     struct err err = {0};
@@ -97,27 +190,27 @@ TEST(batches_come_in_order_and_from_one_laptop) {
     struct chain chain;
 
     draft_text(&w, draft_change(&w, 0, CHANGE_EDIT, "account", id), "industry", "x", on(seq));
-    l->batch.number = 3;                                   /* a gap */
+    l->batch.number = 3; /* a gap */
     struct round_request r = request_of(&w, 0);
     r.batches = &l->batch;
     r.batch_count = 1;
     sign_request(&w, 0, &r, &chain);
     CHECK_STATUS(merge_request(&w, 0, &r, &err), ST_INVALID);
 
-    l->batch.number = 2;                                   /* not signed by this laptop */
+    l->batch.number = 2; /* not signed by this laptop */
     r = request_of(&w, 0);
     r.batches = &l->batch;
     r.batch_count = 1;
     sign_request(&w, 1, &r, &chain);
     CHECK_STATUS(merge_request(&w, 0, &r, &err), ST_UNAUTHENTIC);
 
-    sign_request(&w, 0, &r, &chain);                       /* another past */
+    sign_request(&w, 0, &r, &chain); /* another past */
     r.last_chain.bytes[0] ^= 1;
     sign_request(&w, 0, &r, &chain);
     CHECK_OK(merge_request(&w, 0, &r, &err));
     CHECK_INT(w.push.kind, REPLY_CLONED);
 
-    (void)push(&w, 0);                                     /* the server knows a later one */
+    (void)push(&w, 0); /* the server knows a later one */
     r = request_of(&w, 0);
     r.last_batch = 1;
     r.last_chain = (struct chain){{0}};
@@ -171,12 +264,12 @@ TEST(pages_bring_every_row_once_more_than_its_last_change) {
         name[190] = 0;
         ids[i] = account(&w, name, &seq);
     }
-    (void)say(&w, 0, ids[0], "industry", "late", on_own(seq, 40));  /* filled in the order of ids */
+    (void)say(&w, 0, ids[0], "industry", "late", on_own(seq, 40)); /* filled in the order of ids */
     for (bool more = true; more; pages++) {
         const struct round_reply *reply = pull(&w, 1, 4096);
         more = reply->more;
         if (!more) CHECK_INT(reply->cursor.seq, head_of(&w));
-        CHECK_INT(reply->since, head_of(&w));              /* the log is no news to a fresh book */
+        CHECK_INT(reply->since, head_of(&w)); /* the log is no news to a fresh book */
         for (size_t i = 0; i < reply->filled_count; i++) {
             CHECK_INT(reply->filled[i].flags, RECORD_WHOLE);
             rows += reply->filled[i].entity_tag == 4;
@@ -199,13 +292,14 @@ TEST(a_cell_changed_before_the_last_page_is_not_missed) {
         name[190] = 0;
         ids[i] = account(&w, name, &seq);
     }
-    while (pull(&w, 1, 0)->more) {}
+    while (pull(&w, 1, 0)->more) {
+    }
     int64_t first = say(&w, 0, ids[0], "industry", "first", on(seq))->seq;
     char long_text[191];
     memset(long_text, 'c', 190);
     long_text[190] = 0;
     for (int i = 1; i < 30; i++) (void)say(&w, 0, ids[i], "website", long_text, on(seq));
-    CHECK(pull(&w, 1, 4096)->more);                        /* page one holds row 0 and some others */
+    CHECK(pull(&w, 1, 4096)->more); /* page one holds row 0 and some others */
     (void)say(&w, 0, ids[29], "industry", "also", on(seq));
     (void)say(&w, 0, ids[0], "website", "x", on(first));
     const struct record *last = NULL;
@@ -226,13 +320,15 @@ TEST(dead_rows_are_told_without_cells_and_the_ledger_goes_to_all) {
     int64_t seq;
     world_open(&w);
     int64_t id = account(&w, "Acme", &seq);
-    while (pull(&w, 2, 0)->more) {}
+    while (pull(&w, 2, 0)->more) {
+    }
     struct change *c = draft_change(&w, 1, CHANGE_EDIT, "account", id);
     draft_text(&w, c, "industry", "lost", on(seq));
     w.now += 1000;
     (void)say(&w, 0, id, "industry", "won", on(seq));
     (void)push(&w, 1);
-    draft_unit(&w, draft_change(&w, 0, CHANGE_DELETE, "account", id), "account", id, on(head_of(&w)));
+    draft_unit(&w, draft_change(&w, 0, CHANGE_DELETE, "account", id), "account", id,
+               on(head_of(&w)));
     CHECK_INT(push(&w, 0)->outcome, OUTCOME_APPLIED);
     const struct round_reply *reply = pull(&w, 2, 0);
     CHECK_INT(reply->record_count, 1);
@@ -273,7 +369,8 @@ TEST(an_idle_round_is_answered_without_the_file) {
     int64_t seq;
     world_open(&w);
     (void)account(&w, "Acme", &seq);
-    while (pull(&w, 0, 0)->more) {}
+    while (pull(&w, 0, 0)->more) {
+    }
     (void)pull(&w, 0, 0);
     struct round_request r = request_of(&w, 0);
     CHECK_OK(org_head(w.reader, &head, &err));
@@ -296,7 +393,7 @@ TEST(an_idle_round_is_answered_without_the_file) {
     }
     CHECK_INT(idle.kind, REPLY_ROUND);
     CHECK_INT(idle.epoch, w.reply.epoch);
-    CHECK_INT(idle.time_ms, head.time_ms);                 /* never before the last change */
+    CHECK_INT(idle.time_ms, head.time_ms); /* never before the last change */
     CHECK_INT(idle.head.seq, head.position.seq);
     CHECK_INT(idle.cursor.seq, head.position.seq);
     CHECK_INT(idle.since, w.reply.since);
@@ -315,7 +412,8 @@ TEST(people_come_when_they_moved_on) {
     CHECK_INT(reply->people_count, 4);
     CHECK_SLICE(reply->people[1].name, "li");
     CHECK_INT(reply->people[1].employee, w.laptops[1].employee);
-    while (pull(&w, 0, 0)->more) {}
+    while (pull(&w, 0, 0)->more) {
+    }
     CHECK(!pull(&w, 0, 0)->has_news);
     CHECK_OK(centre_device_revoke(org_centre(w.org), w.laptops[3].number, false, &err));
     CHECK(pull(&w, 0, 0)->has_news);
@@ -348,7 +446,8 @@ TEST(a_link_enrols_one_laptop_and_says_what_is_wrong_with_it) {
     struct centre_user user;
     struct centre_device device, again;
     uint8_t code[16] = {99}, late[16] = {98};
-    struct enroll_request request = {.code = slice_of(code, 16), .device_name = SLICE("笔记本"), .release = SLICE("1")};
+    struct enroll_request request = {
+        .code = slice_of(code, 16), .device_name = SLICE("笔记本"), .release = SLICE("1")};
     world_open(&w);
     struct centre *c = org_centre(w.org);
     CHECK_STATUS(centre_link_take(c, &request, &device, &err), ST_NOT_FOUND);
@@ -378,7 +477,8 @@ TEST(a_session_key_is_kept_until_the_book_is_deleted) {
     struct centre_device device;
     uint8_t key[MAC_BYTES] = {1, 2, 3};
     world_open(&w);
-    CHECK_OK(centre_device_key(org_centre(w.org), 1, key, 5000, SLICE("0.2.0"), &w.cat.version, &err));
+    CHECK_OK(
+        centre_device_key(org_centre(w.org), 1, key, 5000, SLICE("0.2.0"), &w.cat.version, &err));
     CHECK_OK(org_device(w.reader, 1, &device, &err));
     CHECK(device.has_key && device.key[2] == 3);
     CHECK_INT(device.key_until_ms, 5000);
@@ -422,11 +522,12 @@ TEST(damage_is_found) {
     world_open(&w);
     int64_t id = account(&w, "Acme", &seq);
     struct centre *c = org_centre(w.org);
-    struct log_entry entry = {.seq = seq + 1, .time_ms = w.now, .kind = LOG_EDIT, .entity_tag = 4, .row = id};
+    struct log_entry entry = {
+        .seq = seq + 1, .time_ms = w.now, .kind = LOG_EDIT, .entity_tag = 4, .row = id};
     CHECK_OK(centre_begin(c, true, &err));
     struct centre_row row = row_at(&w, "account", id);
     row.seq = seq + 5;
-    CHECK_OK(centre_row_update(c, &row, 0, &err));         /* the log knows nothing of it */
+    CHECK_OK(centre_row_update(c, &row, 0, &err)); /* the log knows nothing of it */
     CHECK_OK(centre_log_add(c, &entry, &err));
     CHECK_STATUS(centre_log_add(c, &entry, &err), ST_INTERNAL);
     CHECK_OK(centre_commit(c, &err));

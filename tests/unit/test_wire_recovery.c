@@ -115,3 +115,50 @@ TEST(a_reply_says_what_a_backup_covers) {
     CHECK_INT(back.marks[0].seq, 77);
     CHECK_INT(back.marks[0].chain.bytes[0], 9);
 }
+
+TEST(the_server_s_word_travels_both_ways) {
+    SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    SCOPED(buf_free) struct buf message = buf_new(BUF_MAX_MESSAGE);
+    struct sign_key key = sign_key_from_seed((const uint8_t[SIGN_SEED_BYTES]){4});
+    struct round_reply reply = {.epoch = 1, .has_voucher = true, .voucher = {7, 8, 9}}, told;
+    CHECK_OK(wire_write_round_reply(&reply, 3, &key, 6, &message, &err));
+    CHECK_OK(wire_read_round_reply(buf_slice(&message), 3, &mem, &told, &err));
+    CHECK(told.has_voucher);
+    CHECK(memcmp(told.voucher, reply.voucher, VOUCHER_BYTES) == 0);
+    struct round_request request = {
+        .epoch = 1, .has_voucher = true, .voucher = {.last_batch = 300, .mac = {7, 8, 9}}};
+    struct round_request heard;
+    buf_reset(&message);
+    CHECK_OK(wire_write_round_request(&request, 6, &message, &err));
+    CHECK_OK(wire_read_round_request(buf_slice(&message), &mem, &heard, &err));
+    CHECK(heard.has_voucher);
+    CHECK_INT(heard.voucher.last_batch, 300);
+    CHECK(memcmp(heard.voucher.mac, request.voucher.mac, VOUCHER_BYTES) == 0);
+}
+
+/* Stored, so that the section stands at the end as it is: its length is the byte before it. */
+TEST(a_word_of_another_length_is_malformed) {
+    SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    struct sign_key key = sign_key_from_seed((const uint8_t[SIGN_SEED_BYTES]){4});
+    struct round_reply reply = {.epoch = 1, .has_voucher = true, .voucher = {0xF1}}, told;
+    struct round_request request = {
+        .epoch = 1, .has_voucher = true, .voucher = {.last_batch = 3, .mac = {0xF1}}};
+    struct round_request heard;
+    for (int of_reply = 0; of_reply < 2; of_reply++) {
+        SCOPED(buf_free) struct buf message = buf_new(BUF_MAX_MESSAGE);
+        if (of_reply)
+            CHECK_OK(wire_write_round_reply(&reply, 3, &key, 6, &message, &err));
+        else
+            CHECK_OK(wire_write_round_request(&request, 6, &message, &err));
+        uint8_t *at = memchr(message.data, 0xF1, message.len);
+        CHECK(at != NULL);
+        uint8_t *length = of_reply ? at - 1 : at - 2;
+        CHECK_INT(*length, of_reply ? VOUCHER_BYTES : VOUCHER_BYTES + 1);
+        *length -= 1;
+        struct slice cut = slice_of(message.data, message.len - 1);
+        if (of_reply)
+            CHECK_STATUS(wire_read_round_reply(cut, 3, &mem, &told, &err), ST_MALFORMED);
+        else
+            CHECK_STATUS(wire_read_round_request(cut, &mem, &heard, &err), ST_MALFORMED);
+    }
+}

@@ -298,8 +298,12 @@ static struct slice enroll_of_a_copy(struct arena *mem) {
 }
 
 static struct slice enroll_reply_to_a_copy(struct arena *mem) {
-    struct enroll_reply m = {
-        .device = 18, .user = SLICE("liwei"), .epoch = 1, .time_ms = NOON, .has_kept = true, .kept = 8};
+    struct enroll_reply m = {.device = 18,
+                             .user = SLICE("liwei"),
+                             .epoch = 1,
+                             .time_ms = NOON,
+                             .has_kept = true,
+                             .kept = 8};
     struct buf buf = buf_new(BUF_MAX_LINE);
     return kept(mem, wire_write_enroll_reply(&m, &buf, NULL), &buf);
 }
@@ -372,6 +376,26 @@ static struct slice scope_reply(struct arena *mem) {
     return reply(mem, &m);
 }
 
+/* The server's word where its log stood, as a laptop gets it and as it shows it. */
+static struct slice voucher_reply(struct arena *mem) {
+    struct round_reply m = {.epoch = 1,
+                            .time_ms = NOON,
+                            .head = {104, CHAIN_B},
+                            .cursor = {104, CHAIN_B},
+                            .since = 104,
+                            .last_batch = 7,
+                            .has_voucher = true,
+                            .voucher = {0xC0, 0xC1}};
+    return reply(mem, &m);
+}
+
+static struct slice voucher_request(struct arena *mem) {
+    struct round_request m = idle();
+    m.has_voucher = true;
+    m.voucher = (struct voucher){7, {0xC0, 0xC1}};
+    return request(mem, &m);
+}
+
 static struct slice repair_request(struct arena *mem) {
     uint32_t places[] = {7, 65535};
     struct repair_row rows[] = {{6, id_make(17, 1), 0x0123456789ABCDEF}, {4, 42, 0}};
@@ -423,6 +447,8 @@ void make_samples(struct arena *mem, struct sample out[SAMPLE_COUNT]) {
                                            {"repair-request", repair_request(mem)},
                                            {"repair-reply", repair_reply(mem)},
                                            {"round-reply-late", late_reply(mem)},
-                                           {"round-reply-others", others_reply(mem)}};
+                                           {"round-reply-others", others_reply(mem)},
+                                           {"round-reply-voucher", voucher_reply(mem)},
+                                           {"round-request-voucher", voucher_request(mem)}};
     memcpy(out, samples, sizeof samples);
 }
