@@ -531,6 +531,8 @@ struct former_life {
     int64_t old;      /* the same of the cell's last change */
     int64_t upto;     /* the old seq up to which the cell's value has seen, or is, everything */
     const int64_t *dot_old; /* of each dot; NULL: none was given back */
+    int64_t fact; /* the value holds all that was done up to this old seq: head office took it as a
+                     laptop had it; 0 */
 };
 /* Whether a base is of a lost branch. *out_back (may be NULL): where it parted. */
 bool base_is_lost(const struct lost_branch *lost, size_t count, int64_t seq, int64_t *out_back);

@@ -228,6 +228,9 @@ enum status given_write(const struct give_back *given, struct buf *out, struct e
 enum status given_read(struct slice section, struct arena *mem, size_t room, struct give_back **out,
                        struct err *err) NODISCARD;
 enum status backup_write(int64_t seq, bool recovering, struct buf *out, struct err *err) NODISCARD;
+/* Exactly one batch. */
+enum status facts_read(struct slice section, struct arena *mem, size_t room, struct batch **out,
+                       struct err *err) NODISCARD;
 enum status voucher_write(const struct voucher *voucher, struct buf *out,
                           struct err *err) NODISCARD;
 enum status voucher_read(struct slice section, struct arena *mem, struct voucher *out,

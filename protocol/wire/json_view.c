@@ -444,6 +444,9 @@ static enum status view_round_request(struct view *v, struct slice message, stru
     if (m.mark_count > 0) view_marks(v, m.marks, m.mark_count);
     if (m.has_voucher) member_number(v, "voucher_batch", m.voucher.last_batch);
     if (m.has_voucher) member_hex(v, "voucher", m.voucher.mac, VOUCHER_BYTES);
+    if (m.facts) member_open(v, "facts", '[');
+    if (m.facts) batch(v, m.facts);
+    if (m.facts) member_close(v, ']');
     if (m.given) given(v, m.given);
     if (m.has_report) device_report(v, &m.report);
     if (m.batch_count == 0) return ST_OK;
@@ -467,6 +470,7 @@ static void view_round(struct view *v, const struct round_reply *m) {
     if (m->has_news) member_number(v, "news_version", m->news_version);
     if (m->has_backup) member_number(v, "backup", m->backup);
     if (m->mark_count > 0) view_marks(v, m->marks, m->mark_count);
+    if (m->wants_facts) member_number(v, "facts_taken", m->facts_taken);
     if (m->has_voucher) member_hex(v, "voucher", m->voucher, VOUCHER_BYTES);
     if (m->recovering) member_truth(v, "recovering", true);
     device_order(v, &m->order);

@@ -220,6 +220,11 @@ static enum status put_recovery(const struct round_request *m, struct buf *paylo
         TRY(voucher_write(&m->voucher, &part, err));
         message_put_section(payload, SECTION_VOUCHER, &part);
     }
+    if (m->facts) {
+        buf_reset(&part);
+        TRY(batches_write(m->facts, 1, &part, NULL, err));
+        message_put_section(payload, SECTION_FACTS, &part);
+    }
     if (!m->given) return ST_OK;
     buf_reset(&part);
     TRY(given_write(m->given, &part, err));
@@ -231,6 +236,8 @@ static enum status read_recovery(const struct parts *parts, struct arena *mem,
                                  struct round_request *m, struct err *err) {
     if (parts->has[SECTION_MARKS])
         TRY(marks_read(parts->at[SECTION_MARKS], mem, &m->marks, &m->mark_count, err));
+    if (parts->has[SECTION_FACTS])
+        TRY(facts_read(parts->at[SECTION_FACTS], mem, room_of(parts), &m->facts, err));
     m->has_voucher = parts->has[SECTION_VOUCHER];
     if (m->has_voucher) TRY(voucher_read(parts->at[SECTION_VOUCHER], mem, &m->voucher, err));
     if (parts->has[SECTION_GIVEN])
@@ -423,6 +430,25 @@ static enum status put_voucher(const struct round_reply *m, struct buf *payload,
     return ST_OK;
 }
 
+static enum status put_facts_wanted(const struct round_reply *m, struct buf *payload,
+                                    struct err *err) {
+    SCOPED(buf_free) struct buf part = buf_new(BUF_MAX_LINE);
+    if (!m->wants_facts) return ST_OK;
+    buf_put_varint(&part, m->facts_taken);
+    TRY(buf_status(&part, err));
+    message_put_section(payload, SECTION_FACTS, &part);
+    return ST_OK;
+}
+
+static enum status read_facts_wanted(const struct parts *parts, struct arena *mem,
+                                     struct round_reply *m, struct err *err) {
+    m->wants_facts = parts->has[SECTION_FACTS];
+    if (!m->wants_facts) return ST_OK;
+    struct coder c = coder_reading(parts->at[SECTION_FACTS], mem);
+    m->facts_taken = code_u32(&c, 0);
+    return coder_end(&c, err);
+}
+
 static enum status read_voucher(const struct parts *parts, struct round_reply *m, struct err *err) {
     m->has_voucher = parts->has[SECTION_VOUCHER];
     if (!m->has_voucher) return ST_OK;
@@ -463,6 +489,7 @@ enum status wire_write_round_reply(const struct round_reply *m, uint32_t device,
         TRY(put_digest(m, &payload, err));
         TRY(put_backup(m, &payload, err));
         TRY(put_voucher(m, &payload, err));
+        TRY(put_facts_wanted(m, &payload, err));
         TRY(put_order(m, &payload, err));
         TRY(put_records(SECTION_RECORDS, m->records, m->record_count, &payload, &cuts, err));
         if (m->has_scope)
@@ -535,6 +562,7 @@ enum status wire_read_round_reply(struct slice bytes, uint32_t device, struct ar
         if (parts.has[SECTION_MARKS])
             TRY(marks_read(parts.at[SECTION_MARKS], mem, &m.marks, &m.mark_count, err));
         TRY(read_voucher(&parts, &m, err));
+        TRY(read_facts_wanted(&parts, mem, &m, err));
         if (parts.has[SECTION_ORDER]) TRY(order_read(parts.at[SECTION_ORDER], &m.order, err));
         m.has_digest = parts.has[SECTION_DIGEST];
         if (m.has_digest)

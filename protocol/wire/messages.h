@@ -43,11 +43,12 @@ enum section {
     SECTION_TERMS,       /* hello reply: for how long the book may be used offline */
     SECTION_COPY,        /* enroll request: which book it is a copy of */
     SECTION_KEPT,        /* enroll reply: what the server has of that one */
-    SECTION_MARKS = 40, /* request: older positions that it was told; reply: one to remember */
-    SECTION_GIVEN,      /* request: batches of a life that the server forgot */
-    SECTION_BACKUP,     /* reply: what a backup covers */
-    SECTION_VOUCHER,    /* the server's word where its log stood */
-    SECTION_PIECE = 24, /* of an attachment's content */
+    SECTION_MARKS = 40,  /* request: older positions that it was told; reply: one to remember */
+    SECTION_GIVEN,       /* request: batches of a life that the server forgot */
+    SECTION_BACKUP,      /* reply: what a backup covers */
+    SECTION_VOUCHER,     /* the server's word where its log stood */
+    SECTION_FACTS,       /* request: rows of a forgotten life; reply: it wants such */
+    SECTION_PIECE = 24,  /* of an attachment's content */
     SECTION_COUNT = 64
 };
 

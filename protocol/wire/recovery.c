@@ -100,6 +100,18 @@ enum status given_read(struct slice section, struct arena *mem, size_t room, str
     return ST_OK;
 }
 
+enum status facts_read(struct slice section, struct arena *mem, size_t room, struct batch **out,
+                       struct err *err) {
+    size_t count;
+    struct batch *batches;
+    TRY(batches_read(section, mem, room, &batches, &count, err));
+    if (count != 1)
+        return err_set(err, ST_MALFORMED, "rows of a forgotten life come as one batch",
+                       "已遗忘的记录须作为一批发送");
+    *out = batches;
+    return ST_OK;
+}
+
 /* ------------------------------------------------------------------ where the log stood */
 
 static void code_voucher(struct coder *c, struct voucher *v) {

@@ -191,6 +191,9 @@ struct round_request {
     struct give_back *given; /* NULL: nothing is given back */
     bool has_voucher;        /* of top, in this epoch */
     struct voucher voucher;
+    /* Rows of a life that the server forgot, as this laptop had them: one batch whose changes set
+     * every cell, on the row's seq then as base. NULL: none. */
+    struct batch *facts;
     bool has_report;
     struct device_report report;
 };
@@ -240,11 +243,13 @@ struct round_reply {
     struct others_edit *others;
     size_t others_count;
     bool has_backup;
-    int64_t backup;              /* a backup holds everything up to this seq */
-    bool recovering;             /* the server went back, and head office has not ended it yet */
-    struct position *marks;      /* to remember: where a server that goes back to that backup and */
-    size_t mark_count;           /* the laptop part */
-    bool has_voucher;            /* of head, with this reply's last_batch */
+    int64_t backup;         /* a backup holds everything up to this seq */
+    bool recovering;        /* the server went back, and head office has not ended it yet */
+    struct position *marks; /* to remember: where a server that goes back to that backup and */
+    size_t mark_count;      /* the laptop part */
+    bool wants_facts;       /* rows of the forgotten life may be told; facts_taken came in */
+    uint32_t facts_taken;
+    bool has_voucher; /* of head, with this reply's last_batch */
     uint8_t voucher[VOUCHER_BYTES];
     bool has_scope;              /* the rest says something: */
     struct scope_position scope; /* after this reply */

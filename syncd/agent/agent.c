@@ -421,7 +421,10 @@ static enum status sync_once(struct agent *agent, struct arena *mem, agent_progr
     if (!waits && (round.request.batch_count || ordered))
         TRY(agent_outbox_has_any(agent->config.store, &round.outbox_left, err));
     bool gets_nothing = ordered || is_too_old(agent);
-    *out_again = (round.reply.more && !gets_nothing) || round.outbox_left || goes_on(&round);
+    bool facts = false;
+    if (round.reply.wants_facts) TRY(store_has_facts(agent->config.store, &facts, err));
+    *out_again =
+        (round.reply.more && !gets_nothing) || round.outbox_left || goes_on(&round) || facts;
     return ST_OK;
 }
 

@@ -436,7 +436,8 @@ static enum status merge_twin(struct merge *m, struct centre_row *twin, struct m
     out->row = twin->id;
     TRY(bring_back(m, twin, err));
     TRY(scope_watch(m, twin, &before, err));
-    TRY(centre_alias_add(m->c, centre_next_seq(m->c), m->change->row, twin->id, err));
+    if (twin->id != m->change->row)
+        TRY(centre_alias_add(m->c, centre_next_seq(m->c), m->change->row, twin->id, err));
     for (size_t i = 0; i < m->change->edit_count; i++)
         TRY(meet_twin(m, twin, &edits[i], &mask, err));
     TRY(hold_refused(m, edits, err));
@@ -486,6 +487,14 @@ static void former_created(const struct merge *m, struct merge_edit *edits,
     for (size_t i = 0; i < m->change->edit_count; i++) former_verdict(m, i, &edits[i].verdict);
 }
 
+/* Given back after head office took the row as another laptop had it. */
+static enum status find_recovered(struct merge *m, struct centre_row *row, bool *out_found,
+                                  struct err *err) {
+    *out_found = false;
+    if (!former_line(m)) return ST_OK;
+    return centre_row_read(m->c, row->entity, m->change->row, m->mem, row, out_found, err);
+}
+
 enum status merge_create(struct merge *m, const struct entity *e, struct outcome_change *out,
                          struct err *err) {
     struct merge_edit *edits;
@@ -495,6 +504,8 @@ enum status merge_create(struct merge *m, const struct entity *e, struct outcome
     bool found, permitted;
     TRY(prepare(m, e, &edits, err));
     TRY(judge_create(m, e, edits, &verdict, err));
+    TRY(find_recovered(m, &row, &found, err));
+    if (found) return merge_twin(m, &row, edits, out, err);
     former_created(m, edits, &verdict);
     if (!is_taken(verdict.outcome)) return merge_refuse(m, e, m->change->row, verdict, out, err);
     TRY(merge_time(m, 0, &m->when_ms, err));

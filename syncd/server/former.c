@@ -50,6 +50,7 @@ enum status former_fill(struct merge *m, struct merge_in *in, struct former_life
     *room = (struct former_life){
         .lost = m->former->lost, .lost_count = m->former->lost_count, .edit_old = former_seq(m)};
     TRY(centre_old(m->c, in->clock.seq, in->cell->tag, &room->old, &room->upto, err));
+    TRY(centre_fact_upto(m->c, in->clock.seq, in->cell->tag, &room->fact, err));
     TRY(fill_dots(m, in, room, err));
     in->life = room;
     return ST_OK;
@@ -81,7 +82,8 @@ static bool replaces(enum rule rule) {
 bool former_is_superseded(const struct merge *m, const struct merge_in *in) {
     int64_t old = former_seq(m);
     if (old == 0) return false;
-    return former_had_lost(m, in->cell->tag) || (replaces(in->cell->rule) && old <= in->life->upto);
+    return former_had_lost(m, in->cell->tag) || old <= in->life->fact ||
+           (replaces(in->cell->rule) && old <= in->life->upto);
 }
 
 static enum status note_removes(struct merge *m, const struct merge_in *in, struct err *err) {
@@ -96,6 +98,21 @@ static enum status note_removes(struct merge *m, const struct merge_in *in, stru
         TRY(centre_removed_put(m->c, in->row, in->cell->tag, element, edit->base.seq, err));
     }
     return ST_OK;
+}
+
+/* A value that combines what was given back with what is of this life is no longer what any fact
+ * could say. Between going back and noticing, the server wrote in this life as well. */
+static enum status note_fact(struct merge *m, const struct merge_in *in, struct err *err) {
+    const struct former_life *life = in->life;
+    struct centre_head head;
+    int64_t seq = centre_next_seq(m->c), before = in->clock.seq;
+    bool mixed;
+    if (life->fact > 0) return centre_fact_mark(m->c, seq, in->cell->tag, life->fact, err);
+    TRY(centre_head(m->c, &head, err));
+    if (!head.recovering || replaces(in->cell->rule)) return ST_OK;
+    TRY(centre_cell_is_mixed(m->c, before, in->cell->tag, &mixed, err));
+    mixed |= life->edit_old == 0 || (base_is_lost(life->lost, life->lost_count, before, NULL));
+    return mixed ? centre_fact_mark(m->c, seq, in->cell->tag, CENTRE_FACT_MIXED, err) : ST_OK;
 }
 
 /* What is covered by its old seq, or stood there when the lives parted, may have been beaten
@@ -124,6 +141,7 @@ enum status former_note(struct merge *m, const struct merge_in *in, const struct
     if (life->edit_old == 0 && lost) upto = base.seq; /* whatever it met here */
     if (life->edit_old == 0 && seen && life->upto > upto) upto = life->upto;
     TRY(note_removes(m, in, err));
+    TRY(note_fact(m, in, err));
     *out_note = seen && lost && replaces(in->cell->rule) && may_be_beaten(m, in, base);
     if (life->edit_old == 0 && upto == 0) return ST_OK;
     return centre_old_put(m->c, centre_next_seq(m->c), in->cell->tag, old, upto, err);

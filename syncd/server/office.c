@@ -197,6 +197,15 @@ static enum status keep_words(struct centre *c, const struct quarantine_entry *e
     return found ? edit_keep_words(&m, &row, change, err) : ST_OK;
 }
 
+enum status office_take(struct centre *c, const struct change *change, struct slice person,
+                        struct arena *mem, bool *out_taken, int64_t *out_seq, struct err *err) {
+    struct office_save s = {.changes = change, .count = 1, .person = person, .approved = true};
+    TRY(save(c, &s, mem, err));
+    *out_taken = is_taken(s.entry.outcomes[0].outcome);
+    *out_seq = s.entry.outcomes[0].seq;
+    return ST_OK;
+}
+
 static enum status check_living(struct centre *c, const struct change *change, struct err *err) {
     const struct entity *e = catalogue_entity_by_tag(centre_catalogue(c), change->entity_tag);
     int64_t id;

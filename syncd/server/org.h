@@ -56,6 +56,8 @@ enum status org_check_push(const struct centre_device *device, const struct roun
 struct org_push {
     enum reply_kind kind;    /* REPLY_CLONED, REPLY_EPOCH: nothing was taken */
     bool waits;              /* nothing was taken yet: it names rows that may still be given back */
+    bool wants_facts; /* it has given back: rows of the forgotten life may be told */
+    uint32_t facts;   /* that were told now */
     uint32_t last_batch;     /* the highest of this device that the server has */
     size_t batches, repeats; /* taken now; had before */
     size_t changes;
@@ -74,6 +76,34 @@ enum status org_merge_batches(struct org *org, uint32_t device, const struct rou
 /* Durable for all jobs when it returns ST_OK; on failure all of them are undone. */
 enum status org_merge_commit(struct org *org, struct err *err) NODISCARD;
 void org_merge_abort(struct org *org);
+
+/* ------------------------------------------------------------------ rows as facts */
+
+enum fact_state {
+    FACT_SAME,     /* the book says so already */
+    FACT_NEW,      /* the row is not there */
+    FACT_CHANGES,  /* cells are otherwise here, and older */
+    FACT_NEWER,    /* cells are otherwise here, and newer or mixed: nothing is done */
+    FACT_DEAD,     /* the row was deleted here */
+    FACT_DENIED,   /* outside of what the laptop may see */
+    FACT_DISPUTED, /* laptops say different things of one seq */
+    FACT_STATE_COUNT
+};
+struct fact_line {
+    uint32_t device;
+    const struct entity *entity;
+    int64_t row, seq;
+    enum fact_state state;
+    struct change change; /* what taking it would do; NEW, CHANGES */
+};
+typedef enum status fact_row(void *ctx, const struct fact_line *line, struct err *err);
+/* What laptops told of the forgotten life and the book does not say; device 0: all of them. */
+enum status org_facts(struct centre *c, uint32_t device, fact_row *row, void *ctx,
+                      struct err *err) NODISCARD;
+/* Head office takes what can be taken, as its own edits: nothing that is newer is touched. A
+ * laptop's facts alone are taken even where another disputes them. */
+enum status org_facts_take(struct org *org, uint32_t device, int64_t *out_taken, int64_t *out_left,
+                           struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ vouchers */
 

@@ -56,6 +56,15 @@ const struct receipt *org_old_receipt(const struct give_back *given, uint32_t ba
 /* Signatures and shape of what is given back. ST_DENIED, ST_INVALID. */
 enum status org_check_given(const struct centre_device *device, const struct sign_key *key,
                             const struct give_back *given, struct err *err) NODISCARD;
+/* Rows of the forgotten life that a laptop tells are kept as claims. Only while the server
+ * recovers. *out: how many the request told. */
+enum status org_facts_put(struct centre *c, const struct centre_device *device,
+                          const struct centre_parting *parting,
+                          const struct round_request *request, uint32_t *out,
+                          struct err *err) NODISCARD;
+/* It has given back its own: now it may tell what it knows of others' work. */
+enum status org_wants_facts(struct centre *c, uint32_t number, const struct centre_head *head,
+                            bool *out, struct err *err) NODISCARD;
 /* Does the batch name a row that is not there, and may still be given back? */
 enum status org_lacks(struct centre *c, const struct batch *batch, const struct receipt *old,
                       bool *out, struct err *err) NODISCARD;
@@ -72,6 +81,10 @@ enum status scope_due(struct centre *c, bool *out_done, struct err *err) NODISCA
 enum status scope_apply(struct centre *c, const struct centre_dated *op, int64_t *out_moved,
                         struct err *err) NODISCARD;
 /* A batch of head office inside the open transaction. ST_CONFLICT: a change did not come in. */
+/* The same as head office's word for what was told by others; *out_seqs: of each change. */
+enum status office_take(struct centre *c, const struct change *change, struct slice person,
+                        struct arena *mem, bool *out_taken, int64_t *out_seq,
+                        struct err *err) NODISCARD;
 enum status office_write(struct centre *c, const struct change *changes, size_t count,
                          struct slice person, struct arena *mem, struct err *err) NODISCARD;
 

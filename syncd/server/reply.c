@@ -549,6 +549,7 @@ static enum status fill_reply(struct centre *c, uint32_t number,
     out->has_backup = head.backup > 0 || head.epoch > 1;
     out->backup = head.backup;
     out->recovering = head.recovering;
+    TRY(org_wants_facts(c, number, &head, &out->wants_facts, err));
     TRY(reply_scope(&view, &device, &head, request, mem, out, &filled, err));
     if (!filled && request->cursor.seq > 0) TRY(put_page(&view, &head, request, mem, out, err));
     TRY(org_tell_backup(c, &head, request, mem, out, err));
@@ -569,7 +570,7 @@ static bool is_idle(const struct centre_head *head, const struct centre_device *
                     const struct round_request *request) {
     bool welcome = !org_gets_receipts_only(head, device) && device->user_active &&
                    request->epoch == head->epoch;
-    bool brings = request->batch_count > 0 || request->given ||
+    bool brings = request->batch_count > 0 || request->given || request->facts ||
                   request->last_batch != device->last_batch ||
                   memcmp(device->chain.bytes, request->last_chain.bytes, CHAIN_BYTES) != 0;
     return welcome && !brings && !head->recovering && !request->wants_digest &&
@@ -675,8 +676,8 @@ enum status org_round(struct org_reader *reader, uint32_t number,
     if (waits) reply.retry_ms = WAITING_RETRY_MS;
     if (org_gets_receipts_only(&head, &device))
         return reply_receipts_only(c, &device, request, mem, &reply, out, err);
-    bool idle = request->batch_count == 0 && !request->given && !request->wants_digest &&
-                request->cursor.seq == head.position.seq &&
+    bool idle = request->batch_count == 0 && !request->given && !request->facts &&
+                !request->wants_digest && request->cursor.seq == head.position.seq &&
                 request->news_version == head.news_version &&
                 reply_scope_is_settled(&head, request);
     if (!idle) {

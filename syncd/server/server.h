@@ -188,6 +188,7 @@ command_run server_cmd_init, server_cmd_serve, server_cmd_org_add, server_cmd_or
     server_cmd_approve, server_cmd_decline, server_cmd_status, server_cmd_backup,
     server_cmd_compact, server_cmd_org_keep_history, server_cmd_erase,
     server_cmd_restore, server_cmd_recovery_status, server_cmd_recovery_begin,
+    server_cmd_recovery_facts, server_cmd_recovery_accept, server_cmd_recovery_reject,
     server_cmd_recovery_end,
     server_cmd_bundle_import, server_cmd_verify, server_cmd_content_status, server_cmd_content_list,
     server_cmd_content_gc, server_cmd_content_limits, server_cmd_sql, server_cmd_completion,

@@ -31,6 +31,8 @@ static enum status list_returning(struct server *server, struct centre *c, struc
     return listing_close(&l, err);
 }
 
+static enum status check_decided(struct org *org, struct err *err);
+
 static void tell_recovery(struct server *server, const struct centre_recovery *r) {
     if (r->began_ms == 0) {
         server_tell(server, "This server never went back in time.", "本服务器数据从未回退。");
@@ -99,11 +101,137 @@ enum status server_cmd_recovery_end(void *program, const struct command_line *li
     SCOPED(server_org_release) struct org *org = NULL;
     (void)line;
     TRY(server_org_open(server, &org, err));
+    TRY(check_decided(org, err));
     TRY(centre_recovery_end(org_centre(org), err));
     server_tell(server,
                 "The recovery is over: what still waited for other laptops comes in or is held.",
                 "恢复已结束：仍在等待其他电脑的修改将被采用或留待处理。");
     return ST_OK;
+}
+
+/* ------------------------------------------------------------------ rows as facts */
+
+static const char *state_word(const struct server *server, enum fact_state state) {
+    static const char *const WORDS[FACT_STATE_COUNT][3] = {
+        [FACT_SAME] = {"same", "same", "相同"},
+        [FACT_NEW] = {"new_row", "row not here", "本地无此记录"},
+        [FACT_CHANGES] = {"changes", "older here", "此处较旧"},
+        [FACT_NEWER] = {"newer_here", "newer here", "此处较新"},
+        [FACT_DEAD] = {"deleted_here", "deleted here", "此处已删除"},
+        [FACT_DENIED] = {"out_of_scope", "not in its scope", "超出其权限"},
+        [FACT_DISPUTED] = {"disputed", "laptops differ", "各电脑不一致"}};
+    return server->json ? WORDS[state][0] : server_say(server, WORDS[state][1], WORDS[state][2]);
+}
+
+struct fact_listing {
+    struct server *server;
+    struct listing *l;
+    struct centre *c;
+};
+
+static enum status put_fact(void *ctx, const struct fact_line *line, struct err *err) {
+    struct fact_listing *f = ctx;
+    struct centre_device device;
+    char id[ID_TEXT_BYTES];
+    SCOPED(buf_free) struct buf fields = buf_new(BUF_MAX_LINE);
+    TRY(centre_device(f->c, line->device, &device, err));
+    for (size_t i = 0; i < line->change.edit_count; i++) {
+        const struct cell *cell = entity_cell(line->entity, line->change.edits[i].cell_tag);
+        buf_printf(&fields, "%s%s", i > 0 ? " " : "", line->entity->fields[cell->first].name);
+    }
+    TRY(buf_status(&fields, err));
+    id_format(line->row, id);
+    listing_int(f->l, line->device);
+    listing_string(f->l, device.user_name);
+    listing_string(f->l, line->entity->name);
+    listing_string(f->l, id);
+    listing_string(f->l, state_word(f->server, line->state));
+    listing_string(f->l, buf_text(&fields));
+    return ST_OK;
+}
+
+enum status server_cmd_recovery_facts(void *program, const struct command_line *line,
+                                      struct err *err) {
+    static const struct listing_column COLUMNS[] = {
+        {"device", {"Laptop", "笔记本"}}, {"user", {"User", "用户"}},
+        {"entity", {"Kind", "类型"}},     {"row", {"Row", "记录"}},
+        {"state", {"State", "状态"}},     {"fields", {"Fields", "字段"}}};
+    struct server *server = program;
+    SCOPED(server_reader_release) struct org_reader *reader = NULL;
+    SCOPED(listing_release) struct listing *l = NULL;
+    (void)line;
+    TRY(server_reader_open(server, &reader, err));
+    TRY(listing_open(server, COLUMNS, ARRAY_COUNT(COLUMNS), false, &l, err));
+    listing_none(l, "laptops know of nothing that the book lacks", "笔记本上没有账本所缺的内容");
+    struct fact_listing facts = {server, l, org_reader_centre(reader)};
+    TRY(org_facts(facts.c, 0, put_fact, &facts, err));
+    return listing_close(&l, err);
+}
+
+/* 0: no laptop is named. */
+static enum status laptop_given(const struct command_line *line, uint32_t *out, struct err *err) {
+    int64_t number = 0;
+    *out = 0;
+    if (line->word_count == 0) return ST_OK;
+    if (!text_to_int(slice_from(line->words[0]), &number) || number < 1 || number > ID_DEVICE_MAX)
+        return err_set(err, ST_USAGE, "give the laptop's number; see roadbook-server device list",
+                       "请给出笔记本编号；请看 roadbook-server device list");
+    *out = (uint32_t)number;
+    return ST_OK;
+}
+
+enum status server_cmd_recovery_accept(void *program, const struct command_line *line,
+                                       struct err *err) {
+    struct server *server = program;
+    SCOPED(server_org_release) struct org *org = NULL;
+    int64_t taken, left;
+    uint32_t device;
+    TRY(laptop_given(line, &device, err));
+    TRY(server_org_open(server, &org, err));
+    TRY(org_facts_take(org, device, &taken, &left, err));
+    if (server->json) printf("{\"taken\":%lld,\"left\":%lld}\n", (long long)taken, (long long)left);
+    server_tell(server, "%lld rows taken, %lld left: recovery facts lists them.",
+                "已采用 %lld 条记录，余 %lld 条：用 recovery facts 查看。", (long long)taken,
+                (long long)left);
+    return ST_OK;
+}
+
+enum status server_cmd_recovery_reject(void *program, const struct command_line *line,
+                                       struct err *err) {
+    struct server *server = program;
+    SCOPED(server_org_release) struct org *org = NULL;
+    uint32_t device;
+    TRY(laptop_given(line, &device, err));
+    TRY(server_org_open(server, &org, err));
+    TRY(centre_facts_drop(org_centre(org), device, 0, err));
+    server_tell(server, "None of it is taken.", "均不予采用。");
+    return ST_OK;
+}
+
+struct fact_count {
+    int64_t open;
+};
+
+static enum status count_open(void *ctx, const struct fact_line *line, struct err *err) {
+    struct fact_count *count = ctx;
+    (void)err;
+    count->open +=
+        line->state == FACT_NEW || line->state == FACT_CHANGES || line->state == FACT_DISPUTED;
+    return ST_OK;
+}
+
+/* What nobody gave back is lost with the end, unless head office says so. */
+static enum status check_decided(struct org *org, struct err *err) {
+    struct fact_count count = {0};
+    TRY(org_facts(org_centre(org), 0, count_open, &count, err));
+    if (count.open == 0) return ST_OK;
+    return err_set(
+        err, ST_CONFLICT,
+        "laptops know of %lld rows that nobody gave back: look with recovery facts, "
+        "then recovery accept or recovery reject",
+        "笔记本上有 %lld 条记录无人交还：请用 recovery facts 查看，再运行 recovery accept "
+        "或 recovery reject",
+        (long long)count.open);
 }
 
 /* ------------------------------------------------------------------ restore */

@@ -153,6 +153,7 @@ static enum status round_message(struct service_job *job, struct arena *mem, str
                                  bool *out_in_epoch, struct err *err) {
     struct round_reply reply;
     TRY(round_reply_of(job, mem, &reply, err));
+    if (reply.wants_facts) reply.facts_taken = job->push.facts;
     org_vouch(&job->org->key, job->device, &job->as.round, &reply);
     if (reply.kind == REPLY_ROUND && job->known.revoked)
         org_order(&job->known, slice_from(job->org->name), &job->org->key, &reply.order);

@@ -126,6 +126,7 @@ static enum status round_read(struct service_job *job, struct arena *mem, struct
     for (size_t i = 0; i < round->batch_count; i++) job->changes += round->batches[i].change_count;
     for (size_t i = 0; round->given && i < round->given->batch_count; i++)
         job->changes += round->given->batches[i].change_count;
+    if (round->facts) job->changes += round->facts->change_count;
     enum status status = org_check_push(&job->known, round, mem, err);
     /* 401 would have the laptop agree on a new key and send the same again. */
     if (status == ST_UNAUTHENTIC)
@@ -142,7 +143,7 @@ static void idle_find(struct service_job *job) {
     const struct round_request *round = &job->as.round;
     struct org_reader *handle;
     struct centre_head head;
-    if (round->batch_count > 0 || job->known.revoked) return;
+    if (round->batch_count > 0 || round->facts || job->known.revoked) return;
     if (service_org_reader(job->service, job->org, job->reader, &handle, NULL) != ST_OK) return;
     centre_head_kept(org_reader_centre(handle), &head); /* read with the device a moment ago */
     job->idle = head.position.seq == round->cursor.seq &&

@@ -109,6 +109,12 @@ static const char *const TABLES[] = {
     " element TEXT NOT NULL, upto INTEGER NOT NULL, PRIMARY KEY(row, cell, element)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS missing(device INTEGER NOT NULL, first INTEGER NOT NULL,"
     " last INTEGER NOT NULL, chain BLOB NOT NULL, PRIMARY KEY(device, first)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS fact(device INTEGER NOT NULL, row INTEGER NOT NULL, seq INTEGER "
+    "NOT NULL, entity INTEGER NOT NULL, back INTEGER NOT NULL, content BLOB NOT NULL, PRIMARY "
+    "KEY(row, device)) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS fact_device ON fact(device)",
+    "CREATE TABLE IF NOT EXISTS fact_seq(seq INTEGER NOT NULL, cell INTEGER NOT NULL, upto INTEGER "
+    "NOT NULL, PRIMARY KEY(seq, cell)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS claim(device INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, seq "
     "INTEGER NOT NULL, last_batch INTEGER NOT NULL, first_ms INTEGER NOT NULL, last_ms INTEGER NOT "
     "NULL, times INTEGER NOT NULL)",
@@ -133,9 +139,9 @@ static enum status add_column(struct db *db, const char *has, const char *add, s
 }
 
 static enum status add_device_columns(struct db *db, struct err *err) {
-    static const char *const NAMES[] = {"wipe",     "revoked_ms", "wiped_ms", "offset_ms",
-                                        "told_ms",  "newest",     "used_kib", "free_mib",
-                                        "disk",     "formerly",   "formerly_batch"};
+    static const char *const NAMES[] = {"wipe",    "revoked_ms", "wiped_ms",      "offset_ms",
+                                        "told_ms", "newest",     "used_kib",      "free_mib",
+                                        "disk",    "formerly",   "formerly_batch"};
     for (size_t i = 0; i < ARRAY_COUNT(NAMES); i++) {
         char has[128], add[128];
         (void)snprintf(has, sizeof has,

@@ -30,6 +30,8 @@
  *   reissued    the server's seq of rows that stand at the start of an epoch here
  *
  *   others      edits of others that wait in quarantine, of rows that are here
+ *   fact        rows as they were above the parting, when the server began another epoch
+ *
  *   ledger, held, receipt, people, import_row, attempt
  */
 #ifndef ROADBOOK_STORE_LAPTOP_H
@@ -78,7 +80,9 @@ enum {
     LOST_MAX = 64,                     /* times that a server went back in the life of this file */
     MARKS_KEPT = 12,                   /* older positions, for a server that went back */
     KEPT_BYTES_MAX = 64 * 1024 * 1024, /* acknowledged batches that no backup covers */
-    GIVE_BYTES = 512 * 1024            /* batches and receipts given back in one request */
+    GIVE_BYTES = 512 * 1024,           /* batches and receipts given back in one request */
+    FACT_BYTES_MAX = 64 * 1024 * 1024, /* rows of a forgotten life, all in all: newest first */
+    FACT_ROWS = 1000                   /* ... in one request */
 };
 
 struct known_ref { /* this field may name this row */
@@ -102,7 +106,8 @@ struct laptop {
     uint32_t device;
     int64_t employee;
     bool sums_known, sums; /* whether the file has sums of homes (laptop_digest.c) */
-    bool tell_marks; /* the next request names older positions */
+    bool tell_marks;       /* the next request names older positions */
+    bool tell_facts;       /* the server recovers, and asked for rows of the life that it forgot */
     struct lost_branch lost[LOST_MAX];
     size_t lost_count;
     struct save save;
@@ -462,6 +467,19 @@ enum status marks_ask(struct store *store, struct arena *mem, struct round_reque
  * life that it forgot say nothing any more, and the log is read again from where both part. */
 enum status enter_epoch(struct store *store, const struct round_request *request,
                         const struct round_reply *reply, struct err *err) NODISCARD;
+
+/* ------------------------------------------------------------------ laptop_facts.c */
+
+/* Another epoch begins: the rows above back are kept as they are now, as the server had them, in
+ * case that nobody else gives back what made them so. Inside a transaction. */
+enum status facts_note(struct store *store, int64_t back, struct err *err) NODISCARD;
+/* The next of them, if the server asked; else *out NULL. */
+enum status facts_tell(struct store *store, struct arena *mem, struct batch **out,
+                       struct err *err) NODISCARD;
+/* What came in is told no more. */
+enum status facts_told(struct store *store, const struct round_request *request,
+                       const struct round_reply *reply, struct err *err) NODISCARD;
+enum status facts_forget(struct store *store, struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ laptop_pull.c */
 

@@ -148,6 +148,7 @@ static enum status take_end(struct apply *a, struct err *err) {
         TRY(mark_put(a->store, &a->reply->marks[i], err));
     if (moved && state.complete) TRY(mark_put(a->store, &state.cursor, err));
     TRY(kept_trim(a->store, a->reply, err));
+    TRY(facts_told(a->store, a->request, a->reply, err));
     TRY(digest_told(a->store, a->reply, err));
     TRY(state_write(a->store, &state, err));
     if (filled) TRY(scope_filled(a->store, err));

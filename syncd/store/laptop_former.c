@@ -78,6 +78,7 @@ enum status lost_is_over(struct store *store, const struct round_reply *reply,
                          const struct laptop_state *state, bool *out_reread, struct err *err) {
     int64_t open, kept;
     bool over = reply->has_backup && !reply->recovering && state->complete;
+    if (over) TRY(facts_forget(store, err));
     if (!over || store->laptop->lost_count == 0) return ST_OK;
     TRY(laptop_number(store, "SELECT count(*) FROM lost WHERE over = 0", &open, err));
     TRY(laptop_number(store,
@@ -356,6 +357,7 @@ enum status enter_epoch(struct store *store, const struct round_request *request
     laptop->tell_marks = knows_more && !laptop->tell_marks && request->mark_count == 0;
     if (laptop->tell_marks) return ST_OK; /* first the server hears where they may part */
     TRY(read_again(store, &reply->cursor, &state, err));
+    if (knows_more) TRY(facts_note(store, reply->cursor.seq, err));
     if (knows_more) TRY(forget_above(store, reply, &state, err));
     /* An empty batch took no seq: of those that stand at the last one nobody knows. */
     TRY(run(store, "UPDATE kept SET epoch = ? WHERE epoch = ? AND at < ?",

@@ -62,6 +62,7 @@ static const char *const tables[] = {
     "CREATE TABLE IF NOT EXISTS mark(seq INTEGER PRIMARY KEY, chain BLOB)",
     "CREATE TABLE IF NOT EXISTS lost(start INTEGER PRIMARY KEY, back INTEGER, over INTEGER)",
     "CREATE TABLE IF NOT EXISTS reissued(row_id INTEGER PRIMARY KEY, seq INTEGER)",
+    "CREATE TABLE IF NOT EXISTS fact(row_id INTEGER PRIMARY KEY, seq INTEGER, content BLOB)",
     "CREATE TABLE IF NOT EXISTS home_sum(home INTEGER PRIMARY KEY, sum BLOB, rows INTEGER)",
     "CREATE TABLE IF NOT EXISTS told_digest(one INTEGER PRIMARY KEY, seq INTEGER, sum BLOB, rows "
     "INTEGER)",

@@ -20,7 +20,10 @@ enum {
     CENTRE_DEVICES_JUMP = 1024,       /* laptops enrolled in a life that is forgotten */
     CENTRE_OFFICE_IDS_JUMP = 1 << 22, /* rows that head office made in it */
     CENTRE_REMOVED_ELEMENT_MAX = 4096,
-    CENTRE_CLAIM_EACH_MS = 60 * 1000
+    CENTRE_CLAIM_EACH_MS = 60 * 1000,
+    CENTRE_FACTS_OF_DEVICE_MAX = 200000,
+    CENTRE_FACT_MIXED = -1,
+    CENTRE_FACT_PEERS_MAX = 8
 };
 
 /* Notes the head at this opening: two lives of a log part where the server was opened. Writes only
@@ -101,6 +104,42 @@ enum status centre_removed(struct centre *c, int64_t row, uint32_t cell_tag, str
  * the device after the last of them. */
 enum status centre_missing_add(struct centre *c, uint32_t device, uint32_t first, uint32_t last,
                                const struct chain *chain, struct err *err) NODISCARD;
+
+/* ------------------------------------------------------------------ rows as facts */
+
+/* A row of the forgotten life as a laptop had it: a claim, until head office takes it. */
+struct centre_fact {
+    uint32_t device;
+    int64_t row, seq; /* seq of the forgotten life, at which the row stood like that */
+    uint32_t entity_tag;
+    int64_t back;         /* where the laptop's log and this one part */
+    struct slice content; /* a change that sets each cell */
+};
+/* At most CENTRE_FACTS_OF_DEVICE_MAX of a laptop: what is more is left out. */
+enum status centre_fact_put(struct centre *c, const struct centre_fact *fact,
+                            struct err *err) NODISCARD;
+/* Of the next row the one with the greatest seq. device 0: whoever told it. */
+enum status centre_fact_next(struct centre *c, uint32_t device, int64_t after_row,
+                             struct arena *mem, struct centre_fact *out, bool *out_found,
+                             struct err *err) NODISCARD;
+/* What other laptops say of the same row at the same seq, as contents. */
+enum status centre_fact_peers(struct centre *c, const struct centre_fact *fact, struct arena *mem,
+                              struct slice out[CENTRE_FACT_PEERS_MAX], size_t *out_count,
+                              struct err *err) NODISCARD;
+/* device 0: of all; row 0: all of them. */
+enum status centre_facts_drop(struct centre *c, uint32_t device, int64_t row,
+                              struct err *err) NODISCARD;
+/* Nothing that was given back of a row, since back, stood above upto then. */
+enum status centre_row_stood_below(struct centre *c, int64_t row, int64_t back, int64_t upto,
+                                     bool *out, struct err *err) NODISCARD;
+/* The value that the change at seq left holds all that was done up to this old seq;
+ * CENTRE_FACT_MIXED: it is one of both lives. */
+enum status centre_fact_mark(struct centre *c, int64_t seq, uint32_t cell_tag, int64_t upto,
+                             struct err *err) NODISCARD;
+enum status centre_cell_is_mixed(struct centre *c, int64_t seq, uint32_t cell_tag, bool *out,
+                                 struct err *err) NODISCARD;
+enum status centre_fact_upto(struct centre *c, int64_t seq, uint32_t cell_tag, int64_t *out,
+                             struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ recovery and backups */
 

@@ -385,6 +385,10 @@ enum status store_clock_note(struct store *store, struct err *err) NODISCARD;
 enum status store_round_request(struct store *store, struct arena *mem, struct round_request *out,
                                 struct err *err) NODISCARD;
 
+/* The server recovers and asked for rows of the life that it forgot, and there are some: another
+ * round tells them. */
+enum status store_has_facts(struct store *store, bool *out, struct err *err) NODISCARD;
+
 /* Where this laptop stands, as a request says it: without clocks and batches, and nothing is
  * marked. */
 enum status store_round_position(struct store *store, struct round_request *out,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "syncd/platform/platform.h"
+#include "syncd/server/org_private.h"
 #include "syncd/store/centre_compact.h"
 #include "syncd/store/lives.h"
 #include "syncd/store/orders.h"
@@ -268,5 +269,139 @@ TEST(verify_names_an_order_that_the_book_does_not_obey) {
     reopen();
     CHECK(device(li).revoked);
     CHECK(verify_says(NULL));
+    world_close(&w);
+}
+
+/* ------------------------------------------------------------------ rows as facts */
+
+static const struct field *name_field(void) {
+    return entity_field(account(), SLICE("name"));
+}
+
+static int64_t office_set(int64_t id, const char *name) {
+    struct err err;
+    struct receipt receipt;
+    struct field_edit edit = {name_field(), FIELD_EDIT_SET, value_text(slice_from(name))};
+    int64_t made;
+    CHECK_OK(world_office_save(&w, account(), id, &edit, 1, &receipt, &made, &err));
+    return id ? id : made;
+}
+
+static void office_is(int64_t id, const char *name) {
+    struct err err;
+    struct centre_row row;
+    bool found;
+    CHECK_OK(centre_row_read(org_centre(w.office), account(), id, &w.mem, &row, &found, &err));
+    CHECK(found && !row.dead);
+    CHECK(slice_equal(row.values[entity_field_index(account(), name_field())].text,
+                      slice_from(name)));
+}
+
+struct facts_seen {
+    size_t count;
+    enum fact_state last;
+};
+
+static enum status see_fact(void *ctx, const struct fact_line *line, struct err *err) {
+    struct facts_seen *seen = ctx;
+    (void)err;
+    seen->count++;
+    seen->last = line->state;
+    return ST_OK;
+}
+
+static struct facts_seen facts(void) {
+    struct err err;
+    struct facts_seen seen = {0};
+    CHECK_OK(org_facts(org_centre(w.office), 0, see_fact, &seen, &err));
+    return seen;
+}
+
+TEST(what_head_office_did_is_told_by_who_had_heard_of_it) {
+    struct err err;
+    int64_t taken, left;
+    start();
+    int64_t old = office_set(0, "before");
+    CHECK_OK(world_settle(&w, &err));
+    CHECK_OK(world_backup(&w, false, &err));
+    (void)office_set(old, "after");
+    int64_t young = office_set(0, "young");
+    CHECK_OK(world_settle(&w, &err));
+    CHECK_OK(world_rollback(&w, &err));
+    CHECK_OK(world_settle(&w, &err));
+    office_is(old, "before"); /* a claim changes nothing */
+    CHECK_INT(facts().count, 2);
+    CHECK_OK(org_facts_take(w.office, 0, &taken, &left, &err));
+    CHECK_INT(taken, 2);
+    CHECK_INT(left, 0);
+    office_is(old, "after");
+    office_is(young, "young"); /* with its old id */
+    CHECK_OK(centre_recovery_end(org_centre(w.office), &err));
+    CHECK_OK(world_settle(&w, &err));
+    SCOPED(buf_free) struct buf difference = buf_new(BUF_MAX_LINE);
+    CHECK_OK(world_compare(&w, &difference, &err));
+    CHECK_INT(difference.len, 0);
+    world_close(&w);
+}
+
+TEST(a_fact_touches_nothing_that_is_newer) {
+    struct err err;
+    int64_t taken, left;
+    start();
+    int64_t id = office_set(0, "before");
+    CHECK_OK(world_settle(&w, &err));
+    CHECK_OK(world_backup(&w, false, &err));
+    (void)office_set(id, "forgotten");
+    CHECK_OK(world_settle(&w, &err));
+    CHECK_OK(world_rollback(&w, &err));
+    sync(wang); /* another epoch */
+    (void)office_set(id, "of this life");
+    CHECK_OK(world_settle(&w, &err));
+    CHECK_INT(facts().count, 1);
+    CHECK_INT(facts().last, FACT_NEWER);
+    CHECK_OK(org_facts_take(w.office, 0, &taken, &left, &err));
+    CHECK_INT(taken, 0);
+    CHECK_INT(left, 1);
+    office_is(id, "of this life");
+    world_close(&w);
+}
+
+TEST(a_claim_of_a_laptop_is_kept_only_in_its_bounds) {
+    struct err err;
+    struct centre_parting parting = {
+        .epoch = 2, .back = {.seq = 5}, .lost_from = 5, .start = epoch_start(2), .settled = true};
+    struct value name = value_text(SLICE("lie"));
+    struct edit edit = {.cell_tag = entity_cell_of(account(), name_field())->tag,
+                        .values = &name,
+                        .value_count = 1};
+    struct change change = {.kind = CHANGE_EDIT,
+                            .entity_tag = account()->tag,
+                            .row = id_make(9, 1),
+                            .edits = &edit,
+                            .edit_count = 1};
+    struct batch batch = {.changes = &change, .change_count = 1};
+    struct round_request request = {.epoch = 2, .facts = &batch};
+    uint32_t told = 0;
+    start();
+    struct centre_device d = device(wang);
+    CHECK_OK(org_facts_put(org_centre(w.office), &d, &parting, &request, &told, &err));
+    CHECK_INT(told, 0); /* there is no recovery */
+    CHECK_OK(centre_recovery_begin(org_centre(w.office), &err));
+    const int64_t outside[] = {0, 5, epoch_start(2), epoch_start(2) + 7};
+    for (size_t i = 0; i < ARRAY_COUNT(outside); i++) {
+        edit.base.seq = outside[i]; /* not of the branch that its laptop lost */
+        CHECK_OK(org_facts_put(org_centre(w.office), &d, &parting, &request, &told, &err));
+        CHECK_INT(facts().count, 0);
+    }
+    edit.base.seq = 6;
+    CHECK_OK(org_facts_put(org_centre(w.office), &d, &parting, &request, &told, &err));
+    CHECK_INT(facts().count, 1);
+    CHECK_INT(facts().last, FACT_NEW);
+    d = device(li); /* who says otherwise of the same seq disputes it: neither is taken by itself */
+    name = value_text(SLICE("another"));
+    CHECK_OK(org_facts_put(org_centre(w.office), &d, &parting, &request, &told, &err));
+    CHECK_INT(facts().last, FACT_DISPUTED);
+    CHECK_OK(centre_facts_drop(org_centre(w.office), d.number, 0, &err));
+    CHECK_INT(facts().last, FACT_NEW);
     world_close(&w);
 }

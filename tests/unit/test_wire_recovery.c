@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "protocol/wire/columns.h"
 #include "protocol/wire/wire.h"
 
 static struct err err;
@@ -160,5 +161,62 @@ TEST(a_word_of_another_length_is_malformed) {
             CHECK_STATUS(wire_read_round_reply(cut, 3, &mem, &told, &err), ST_MALFORMED);
         else
             CHECK_STATUS(wire_read_round_request(cut, &mem, &heard, &err), ST_MALFORMED);
+    }
+}
+
+TEST(rows_of_a_forgotten_life_travel_as_one_batch) {
+    SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    SCOPED(buf_free) struct buf message = buf_new(BUF_MAX_MESSAGE);
+    struct sign_key key = sign_key_from_seed((const uint8_t[SIGN_SEED_BYTES]){4});
+    struct change changes[2];
+    struct edit edits[2];
+    struct value values[2];
+    struct batch batches[2];
+    for (int i = 0; i < 2; i++) batches[i] = a_batch(0, &changes[i], &edits[i], &values[i]);
+    struct round_request request = {.epoch = 2, .facts = batches}, heard;
+    CHECK_OK(wire_write_round_request(&request, 6, &message, &err));
+    CHECK_OK(wire_read_round_request(buf_slice(&message), &mem, &heard, &err));
+    CHECK(heard.facts != NULL && heard.batch_count == 0);
+    CHECK_INT(heard.facts->change_count, 1);
+    CHECK_INT(heard.facts->changes[0].edits[0].base.seq, 7);
+    CHECK_SLICE(heard.facts->changes[0].edits[0].values[0].text, "ships in spring");
+    for (size_t len = 0; len < message.len; len++) { /* without the whole section: none, or bent */
+        enum status cut = wire_read_round_request(slice_of(message.data, len), &mem, &heard, &err);
+        CHECK(cut != ST_OK || !heard.facts);
+    }
+    for (uint32_t taken = 0; taken < 300; taken += 299) {
+        struct round_reply reply = {.epoch = 2, .wants_facts = true, .facts_taken = taken}, told;
+        buf_reset(&message);
+        CHECK_OK(wire_write_round_reply(&reply, 3, &key, 6, &message, &err));
+        CHECK_OK(wire_read_round_reply(buf_slice(&message), 3, &mem, &told, &err));
+        CHECK(told.wants_facts);
+        CHECK_INT(told.facts_taken, taken);
+    }
+}
+
+/* Two batches, or none, stand where one is due: the section of facts is that of batches. */
+TEST(facts_in_several_batches_are_malformed) {
+    SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    struct round_request heard;
+    for (size_t count = 0; count < 3; count += 2) {
+        SCOPED(buf_free) struct buf message = buf_new(BUF_MAX_MESSAGE);
+        SCOPED(buf_free) struct buf section = buf_new(BUF_MAX_MESSAGE);
+        SCOPED(buf_free) struct buf head = buf_new(BUF_MAX_MESSAGE);
+        struct change changes[2];
+        struct edit edits[2];
+        struct value values[2];
+        struct batch batches[2];
+        struct round_request plain = {.epoch = 2};
+        for (int i = 0; i < 2; i++)
+            batches[i] = a_batch((uint32_t)i, &changes[i], &edits[i], &values[i]);
+        CHECK_OK(batches_write(batches, count, &section, NULL, &err));
+        CHECK_OK(wire_write_round_request(&plain, 6, &head, &err));
+        buf_put_slice(&message, buf_slice(&head)); /* stored: one more section may stand behind */
+        CHECK_INT(message.data[3], 0);
+        buf_put_varint(&message, 44);
+        buf_put_varint(&message, section.len);
+        buf_put_slice(&message, buf_slice(&section));
+        CHECK_STATUS(wire_read_round_request(buf_slice(&message), &mem, &heard, &err),
+                     ST_MALFORMED);
     }
 }

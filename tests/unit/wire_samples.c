@@ -396,6 +396,28 @@ static struct slice voucher_request(struct arena *mem) {
     return request(mem, &m);
 }
 
+/* A row of a life that the server forgot, as a laptop had it; and the server's wish for such. */
+static struct slice facts_request(struct arena *mem) {
+    struct value name = value_text(SLICE("远大"));
+    struct edit edit = {1, EDIT_SET, {95, 0}, {95, 0}, &name, 1};
+    struct change change = {CHANGE_EDIT, 4, id_make(17, 9), &edit, 1, NULL, 0, NULL, 0};
+    struct batch batch = {.changes = &change, .change_count = 1};
+    struct round_request m = idle();
+    m.facts = &batch;
+    return request(mem, &m);
+}
+
+static struct slice facts_reply(struct arena *mem) {
+    struct round_reply m = {.epoch = 2,
+                            .time_ms = NOON,
+                            .head = {104, CHAIN_B},
+                            .cursor = {104, CHAIN_B},
+                            .since = 104,
+                            .wants_facts = true,
+                            .facts_taken = 1};
+    return reply(mem, &m);
+}
+
 static struct slice repair_request(struct arena *mem) {
     uint32_t places[] = {7, 65535};
     struct repair_row rows[] = {{6, id_make(17, 1), 0x0123456789ABCDEF}, {4, 42, 0}};
@@ -449,6 +471,8 @@ void make_samples(struct arena *mem, struct sample out[SAMPLE_COUNT]) {
                                            {"round-reply-late", late_reply(mem)},
                                            {"round-reply-others", others_reply(mem)},
                                            {"round-reply-voucher", voucher_reply(mem)},
-                                           {"round-request-voucher", voucher_request(mem)}};
+                                           {"round-request-voucher", voucher_request(mem)},
+                                           {"round-request-facts", facts_request(mem)},
+                                           {"round-reply-facts", facts_reply(mem)}};
     memcpy(out, samples, sizeof samples);
 }
