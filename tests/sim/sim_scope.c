@@ -131,6 +131,17 @@ static void check_record(struct sim *s, const struct world_laptop *l, const stru
     must_see(s, l, record->entity_tag, record->row, "a row outside the grants was sent");
 }
 
+/* What waits of others, of a row that is there. */
+static void check_others(struct sim *s, const struct world_laptop *l,
+                         const struct others_edit *others, struct arena *mem) {
+    struct change change;
+    struct err err;
+    if (change_read(others->content, mem, &change, &err) != ST_OK) return;
+    sim_count(s, SIM_OTHERS_TOLD);
+    must_see(s, l, change.entity_tag, sim_final(s, change.row),
+             "an edit that waits was told of a row outside the grants");
+}
+
 void sim_scope_reply(struct sim *s, struct world_laptop *l, struct slice message) {
     struct arena mem SCOPED(arena_clear) = arena_new(ARENA_CAP_DEFAULT);
     uint32_t device = (uint32_t)(l - s->world.laptops) + 1;
@@ -152,6 +163,7 @@ void sim_scope_reply(struct sim *s, struct world_laptop *l, struct slice message
     for (size_t i = 0; i < reply.ledger_count; i++)
         must_see(s, l, reply.ledger[i].entity_tag, reply.ledger[i].row,
                  "the ledger of a row outside the grants was sent");
+    for (size_t i = 0; i < reply.others_count; i++) check_others(s, l, &reply.others[i], &mem);
 }
 
 /* ------------------------------------------------------------------ at rest */
