@@ -91,7 +91,7 @@ static void row_cells(struct holding *h, const struct holding_row *r) {
     for (size_t i = 0; i < what.len; i++)
         if (what.data[i] == '\n') what.data[i] = ' ';
     cli_table_text(h->table, r->id);
-    cli_table_text(h->table, r->person);
+    cli_table_text(h->table, r->person[0] ? r->person : cli_pick(cli, "you", "本人"));
     api_table_cell(h->table, buf_slice(&row));
     api_table_cell(h->table, buf_slice(&what));
 }
@@ -115,7 +115,6 @@ static enum status held_row(void *ctx, const struct held *held, struct err *err)
                                  : held->state == HELD_DECLINED
                                      ? cli_pick(cli, "head office declined it", "总部未批准")
                                      : held_state_label(held->state, cli->lang));
-        cli_table_text(h->table, "");
     } else {
         row_json(h, &r);
         cli_json_string(cli, "outcome", outcome_name(held->outcome), false);
@@ -135,14 +134,17 @@ static const char *others_reason(const struct cli *cli) {
 static void others_cells(struct holding *h, const struct others_held *other,
                          const struct holding_row *r) {
     struct cli *cli = h->cli;
-    SCOPED(buf_free) struct buf when = buf_new(BUF_MAX_LINE);
+    SCOPED(buf_free) struct buf why = buf_new(BUF_MAX_LINE);
     row_cells(h, r);
     cli_table_text(h->table, outcome_label(OUTCOME_REFUSED, cli->lang));
-    cli_table_text(h->table, other->taken > 0 ? cli_pick(cli, "taken over: goes with the next sync",
-                                                         "已接手：随下次同步提交")
-                                              : others_reason(cli));
-    cli_put_time(cli, other->time_ms, &when);
-    api_table_cell(h->table, buf_slice(&when));
+    if (other->taken > 0) {
+        buf_put_text(
+            &why, cli_pick(cli, "taken over: goes with the next sync", "已接手：随下次同步提交"));
+    } else {
+        cli_put_time(cli, other->time_ms, &why);
+        buf_printf(&why, cli_pick(cli, ": %s", "：%s"), others_reason(cli));
+    }
+    api_table_cell(h->table, buf_slice(&why));
 }
 
 static enum status others_row(void *ctx, const struct others_held *other, struct err *err) {
@@ -191,9 +193,8 @@ static void say_what_to_do(struct cli *cli, const struct holding *h) {
 
 enum status cli_held_list(void *program, const struct command_line *line, struct err *err) {
     static const struct cli_column columns[] = {
-        {.label = {"No.", "编号"}},     {.label = {"Whose", "谁的"}},  {.label = {"Row", "记录"}},
-        {.label = {"Edit", "修改"}},    {.label = {"Outcome", "结果"}}, {.label = {"Reason", "原因"}},
-        {.label = {"Refused on", "拒绝时间"}}};
+        {.label = {"No.", "编号"}},  {.label = {"Whose", "谁的"}},   {.label = {"Row", "记录"}},
+        {.label = {"Edit", "修改"}}, {.label = {"Outcome", "结果"}}, {.label = {"Reason", "原因"}}};
     struct cli *cli = program;
     SCOPED(cli_table_close) struct api_table *table = NULL;
     TRY(cli_list_begin(cli, columns, ARRAY_COUNT(columns), &table, err));
