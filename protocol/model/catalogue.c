@@ -53,6 +53,7 @@ enum status catalogue_build(const struct entity *entities, size_t count, struct 
     }
     struct catalogue cat = {.entities = built, .count = count};
     TRY(catalogue_digest(&cat, &cat.version, err));
+    cat.release = cat.version;
     *out = cat;
     return ST_OK;
 }

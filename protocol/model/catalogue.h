@@ -20,6 +20,10 @@ const struct entity *entities_declared(size_t *out_count);
 /* Checks all declarations; catalogue_build then only works out cells. */
 enum status declaration_check(const struct entity *entities, size_t count,
                               struct err *err) NODISCARD;
+/* What is wrong with a field by itself: name, labels, type and rule; NULL: nothing. first: it opens
+ * its cell. */
+const char *declaration_wrong_field(const struct field *f, bool first);
+bool declaration_is_name(const char *s); /* a-z, then a-z, 0-9 and _ */
 
 /* A chain value over every declaration in a form in which no two catalogues look the same. */
 enum status catalogue_digest(const struct catalogue *cat, struct chain *out,

@@ -97,19 +97,20 @@ static void json_label(struct buf *out, const char *const label[LANG_COUNT]) {
     buf_put_byte(out, '}');
 }
 
+static void json_flag(struct buf *out, const char *name, bool value) {
+    if (value) buf_printf(out, ",\"%s\":true", name);
+}
+
 static void json_values(struct buf *out, const struct enumeration *values) {
     buf_put_text(out, ",\"values\":[");
     for (size_t i = 0; i < values->count; i++) {
         buf_printf(out, "%s{\"number\":%u", i ? "," : "", values->values[i].number);
         json_string(out, "name", values->values[i].name);
         json_label(out, values->values[i].label);
+        json_flag(out, "retired", values->values[i].retired);
         buf_put_byte(out, '}');
     }
     buf_put_byte(out, ']');
-}
-
-static void json_flag(struct buf *out, const char *name, bool value) {
-    if (value) buf_printf(out, ",\"%s\":true", name);
 }
 
 /* Of numbers in the unit that people write; of texts characters, of sets elements. */
@@ -138,6 +139,8 @@ static void json_field(const struct field *f, struct buf *out) {
     json_flag(out, "required", f->required);
     json_flag(out, "owns", f->owns);
     json_flag(out, "personal", f->personal);
+    json_flag(out, "added", field_is_added(f));
+    json_flag(out, "retired", f->retired);
     json_limits(f, out);
     if (field_scale(f) > 0) buf_printf(out, ",\"scale\":%u", field_scale(f));
     if (f->search > 0) buf_printf(out, ",\"search\":%u", (unsigned)f->search);
@@ -226,6 +229,7 @@ static void put_limits(const struct field *f, enum lang lang, struct buf *out) {
 static void put_values(const struct field *f, enum lang lang, struct buf *out) {
     for (size_t i = 0; f->values && i < f->values->count; i++) {
         const struct enum_value *v = &f->values->values[i];
+        if (v->retired) continue;
         if (i > 0) buf_put_text(out, lang == LANG_ZH ? "、" : ", ");
         buf_put_text(out, lang == LANG_ZH ? v->label[lang] : v->name);
     }
@@ -249,6 +253,7 @@ static void text_field(const struct field *f, enum lang lang, struct buf *out) {
     put_limits(f, lang, out);
     if (f->values && f->type == FIELD_SET) buf_put_text(out, lang == LANG_ZH ? "：" : ": ");
     put_values(f, lang, out);
+    if (f->retired) buf_put_text(out, lang == LANG_ZH ? " （已停用）" : " (retired)");
     buf_put_byte(out, '\n');
 }
 

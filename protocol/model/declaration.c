@@ -12,7 +12,7 @@ static enum status wrong(struct err *err, const struct entity *e, const struct f
                    f ? (f->name ? f->name : "(no name)") : "", what);
 }
 
-static bool is_name(const char *s) {
+bool declaration_is_name(const char *s) {
     if (!s || *s < 'a' || *s > 'z') return false;
     for (; *s; s++)
         if (!((*s >= 'a' && *s <= 'z') || (*s >= '0' && *s <= '9') || *s == '_')) return false;
@@ -47,11 +47,11 @@ static bool is_number(enum field_type type) {
 /* ------------------------------------------------------------------ enumerations */
 
 static const char *wrong_enumeration(const struct enumeration *values) {
-    if (!is_name(values->name) || values->count == 0)
+    if (!declaration_is_name(values->name) || values->count == 0)
         return "the enumeration has no name or no values";
     for (size_t i = 0; i < values->count; i++) {
         const struct enum_value *v = &values->values[i];
-        if (v->number == 0 || !is_name(v->name))
+        if (v->number == 0 || !declaration_is_name(v->name))
             return "an enumeration value has no number or no name";
         if (!has_labels(v->label)) return "an enumeration value lacks a label in one language";
         for (size_t k = 0; k < i; k++)
@@ -116,6 +116,15 @@ static const char *wrong_rule(const struct field *f, bool first) {
     return "there is no such rule";
 }
 
+const char *declaration_wrong_field(const struct field *f, bool first) {
+    if (!declaration_is_name(f->name) || is_same(f->name, "id"))
+        return "a name is a-z, 0-9 and _, and not id";
+    if (f->group && !declaration_is_name(f->group)) return "a group's name is a-z, 0-9 and _";
+    if (!has_labels(f->label)) return "a label lacks one language";
+    const char *what = wrong_type(f);
+    return what ? what : wrong_rule(f, first);
+}
+
 /* Returns what is wrong with the field at index among its neighbours. */
 static const char *wrong_writer(const struct entity *e, const struct field *f) {
     if (!f->written_by) return NULL;
@@ -147,17 +156,9 @@ static enum status check_field(const struct entity *e, size_t index, const struc
                                size_t count, struct err *err) {
     const struct field *f = &e->fields[index];
     bool first = index == 0 || !is_same(e->fields[index - 1].group, f->group);
-    const char *what = NULL;
-    if (!is_name(f->name) || is_same(f->name, "id"))
-        what = "a name is a-z, 0-9 and _, and not id";
-    else if (f->group && !is_name(f->group))
-        what = "a group's name is a-z, 0-9 and _";
-    else if (!has_labels(f->label))
-        what = "a label lacks one language";
-    else if (f->refers_to && !find_entity(entities, count, f->refers_to))
+    const char *what = declaration_wrong_field(f, first);
+    if (!what && f->refers_to && !find_entity(entities, count, f->refers_to))
         what = "it refers to no entity";
-    if (!what) what = wrong_type(f);
-    if (!what) what = wrong_rule(f, first);
     if (!what) what = wrong_place(e, index);
     return what ? wrong(err, e, f, what) : ST_OK;
 }
@@ -230,13 +231,16 @@ static bool owners_end(const struct entity *e, const struct entity *entities, si
 
 static const char *wrong_entity(const struct entity *entities, size_t index) {
     const struct entity *e = &entities[index];
-    if (!is_name(e->name)) return "a name is a-z, 0-9 and _";
+    if (!declaration_is_name(e->name)) return "a name is a-z, 0-9 and _";
     if (!has_labels(e->label)) return "a label lacks one language";
     if (e->tag == 0 || (index > 0 && e->tag <= entities[index - 1].tag))
         return "tags ascend from 1";
     if (find_entity(entities, index, e->name)) return "two entities share a name";
-    if (e->field_count == 0 || e->field_count > ENTITY_FIELDS_MAX)
-        return "an entity has 1 to 64 fields";
+    size_t built_in = 0;
+    for (size_t i = 0; i < e->field_count; i++) built_in += !field_is_added(&e->fields[i]);
+    if (built_in == 0 || built_in > ENTITY_BUILT_IN_MAX)
+        return "an entity has 1 to 40 fields of its own";
+    if (e->field_count - built_in > ENTITY_ADDED_MAX) return "at most 24 fields can be added";
     return NULL;
 }
 

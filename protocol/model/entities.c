@@ -16,6 +16,10 @@
     static const struct enumeration name_ = {.name = #name_, .values = values_,                        \
                                              .count = ARRAY_COUNT(values_), .illegal = illegal_,       \
                                              .illegal_count = ARRAY_COUNT(illegal_)}
+/* The program itself goes by these values: head office adds none. */
+#define ENUMERATION_CLOSED(name_, values_)                                                             \
+    static const struct enumeration name_ = {.name = #name_, .values = values_,                        \
+                                             .count = ARRAY_COUNT(values_), .closed = true}
 #define FIELDS(list) .fields = list, .field_count = ARRAY_COUNT(list)
 
 /* ------------------------------------------------------------------ enumerations (of states: in order of precedence) */
@@ -176,7 +180,7 @@ static const struct enum_value ATTACHMENT_KINDS[] = {
     VALUE(3, "signature", "Signature", "签名"),
     VALUE(4, "file", "File", "文件"),
 };
-ENUMERATION(attachment_kind, ATTACHMENT_KINDS);
+ENUMERATION_CLOSED(attachment_kind, ATTACHMENT_KINDS);
 
 static const struct enum_value TEAM_ROLES[] = {
     VALUE(1, "manager", "Account manager", "客户经理"),
@@ -195,7 +199,7 @@ static const struct enum_value HANDOVER_STATES[] = {
     VALUE(2, "cancelled", "Cancelled", "已取消"),
     VALUE(3, "done", "Done", "已完成"),
 };
-ENUMERATION(handover_state, HANDOVER_STATES);
+ENUMERATION_CLOSED(handover_state, HANDOVER_STATES);
 
 /* ------------------------------------------------------------------ fields */
 

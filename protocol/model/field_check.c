@@ -97,9 +97,11 @@ static enum status not_a_member(const struct enumeration *values, struct err *er
     for (size_t i = 0; i < values->count; i++) {
         const struct enum_value *v = &values->values[i];
         size_t en_need = strlen(v->name) + 2, zh_need = strlen(v->label[LANG_ZH]) + 4;
+        if (v->retired) continue;
         if (en_len + en_need >= sizeof en || zh_len + zh_need >= sizeof zh) break;
-        en_len += (size_t)snprintf(en + en_len, sizeof en - en_len, "%s%s", i ? ", " : "", v->name);
-        zh_len += (size_t)snprintf(zh + zh_len, sizeof zh - zh_len, "%s%s", i ? "、" : "",
+        en_len +=
+            (size_t)snprintf(en + en_len, sizeof en - en_len, "%s%s", en_len ? ", " : "", v->name);
+        zh_len += (size_t)snprintf(zh + zh_len, sizeof zh - zh_len, "%s%s", zh_len ? "、" : "",
                                    v->label[LANG_ZH]);
     }
     return err_set(err, ST_INVALID, "must be one of: %s%.0s", "必须是以下之一：%.0s%s", en, zh);

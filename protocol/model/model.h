@@ -94,9 +94,10 @@ enum rule {
 };
 
 struct enum_value {
-    uint32_t number; /* stable, from 1 */
+    uint32_t number; /* stable, from 1; added ones from FIELD_ADDED_FIRST */
     const char *name;
     const char *label[LANG_COUNT];
+    bool retired; /* takes no new entries */
 };
 
 /* For state fields the order of values is the precedence: of concurrent steps the later stands. */
@@ -106,7 +107,12 @@ struct enumeration {
     size_t count;
     const uint32_t (*illegal)[2]; /* steps (from, to) that cannot be combined */
     size_t illegal_count;
+    bool closed; /* the program itself goes by its values: none can be added */
 };
+
+/* Tags of fields, and numbers of enumeration values, that head office adds at run time begin here
+ * (addition.h). */
+enum { FIELD_ADDED_FIRST = 65536 };
 
 struct field {
     uint32_t tag; /* stable within its entity, from 1 */
@@ -131,7 +137,15 @@ struct field {
     const char *unit;
     const char *derive; /* RULE_DERIVED: SQL over the columns of the row */
     const char *also;   /* further column names that imports know, comma-separated */
+    bool retired;       /* added, and hidden for new entries */
+    /* Of an added field, at the server: who had not seen the limits, which came at seq since, is
+     * bound by the widest that ever held. */
+    int64_t loose_min, loose_max, since;
 };
+
+static inline bool field_is_added(const struct field *f) {
+    return f->tag >= FIELD_ADDED_FIRST;
+}
 
 struct cell {     /* the unit of merging: a field or a group */
     uint32_t tag; /* the lowest tag of its fields */
@@ -153,7 +167,9 @@ struct home_rule {
     enum home_kind kind;
     const char *field; /* the field that names the id, NULL: the row itself */
 };
-enum { ENTITY_HOMES_MAX = 3, ENTITY_KEY_MAX = 3, ENTITY_FIELDS_MAX = 64, ENTITY_COUNT_MAX = 128 };
+enum { ENTITY_HOMES_MAX = 3, ENTITY_KEY_MAX = 3, ENTITY_COUNT_MAX = 128 };
+/* A mask of cells is 64 bits; a part of it is kept free for what head office adds. */
+enum { ENTITY_FIELDS_MAX = 64, ENTITY_ADDED_MAX = 24, ENTITY_BUILT_IN_MAX = 40 };
 
 struct entity {
     uint32_t tag;
@@ -182,6 +198,7 @@ struct catalogue {
     const struct entity *entities; /* by tag, ascending */
     size_t count;
     struct chain version; /* changes with any declaration */
+    struct chain release; /* the version without what was added at run time */
 };
 
 /* Checks the declarations (tags unique and ascending, groups contiguous, at most 64 fields ...) and

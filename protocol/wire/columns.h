@@ -219,6 +219,12 @@ enum status aliases_read(struct slice section, struct arena *mem, size_t room,
                          struct alias_news **out, size_t *out_count, struct err *err) NODISCARD;
 enum status people_write(const struct person *people, size_t count, struct buf *out,
                          struct err *err) NODISCARD;
+/* addition.c */
+enum status added_write(const struct signed_additions *items, size_t count, struct buf *out,
+                        struct err *err) NODISCARD;
+enum status added_read(struct slice section, struct arena *mem, size_t room,
+                       struct signed_additions **out, size_t *out_count,
+                       struct err *err) NODISCARD;
 /* recovery.c */
 enum status marks_write(const struct position *marks, size_t count, struct buf *out,
                         struct err *err) NODISCARD;

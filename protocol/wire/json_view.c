@@ -215,7 +215,59 @@ static void ledger_entry(struct view *v, const struct ledger_entry *l) {
     member_close(v, '}');
 }
 
+static void labels(struct view *v, const struct slice label[LANG_COUNT]) {
+    member_text(v, "label", label[LANG_EN]);
+    member_text(v, "label_zh", label[LANG_ZH]);
+}
+
+static void added_field(struct view *v, const struct added_field *f) {
+    member_open(v, NULL, '{');
+    member_entity(v, f->entity);
+    member_number(v, "tag", f->tag);
+    member_number_unless(v, "group", f->group, 0);
+    member_text(v, "name", f->name);
+    member_word(v, "type", field_type_name((enum field_type)f->type));
+    if (f->type == FIELD_SET)
+        member_word(v, "set_of", field_type_name((enum field_type)f->set_of));
+    member_word(v, "rule", rule_name((enum rule)f->rule));
+    member_number_unless(v, "scale", f->scale, 0);
+    member_number_unless(v, "flags", f->flags, 0);
+    member_number_unless(v, "min", f->min, 0);
+    member_number_unless(v, "max", f->max, 0);
+    labels(v, f->label);
+    member_close(v, '}');
+}
+
+static void added_value(struct view *v, const struct added_value *a) {
+    member_open(v, NULL, '{');
+    member_entity(v, a->entity);
+    member_number(v, "field", a->field);
+    member_number(v, "number", a->number);
+    member_number_unless(v, "flags", a->flags, 0);
+    member_text(v, "name", a->name);
+    labels(v, a->label);
+    member_close(v, '}');
+}
+
+static void added(struct view *v, const struct signed_additions *lists, size_t count) {
+    if (count > 0) member_open(v, "added", '[');
+    for (size_t i = 0; i < count; i++) {
+        const struct additions *a = &lists[i].added;
+        member_open(v, NULL, '{');
+        member_open(v, "fields", '[');
+        for (size_t k = 0; k < a->field_count; k++) added_field(v, &a->fields[k]);
+        member_close(v, ']');
+        member_open(v, "values", '[');
+        for (size_t k = 0; k < a->value_count; k++) added_value(v, &a->values[k]);
+        member_close(v, ']');
+        member_hex(v, "signature", lists[i].signature, SIGN_BYTES);
+        member_close(v, '}');
+    }
+    if (count > 0) member_close(v, ']');
+}
+
 static void small_news(struct view *v, const struct round_reply *m) {
+    added(v, m->added, m->added_count);
     for (size_t i = 0; i < m->people_count; i++) {
         if (i == 0) member_open(v, "people", '[');
         member_open(v, NULL, '{');
@@ -447,6 +499,7 @@ static enum status view_round_request(struct view *v, struct slice message, stru
     if (m.facts) member_open(v, "facts", '[');
     if (m.facts) batch(v, m.facts);
     if (m.facts) member_close(v, ']');
+    added(v, m.added, m.added_count);
     if (m.given) given(v, m.given);
     if (m.has_report) device_report(v, &m.report);
     if (m.batch_count == 0) return ST_OK;

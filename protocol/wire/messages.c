@@ -225,6 +225,11 @@ static enum status put_recovery(const struct round_request *m, struct buf *paylo
         TRY(batches_write(m->facts, 1, &part, NULL, err));
         message_put_section(payload, SECTION_FACTS, &part);
     }
+    if (m->added_count > 0) {
+        buf_reset(&part);
+        TRY(added_write(m->added, m->added_count, &part, err));
+        message_put_section(payload, SECTION_ADDED, &part);
+    }
     if (!m->given) return ST_OK;
     buf_reset(&part);
     TRY(given_write(m->given, &part, err));
@@ -240,6 +245,9 @@ static enum status read_recovery(const struct parts *parts, struct arena *mem,
         TRY(facts_read(parts->at[SECTION_FACTS], mem, room_of(parts), &m->facts, err));
     m->has_voucher = parts->has[SECTION_VOUCHER];
     if (m->has_voucher) TRY(voucher_read(parts->at[SECTION_VOUCHER], mem, &m->voucher, err));
+    if (parts->has[SECTION_ADDED])
+        TRY(added_read(parts->at[SECTION_ADDED], mem, room_of(parts), &m->added, &m->added_count,
+                       err));
     if (parts->has[SECTION_GIVEN])
         TRY(given_read(parts->at[SECTION_GIVEN], mem, room_of(parts), &m->given, err));
     return ST_OK;
@@ -392,6 +400,7 @@ static enum status put_reply_parts(const struct round_reply *m, struct buf *payl
                                    struct err *err) {
     SCOPED(buf_free) struct buf part = buf_new(BUF_MAX_MESSAGE);
     if (m->has_news) PUT_PART(SECTION_PEOPLE, people_write, m->people, m->people_count);
+    if (m->has_news) PUT_PART(SECTION_ADDED, added_write, m->added, m->added_count);
     PUT_PART(SECTION_ALIASES, aliases_write, m->aliases, m->alias_count);
     PUT_PART(SECTION_LEDGER, ledger_write, m->ledger, m->ledger_count);
     PUT_PART(SECTION_HELD, held_write, m->held, m->held_count);
@@ -544,6 +553,7 @@ enum status wire_read_round_reply(struct slice bytes, uint32_t device, struct ar
     if (m.kind == REPLY_ROUND) {
         TRY(read_receipts(&parts, device, mem, &m, err));
         if (m.has_news) READ_PART(SECTION_PEOPLE, people_read, m.people, m.people_count);
+        if (m.has_news) READ_PART(SECTION_ADDED, added_read, m.added, m.added_count);
         READ_PART(SECTION_ALIASES, aliases_read, m.aliases, m.alias_count);
         READ_PART(SECTION_LEDGER, ledger_read, m.ledger, m.ledger_count);
         READ_PART(SECTION_HELD, held_read, m.held, m.held_count);

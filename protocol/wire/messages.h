@@ -36,6 +36,7 @@ enum section {
     SECTION_FILLED, /* rows of homes that are being filled */
     SECTION_LATE,   /* round reply: changes that came in late */
     SECTION_OTHERS, /* round reply: edits of others that wait, of rows that are seen here */
+    SECTION_ADDED,  /* additions to the catalogue; in a request those that may be forgotten */
     SECTION_DIGEST = 20,
     SECTION_REPORT = 30, /* round request: how the laptop is */
     SECTION_ORDER,       /* round reply: an order of head office to the laptop */

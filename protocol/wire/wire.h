@@ -9,6 +9,7 @@
 #ifndef ROADBOOK_WIRE_H
 #define ROADBOOK_WIRE_H
 
+#include "protocol/model/addition.h"
 #include "protocol/model/model.h"
 
 enum {
@@ -21,6 +22,7 @@ enum {
     WIRE_PUSH_BYTES = 1024 * 1024,              /* canonical bytes a laptop puts into one push */
     WIRE_PAGE_BYTES = 1024 * 1024,              /* what a laptop asks of a page, before deflate */
     WIRE_MARKS_MAX = 16,                        /* older positions of one request */
+    WIRE_ADDITIONS_MAX = 8,                     /* lists of additions in one message */
     WIRE_TEXT_BYTES_MAX = 1024 * 1024,          /* one value */
     WIRE_HOMES_MAX = 1000000,                   /* homes of one user */
     WIRE_PIECE_BYTES_MAX = 256 * 1024,          /* of an attachment, in one message */
@@ -144,6 +146,13 @@ struct grant_news {
     bool fills; /* false: the log after the cursor holds all of it */
 };
 
+/* What head office added to the catalogue, as the org signed it. */
+struct signed_additions {
+    struct slice bytes; /* as wire_write_additions makes them */
+    uint8_t signature[SIGN_BYTES];
+    struct additions added; /* read from bytes */
+};
+
 /* Receipts as the org signed them: the device's number, then the section as it travelled. */
 struct receipt_proof {
     struct slice bytes;
@@ -194,6 +203,8 @@ struct round_request {
     /* Rows of a life that the server forgot, as this laptop had them: one batch whose changes set
      * every cell, on the row's seq then as base. NULL: none. */
     struct batch *facts;
+    struct signed_additions *added; /* that a server which went back may have forgotten */
+    size_t added_count;
     bool has_report;
     struct device_report report;
 };
@@ -226,6 +237,8 @@ struct round_reply {
     int64_t news_version;
     struct person *people;
     size_t people_count;
+    struct signed_additions *added; /* with news: the whole of it, in one item; or there is none */
+    size_t added_count;
     struct receipt *receipts;
     size_t receipt_count;
     uint8_t receipts_signature[SIGN_BYTES]; /* by the org's key, over receipts_bytes; with receipts
@@ -325,6 +338,14 @@ struct repair_reply {
     size_t drop_count;
     bool more; /* not all that differs is in this reply: begin anew */
 };
+
+/* Additions to the catalogue as bytes, and back. */
+enum status wire_write_additions(const struct additions *added, struct buf *out,
+                                 struct err *err) NODISCARD;
+enum status wire_read_additions(struct slice bytes, struct arena *mem, struct additions *out,
+                                struct err *err) NODISCARD;
+/* What the org signs of them. */
+void wire_additions_signed(struct slice bytes, struct buf *out);
 
 /* Encoders append a whole message: header, payload deflated where that is shorter. level 1..9. */
 enum status wire_write_hello_request(const struct hello_request *m, struct buf *out,

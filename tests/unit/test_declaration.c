@@ -4,23 +4,23 @@
 
 #include <string.h>
 
-static const struct enum_value COLOURS[] = {{1, "red", {"Red", "红"}}, {2, "blue", {"Blue", "蓝"}}};
-static const struct enum_value TWICE[] = {{1, "red", {"Red", "红"}}, {1, "blue", {"Blue", "蓝"}}};
-static const struct enum_value MUTE[] = {{1, "red", {"Red", ""}}};
-static const struct enum_value NAMESAKES[] = {{1, "red", {"Red", "红"}}, {2, "red", {"Blue", "蓝"}}};
-static const struct enum_value NUMBERLESS[] = {{0, "red", {"Red", "红"}}};
-static const struct enum_value LOUD[] = {{1, "Red", {"Red", "红"}}};
+static const struct enum_value COLOURS[] = {{1, "red", {"Red", "红"}, false}, {2, "blue", {"Blue", "蓝"}, false}};
+static const struct enum_value TWICE[] = {{1, "red", {"Red", "红"}, false}, {1, "blue", {"Blue", "蓝"}, false}};
+static const struct enum_value MUTE[] = {{1, "red", {"Red", ""}, false}};
+static const struct enum_value NAMESAKES[] = {{1, "red", {"Red", "红"}, false}, {2, "red", {"Blue", "蓝"}, false}};
+static const struct enum_value NUMBERLESS[] = {{0, "red", {"Red", "红"}, false}};
+static const struct enum_value LOUD[] = {{1, "Red", {"Red", "红"}, false}};
 static const uint32_t UNKNOWN_STEP[][2] = {{1, 9}}, STEP_FROM_UNKNOWN[][2] = {{9, 1}};
-static const struct enumeration COLOUR = {"colour", COLOURS, 2, NULL, 0};
-static const struct enumeration COLOUR_TWICE = {"colour", TWICE, 2, NULL, 0};
-static const struct enumeration COLOUR_MUTE = {"colour", MUTE, 1, NULL, 0};
-static const struct enumeration COLOUR_NAMESAKES = {"colour", NAMESAKES, 2, NULL, 0};
-static const struct enumeration COLOUR_NUMBERLESS = {"colour", NUMBERLESS, 1, NULL, 0};
-static const struct enumeration COLOUR_LOUD = {"colour", LOUD, 1, NULL, 0};
-static const struct enumeration COLOUR_EMPTY = {"colour", COLOURS, 0, NULL, 0};
-static const struct enumeration COLOUR_NAMELESS = {NULL, COLOURS, 2, NULL, 0};
-static const struct enumeration COLOUR_STEP_FROM = {"colour", COLOURS, 2, STEP_FROM_UNKNOWN, 1};
-static const struct enumeration COLOUR_STEP = {"colour", COLOURS, 2, UNKNOWN_STEP, 1};
+static const struct enumeration COLOUR = {"colour", COLOURS, 2, NULL, 0, false};
+static const struct enumeration COLOUR_TWICE = {"colour", TWICE, 2, NULL, 0, false};
+static const struct enumeration COLOUR_MUTE = {"colour", MUTE, 1, NULL, 0, false};
+static const struct enumeration COLOUR_NAMESAKES = {"colour", NAMESAKES, 2, NULL, 0, false};
+static const struct enumeration COLOUR_NUMBERLESS = {"colour", NUMBERLESS, 1, NULL, 0, false};
+static const struct enumeration COLOUR_LOUD = {"colour", LOUD, 1, NULL, 0, false};
+static const struct enumeration COLOUR_EMPTY = {"colour", COLOURS, 0, NULL, 0, false};
+static const struct enumeration COLOUR_NAMELESS = {NULL, COLOURS, 2, NULL, 0, false};
+static const struct enumeration COLOUR_STEP_FROM = {"colour", COLOURS, 2, STEP_FROM_UNKNOWN, 1, false};
+static const struct enumeration COLOUR_STEP = {"colour", COLOURS, 2, UNKNOWN_STEP, 1, false};
 
 #define F(tag_, name_, type_, rule_, ...) \
     {.tag = tag_, .name = name_, .type = FIELD_##type_, .rule = RULE_##rule_, .label = {"x", "某"}, __VA_ARGS__}

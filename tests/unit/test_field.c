@@ -133,8 +133,8 @@ TEST(an_error_names_the_field_in_both_languages) {
 
 /* ------------------------------------------------------------------ sets of each kind */
 
-static const struct enum_value ROLES[] = {{1, "customer", {"Customer", "客户"}}, {2, "supplier", {"Supplier", "供应商"}}};
-static const struct enumeration ROLE = {"role", ROLES, 2, NULL, 0};
+static const struct enum_value ROLES[] = {{1, "customer", {"Customer", "客户"}, false}, {2, "supplier", {"Supplier", "供应商"}, false}};
+static const struct enumeration ROLE = {"role", ROLES, 2, NULL, 0, false};
 static const struct field TAGS = {.name = "tags", .type = FIELD_SET, .set_of = FIELD_TEXT, .max = 2, .label = {"Tags", "标签"}};
 static const struct field PARTIES = {.name = "parties", .type = FIELD_SET, .set_of = FIELD_REF, .label = {"Parties", "各方"}};
 static const struct field PARTY_ROLES = {.name = "roles", .type = FIELD_SET, .set_of = FIELD_ENUM, .values = &ROLE, .label = {"Roles", "角色"}};
@@ -215,8 +215,8 @@ TEST(a_long_enumeration_is_named_as_far_as_it_fits) {
         struct err err = {0};
         for (uint32_t i = 0; i < COUNT; i++)
             values[i] = (struct enum_value){i + 1, arena_printf(&mem, wide ? "v%u" : "a_long_name_%u", i),
-                                            {"Label", wide ? "很长的名称" : "名"}};
-        const struct enumeration all = {"all", values, COUNT, NULL, 0};
+                                            {"Label", wide ? "很长的名称" : "名"}, false};
+        const struct enumeration all = {"all", values, COUNT, NULL, 0, false};
         const struct field f = {.name = "a", .type = FIELD_ENUM, .values = &all, .label = {"A", "甲"}};
         CHECK_STATUS(field_check(&f, value_int(99), &err), ST_INVALID);
         CHECK(strstr(err.text[LANG_EN], wide ? "v0, v1, v2" : "a_long_name_0, a_long_name_1"));

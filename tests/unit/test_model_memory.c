@@ -1,6 +1,6 @@
 /* Memory that runs out under the catalogue, values and merges: each operation works or says so,
  * whichever allocation fails and wherever its arena is full. */
-#include "protocol/model/model.h"
+#include "protocol/model/addition.h"
 #include "tests/unit/check.h"
 #include "tests/unit/fault.h"
 
@@ -65,6 +65,35 @@ TEST(a_catalogue_is_built_whole_or_not_at_all) {
     struct book book;
     open_book(&book);
     check_operation(&book, "build", build);
+    arena_clear(&book.mem);
+}
+
+static enum status extend(const struct book *book, struct arena *mem) {
+    struct added_field fields[] = {{.entity = 4,
+                                    .tag = FIELD_ADDED_FIRST,
+                                    .type = FIELD_ENUM,
+                                    .name = SLICE("website"), /* taken: it gets a number */
+                                    .label = {SLICE("Grade"), SLICE("评级")}}};
+    struct added_value values[] = {{.entity = 4,
+                                    .field = FIELD_ADDED_FIRST,
+                                    .number = FIELD_ADDED_FIRST + 1,
+                                    .name = SLICE("good"),
+                                    .label = {SLICE("Good"), SLICE("好")}},
+                                   {.entity = 4,
+                                    .field = 5,
+                                    .number = FIELD_ADDED_FIRST + 2,
+                                    .name = SLICE("large"),
+                                    .label = {SLICE("Large"), SLICE("大")}}};
+    struct additions added = {fields, 1, values, 2};
+    struct catalogue cat;
+    struct err err = {0};
+    return catalogue_add(&book->cat, &added, mem, &cat, &err);
+}
+
+TEST(a_catalogue_is_added_to_or_left_alone) {
+    struct book book;
+    open_book(&book);
+    check_operation(&book, "extend", extend);
     arena_clear(&book.mem);
 }
 

@@ -444,6 +444,55 @@ static struct slice repair_reply(struct arena *mem) {
     return kept(mem, wire_write_repair_reply(&m, 9, &buf, NULL), &buf);
 }
 
+/* A counter, money with its currency, a retired set of an enum's values, and a value of an enum of
+ * the release. */
+static struct signed_additions additions(struct arena *mem) {
+    struct added_field fields[] = {
+        {4, 65536, 0, FIELD_INT, 0, RULE_COUNTER, 0, 0, 0, 500, SLICE("fleet"),
+         {SLICE("Vehicles"), SLICE("车辆数")}, 0, 0, 0},
+        {4, 65537, 65537, FIELD_MONEY, 0, RULE_LAST, 0, 0, -100, 100, SLICE("budget"),
+         {SLICE("Budget"), SLICE("预算")}, 0, 0, 0},
+        {4, 65538, 65537, FIELD_TEXT, 0, RULE_LAST, 0, 0, 0, 3, SLICE("budget_currency"),
+         {SLICE("Currency"), SLICE("币种")}, 0, 0, 0},
+        {5, 65539, 0, FIELD_SET, FIELD_ENUM, RULE_SET, 0, ADDITION_RETIRED | ADDITION_PERSONAL, 0,
+         0, SLICE("habits"), {SLICE("Habits"), SLICE("习惯")}, 0, 0, 0}};
+    struct added_value values[] = {
+        {4, 5, 65541, 0, SLICE("startup"), {SLICE("Start-up"), SLICE("初创企业")}},
+        {5, 65539, 65540, ADDITION_RETIRED, SLICE("tea"), {SLICE("Tea"), SLICE("茶")}}};
+    struct additions added = {fields, ARRAY_COUNT(fields), values, ARRAY_COUNT(values)};
+    struct buf buf = buf_new(BUF_MAX_LINE);
+    return (struct signed_additions){kept(mem, wire_write_additions(&added, &buf, NULL), &buf),
+                                     {0x51, 0x52},
+                                     {0}};
+}
+
+static struct slice news_reply(struct arena *mem) {
+    struct signed_additions added = additions(mem);
+    struct person person = {17, id_make(0, 12), SLICE("Li Wei")};
+    struct round_reply m = {.epoch = 1,
+                            .time_ms = NOON,
+                            .head = {104, CHAIN_B},
+                            .cursor = {104, CHAIN_B},
+                            .since = 104,
+                            .last_batch = 7,
+                            .has_news = true,
+                            .news_version = 12,
+                            .people = &person,
+                            .people_count = 1,
+                            .added = &added,
+                            .added_count = 1};
+    return reply(mem, &m);
+}
+
+static struct slice fields_request(struct arena *mem) {
+    struct signed_additions added = additions(mem);
+    struct round_request m = idle();
+    m.epoch = 2;
+    m.added = &added;
+    m.added_count = 1;
+    return request(mem, &m);
+}
+
 void make_samples(struct arena *mem, struct sample out[SAMPLE_COUNT]) {
     struct round_request waiting = idle();
     struct sample samples[SAMPLE_COUNT] = {{"hello-request", hello_request(mem)},
@@ -473,6 +522,8 @@ void make_samples(struct arena *mem, struct sample out[SAMPLE_COUNT]) {
                                            {"round-reply-voucher", voucher_reply(mem)},
                                            {"round-request-voucher", voucher_request(mem)},
                                            {"round-request-facts", facts_request(mem)},
-                                           {"round-reply-facts", facts_reply(mem)}};
+                                           {"round-reply-facts", facts_reply(mem)},
+                                           {"round-reply-fields", news_reply(mem)},
+                                           {"round-request-fields", fields_request(mem)}};
     memcpy(out, samples, sizeof samples);
 }
