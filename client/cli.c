@@ -13,6 +13,7 @@ static enum status prepare(struct cli *cli, struct err *err) {
     platform_env(&cli->env);
     TRY(crypto_start(err));
     TRY(catalogue_release(&cli->mem, &cli->catalogue, err));
+    cli->cat = &cli->catalogue;
     cli->out_is_terminal = platform_is_terminal(PLATFORM_STDOUT);
     cli->err_is_terminal = platform_is_terminal(PLATFORM_STDERR);
     cli->book = (struct api_book){
@@ -87,6 +88,7 @@ enum status cli_book_open(struct cli *cli, bool enrolled, struct err *err) {
         fprintf(stderr, "%s: %s\n", cli->set->program, note.text[cli->lang]);
     TRY(store_identity(cli->store, &cli->identity, err));
     cli->book.store = cli->store;
+    cli->cat = store_catalogue(cli->store);
     return enrolled && cli->identity.device == 0 ? not_enrolled(err) : ST_OK;
 }
 
@@ -125,7 +127,7 @@ const char *cli_word(const struct cli *cli, size_t index) {
 }
 
 enum status cli_entity(struct cli *cli, size_t index, const struct entity **out, struct err *err) {
-    return api_entity(&cli->catalogue, slice_from(cli_word(cli, index)), out, err);
+    return api_entity(cli->cat, slice_from(cli_word(cli, index)), out, err);
 }
 
 enum status cli_row(struct cli *cli, size_t first, const struct entity **out_entity,

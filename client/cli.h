@@ -21,7 +21,8 @@ struct cli {
     const struct command_set *set;
     const struct command_line *line;
     struct env env;
-    struct catalogue catalogue;
+    struct catalogue catalogue;  /* of the release */
+    const struct catalogue *cat; /* of the book, once opened: with what head office added */
     struct arena mem; /* of the command */
     const char *home;
     struct store *store;            /* NULL until opened */

@@ -3,6 +3,8 @@
 
 #include "client/cli.h"
 
+enum { CLI_BOOK_PATH_BYTES = 4096 };
+
 /* ------------------------------------------------------------------ verify */
 
 static bool verify_progress(void *ctx, int64_t done, int64_t total) {
@@ -139,12 +141,24 @@ static enum status form_of(const struct cli *cli, enum catalogue_form *out, stru
     return ST_OK;
 }
 
+/* Head office may have added to what the release declares. Without a book, or a place for one, the
+ * release speaks. */
+static void look_into_book(struct cli *cli) {
+    struct err ignored;
+    char path[CLI_BOOK_PATH_BYTES];
+    if (!cli->home && platform_data_dir(&cli->mem, &cli->home, &ignored) != ST_OK) return;
+    int len = snprintf(path, sizeof path, "%s/%s", cli->home, AGENT_STORE_FILE);
+    if (len > 0 && (size_t)len < sizeof path && platform_exists(path))
+        (void)cli_book_open(cli, false, &ignored);
+}
+
 enum status cli_about_entities(void *program, const struct command_line *line, struct err *err) {
     struct cli *cli = program;
     enum catalogue_form form;
     (void)line;
     TRY(form_of(cli, &form, err));
-    catalogue_write_entities(&cli->catalogue, form, cli->lang, &cli->out);
+    look_into_book(cli);
+    catalogue_write_entities(cli->cat, form, cli->lang, &cli->out);
     return ST_OK;
 }
 
@@ -154,6 +168,7 @@ enum status cli_about_fields(void *program, const struct command_line *line, str
     enum catalogue_form form;
     (void)line;
     TRY(form_of(cli, &form, err));
+    look_into_book(cli);
     TRY(cli_entity(cli, 0, &e, err));
     catalogue_write_fields(e, form, cli->lang, &cli->out);
     return ST_OK;
@@ -163,7 +178,8 @@ enum status cli_about_fields(void *program, const struct command_line *line, str
 
 enum status cli_about_completion(void *program, const struct command_line *line, struct err *err) {
     struct cli *cli = program;
-    return command_completion(cli->set, line->words[0], &cli->catalogue, &cli->out, err);
+    look_into_book(cli);
+    return command_completion(cli->set, line->words[0], cli->cat, &cli->out, err);
 }
 
 /* ------------------------------------------------------------------ help, version */

@@ -105,7 +105,7 @@ static enum status check_name(const char *path, struct err *err) {
 
 enum status cli_attach_add(void *program, const struct command_line *line, struct err *err) {
     struct cli *cli = program;
-    struct attach a = {.cli = cli, .e = attachment_entity(&cli->catalogue)};
+    struct attach a = {.cli = cli, .e = attachment_entity(cli->cat)};
     const struct entity *e;
     struct blobs blobs;
     struct hash content;
@@ -211,7 +211,7 @@ static void put_table_row(struct listing *l, const struct attachment *a) {
     struct arena mem = arena_new(BUF_MAX_LINE);
     SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE);
     const struct field *kind =
-        attachment_field(attachment_entity(&cli->catalogue), ATTACHMENT_KIND);
+        attachment_field(attachment_entity(cli->cat), ATTACHMENT_KIND);
     struct slice label = {0};
     char id[ID_TEXT_BYTES];
     id_format(a->row, id);
@@ -223,7 +223,7 @@ static void put_table_row(struct listing *l, const struct attachment *a) {
     api_table_cell(l->table, label);
     cli_put_bytes(a->bytes, &text);
     cli_table_text(l->table, buf_text(&text));
-    cli_table_row(cli, l->table, catalogue_entity(&cli->catalogue, SLICE("account")), a->account);
+    cli_table_row(cli, l->table, catalogue_entity(cli->cat, SLICE("account")), a->account);
     buf_reset(&text);
     put_where(l, a, &text);
     cli_table_text(l->table, buf_text(&text));
@@ -248,7 +248,7 @@ static enum status list_row(void *ctx, const struct row *row, struct err *err) {
 
 static enum status list_about(struct listing *l, struct err *err) {
     struct cli *cli = l->cli;
-    const struct entity *about, *e = attachment_entity(&cli->catalogue);
+    const struct entity *about, *e = attachment_entity(cli->cat);
     enum attachment_tag tag;
     int64_t id;
     TRY(cli_row(cli, 0, &about, &id, err));
@@ -295,7 +295,7 @@ static enum status not_here(struct cli *cli, const struct attachment *a, struct 
 
 enum status cli_attach_export(void *program, const struct command_line *line, struct err *err) {
     struct cli *cli = program;
-    const struct entity *e = attachment_entity(&cli->catalogue);
+    const struct entity *e = attachment_entity(cli->cat);
     struct attachment a;
     struct blobs blobs;
     struct row row;

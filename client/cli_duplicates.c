@@ -37,7 +37,7 @@ enum status cli_duplicates(void *program, const struct command_line *line, struc
     struct likeness_pair *pairs;
     size_t count;
     int64_t min;
-    TRY(api_entity(&cli->catalogue, slice_from(name ? name : "account"), &e, err));
+    TRY(api_entity(cli->cat, slice_from(name ? name : "account"), &e, err));
     TRY(command_number(line, "--min", 1, 100, LIKENESS_MIN, &min, err));
     TRY(likeness_find(cli->store, e, 0, (int)min, &cli->mem, &pairs, &count, err));
     TRY(cli_list_begin(cli, columns, ARRAY_COUNT(columns), &table, err));

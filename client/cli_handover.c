@@ -93,7 +93,7 @@ static enum status sign(struct signing *s, int64_t id, struct err *err) {
 
 enum status cli_handover_sign(void *program, const struct command_line *line, struct err *err) {
     struct cli *cli = program;
-    struct signing s = {cli, catalogue_entity(&cli->catalogue, SLICE("handover")), 0};
+    struct signing s = {cli, catalogue_entity(cli->cat, SLICE("handover")), 0};
     int64_t id;
     if (line->word_count == 0) return list_waiting(&s, err);
     TRY(store_resolve(cli->store, s.e, slice_from(cli_word(cli, 0)), &id, err));

@@ -47,7 +47,7 @@ static bool record_read(const struct cli *cli, struct slice line, struct import_
         if (!number_of(&line, &r.rows[i])) return false;
     if (!number_of(&line, &reverted)) return false;
     r.reverted = reverted != 0;
-    r.entity = catalogue_entity(&cli->catalogue, entity);
+    r.entity = catalogue_entity(cli->cat, entity);
     struct slice name = text_prefix(line, IMPORT_NAME_BYTES - 1);
     if (name.len > 0) memcpy(r.file, name.data, name.len);
     *out = r;

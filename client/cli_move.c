@@ -136,7 +136,7 @@ static enum status wish_list(struct wish *w, struct err *err) {
 }
 
 static enum status wish_word(struct wish *w, const char *word, struct err *err) {
-    const struct entity *e = attachment_entity(&w->cli->catalogue);
+    const struct entity *e = attachment_entity(w->cli->cat);
     TRY(store_resolve(w->cli->store, e, slice_from(word), &w->row, err));
     return wish_list(w, err);
 }
@@ -144,7 +144,7 @@ static enum status wish_word(struct wish *w, const char *word, struct err *err) 
 static enum status wish_all(struct wish *w, struct err *err) {
     const struct command_line *line = w->cli->line;
     const char *account = command_value(line, "--account");
-    const struct entity *e = catalogue_entity(&w->cli->catalogue, SLICE("account"));
+    const struct entity *e = catalogue_entity(w->cli->cat, SLICE("account"));
     for (size_t i = 0; i < line->word_count; i++) TRY(wish_word(w, line->words[i], err));
     if (line->word_count > 0) return ST_OK;
     if (account) TRY(store_resolve(w->cli->store, e, slice_from(account), &w->account, err));

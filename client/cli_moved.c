@@ -62,7 +62,7 @@ static enum status accounts(struct cli *cli, struct cli_moved *m, struct err *er
 struct cli_moved *cli_moved_before(struct cli *cli) {
     struct store_status status;
     struct cli_moved *m = ARENA_NEW(&cli->mem, struct cli_moved);
-    const struct entity *e = catalogue_entity(&cli->catalogue, SLICE("account"));
+    const struct entity *e = catalogue_entity(cli->cat, SLICE("account"));
     if (!m || !e || !e->title) return NULL;
     *m = (struct cli_moved){.e = e,
                             .mem = &cli->mem,

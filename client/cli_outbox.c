@@ -5,7 +5,7 @@
 enum { PENDING_CHANGES_SHOWN = 20 };
 
 static const char *title_of(struct cli *cli, const struct change *change, struct buf *out) {
-    const struct entity *e = catalogue_entity_by_tag(&cli->catalogue, change->entity_tag);
+    const struct entity *e = catalogue_entity_by_tag(cli->cat, change->entity_tag);
     if (e) {
         buf_printf(out, "%s ", e->label[cli->lang]);
         cli_put_row(cli, e, change->row, out);
@@ -41,7 +41,7 @@ static void put_indented(struct buf *out, struct slice text) {
 }
 
 static void change_text(struct cli *cli, const struct change *change) {
-    const struct entity *e = catalogue_entity_by_tag(&cli->catalogue, change->entity_tag);
+    const struct entity *e = catalogue_entity_by_tag(cli->cat, change->entity_tag);
     SCOPED(buf_free) struct buf line = buf_new(BUF_MAX_BATCH);
     buf_printf(&line, "  %s ", change_label(cli, change));
     (void)title_of(cli, change, &line);
@@ -59,7 +59,7 @@ static void change_text(struct cli *cli, const struct change *change) {
 }
 
 static void change_json(struct cli *cli, const struct change *change) {
-    const struct entity *e = catalogue_entity_by_tag(&cli->catalogue, change->entity_tag);
+    const struct entity *e = catalogue_entity_by_tag(cli->cat, change->entity_tag);
     struct slice title = {0};
     struct err ignored;
     cli_json_string(cli, "kind", change_name(change), true);
@@ -154,7 +154,7 @@ static enum status describe(void *ctx, const struct outbox_entry *entry, struct 
     u->deleted = 0;
     for (size_t i = 0; i < b->change_count && i < PENDING_CHANGES_SHOWN; i++) {
         const struct change *c = &b->changes[i];
-        const struct entity *e = catalogue_entity_by_tag(&u->cli->catalogue, c->entity_tag);
+        const struct entity *e = catalogue_entity_by_tag(u->cli->cat, c->entity_tag);
         if (c->kind == CHANGE_DELETE && e) {
             u->entities[u->deleted] = e;
             u->rows[u->deleted++] = c->row;

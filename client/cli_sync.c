@@ -299,7 +299,7 @@ static enum status enroll_over(struct cli *cli, struct transport *transport,
     bool again;
     enum status status = enrols_again(cli, &again, err);
     if (status == ST_OK && again)
-        status = book_enroll_again(&cli->store, agent, cli->home, &cli->catalogue, &cli->env, link,
+        status = book_enroll_again(&cli->store, agent, cli->home, cli->cat, &cli->env, link,
                                    name, err);
     else if (status == ST_OK)
         status = agent_enroll(agent, link, name, err);

@@ -226,7 +226,7 @@ static enum status greet(struct agent *agent, struct arena *mem, struct err *err
     struct session_http request, answer;
     struct hello_reply reply;
     const struct agent_config *c = &agent->config;
-    TRY(session_hello_request(&agent->session, slice_from(ROADBOOK_VERSION), &c->catalogue->version,
+    TRY(session_hello_request(&agent->session, slice_from(ROADBOOK_VERSION), &c->catalogue->release,
                               c->env, mem, &request, err));
     TRY(exchange(agent, "hello", &request, mem, &answer, err));
     TRY(session_hello_reply(&agent->session, &answer, c->env, mem, &reply, err));
@@ -305,6 +305,23 @@ static enum status check_receipts(const struct agent *agent, const struct round_
                    agent->session.identity.org);
 }
 
+static enum status check_added(const struct agent *agent, const struct round_reply *reply,
+                               struct err *err) {
+    for (size_t i = 0; i < reply->added_count; i++) {
+        SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_MESSAGE);
+        wire_additions_signed(reply->added[i].bytes, &text);
+        TRY(buf_status(&text, err));
+        if (!sign_check(agent->session.identity.org_public, buf_slice(&text),
+                        reply->added[i].signature))
+            return err_set(err, ST_UNAUTHENTIC,
+                           "the new fields do not bear the signature of %s: nothing was taken; "
+                           "tell the administrator",
+                           "新增字段上没有 %s 的有效签名：未采用任何内容，请告知管理员",
+                           agent->session.identity.org);
+    }
+    return ST_OK;
+}
+
 /* An order that the org has not signed for this laptop is no order. */
 static enum status take_order(struct agent *agent, const struct device_order *order,
                               struct err *err) {
@@ -348,6 +365,7 @@ static enum status check_reply(struct agent *agent, const struct round_request *
     case REPLY_ROUND:
         TRY(check_age(agent, request, reply, err));
         TRY(take_order(agent, &reply->order, err));
+        TRY(check_added(agent, reply, err));
         return check_receipts(agent, reply, err);
     case REPLY_CLONED:
         return err_set(

@@ -1,6 +1,7 @@
 /* May a change come in? In this order: is what it names there; does it build on what was refused;
  * does it keep the limits; may its author write it. The first no decides.
  */
+#include "protocol/model/addition.h"
 #include "syncd/server/merge.h"
 #include "syncd/store/centre_compact.h"
 
@@ -69,15 +70,18 @@ static struct outcome_edit elements_within_limits(const struct field *f, const s
     return TAKEN;
 }
 
-static struct outcome_edit within_limits(const struct entity *e, const struct merge_edit *me) {
+/* Limits that head office changed bind who had seen them. */
+static struct outcome_edit within_limits(const struct merge *m, const struct entity *e,
+                                         const struct merge_edit *me) {
     const struct edit *edit = &me->edit;
+    int64_t cursor = m->author.number == 0 ? INT64_MAX : m->batch->cursor;
     if (!me->cell) return TAKEN;
     const struct field *first = &e->fields[me->cell->first];
     if (edit->kind == EDIT_ELEMENTS) return elements_within_limits(first, edit);
     if (edit->kind == EDIT_COUNT)
         return edit->values[0].kind == VALUE_INT ? TAKEN : refused(REASON_LIMIT);
     for (size_t i = 0; i < me->cell->count; i++) {
-        if (field_check(&first[i], edit->values[i], NULL) == ST_OK) continue;
+        if (field_check_since(&first[i], edit->values[i], cursor, NULL) == ST_OK) continue;
         bool missing = first[i].required && edit->values[i].kind == VALUE_NULL;
         return refused(missing ? REASON_REQUIRED : REASON_LIMIT);
     }
@@ -251,7 +255,7 @@ enum status judge_edit(struct merge *m, const struct entity *e, const struct cen
         return ST_OK;
     }
     TRY(holds_refused_text(m, me, &depends, err));
-    me->verdict = depends ? refused(REASON_DEPENDS) : within_limits(e, me);
+    me->verdict = depends ? refused(REASON_DEPENDS) : within_limits(m, e, me);
     if (!row || !is_taken(me->verdict.outcome)) return ST_OK;
     TRY(key_is_free(m, row, me, &free_key, err));
     TRY(closes_a_cycle(m, row, me, &cycle, err));
@@ -276,7 +280,7 @@ static bool is_given(const struct merge_edit *edits, size_t count, const struct 
 /* A laptop of another release may not know what has become required since. */
 static bool lacks_required(struct merge *m, const struct entity *e, const struct merge_edit *edits,
                            size_t count) {
-    bool same = memcmp(m->author.catalogue.bytes, m->cat->version.bytes, CHAIN_BYTES) == 0;
+    bool same = memcmp(m->author.catalogue.bytes, m->cat->release.bytes, CHAIN_BYTES) == 0;
     if (m->author.number > 0 && !same) return false;
     for (size_t f = 0; f < e->field_count; f++)
         if (e->fields[f].required && !is_given(edits, count, e, f)) return true;

@@ -34,7 +34,7 @@ enum status org_is_elsewhere(struct centre *c, const struct centre_head *head,
 
 bool org_brings(const struct centre_device *device, const struct round_request *request) {
     return request->batch_count > 0 || request->given || request->facts ||
-           request->last_batch > device->last_batch;
+           request->added_count > 0 || request->last_batch > device->last_batch;
 }
 
 /* ------------------------------------------------------------------ proof of it */

@@ -4,6 +4,7 @@
  * notice.
  */
 #include "syncd/server/org_private.h"
+#include "syncd/store/centre_added.h"
 
 #include <string.h>
 
@@ -289,6 +290,7 @@ static enum status run_push(struct push *p, bool *out_cloned, struct err *err) {
     if (p->request->last_batch > p->device.last_batch && !(found && !parting.settled))
         elsewhere = true;
     if (elsewhere) return enter_epoch(p, &head, err);
+    TRY(centre_added_return(p->c, p->request->added, p->request->added_count, err));
     if (found && (!parting.settled || p->request->given))
         TRY(take_former(p, &parting, out_cloned, err));
     if (found && parting.settled && !*out_cloned)

@@ -6,6 +6,7 @@
  * row, changed again at 14, comes with page two.
  */
 #include "syncd/server/reply.h"
+#include "syncd/store/centre_added.h"
 #include "syncd/store/centre_compact.h"
 #include "syncd/store/centre_unite.h"
 
@@ -458,6 +459,7 @@ static enum status put_news(struct centre *c, const struct centre_head *head,
     out->news_version = head->news_version;
     if (request->news_version == head->news_version) return ST_OK;
     out->has_news = true;
+    TRY(centre_added_news(c, mem, &out->added, &out->added_count, err));
     return centre_people(c, mem, &out->people, &out->people_count, err);
 }
 
@@ -571,6 +573,7 @@ static bool is_idle(const struct centre_head *head, const struct centre_device *
     bool welcome = !org_gets_receipts_only(head, device) && device->user_active &&
                    request->epoch == head->epoch;
     bool brings = request->batch_count > 0 || request->given || request->facts ||
+                  request->added_count > 0 ||
                   request->last_batch != device->last_batch ||
                   memcmp(device->chain.bytes, request->last_chain.bytes, CHAIN_BYTES) != 0;
     return welcome && !brings && !head->recovering && !request->wants_digest &&
@@ -677,6 +680,7 @@ enum status org_round(struct org_reader *reader, uint32_t number,
     if (org_gets_receipts_only(&head, &device))
         return reply_receipts_only(c, &device, request, mem, &reply, out, err);
     bool idle = request->batch_count == 0 && !request->given && !request->facts &&
+                request->added_count == 0 &&
                 !request->wants_digest && request->cursor.seq == head.position.seq &&
                 request->news_version == head.news_version &&
                 reply_scope_is_settled(&head, request);

@@ -88,7 +88,8 @@ static enum status route_entry(struct following *f, const struct log_entry *entr
                                struct err *err) {
     int64_t *users;
     size_t count;
-    bool of_all = entry->kind == LOG_DECIDED || entry->kind == LOG_EPOCH;
+    bool of_all = entry->kind == LOG_DECIDED || entry->kind == LOG_EPOCH ||
+                  entry->kind == LOG_CATALOGUE;
     if (of_all) f->routes->everyone = entry->seq;
     if (of_all) return ST_OK;
     if (entry->kind == LOG_SCOPE) {

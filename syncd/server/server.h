@@ -19,7 +19,8 @@ struct server {
     const struct command_set *set;
     const struct command_line *line;
     struct env env;
-    struct catalogue catalogue;
+    struct catalogue catalogue;  /* of the release */
+    const struct catalogue *cat; /* of the org that is open: with what head office added */
     struct arena mem; /* of the whole run */
     enum lang lang;
     bool json;

@@ -83,7 +83,7 @@ static enum status sort_read(struct server *server, struct selection *s, struct 
 static enum status selection_read(struct server *server, struct store *store, struct selection *s,
                                   struct err *err) {
     *s = (struct selection){.book = server_book(server, store)};
-    TRY(api_entity(&server->catalogue, slice_from(server->line->words[0]), &s->query.entity, err));
+    TRY(api_entity(server->cat, slice_from(server->line->words[0]), &s->query.entity, err));
     TRY(conditions_read(server, s, err));
     TRY(sort_read(server, s, err));
     TRY(command_number(server->line, "--limit", 0, INT64_MAX, 0, &s->query.limit, err));
@@ -184,7 +184,7 @@ enum status server_cmd_get(void *program, const struct command_line *line, struc
     TRY(server_reader_open(server, &reader, err));
     struct store *store = centre_store(org_reader_centre(reader));
     struct api_book book = server_book(server, store);
-    TRY(api_entity(&server->catalogue, slice_from(line->words[0]), &e, err));
+    TRY(api_entity(server->cat, slice_from(line->words[0]), &e, err));
     TRY(store_resolve(store, e, slice_from(line->words[1]), &id, err));
     TRY(store_get(store, e, id, &server->mem, &row, err));
     if (server->json) {
@@ -302,7 +302,7 @@ static enum status options_read(struct server *server, struct import_options *ou
                                    .dry_run = command_has(server->line, "--dry-run")};
     if (command_has(server->line, "--create-only")) out->mode = IMPORT_CREATE_ONLY;
     if (command_has(server->line, "--update-only")) out->mode = IMPORT_UPDATE_ONLY;
-    TRY(api_entity(&server->catalogue, slice_from(server->line->words[0]), &out->entity, err));
+    TRY(api_entity(server->cat, slice_from(server->line->words[0]), &out->entity, err));
     TRY(import_match(out, match, err));
     return platform_read_file(server->line->words[1], IMPORT_FILE_MAX, &server->mem, &out->bytes,
                               err);

@@ -107,7 +107,7 @@ enum status server_cmd_erase(void *program, const struct command_line *line, str
     struct server *server = program;
     SCOPED(server_org_release) struct org *org = NULL;
     struct centre_erased erased;
-    const struct entity *e = catalogue_entity(&server->catalogue, SLICE("contact"));
+    const struct entity *e = catalogue_entity(server->cat, SLICE("contact"));
     const char *why = command_value(line, "--why");
     int64_t row;
     if (!why || !why[0])

@@ -103,7 +103,7 @@ static enum status list_row(void *ctx, const struct attachment *a, struct err *e
     char hex[BLOB_NAME_BYTES + 1] = "";
     SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
     struct slice account;
-    const struct entity *e = catalogue_entity(&x->server->catalogue, SLICE("account"));
+    const struct entity *e = catalogue_entity(x->server->cat, SLICE("account"));
     TRY(store_title(x->store, e, a->account, &mem, &account, err));
     if (a->is_sound) blob_name(&a->content, hex);
     listing_id(x->listing, a->row);

@@ -21,11 +21,11 @@ static enum status uniting_open(struct server *server, const struct command_line
                                 struct uniting *out, struct err *err) {
     const char *name = command_value(line, "--entity");
     out->server = server;
-    TRY(api_entity(&server->catalogue, slice_from(name ? name : "account"), &out->entity, err));
+    TRY(server_org_open(server, &out->org, err));
+    TRY(api_entity(server->cat, slice_from(name ? name : "account"), &out->entity, err));
     if (!unite_is_possible(out->entity))
         return err_set(err, ST_USAGE, "--entity is account or contact, not %s",
                        "--entity 须为 account 或 contact，而非 %s", name ? name : "account");
-    TRY(server_org_open(server, &out->org, err));
     out->book = server_book(server, centre_store(org_centre(out->org)));
     return ST_OK;
 }

@@ -20,8 +20,8 @@ static void editing_close(struct editing *e) {
 static enum status editing_open(struct server *server, const struct command_line *line,
                                 struct editing *out, struct err *err) {
     out->server = server;
-    TRY(api_entity(&server->catalogue, slice_from(line->words[0]), &out->entity, err));
     TRY(server_org_open(server, &out->org, err));
+    TRY(api_entity(server->cat, slice_from(line->words[0]), &out->entity, err));
     TRY(office_open(server, out->org, 0, &out->office, err));
     out->book = server_book(server, centre_store(org_centre(out->org)));
     return ST_OK;
@@ -116,7 +116,7 @@ static enum status unit_collect(const struct editing *e, int64_t id, struct unit
     TRY(unit_add(e->server, out, e->entity, id, err));
     for (size_t i = 0; i < out->count; i++) {
         const struct entity *owner =
-            catalogue_entity_by_tag(&e->server->catalogue, out->rows[i].entity_tag);
+            catalogue_entity_by_tag(e->server->cat, out->rows[i].entity_tag);
         struct centre_ref *owned;
         size_t count;
         TRY(centre_row_owned(centre, owner, out->rows[i].row, &e->server->mem, &owned, &count,

@@ -145,6 +145,7 @@ static const char *history_what(const struct server *server, enum log_kind kind)
     case LOG_UNITED: return server_say(server, "merged into another", "并入其他记录");
     case LOG_JOINED: return server_say(server, "another was merged into it", "并入另一条记录");
     case LOG_PARTED: return server_say(server, "a merge was undone", "撤销合并");
+    case LOG_CATALOGUE: return server_say(server, "fields changed", "更改了字段");
     case LOG_EPOCH: return server_say(server, "another life of the log", "日志新纪元");
     }
     return "";
@@ -215,7 +216,7 @@ enum status server_cmd_history(void *program, const struct command_line *line, s
     int64_t id;
     TRY(server_reader_open(server, &reader, err));
     struct centre *c = org_reader_centre(reader);
-    TRY(api_entity(&server->catalogue, slice_from(line->words[0]), &e, err));
+    TRY(api_entity(server->cat, slice_from(line->words[0]), &e, err));
     struct printing p = {.server = server, .c = c, .e = e};
     TRY(find_row(&p, line->words[1], &id, err));
     if (line->word_count == 3) TRY(api_field(e, slice_from(line->words[2]), &field, err));
@@ -252,7 +253,7 @@ static void put_side(struct printing *p, const struct entity *e, const struct le
 
 static enum status ledger_row(void *ctx, const struct ledger_entry *entry, struct err *err) {
     struct printing *p = ctx;
-    const struct entity *e = catalogue_entity_by_tag(&p->server->catalogue, entry->entity_tag);
+    const struct entity *e = catalogue_entity_by_tag(p->server->cat, entry->entity_tag);
     (void)err;
     listing_int(p->l, entry->seq);
     listing_time(p->l, entry->winner_is_new ? entry->winner_time_ms : entry->loser_time_ms);
@@ -298,7 +299,7 @@ enum status server_cmd_conflicts(void *program, const struct command_line *line,
 
 static enum status late_row(void *ctx, const struct centre_late *late, struct err *err) {
     struct printing *p = ctx;
-    const struct entity *e = catalogue_entity_by_tag(&p->server->catalogue, late->entity_tag);
+    const struct entity *e = catalogue_entity_by_tag(p->server->cat, late->entity_tag);
     (void)err;
     listing_int(p->l, late->seq);
     listing_time(p->l, late->time_ms);
@@ -387,7 +388,7 @@ static enum status put_reason(struct printing *p, const struct quarantine_entry 
 
 static enum status request_row(void *ctx, const struct quarantine_entry *q, struct err *err) {
     struct printing *p = ctx;
-    const struct entity *e = catalogue_entity_by_tag(&p->server->catalogue, q->entity_tag);
+    const struct entity *e = catalogue_entity_by_tag(p->server->cat, q->entity_tag);
     listing_int(p->l, q->seq);
     listing_time(p->l, q->time_ms);
     put_person(p->l, p->server, p->c, q->device);

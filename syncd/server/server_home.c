@@ -298,7 +298,9 @@ enum status server_org_open(struct server *server, struct org **out, struct err 
     TRY(server_org_pick(server, &name, err));
     if (!(path = server_org_path(server, name))) return err_no_memory(err);
     struct org_config config = server_org_config(server, path);
-    return org_open(&config, out, err);
+    TRY(org_open(&config, out, err));
+    server->cat = centre_catalogue(org_centre(*out));
+    return ST_OK;
 }
 
 /* After an update of the programs the first who comes migrates, also one who only wants to read. */
@@ -320,7 +322,9 @@ enum status server_reader_open(struct server *server, struct org_reader **out, s
     if (!(path = server_org_path(server, name))) return err_no_memory(err);
     struct org_config config = server_org_config(server, path);
     TRY(bring_up_to_date(&config, err));
-    return org_reader_open(&config, out, err);
+    TRY(org_reader_open(&config, out, err));
+    server->cat = centre_catalogue(org_reader_centre(*out));
+    return ST_OK;
 }
 
 void server_org_release(struct org **org) {

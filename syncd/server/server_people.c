@@ -140,7 +140,7 @@ static enum status employee_find(struct org *org, const struct entity *e, const 
 /* The employee row with that login: found, or made. */
 static enum status employee_take(struct server *server, struct org *org,
                                  const struct centre_user *user, int64_t *out_id, struct err *err) {
-    const struct entity *e = catalogue_entity(&server->catalogue, SLICE("employee"));
+    const struct entity *e = catalogue_entity(server->cat, SLICE("employee"));
     const struct field *login = entity_field(e, SLICE("login")),
                        *name = entity_field(e, SLICE("name"));
     const struct field *active = entity_field(e, SLICE("active"));

@@ -67,6 +67,7 @@ static enum status run(struct server *server, struct err *err) {
     if (!command) return server_cmd_help(server, line, err);
     TRY(crypto_start(err));
     TRY(catalogue_release(&server->mem, &server->catalogue, err));
+    server->cat = &server->catalogue;
     if (command->flags & SERVER_NEEDS_HOME) TRY(server_home_find(server, err));
     return command->run(server, line, err);
 }

@@ -179,7 +179,7 @@ enum status server_cmd_grants(void *program, const struct command_line *line, st
 static enum status put_title(struct teaming *t, const char *entity, int64_t id, struct listing *l,
                              struct err *err) {
     struct slice title;
-    const struct entity *e = catalogue_entity(&t->server->catalogue, slice_from(entity));
+    const struct entity *e = catalogue_entity(t->server->cat, slice_from(entity));
     if (id == 0) {
         listing_null(l);
         return ST_OK;

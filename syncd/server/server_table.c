@@ -3,6 +3,7 @@
  */
 #include "syncd/api/command_rows.h"
 #include "syncd/server/server.h"
+#include "syncd/server/server_fields.h"
 
 /* ------------------------------------------------------------------ options */
 
@@ -487,6 +488,7 @@ static const struct command commands[] = {
                  "撤销合并：恢复为两条，合并后改动过的保持不变"},
      .details = {"LOSER is its id, as merge list shows it.\n",
                  "被并入方用其编号表示，见 merge list。\n"}},
+    SERVER_FIELD_COMMANDS,
     {.name = "import",
      .usage = {"ENTITY FILE.csv", "类别 文件.csv"},
      HOME(server_cmd_import),

@@ -11,7 +11,7 @@ enum { ASSIGN_MAX = 1000 }; /* accounts of one command line */
 /* ------------------------------------------------------------------ words */
 
 static const struct entity *entity_of(const struct teaming *t, const char *name) {
-    return catalogue_entity(&t->server->catalogue, slice_from(name));
+    return catalogue_entity(t->server->cat, slice_from(name));
 }
 
 static const struct field *field_of(const struct teaming *t, const char *entity,

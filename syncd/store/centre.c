@@ -53,7 +53,7 @@ enum status centre_open(const struct centre_config *config, struct centre **out,
     }
     c->store->centre = c;
     c->db = c->store->db;
-    c->cat = config->catalogue;
+    c->cat = c->store->cat;
     c->env = config->env;
     *out = c;
     return ST_OK;
@@ -86,6 +86,10 @@ const struct env *centre_env(const struct centre *c) {
     return c->env;
 }
 
+void centre_catalogue_moved(struct store *store) {
+    store->centre->cat = store->cat;
+}
+
 /* ------------------------------------------------------------------ head */
 
 static enum status read_last(struct centre *c, struct centre_head *head, struct err *err) {
@@ -110,16 +114,17 @@ static enum status read_last(struct centre *c, struct centre_head *head, struct 
 /* All small numbers of the org in one statement: an idle round in a busy org comes here each time.
  */
 static enum status read_numbers(struct centre *c, struct centre_head *head, struct err *err) {
+    int64_t recovering = 0, added = 0;
     const struct {
         const char *name;
         int64_t *to;
     } rows[] = {{"epoch", &head->epoch},
                 {"news_version", &head->news_version},
                 {"backup", &head->backup},
-                {"minimum_release", &head->minimum_release}};
+                {"minimum_release", &head->minimum_release},
+                {"added_version", &added}};
     struct centre_scope scope = centre_scope_default();
     struct db_stmt *s;
-    int64_t recovering = 0;
     bool row = true, copies = false;
     TRY(db_prepare(c->db, "SELECT name, value FROM meta WHERE typeof(value) = 'integer'", &s, err));
     while (row) {
@@ -136,6 +141,9 @@ static enum status read_numbers(struct centre *c, struct centre_head *head, stru
     head->recovering = head->epoch > 1 && recovering != 0;
     c->scope = scope;
     c->copies = copies;
+    if (added == c->store->added_version) return ST_OK;
+    TRY(added_refresh(c->store, err));
+    centre_catalogue_moved(c->store);
     return ST_OK;
 }
 

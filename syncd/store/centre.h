@@ -199,6 +199,7 @@ enum log_kind {
     LOG_UNITED = 12, /* the row became another: see unite.h */
     LOG_JOINED = 13, /* the row that it became */
     LOG_PARTED = 14, /* a row by which that was undone */
+    LOG_CATALOGUE = 15, /* head office changed the fields: see centre_added.h */
     LOG_EPOCH = 20   /* another life of the log begins; the seqs before it were never issued */
 };
 

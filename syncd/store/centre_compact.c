@@ -305,17 +305,10 @@ static enum status run_with(struct centre *c, const char *sql, int64_t a, struct
     return db_run(s, err);
 }
 
-/* Most rows have nothing in their last fields. */
-static size_t fields_used(const struct centre_row *row) {
-    size_t count = row->entity->field_count;
-    while (count > 0 && row->values[count - 1].kind == VALUE_NULL) count--;
-    return count;
-}
-
 static enum status keep_image(struct collecting *w, const struct centre_row *row,
                               struct buf bytes[2], struct err *err) {
     struct db_stmt *s;
-    values_write(row->values, fields_used(row), &bytes[0]);
+    rows_image_write(row->entity, row->values, true, &bytes[0]); /* most are empty at the end */
     row_clock_write(&row->clock, &bytes[1]);
     TRY(buf_status(&bytes[0], err));
     TRY(buf_status(&bytes[1], err));
@@ -387,19 +380,15 @@ static enum status take_image(struct centre *c, struct db_stmt *s, struct arena 
                               struct centre_collected *out, struct err *err) {
     const struct entity *e = catalogue_entity_by_tag(c->cat, out->entity_tag);
     struct centre_row *row = &out->content;
-    struct slice values = arena_copy(mem, db_blob(s, 4)), clock = arena_copy(mem, db_blob(s, 5));
-    struct value *read;
-    size_t count;
+    struct slice clock = arena_copy(mem, db_blob(s, 5));
     if (!e) return err_set(err, ST_DAMAGED, "a collected row of no kind", "已清理记录的类型未知");
     *row = (struct centre_row){.entity = e,
                                .id = out->row,
                                .seq = out->seq,
                                .dead = out->unit,
-                               .values = ARENA_ARRAY(mem, e->field_count, struct value),
                                .more = arena_copy(mem, db_blob(s, 6))};
-    if (!values.data || !clock.data || !row->values || !row->more.data) return err_no_memory(err);
-    TRY(values_read(values, mem, &read, &count, err));
-    for (size_t i = 0; i < count && i < e->field_count; i++) row->values[i] = read[i];
+    if (!clock.data || !row->more.data) return err_no_memory(err);
+    TRY(rows_image_read(e, db_blob(s, 4), mem, &row->values, err));
     return row_clock_read(clock, mem, &row->clock, err);
 }
 

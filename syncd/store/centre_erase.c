@@ -234,13 +234,10 @@ static enum status clean_cells(struct erasing *w, int64_t row, struct err *err) 
 static enum status clean_values(struct erasing *w, struct slice bytes, struct buf *out,
                                 struct err *err) {
     struct value *values;
-    size_t count;
-    struct slice copy = arena_copy(w->mem, bytes);
-    if (!copy.data) return err_no_memory(err);
-    TRY(values_read(copy, w->mem, &values, &count, err));
-    for (size_t i = 0; i < count && i < w->e->field_count; i++)
+    TRY(rows_image_read(w->e, bytes, w->mem, &values, err));
+    for (size_t i = 0; i < w->e->field_count; i++)
         if (w->e->fields[i].personal) values[i] = nothing_in(&w->e->fields[i]);
-    values_write(values, count, out);
+    rows_image_write(w->e, values, true, out);
     return buf_status(out, err);
 }
 

@@ -123,6 +123,16 @@ static const char *const TABLES[] = {
     " more BLOB)",
     "CREATE TABLE IF NOT EXISTS home_digest(home INTEGER PRIMARY KEY, sum BLOB NOT NULL, rows "
     "INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS added_field("
+    " tag INTEGER PRIMARY KEY, entity INTEGER NOT NULL, first_tag INTEGER NOT NULL, type INTEGER "
+    "NOT NULL, set_of INTEGER NOT NULL, rule INTEGER NOT NULL, scale INTEGER NOT NULL, flags "
+    "INTEGER NOT NULL, min INTEGER NOT NULL, max INTEGER NOT NULL, loose_min INTEGER NOT NULL,"
+    " loose_max INTEGER NOT NULL, since INTEGER NOT NULL, name TEXT NOT NULL, label_en TEXT NOT "
+    "NULL, label_zh TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS added_value("
+    " entity INTEGER NOT NULL, field INTEGER NOT NULL, number INTEGER NOT NULL, flags INTEGER NOT "
+    "NULL, name TEXT NOT NULL, label_en TEXT NOT NULL, label_zh TEXT NOT NULL,"
+    " PRIMARY KEY(entity, field, number)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS link("
     " code_hash BLOB PRIMARY KEY, user INTEGER NOT NULL, expires_ms INTEGER NOT NULL, device "
     "INTEGER) WITHOUT ROWID",

@@ -258,9 +258,9 @@ enum status centre_reasons_drop(struct centre *c, int64_t home, struct err *err)
 
 static enum status bind_loser(struct db_stmt *s, const struct centre_united *u, struct buf bytes[3],
                               struct err *err) {
-    values_write(u->loser.values, u->loser.entity->field_count, &bytes[0]);
+    rows_image_write(u->loser.entity, u->loser.values, false, &bytes[0]);
     row_clock_write(&u->loser.clock, &bytes[1]);
-    values_write(u->before, u->loser.entity->field_count, &bytes[2]);
+    rows_image_write(u->loser.entity, u->before, false, &bytes[2]);
     for (int i = 0; i < 3; i++) TRY(buf_status(&bytes[i], err));
     db_bind_blob(s, 8, buf_slice(&bytes[0]));
     db_bind_blob(s, 9, buf_slice(&bytes[1]));
@@ -296,18 +296,6 @@ enum status centre_united_add(struct centre *c, const struct centre_united *u, s
     "SELECT seq, entity, from_id, to_id, time_ms, cause, person, vals, clock, more, before,"       \
     " parted, dead FROM united "
 
-static enum status take_values(const struct entity *e, struct slice bytes, struct arena *mem,
-                               struct value **out, struct err *err) {
-    struct value *values, *all = ARENA_ARRAY(mem, e->field_count, struct value);
-    size_t count;
-    struct slice copy = arena_copy(mem, bytes);
-    if (!copy.data || !all) return err_no_memory(err);
-    TRY(values_read(copy, mem, &values, &count, err));
-    for (size_t i = 0; i < count && i < e->field_count; i++) all[i] = values[i];
-    *out = all;
-    return ST_OK;
-}
-
 static enum status take_united(struct centre *c, struct db_stmt *s, struct arena *mem,
                                struct centre_united *out, struct err *err) {
     struct centre_united u = {.seq = db_int(s, 0),
@@ -324,8 +312,8 @@ static enum status take_united(struct centre *c, struct db_stmt *s, struct arena
     u.loser = (struct centre_row){.entity = e, .id = u.from, .dead = db_int(s, 12)};
     u.loser.more = arena_copy(mem, db_blob(s, 9));
     if (!clock.data || !u.person.data || !u.loser.more.data) return err_no_memory(err);
-    TRY(take_values(e, db_blob(s, 7), mem, &u.loser.values, err));
-    TRY(take_values(e, db_blob(s, 10), mem, &u.before, err));
+    TRY(rows_image_read(e, db_blob(s, 7), mem, &u.loser.values, err));
+    TRY(rows_image_read(e, db_blob(s, 10), mem, &u.before, err));
     TRY(row_clock_read(clock, mem, &u.loser.clock, err));
     *out = u;
     return ST_OK;

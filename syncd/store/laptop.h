@@ -230,6 +230,9 @@ enum status check_refs(struct store *store, const struct entity *e, int64_t id,
 void refs_forget(struct store *store);
 enum status check_key(struct store *store, const struct entity *e, int64_t id,
                       const struct value *values, struct err *err) NODISCARD;
+/* What head office retired takes no new values. before NULL: the row is new. */
+enum status check_not_retired(const struct entity *e, const struct value *values,
+                              const struct value *before, struct err *err) NODISCARD;
 enum status check_may_edit(const struct entity *e, const struct value *values,
                            const struct field *f, struct err *err) NODISCARD;
 bool row_is_frozen(const struct entity *e, const struct value *values);
@@ -480,6 +483,21 @@ enum status facts_tell(struct store *store, struct arena *mem, struct batch **ou
 enum status facts_told(struct store *store, const struct round_request *request,
                        const struct round_reply *reply, struct err *err) NODISCARD;
 enum status facts_forget(struct store *store, struct err *err) NODISCARD;
+
+/* ------------------------------------------------------------------ laptop_added.c */
+
+/* The lists of additions that are here, the newest first. */
+enum status added_lists(struct store *store, struct arena *mem, struct signed_additions **out,
+                        size_t *out_count, struct err *err) NODISCARD;
+/* News of the catalogue: columns and views follow at once, before any row of the reply. */
+enum status added_take(struct store *store, const struct round_reply *reply,
+                       struct err *err) NODISCARD;
+/* The server went back: the next request tells it what is known here. */
+enum status added_tell(struct store *store, struct err *err) NODISCARD;
+enum status added_ask(struct store *store, struct arena *mem, struct round_request *request,
+                      struct err *err) NODISCARD;
+/* Out of a damaged file, as far as it can be read. Inside a transaction. */
+enum status added_rescue(struct store *to, struct db *damaged, struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ laptop_pull.c */
 

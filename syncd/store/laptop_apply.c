@@ -114,6 +114,7 @@ static enum status take_start(struct apply *a, struct err *err) {
     if (reply->time_ms > state.round_ms) state.round_ms = reply->time_ms;
     if (reply->has_news) {
         TRY(take_people(a, err));
+        TRY(added_take(a->store, reply, err));
         state.news_version = reply->news_version;
     }
     TRY(others_take(a->store, reply, err));

@@ -261,6 +261,7 @@ static enum status check_plan(struct editing *ed, struct err *err) {
     struct edit *edits = ARENA_ARRAY(ed->mem, ed->touch_count, struct edit);
     if (!edits) return err_no_memory(err);
     TRY(check_values(e, ed->values, growing_cells(ed), err));
+    TRY(check_not_retired(e, ed->values, ed->local.values, err));
     TRY(check_refs(ed->store, e, ed->local.id, ed->values, ed->refs, err));
     if (key_changes(ed)) TRY(check_key(ed->store, e, ed->local.id, ed->values, err));
     for (size_t i = 0; i < ed->touch_count; i++) {
@@ -403,6 +404,7 @@ enum status save_edit(struct store *store, const struct entity *e, int64_t id,
 enum status store_edit(struct store *store, const struct entity *e, int64_t id,
                        const struct field_edit *edits, size_t count, const struct form *form,
                        bool *out_changed, struct err *err) {
+    TRY(added_check(store, e, err));
     return save_edit(store, e, id, edits, count, form, NULL, out_changed, err);
 }
 

@@ -366,6 +366,8 @@ enum status enter_epoch(struct store *store, const struct round_request *request
     state.top = reply->cursor.seq > state.cursor.seq ? reply->cursor : state.cursor;
     state.complete = false;
     state.has_voucher = false; /* it was of the epoch that is over */
+    state.news_version = 0; /* the server may have given the number again, to other news */
+    TRY(added_tell(store, err));
     TRY(state_write(store, &state, err));
     return lost_load(store, laptop, err);
 }

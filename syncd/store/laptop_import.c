@@ -63,7 +63,7 @@ static enum status revert_creation(struct revert *r, const struct import_row *ro
                                    const struct local *local, bool *out_done, struct err *err) {
     struct buf bytes SCOPED(buf_free) = buf_new(BUF_MAX_BATCH);
     size_t rows;
-    values_write(local->values, local->e->field_count, &bytes);
+    rows_image_write(local->e, local->values, false, &bytes);
     TRY(buf_status(&bytes, err));
     struct hash hash = hash_sha256(buf_slice(&bytes));
     *out_done = slice_equal(row->after, slice_of(hash.bytes, 8));

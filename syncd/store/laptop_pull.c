@@ -154,7 +154,7 @@ enum status record_take(struct store *store, const struct record *record, struct
                         .mem = mem,
                         .e = catalogue_entity_by_tag(store->cat, record->entity_tag)};
     if (!p.e) { /* of a newer release: read again when we know it */
-        state->unknown = store->cat->version;
+        state->unknown = store->cat->release;
         return ST_OK;
     }
     TRY(local_read(store, p.e, record->row, mem, &p.local, err));

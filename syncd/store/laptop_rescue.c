@@ -256,6 +256,7 @@ enum status rescue_restore(struct rescue *r, struct db *damaged, struct err *err
     if (r->renumber) TRY(renumber_prepare(r, r->renumber, err));
     TRY(db_begin(r->store->db, true, err));
     TRY(state_write(r->store, &r->state, err));
+    TRY(added_rescue(r->store, damaged, err));
     TRY(restore_outbox(r, err));
     TRY(former_rescue(r->store, damaged, err));
     return db_commit(r->store->db, err);

@@ -367,7 +367,7 @@ static enum status note_import_creation(struct store *store, const struct entity
     const struct batch *b = &save_of(store)->batch;
     struct buf bytes SCOPED(buf_free) = buf_new(BUF_MAX_BATCH);
     struct db_stmt *s;
-    values_write(values, e->field_count, &bytes);
+    rows_image_write(e, values, false, &bytes);
     TRY(buf_status(&bytes, err));
     struct hash hash = hash_sha256(buf_slice(&bytes));
     TRY(db_prepare(
@@ -439,6 +439,7 @@ enum status save_create(struct store *store, const struct entity *e, int64_t id,
     TRY(creation_values(store, e, edits, count, &mem, values, &given, err));
     if (fresh) TRY(new_id(store, &id, err));
     TRY(check_values(e, values, UINT64_MAX, err));
+    TRY(check_not_retired(e, values, NULL, err));
     TRY(check_refs(store, e, id, values, given, err));
     TRY(check_key(store, e, id, values, err));
     TRY(creation(save_of(store), e, id, values, &change, err));
@@ -452,6 +453,7 @@ enum status save_create(struct store *store, const struct entity *e, int64_t id,
 enum status store_create(struct store *store, const struct entity *e,
                          const struct field_edit *edits, size_t count, int64_t *out_id,
                          struct err *err) {
+    TRY(added_check(store, e, err));
     return save_create(store, e, 0, edits, count, NULL, out_id, err);
 }
 
@@ -521,6 +523,7 @@ enum status save_delete(struct store *store, const struct entity *e, int64_t id,
 
 enum status store_delete(struct store *store, const struct entity *e, int64_t id, size_t *out_rows,
                          struct err *err) {
+    TRY(added_check(store, e, err));
     return save_delete(store, e, id, NULL, out_rows, err);
 }
 

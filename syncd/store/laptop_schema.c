@@ -67,6 +67,7 @@ static const char *const tables[] = {
     "CREATE TABLE IF NOT EXISTS told_digest(one INTEGER PRIMARY KEY, seq INTEGER, sum BLOB, rows "
     "INTEGER)",
     "CREATE TABLE IF NOT EXISTS people(device INTEGER PRIMARY KEY, employee INTEGER, name TEXT)",
+    "CREATE TABLE IF NOT EXISTS added_news(n INTEGER PRIMARY KEY, bytes BLOB, signature BLOB)",
     "CREATE TABLE IF NOT EXISTS import_row(import_id INTEGER, batch INTEGER, row_id INTEGER, cell "
     "INTEGER,"
     " entity INTEGER, before BLOB, after BLOB, PRIMARY KEY(import_id, batch, row_id, cell)) "
@@ -96,13 +97,29 @@ static enum status add_column(struct db *db, const char *table, const char *name
     return db_exec(db, sql, err);
 }
 
+/* A release that did not understand added fields passed over them: the news are asked for again. */
+static enum status ask_again(struct db *db, bool had_added, struct err *err) {
+    return had_added ? ST_OK : db_exec(db, "UPDATE state SET news_version = 0", err);
+}
+
+static enum status has_table(struct db *db, const char *name, bool *out, struct err *err) {
+    struct db_stmt *s;
+    TRY(db_prepare(db, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", &s, err));
+    db_bind_text(s, 1, slice_from(name));
+    TRY(db_step(s, out, err));
+    db_reset(s);
+    return ST_OK;
+}
+
 enum status laptop_schema(struct db *db, struct err *err) {
+    bool had_added;
+    TRY(has_table(db, "added_news", &had_added, err));
     for (size_t i = 0; i < ARRAY_COUNT(tables); i++) TRY(db_exec(db, tables[i], err));
     for (size_t i = 0; i < ARRAY_COUNT(state_added); i++)
         TRY(add_column(db, "state", state_added[i], err));
     for (size_t i = 0; i < ARRAY_COUNT(held_added); i++)
         TRY(add_column(db, "held", held_added[i], err));
-    return ST_OK;
+    return ask_again(db, had_added, err);
 }
 
 enum status laptop_number(struct store *store, const char *sql, int64_t *out, struct err *err) {

@@ -128,7 +128,7 @@ enum status state_write(struct store *store, const struct laptop_state *state, s
 static void state_after_upgrade(const struct store *store, struct laptop_state *state) {
     static const struct chain none = {{0}};
     bool passed_over = memcmp(&state->unknown, &none, sizeof none) != 0;
-    if (!passed_over || memcmp(&state->unknown, &store->cat->version, sizeof none) == 0) return;
+    if (!passed_over || memcmp(&state->unknown, &store->cat->release, sizeof none) == 0) return;
     state->cursor = (struct position){0};
     state->since = 0;
     scope_restart(state);
@@ -163,6 +163,7 @@ enum status laptop_get(struct store *store, struct laptop **out, struct err *err
     if (!laptop->known || laptop->data_version != version) {
         laptop->data_version = version;
         refs_forget(store);
+        TRY(added_refresh(store, err));
         TRY(laptop_load(store, laptop, err));
     }
     *out = laptop;

@@ -177,16 +177,16 @@ static enum status find_by_text(struct store *store, const struct entity *e, con
     buf_put_text(&sql, "SELECT id FROM ");
     rows_put_table(&sql, e);
     buf_put_text(&sql, " WHERE ");
-    rows_put_name(&sql, f->name);
+    rows_put_field(&sql, f, store->role);
     if (prefix) {
         buf_put_text(&sql, " >= ?1 COLLATE NOCASE AND ");
-        rows_put_name(&sql, f->name);
+        rows_put_field(&sql, f, store->role);
         buf_put_text(&sql, " < ?2 COLLATE NOCASE");
     } else {
         buf_put_text(&sql, " = ?1");
     }
     buf_printf(&sql, " AND %s ORDER BY ", rows_living_sql(store->role));
-    rows_put_name(&sql, f->name);
+    rows_put_field(&sql, f, store->role);
     buf_printf(&sql, "%s LIMIT %d", prefix ? " COLLATE NOCASE" : "", CANDIDATES_SHOWN + 1);
     buf_put_slice(&end, typed);
     buf_put_code_point(&end, 0x10FFFF);

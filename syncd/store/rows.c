@@ -18,7 +18,12 @@ enum what {
     WHAT_OWNED,
     WHAT_COUNT
 };
-enum { LAPTOP_HIDDEN = 3, SERVER_HIDDEN = 5, ROW_TEXT_CAP = 64 * 1024 * 1024 };
+enum {
+    LAPTOP_HIDDEN = 3,
+    SERVER_HIDDEN = 5,
+    ADDED_BYTES = 16 * 1024 * 1024,
+    ROW_TEXT_CAP = 64 * 1024 * 1024
+};
 
 /* A wide row's statement is some 2 KB. Statements of roles are told apart: tests open both in one
  * process. */
@@ -51,13 +56,7 @@ static void write_read(struct buf *sql, const struct entity *e, enum rows_role r
                        uint64_t mask) {
     (void)mask;
     buf_printf(sql, "SELECT %s", hidden_columns(role));
-    for (size_t i = 0; i < e->field_count; i++) {
-        if (!rows_is_stored(&e->fields[i])) continue;
-        buf_put_text(sql, ", ");
-        rows_put_name(sql, e->fields[i].name);
-    }
-    buf_put_text(sql, " FROM ");
-    rows_put_table(sql, e);
+    rows_put_columns(sql, e, role);
     buf_put_text(sql, " WHERE id = ?");
 }
 
@@ -152,6 +151,33 @@ static void bind_value(struct db_stmt *s, int index, struct value v) {
     if (v.kind == VALUE_TEXT) db_bind_text(s, index, v.text);
 } /* nothing bound is NULL */
 
+/* The server's packed column: <30>65536:12<30>65540:text<30>; nothing is NULL. No value may hold
+ * that character (field_check); what came before its field was known might. */
+static void write_added(const struct entity *e, const struct value *values, struct buf *out) {
+    for (size_t i = 0; i < e->field_count; i++) {
+        const struct value *v = &values[i];
+        if (!field_is_added(&e->fields[i]) || v->kind == VALUE_NULL) continue;
+        buf_printf(out, "%s%u:", out->len > 0 ? "" : "\x1e", e->fields[i].tag);
+        if (v->kind == VALUE_INT) buf_printf(out, "%lld", (long long)v->number);
+        for (size_t k = 0; v->kind == VALUE_TEXT && k < v->text.len; k++)
+            buf_put_byte(out, v->text.data[k] == 0x1e ? ' ' : v->text.data[k]);
+        buf_put_byte(out, 0x1e);
+    }
+}
+
+static enum status bind_added(struct db_stmt *s, int index, const struct entity *e,
+                              const struct value *values, struct buf *room, struct err *err) {
+    write_added(e, values, room);
+    TRY(buf_status(room, err));
+    if (room->len > 0) db_bind_text(s, index, buf_slice(room));
+    return ST_OK;
+}
+
+static bool has_added(const struct entity *e, enum rows_role role) {
+    return role == ROWS_SERVER && e->field_count > 0 &&
+           field_is_added(&e->fields[e->field_count - 1]);
+}
+
 static void bind_int_or_null(struct db_stmt *s, int index, int64_t v) {
     if (v != 0) db_bind_int(s, index, v);
 }
@@ -240,9 +266,13 @@ static void write_insert(struct buf *sql, const struct entity *e, enum rows_role
     rows_put_table(sql, e);
     buf_printf(sql, "(id, %s", hidden_columns(role));
     for (size_t i = 0; i < e->field_count; i++) {
-        if (!rows_is_stored(&e->fields[i])) continue;
+        if (!rows_is_column(&e->fields[i], role)) continue;
         buf_put_text(sql, ", ");
-        rows_put_name(sql, e->fields[i].name);
+        rows_put_column(sql, &e->fields[i]);
+        parameters++;
+    }
+    if (has_added(e, role)) {
+        buf_put_text(sql, ", _added");
         parameters++;
     }
     buf_put_text(sql, ") VALUES(?");
@@ -258,14 +288,24 @@ enum status rows_insert(struct db *db, const struct entity *e, enum rows_role ro
     db_bind_int(s, 1, id);
     bind_meta(s, 2, role, meta);
     int index = 2 + hidden_count(role);
+    SCOPED(buf_free) struct buf added = buf_new(ADDED_BYTES);
     for (size_t i = 0; i < e->field_count; i++)
-        if (rows_is_stored(&e->fields[i])) bind_value(s, index++, values[i]);
+        if (rows_is_column(&e->fields[i], role)) bind_value(s, index++, values[i]);
+    if (has_added(e, role)) TRY(bind_added(s, index, e, values, &added, err));
     TRY(db_run(s, err));
     return search ? put_text(db, e, id, NULL, values, err) : ST_OK;
 }
 
 static bool is_in_mask(const struct entity *e, uint64_t mask, size_t cell) {
     return mask >> e->cells[cell].index & 1;
+}
+
+static bool touches_added(const struct entity *e, uint64_t mask, enum rows_role role) {
+    for (size_t c = e->cell_count; c-- > 0 && has_added(e, role);) {
+        if (e->cells[c].tag < FIELD_ADDED_FIRST) return false;
+        if (is_in_mask(e, mask, c)) return true;
+    }
+    return false;
 }
 
 static void write_update(struct buf *sql, const struct entity *e, enum rows_role role,
@@ -278,12 +318,13 @@ static void write_update(struct buf *sql, const struct entity *e, enum rows_role
     for (size_t c = 0; c < e->cell_count; c++) {
         if (!is_in_mask(e, mask, c)) continue;
         for (size_t i = e->cells[c].first; i < e->cells[c].first + e->cells[c].count; i++) {
-            if (!rows_is_stored(&e->fields[i])) continue;
+            if (!rows_is_column(&e->fields[i], role)) continue;
             buf_put_text(sql, ", ");
-            rows_put_name(sql, e->fields[i].name);
+            rows_put_column(sql, &e->fields[i]);
             buf_put_text(sql, " = ?");
         }
     }
+    if (touches_added(e, mask, role)) buf_put_text(sql, ", _added = ?");
     buf_put_text(sql, " WHERE id = ?");
 }
 
@@ -305,8 +346,10 @@ enum status rows_update(struct db *db, const struct entity *e, enum rows_role ro
     for (size_t c = 0; c < e->cell_count; c++) {
         if (!is_in_mask(e, cell_mask, c)) continue;
         for (size_t i = e->cells[c].first; i < e->cells[c].first + e->cells[c].count; i++)
-            if (rows_is_stored(&e->fields[i])) bind_value(s, index++, values[i]);
+            if (rows_is_column(&e->fields[i], role)) bind_value(s, index++, values[i]);
     }
+    SCOPED(buf_free) struct buf added = buf_new(ADDED_BYTES);
+    if (touches_added(e, cell_mask, role)) TRY(bind_added(s, index++, e, values, &added, err));
     db_bind_int(s, index, id);
     TRY(db_run(s, err));
     if (!search || !touches_text(e, cell_mask)) return ST_OK;

@@ -5,6 +5,8 @@
  * columns: laptop: _seq (the row's seq; negative: minus the own batch that created it, no receipt
  * yet), _gone (NULL here; 1 hidden by an own delete without receipt; 2 left, dead or aliased, stays
  *           read-only while the outbox names it), _more (cells that this release does not know)
+ *   Added fields are columns called _<tag>; at the server they stand in one column _added, by tag
+ *   (rows.c), so that an addition changes no table.
  *   server: _seq, _whole (seq since which the row counts as whole), _dead (seq of the delete that
  * took it, NULL: living), _clock (clocks and dots, centre.h), _more View <entity>: what people and
  * BI read: living rows, enum names, ISO dates, decimals as REAL, derived fields, id, short_id,
@@ -23,6 +25,9 @@ enum rows_role { ROWS_LAPTOP, ROWS_SERVER };
  * move into their columns. */
 enum status rows_schema(struct db *db, const struct catalogue *cat, enum rows_role role,
                         struct err *err) NODISCARD;
+/* The same after additions to the catalogue: columns of fields that before did not have, views. */
+enum status rows_extend(struct db *db, const struct catalogue *before, const struct catalogue *cat,
+                        enum rows_role role, struct err *err) NODISCARD;
 void rows_schema_sql(const struct catalogue *cat, enum rows_role role,
                      struct buf *out); /* for the golden file */
 
@@ -72,6 +77,14 @@ enum status rows_more_put(struct slice more, const struct record_cell *cell, str
                           struct slice *out, struct err *err) NODISCARD;
 enum status rows_more_read(struct slice more, struct arena *mem, struct record_cell **out,
                            size_t *out_count, struct err *err) NODISCARD;
+
+/* A whole row in few bytes, beside the tables: by place what the release declares, by tag what was
+ * added. trim: without empty fields at its end. */
+void rows_image_write(const struct entity *e, const struct value *values, bool trim,
+                      struct buf *out);
+/* *out: one per field, in mem. */
+enum status rows_image_read(const struct entity *e, struct slice bytes, struct arena *mem,
+                            struct value **out, struct err *err) NODISCARD;
 
 /* The database of a store, for the files of this folder. */
 struct db *store_db(struct store *store);

@@ -4,6 +4,7 @@
  */
 #include "syncd/store/store_private.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum { MOVE_ROWS = 500 }; /* rows between two looks at memory */
@@ -19,32 +20,53 @@ static enum status has_column(struct db *db, const struct entity *e, const struc
                               bool *out, struct err *err) {
     struct db_stmt *s = NULL;
     char table[256];
+    struct buf column SCOPED(buf_free) = buf_new(sizeof table);
     struct buf name SCOPED(buf_free) = buf_new(sizeof table);
     buf_printf(&name, "r_%s", e->name);
     TRY(db_prepare(db, "SELECT 1 FROM pragma_table_info(?) WHERE name = ?", &s, err));
     db_bind_text(s, 1, buf_slice(&name));
-    db_bind_text(s, 2, slice_from(f->name));
+    rows_put_column(&column, f);
+    db_bind_text(s, 2, slice_of(column.data + 1, column.len - 2)); /* without its quotes */
     TRY(db_step(s, out, err));
     db_reset(s);
     return ST_OK;
 }
 
-static enum status add_columns(struct db *db, const struct entity *e, struct buf *sql,
-                               struct err *err) {
+static enum status add_columns(struct db *db, const struct entity *e, enum rows_role role,
+                               struct buf *sql, struct err *err) {
     for (size_t i = 0; i < e->field_count; i++) {
         const struct field *f = &e->fields[i];
         bool has;
-        if (!rows_is_stored(f)) continue;
+        if (!rows_is_column(f, role)) continue;
         TRY(has_column(db, e, f, &has, err));
         if (has) continue;
         buf_put_text(sql, "ALTER TABLE ");
         rows_put_table(sql, e);
         buf_put_text(sql, " ADD COLUMN ");
-        rows_put_name(sql, f->name);
+        rows_put_column(sql, f);
         buf_put_text(sql, rows_holds_text(f) ? " TEXT" : " INTEGER");
         TRY(exec_buf(db, sql, err));
     }
     return ST_OK;
+}
+
+/* Files of earlier releases do not have it. */
+static enum status add_packed_column(struct db *db, const struct entity *e, enum rows_role role,
+                                     struct buf *sql, struct err *err) {
+    struct db_stmt *s = NULL;
+    struct buf name SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
+    bool has;
+    if (role != ROWS_SERVER) return ST_OK;
+    buf_printf(&name, "r_%s", e->name);
+    TRY(db_prepare(db, "SELECT 1 FROM pragma_table_info(?) WHERE name = '_added'", &s, err));
+    db_bind_text(s, 1, buf_slice(&name));
+    TRY(db_step(s, &has, err));
+    db_reset(s);
+    if (has) return ST_OK;
+    buf_put_text(sql, "ALTER TABLE ");
+    rows_put_table(sql, e);
+    buf_put_text(sql, " ADD COLUMN _added TEXT");
+    return exec_buf(db, sql, err);
 }
 
 static enum status drop_views(struct db *db, const struct catalogue *cat, struct buf *sql,
@@ -168,7 +190,7 @@ static enum status index_entity(struct db *db, const struct entity *e, struct ar
     enum status status = ST_OK;
     bool row = true;
     buf_put_text(&sql, "SELECT id");
-    rows_put_columns(&sql, e);
+    rows_put_columns(&sql, e, ROWS_LAPTOP);
     buf_put_text(&sql, " WHERE _gone IS NULL");
     TRY(buf_status(&sql, err));
     TRY(db_prepare(db, buf_text(&sql), &s, err));
@@ -215,7 +237,8 @@ static enum status make_entity(struct db *db, const struct entity *e, enum rows_
                                struct buf *sql, bool *moved, struct err *err) {
     rows_put_table_ddl(sql, e, role);
     TRY(exec_buf(db, sql, err));
-    TRY(add_columns(db, e, sql, err));
+    TRY(add_packed_column(db, e, role, sql, err));
+    TRY(add_columns(db, e, role, sql, err));
     rows_put_index_ddl(sql, e);
     TRY(exec_buf(db, sql, err));
     return move_kept_cells(db, e, role, moved, err);
@@ -233,6 +256,30 @@ static enum status make_all(struct db *db, const struct catalogue *cat, enum row
     for (size_t i = 0; i < cat->count; i++) rows_put_view_ddl(&sql, cat, &cat->entities[i], role);
     TRY(exec_buf(db, &sql, err));
     return keep_search(db, cat, role, moved, err);
+}
+
+/* Added fields are not in the full text: nothing of that moves. */
+static enum status extend_all(struct db *db, const struct catalogue *before,
+                              const struct catalogue *cat, enum rows_role role, struct err *err) {
+    struct buf sql SCOPED(buf_free) = buf_new(BUF_MAX_BATCH);
+    bool moved = false;
+    TRY(drop_views(db, cat, &sql, err));
+    for (size_t i = 0; i < cat->count; i++) {
+        const struct entity *e = &cat->entities[i];
+        const struct entity *was = catalogue_entity_by_tag(before, e->tag);
+        if (was && was->field_count == e->field_count) continue;
+        TRY(add_columns(db, e, role, &sql, err));
+        TRY(move_kept_cells(db, e, role, &moved, err));
+    }
+    for (size_t i = 0; i < cat->count; i++) rows_put_view_ddl(&sql, cat, &cat->entities[i], role);
+    return exec_buf(db, &sql, err);
+}
+
+enum status rows_extend(struct db *db, const struct catalogue *before, const struct catalogue *cat,
+                        enum rows_role role, struct err *err) {
+    assert(db_in_transaction(db));
+    db_forget(db);
+    return extend_all(db, before, cat, role, err);
 }
 
 enum status rows_schema(struct db *db, const struct catalogue *cat, enum rows_role role,

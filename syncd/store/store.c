@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { CATALOGUES_CAP = 64 * 1024 * 1024 }; /* some hundred kilobytes for each change of it */
+
 /* ------------------------------------------------------------------ facts about the file */
 
 static enum status meta_find(struct db *db, const char *name, struct db_stmt **out, bool *out_row,
@@ -111,6 +113,7 @@ static enum status look_at_file(struct store *store, bool *out_ready, struct err
         return err_set(err, ST_INVALID, "%s is not a book", "%s 不是本程序的数据文件", store->path);
     }
     TRY(refuse_foreign(store, err));
+    TRY(added_refresh(store, err));
     TRY(meta_int(store->db, "layout", &layout, err));
     enum status status = meta_blob(store->db, "catalogue", &mem, &version, err);
     if (status == ST_OK)
@@ -159,7 +162,8 @@ static enum status open_parts(struct store *store, const struct store_config *co
 enum status store_open(const struct store_config *config, struct store **out, struct err *err) {
     struct store *store = calloc(1, sizeof *store);
     if (!store) return err_no_memory(err);
-    store->cat = config->catalogue;
+    store->cat = store->release = config->catalogue;
+    store->own_mem = arena_new(CATALOGUES_CAP);
     store->env = config->env;
     store->kind = config->kind;
     store->role = config->kind == STORE_LAPTOP ? ROWS_LAPTOP : ROWS_SERVER;
@@ -180,12 +184,19 @@ void store_close(struct store *store) {
         centre_stop(store);
     }
     db_close(store->db);
+    arena_clear(&store->own_mem);
     free(store->path);
     free(store);
 }
 
 const struct catalogue *store_catalogue(const struct store *store) {
     return store->cat;
+}
+
+enum status store_refresh(struct store *store, struct err *err) {
+    TRY(added_refresh(store, err));
+    if (store->centre) centre_catalogue_moved(store);
+    return ST_OK;
 }
 
 bool store_is_current(const struct store *store) {

@@ -27,7 +27,11 @@ struct store_config {
 enum status store_open(const struct store_config *config, struct store **out,
                        struct err *err) NODISCARD;
 void store_close(struct store *store);
+/* That of the release, with what head office added as far as the handle has looked. Borrowed; what
+ * was looked up in it stays in memory until the store is closed. */
 const struct catalogue *store_catalogue(const struct store *store);
+/* Looks at what others did to the catalogue: for who keeps a book open while others sync it. */
+enum status store_refresh(struct store *store, struct err *err) NODISCARD;
 /* False: a reader opened a file of an older release, in which newer fields are not there yet. */
 bool store_is_current(const struct store *store);
 /* Moves when anyone else committed to the file. */

@@ -6,6 +6,7 @@
 #ifndef ROADBOOK_STORE_PRIVATE_H
 #define ROADBOOK_STORE_PRIVATE_H
 
+#include "protocol/model/addition.h"
 #include "syncd/store/db.h"
 #include "syncd/store/rows.h"
 #include "syncd/store/store.h"
@@ -19,7 +20,11 @@ struct centre; /* centre_*.c */
 
 struct store {
     struct db *db;
-    const struct catalogue *cat;
+    const struct catalogue *cat;     /* with what was added at run time: the release's, or own */
+    const struct catalogue *release; /* as config said */
+    struct catalogue own;
+    struct arena own_mem; /* of all catalogues that the handle ever had: rows name their entities */
+    int64_t added_version; /* of the additions in cat; 0: there are none */
     const struct env *env;
     enum store_kind kind;
     enum rows_role role; /* follows from kind */
@@ -46,6 +51,19 @@ enum status meta_blob(struct db *db, const char *name, struct arena *mem, struct
 enum status meta_blob_set(struct db *db, const char *name, struct slice value,
                           struct err *err) NODISCARD;
 
+/* added.c: the catalogue follows the additions in the file. Cheap when they did not move. */
+enum status added_refresh(struct store *store, struct err *err) NODISCARD;
+/* They moved in this transaction: next version, columns and views. */
+enum status added_moved(struct store *store, struct err *err) NODISCARD;
+/* ST_CONFLICT: the entity is of a catalogue that the handle had before. */
+enum status added_check(const struct store *store, const struct entity *e,
+                        struct err *err) NODISCARD;
+/* What each half keeps: read into mem. */
+enum status laptop_additions(struct store *store, struct arena *mem, struct additions *out,
+                             struct err *err) NODISCARD;
+enum status centre_additions_read(struct db *db, struct arena *mem, struct additions *out,
+                                  struct err *err) NODISCARD;
+
 /* Table alias(from_id INTEGER PRIMARY KEY, to_id INTEGER): ids that became another; to_id is always
  * final. */
 enum status alias_resolve(struct db *db, int64_t id, int64_t *out, struct err *err) NODISCARD;
@@ -61,6 +79,7 @@ enum status laptop_is_pending(struct store *store, const struct entity *e, int64
                               struct err *err) NODISCARD;
 enum status centre_schema(struct db *db, struct err *err) NODISCARD;
 void centre_stop(struct store *store);
+void centre_catalogue_moved(struct store *store); /* the centre's part follows store->cat */
 enum status centre_verify(struct store *store, struct buf *out_findings, struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ SQL of rows (rows_sql.c) */
@@ -73,7 +92,13 @@ void rows_put_name(struct buf *sql, const char *name); /* quoted */
 void rows_put_table(struct buf *sql, const struct entity *e); /* "r_visit" */
 /* , "account", "note" FROM "r_visit": the stored columns, behind those that the caller wants first.
  */
-void rows_put_columns(struct buf *sql, const struct entity *e);
+void rows_put_columns(struct buf *sql, const struct entity *e, enum rows_role role);
+/* What a field is in a row of its table: a column, or its place in the server's packed column. */
+void rows_put_field(struct buf *sql, const struct field *f, enum rows_role role);
+bool rows_is_column(const struct field *f, enum rows_role role);
+/* The name of its column: of an added field by its tag, since names may be taken by a later
+ * release. */
+void rows_put_column(struct buf *sql, const struct field *f);
 /* The raw value of a field of the row r: its column, or what derives it from living rows. */
 void rows_put_value(struct buf *sql, const struct catalogue *cat, enum rows_role role,
                     const struct field *f);
