@@ -70,6 +70,8 @@ enum status scenario_split(struct slice line, struct arena *mem, struct words *o
 struct named_row *scenario_find_row(struct scenario *s, struct slice name);
 enum status scenario_name_row(struct scenario *s, struct slice name, const struct entity *e,
                               int64_t id, struct err *err) NODISCARD;
+/* The entity as that book knows it now: a laptop's, or with NULL head office's. */
+const struct entity *scenario_entity(struct scenario *s, struct world_laptop *l, uint32_t tag);
 /* "+10m", "-3y" in milliseconds. */
 enum status scenario_read_span(struct slice text, int64_t *out, struct err *err) NODISCARD;
 enum status scenario_read_edits(struct scenario *s, const struct entity *e, const struct words *w,

@@ -1,4 +1,5 @@
 /* What laptops and head office do in a scenario. */
+#include "syncd/store/centre_added.h"
 #include "tests/scenario/scenario.h"
 
 /* ------------------------------------------------------------------ laptops act */
@@ -7,6 +8,7 @@ static enum status do_add(struct scenario *s, struct world_laptop *l, const stru
                           struct err *err) {
     const struct entity *e = w->count > 3 ? catalogue_entity(&s->world.catalogue, w->at[2]) : NULL;
     if (!e) return scenario_wrong(err, "add ENTITY NAME FIELD=VALUE", w->at[0]);
+    e = scenario_entity(s, l, e->tag);
     struct field_edit edits[WORDS_MAX];
     size_t count;
     int64_t id;
@@ -48,22 +50,24 @@ static enum status do_set(struct scenario *s, struct world_laptop *l, const stru
     if (!row) return scenario_wrong(err, "set NAME FIELD=VALUE", w->at[0]);
     struct field_edit edits[WORDS_MAX];
     size_t count;
-    TRY(scenario_read_edits(s, row->entity, w, 3, edits, &count, err));
-    if (l) return save_edits(l, row->entity, row->id, edits, count, NULL, err);
+    const struct entity *e = scenario_entity(s, l, row->entity->tag);
+    TRY(scenario_read_edits(s, e, w, 3, edits, &count, err));
+    if (l) return save_edits(l, e, row->id, edits, count, NULL, err);
     struct receipt receipt;
     int64_t id;
-    return world_office_save(&s->world, row->entity, row->id, edits, count, &receipt, &id, err);
+    return world_office_save(&s->world, e, row->id, edits, count, &receipt, &id, err);
 }
 
 static enum status do_rm(struct scenario *s, struct world_laptop *l, const struct words *w,
                          struct err *err) {
     struct named_row *row = w->count > 2 ? scenario_find_row(s, w->at[2]) : NULL;
     if (!row) return scenario_wrong(err, "rm NAME", w->at[0]);
-    if (!l) return world_office_delete(&s->world, row->entity, row->id, err);
+    const struct entity *e = scenario_entity(s, l, row->entity->tag);
+    if (!l) return world_office_delete(&s->world, e, row->id, err);
     size_t rows;
     uint32_t batch;
     TRY(store_begin(l->store, err));
-    enum status status = store_delete(l->store, row->entity, row->id, &rows, err);
+    enum status status = store_delete(l->store, e, row->id, &rows, err);
     if (status == ST_OK) status = store_commit(l->store, &batch, err);
     if (status != ST_OK) store_rollback(l->store);
     return status;
@@ -76,8 +80,8 @@ static enum status do_form(struct scenario *s, struct world_laptop *l, const str
     struct named_form *form = &s->forms[s->form_count++];
     snprintf(form->name, sizeof(form->name), "%.*s", (int)w->at[2].len,
              (const char *)w->at[2].data);
-    form->entity = row->entity;
-    return store_form(l->store, row->entity, row->id, &s->mem, &form->form, err);
+    form->entity = scenario_entity(s, l, row->entity->tag);
+    return store_form(l->store, form->entity, row->id, &s->mem, &form->form, err);
 }
 
 static enum status do_save(struct scenario *s, struct world_laptop *l, const struct words *w,
@@ -229,6 +233,72 @@ static enum status office_parts(struct scenario *s, const struct words *w, struc
     return org_part(s->world.office, loser->id, false, &s->mem, &result, err);
 }
 
+/* ------------------------------------------------------------------ head office adds fields */
+
+static enum status read_type(struct slice word, uint32_t *out, struct err *err) {
+    for (uint32_t type = FIELD_TEXT; type <= FIELD_SET; type++)
+        if (is(word, field_type_name((enum field_type)type))) {
+            *out = type;
+            return ST_OK;
+        }
+    return scenario_wrong(err, "no such type", word);
+}
+
+static enum status read_rule(struct slice word, uint32_t *out, struct err *err) {
+    for (uint32_t rule = RULE_LAST; rule < RULE_COUNT; rule++)
+        if (is(word, rule_name((enum rule)rule))) {
+            *out = rule;
+            return ST_OK;
+        }
+    return scenario_wrong(err, "no such rule", word);
+}
+
+/* office field ENTITY NAME TYPE RULE [MAX] */
+static enum status office_field(struct scenario *s, const struct words *w, struct err *err) {
+    const struct entity *e = w->count > 5 ? catalogue_entity(&s->world.catalogue, w->at[2]) : NULL;
+    if (!e) return scenario_wrong(err, "field ENTITY NAME TYPE RULE [MAX]", w->at[0]);
+    struct added_field f = {.entity = e->tag, .name = w->at[3], .label = {w->at[3], w->at[3]}};
+    TRY(read_type(w->at[4], &f.type, err));
+    TRY(read_rule(w->at[5], &f.rule, err));
+    if (w->count > 6 && !text_to_int(w->at[6], &f.max))
+        return scenario_wrong(err, "no number", w->at[6]);
+    return centre_added_fields(org_centre(s->world.office), &f, 1, NULL, 0, false, err);
+}
+
+static enum status find_added(struct scenario *s, const struct words *w,
+                              const struct entity **out_entity, const struct field **out,
+                              struct err *err) {
+    const struct entity *e = w->count > 4 ? catalogue_entity(&s->world.catalogue, w->at[2]) : NULL;
+    if (!e) return scenario_wrong(err, "ENTITY FIELD WHAT", w->at[0]);
+    *out_entity = scenario_entity(s, NULL, e->tag);
+    *out = entity_field(*out_entity, w->at[3]);
+    return *out ? ST_OK : scenario_wrong(err, "no such field", w->at[3]);
+}
+
+/* office value ENTITY FIELD NAME */
+static enum status office_value(struct scenario *s, const struct words *w, struct err *err) {
+    const struct entity *e;
+    const struct field *f;
+    TRY(find_added(s, w, &e, &f, err));
+    struct added_value v = {
+        .entity = e->tag, .field = f->tag, .name = w->at[4], .label = {w->at[4], w->at[4]}};
+    return centre_added_value(org_centre(s->world.office), &v, false, err);
+}
+
+/* office limit ENTITY FIELD MAX; office limit ENTITY FIELD retired */
+static enum status office_limit(struct scenario *s, const struct words *w, struct err *err) {
+    const struct entity *e;
+    const struct field *f;
+    TRY(find_added(s, w, &e, &f, err));
+    struct added_field now = {
+        .entity = e->tag, .tag = f->tag, .max = f->max, .label = {w->at[3], w->at[3]}};
+    if (is(w->at[4], "retired"))
+        now.flags = ADDITION_RETIRED;
+    else if (!text_to_int(w->at[4], &now.max))
+        return scenario_wrong(err, "no number", w->at[4]);
+    return centre_added_change(org_centre(s->world.office), &now, false, err);
+}
+
 enum status scenario_office_acts(struct scenario *s, const struct words *w, struct slice line,
                                  struct err *err) {
     struct slice what = w->count > 1 ? w->at[1] : SLICE("");
@@ -239,5 +309,8 @@ enum status scenario_office_acts(struct scenario *s, const struct words *w, stru
     if (is(what, "approve") || is(what, "decline")) return office_decides(s, w, err);
     if (is(what, "merge")) return office_merges(s, w, err);
     if (is(what, "unmerge")) return office_parts(s, w, err);
+    if (is(what, "field")) return office_field(s, w, err);
+    if (is(what, "value")) return office_value(s, w, err);
+    if (is(what, "limit")) return office_limit(s, w, err);
     return scenario_wrong(err, "head office cannot do that", line);
 }

@@ -48,6 +48,13 @@ enum status scenario_name_row(struct scenario *s, struct slice name, const struc
     return ST_OK;
 }
 
+const struct entity *scenario_entity(struct scenario *s, struct world_laptop *l, uint32_t tag) {
+    struct store *store = l ? l->store : world_office_store(&s->world);
+    struct err ignored; /* then it knows what it knew before */
+    (void)store_refresh(store, &ignored);
+    return catalogue_entity_by_tag(store_catalogue(store), tag);
+}
+
 /* "+10m", "-3y" in milliseconds. */
 enum status scenario_read_span(struct slice text, int64_t *out, struct err *err) {
     int64_t sign = text.len && text.data[0] == '-' ? -1 : 1, n;
@@ -114,6 +121,7 @@ enum status scenario_read_place(struct scenario *s, struct slice word, struct na
     size_t n = point ? (size_t)(point - word.data) : word.len;
     *out_row = scenario_find_row(s, slice_of(word.data, n));
     if (!*out_row) return scenario_wrong(err, "no such row", word);
+    (*out_row)->entity = scenario_entity(s, NULL, (*out_row)->entity->tag);
     *out_field =
         point ? entity_field((*out_row)->entity, slice_of(point + 1, word.len - n - 1)) : NULL;
     return point && !*out_field ? scenario_wrong(err, "no such field", word) : ST_OK;
