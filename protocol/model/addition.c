@@ -407,6 +407,18 @@ static enum status check_kind(const struct entity *e, const struct added_field *
     return addition_check_change(f, err);
 }
 
+/* Files name their columns by label as well. */
+static enum status check_labels(const struct entity *e, const struct added_field *f,
+                                struct err *err) {
+    for (size_t i = 0; i < e->field_count; i++)
+        for (int lang = 0; lang < LANG_COUNT; lang++)
+            if (slice_equal(slice_from(e->fields[i].label[lang]), f->label[lang]))
+                return err_set(err, ST_CONFLICT, "%s%.0s has a field called that already: %.*s",
+                               "%.0s%s已有同名字段：%.*s", e->name, e->label[LANG_ZH],
+                               (int)f->label[lang].len, (const char *)f->label[lang].data);
+    return ST_OK;
+}
+
 static enum status check_room(const struct entity *e, const struct added_field *f,
                               struct err *err) {
     struct names n = {.fields = e->fields, .field_count = e->field_count};
@@ -454,6 +466,7 @@ enum status addition_check_field(const struct catalogue *cat, const struct added
                        f->entity);
     TRY(check_kind(e, f, err));
     TRY(check_room(e, f, err));
+    TRY(check_labels(e, f, err));
     for (size_t i = 0; i < value_count; i++) {
         TRY(check_words(values[i].name, values[i].label, err));
         for (size_t k = 0; k < i; k++)

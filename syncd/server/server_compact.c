@@ -107,12 +107,12 @@ enum status server_cmd_erase(void *program, const struct command_line *line, str
     struct server *server = program;
     SCOPED(server_org_release) struct org *org = NULL;
     struct centre_erased erased;
-    const struct entity *e = catalogue_entity(server->cat, SLICE("contact"));
     const char *why = command_value(line, "--why");
     int64_t row;
     if (!why || !why[0])
         return err_set(err, ST_USAGE, "say why: --why TEXT", "须注明原因：--why 文字");
     TRY(server_org_open(server, &org, err));
+    const struct entity *e = catalogue_entity(server->cat, SLICE("contact"));
     TRY(store_resolve(centre_store(org_centre(org)), e, slice_from(line->words[0]), &row, err));
     TRY(org_erase(org, e, row, server_person(server), slice_from(why), &erased, err));
     if (server->json)

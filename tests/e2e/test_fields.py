@@ -51,6 +51,7 @@ def what_cannot_be_added(world):
     office = world.office
     labels = ("--label", "X", "--label-zh", "某")
     refused(office("field", "add", "account", "website", *labels, fails=True), "website", "already")
+    refused(office("field", "add", "account", "x", "--label", "Website", "--label-zh", "某", fails=True), "Website")
     refused(office("field", "add", "account", "Two words", *labels, fails=True), "a-z")
     refused(office("field", "add", "account", "x", "--label", "X", fails=True), "--label-zh")
     refused(office("field", "add", "account", "x", "--type", "ref", *labels, fails=True), "ref")
@@ -188,6 +189,25 @@ def retired(world):
     sync_all(world)
 
 
+def a_persons_data_is_erased(world):
+    """A field about a person goes with the rest of what is his, out of the file as well."""
+    world.laptop("li", "set", "contact", "Zhou", "nick=Zhouzhou-the-first")
+    sync_all(world)
+    check(world.office("get", "contact", "Zhou", "--json").json()["nick"] == "Zhouzhou-the-first", "no nickname")
+    world.office("erase", "Zhou", "--why", "asked for it")
+    sync_all(world)
+    rows = world.office("list", "contact", "--json").json()
+    check([r["nick"] for r in rows] == [None], str(rows))
+    world.stop_server()
+    for name in os.listdir(os.path.join(world.home, "org")):
+        path = os.path.join(world.home, "org", name)
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                check(b"Zhouzhou-the-first" not in file.read(), f"{name} still has it")
+    world.start_server()
+    proved(world, "erased")
+
+
 def the_server_comes_back_from_before(world, backup):
     """What the backup does not know comes back from the laptops, under the same numbers."""
     before = {f["name"]: f["tag"] for f in world.office("field", "list", "--json").json()}
@@ -231,6 +251,7 @@ def run(world):
     plain_sql_and_files(world)
     limits_bind_who_knew_them(world)
     retired(world)
+    a_persons_data_is_erased(world)
     world.stop_server()
     world.start_server()
     check(account(world.office)["fleet"] == 400, "after a restart")

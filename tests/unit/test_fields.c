@@ -22,12 +22,13 @@ static struct err err;
 
 /* A whole number of accounts; its tag. */
 static uint32_t add(struct fields *f, const char *name, uint32_t rule, int64_t max) {
+    struct slice label = slice_from(rule == RULE_MAX ? "Most" : name);
     struct added_field field = {.entity = ACCOUNT,
                                 .type = FIELD_INT,
                                 .rule = rule,
                                 .max = max,
                                 .name = slice_from(name),
-                                LABELS};
+                                .label = {label, label}};
     CHECK_OK(centre_added_fields(org_centre(f->world.office), &field, 1, NULL, 0, false, &err));
     return field.tag;
 }
