@@ -16,20 +16,30 @@ static enum status exec_buf(struct db *db, struct buf *sql, struct err *err) {
     return status;
 }
 
-static enum status has_column(struct db *db, const struct entity *e, const struct field *f,
+/* A column as the engine calls it, without quotes. */
+static enum status has_column(struct db *db, const struct entity *e, const struct buf *column,
                               bool *out, struct err *err) {
     struct db_stmt *s = NULL;
-    char table[256];
-    struct buf column SCOPED(buf_free) = buf_new(sizeof table);
-    struct buf name SCOPED(buf_free) = buf_new(sizeof table);
-    buf_printf(&name, "r_%s", e->name);
+    struct buf table SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
+    buf_printf(&table, "r_%s", e->name);
+    TRY(buf_status(&table, err));
+    TRY(buf_status(column, err));
     TRY(db_prepare(db, "SELECT 1 FROM pragma_table_info(?) WHERE name = ?", &s, err));
-    db_bind_text(s, 1, buf_slice(&name));
-    rows_put_column(&column, f);
-    db_bind_text(s, 2, slice_of(column.data + 1, column.len - 2)); /* without its quotes */
+    db_bind_text(s, 1, buf_slice(&table));
+    db_bind_text(s, 2, buf_slice(column));
     TRY(db_step(s, out, err));
     db_reset(s);
     return ST_OK;
+}
+
+static enum status has_field(struct db *db, const struct entity *e, const struct field *f,
+                             bool *out, struct err *err) {
+    struct buf column SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
+    if (field_is_added(f))
+        buf_printf(&column, "_%u", f->tag);
+    else
+        buf_put_text(&column, f->name);
+    return has_column(db, e, &column, out, err);
 }
 
 static enum status add_columns(struct db *db, const struct entity *e, enum rows_role role,
@@ -38,7 +48,7 @@ static enum status add_columns(struct db *db, const struct entity *e, enum rows_
         const struct field *f = &e->fields[i];
         bool has;
         if (!rows_is_column(f, role)) continue;
-        TRY(has_column(db, e, f, &has, err));
+        TRY(has_field(db, e, f, &has, err));
         if (has) continue;
         buf_put_text(sql, "ALTER TABLE ");
         rows_put_table(sql, e);
@@ -53,15 +63,11 @@ static enum status add_columns(struct db *db, const struct entity *e, enum rows_
 /* Files of earlier releases do not have it. */
 static enum status add_packed_column(struct db *db, const struct entity *e, enum rows_role role,
                                      struct buf *sql, struct err *err) {
-    struct db_stmt *s = NULL;
-    struct buf name SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
+    struct buf column SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
     bool has;
     if (role != ROWS_SERVER) return ST_OK;
-    buf_printf(&name, "r_%s", e->name);
-    TRY(db_prepare(db, "SELECT 1 FROM pragma_table_info(?) WHERE name = '_added'", &s, err));
-    db_bind_text(s, 1, buf_slice(&name));
-    TRY(db_step(s, &has, err));
-    db_reset(s);
+    buf_put_text(&column, "_added");
+    TRY(has_column(db, e, &column, &has, err));
     if (has) return ST_OK;
     buf_put_text(sql, "ALTER TABLE ");
     rows_put_table(sql, e);

@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 
+#include "syncd/store/centre_added.h"
 #include "tests/unit/check.h"
 #include "tests/unit/fault.h"
 #include "tests/unit/fault_vfs.h"
@@ -114,6 +115,100 @@ static bool strike(struct shop *s, size_t n, bool disk, enum fault_disk kind) {
     check_sound(s);
     return fired;
 }
+
+/* ------------------------------------------------------------------ fields that come */
+
+enum { FIRST_ENTITY = 5, EACH_ENTITY = ENTITY_ADDED_MAX - 1, ENTITIES = 6 };
+
+/* One more field, not of accounts, whose edits go on as before; once there are many, labels. */
+static void change_fields(struct shop *s, unsigned *added) {
+    struct err err;
+    char text[32];
+    struct centre *c = org_centre(s->world.office);
+    struct added_field f = {.type = FIELD_INT, .entity = FIRST_ENTITY + *added / EACH_ENTITY};
+    int len = snprintf(text, sizeof text, "f%u_%u", *added, s->round);
+    f.name = f.label[LANG_EN] = f.label[LANG_ZH] = slice_of(text, (size_t)len);
+    if (*added < EACH_ENTITY * ENTITIES) {
+        CHECK_OK(centre_added_fields(c, &f, 1, NULL, 0, false, &err));
+        (*added)++;
+        return;
+    }
+    struct additions all;
+    struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    CHECK_OK(centre_added(c, &mem, &all, &err));
+    f.entity = all.fields[0].entity;
+    f.tag = all.fields[0].tag;
+    CHECK_OK(centre_added_change(c, &f, false, &err));
+    arena_clear(&mem);
+}
+
+/* The catalogues are the same, and every column is there: a row can be read. */
+static void check_fields(struct shop *s, unsigned added) {
+    struct err err;
+    for (size_t i = 0; i < s->world.laptop_count; i++) {
+        struct store *store = s->world.laptops[i].store;
+        unsigned count = 0;
+        CHECK_OK(store_refresh(store, &err));
+        const struct catalogue *cat = store_catalogue(store);
+        for (size_t k = 0; k < cat->count; k++) {
+            int64_t rows;
+            struct query query = {.entity = &cat->entities[k]};
+            for (size_t n = 0; n < cat->entities[k].field_count; n++) {
+                const struct field *f = &cat->entities[k].fields[n];
+                count += field_is_added(f);
+                struct condition filled = {.field = f, .compare = COMPARE_NE};
+                if (!field_is_added(f)) continue;
+                query.conditions = &filled;
+                query.condition_count = 1;
+                CHECK_OK(store_count(store, &query, &rows, &err));
+            }
+        }
+        CHECK_INT(count, added);
+    }
+}
+
+static bool strike_fields(struct shop *s, size_t n, bool disk, unsigned *added) {
+    struct err err;
+    struct agent_result result;
+    change_fields(s, added);
+    edit(s, &s->world.laptops[0]);
+    if (disk)
+        fault_vfs_arm(n, n % 2 ? FAULT_DISK_FULL : FAULT_DISK_BROKEN, false);
+    else
+        fault_arm(n);
+    (void)world_sync(&s->world.laptops[0], &result, &err);
+    bool fired = disk ? fault_vfs_fired() : fault_fired();
+    if (disk)
+        fault_vfs_disarm();
+    else
+        fault_disarm();
+    check_sound(s);
+    check_fields(s, *added);
+    return fired;
+}
+
+TEST(any_allocation_may_fail_while_fields_come) {
+    static struct shop shop;
+    unsigned added = 0;
+    size_t n = 1;
+    open_shop(&shop);
+    while (strike_fields(&shop, n, false, &added)) n += 1 + n / STRIDE;
+    CHECK(n > 100);
+    world_close(&shop.world);
+}
+
+TEST(any_disk_call_may_fail_while_fields_come) {
+    static struct shop shop;
+    unsigned added = 0;
+    size_t n = 1;
+    fault_vfs_install();
+    open_shop(&shop);
+    while (strike_fields(&shop, n, true, &added)) n++;
+    CHECK(n > 10);
+    world_close(&shop.world);
+}
+
+/* ------------------------------------------------------------------ rounds */
 
 TEST(any_allocation_of_a_round_may_fail) {
     static struct shop shop;
