@@ -89,8 +89,9 @@ static void take_lost_delete(struct sim_ledger *g, const struct ledger_entry *en
     for (size_t i = 0; i < s->deed_count; i++) {
         const struct deed *d = &s->deeds[i];
         uint32_t device = d->author == OFFICE ? 0 : (uint32_t)d->author + 1;
-        if (d->kind != KIND_DELETE || device != entry->loser_device ||
-            d->batch != entry->loser_batch) /* the entry may name what it owns */
+        bool by_office = d->approved && entry->loser_device == 0; /* in a batch of its own */
+        bool same = device == entry->loser_device && d->batch == entry->loser_batch;
+        if (d->kind != KIND_DELETE || (!same && !by_office)) /* the entry may name what it owns */
             continue;
         SAY(s, "  ledger: delete e%zu lost at %lld\n", i, (long long)entry->row);
         mask_put(&g->deletes, i);
