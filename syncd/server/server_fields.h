@@ -2,7 +2,7 @@
 #ifndef ROADBOOK_SERVER_FIELDS_H
 #define ROADBOOK_SERVER_FIELDS_H
 
-#include "syncd/api/command.h"
+#include "syncd/server/server.h"
 
 command_run server_cmd_field_add, server_cmd_field_list, server_cmd_field_change,
     server_cmd_value_add, server_cmd_value_list, server_cmd_value_change;

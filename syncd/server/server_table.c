@@ -2,7 +2,6 @@
  * completion are derived from it.
  */
 #include "syncd/api/command_rows.h"
-#include "syncd/server/server.h"
 #include "syncd/server/server_fields.h"
 
 /* ------------------------------------------------------------------ options */
@@ -686,8 +685,7 @@ static const struct command commands[] = {
      COMMAND_WORDS(0, 2, "@command"),
      .summary = {"show help", "显示帮助"}},
     {.name = "version",
-     NOTHING,
-     .run = server_cmd_version,
+     NOTHING, .run = server_cmd_version,
      .summary = {"show the version", "显示版本"}},
 };
 
