@@ -25,6 +25,11 @@ static enum status prepare(struct cli *cli, struct err *err) {
                                                    : platform_data_dir(&cli->mem, &cli->home, err);
 }
 
+void cli_book_moved(struct cli *cli) {
+    cli->book.store = cli->store;
+    cli->cat = cli->store ? store_catalogue(cli->store) : &cli->catalogue;
+}
+
 /* A damaged book is set aside, and what can be rescued stands in a new one. The command itself has
  * failed. */
 static enum status mend(struct cli *cli, enum status status, struct err *err) {
@@ -32,6 +37,7 @@ static enum status mend(struct cli *cli, enum status status, struct err *err) {
     if (status != ST_DAMAGED || !cli->store) return status;
     enum status mended =
         book_mend(&cli->store, cli->home, &cli->catalogue, &cli->env, &note, &failure);
+    cli_book_moved(cli);
     if (mended == ST_DAMAGED)
         *err = failure;
     else if (mended == ST_OK && note.status != ST_OK)
@@ -87,8 +93,7 @@ enum status cli_book_open(struct cli *cli, bool enrolled, struct err *err) {
     if (note.text[cli->lang][0])
         fprintf(stderr, "%s: %s\n", cli->set->program, note.text[cli->lang]);
     TRY(store_identity(cli->store, &cli->identity, err));
-    cli->book.store = cli->store;
-    cli->cat = store_catalogue(cli->store);
+    cli_book_moved(cli);
     return enrolled && cli->identity.device == 0 ? not_enrolled(err) : ST_OK;
 }
 

@@ -40,6 +40,8 @@ extern const struct command_set cli_commands; /* the command table (cli_commands
 
 /* Runs the line; out and notes are written as it goes. */
 enum status cli_run(struct cli *cli, struct err *err) NODISCARD;
+/* Another book stands at cli->store now, or none, or it has learned of fields. */
+void cli_book_moved(struct cli *cli);
 /* Opens the book at home; with enrolled it must belong to someone. */
 enum status cli_book_open(struct cli *cli, bool enrolled, struct err *err) NODISCARD;
 void cli_close(struct cli *cli);

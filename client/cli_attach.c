@@ -210,8 +210,7 @@ static void put_table_row(struct listing *l, const struct attachment *a) {
     struct cli *cli = l->cli;
     struct arena mem = arena_new(BUF_MAX_LINE);
     SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE);
-    const struct field *kind =
-        attachment_field(attachment_entity(cli->cat), ATTACHMENT_KIND);
+    const struct field *kind = attachment_field(attachment_entity(cli->cat), ATTACHMENT_KIND);
     struct slice label = {0};
     char id[ID_TEXT_BYTES];
     id_format(a->row, id);

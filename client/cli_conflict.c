@@ -108,8 +108,7 @@ static void conflict_json(struct conflicts *c, const struct conflict *conflict,
 
 static enum status conflict_row(void *ctx, const struct conflict *conflict, struct err *err) {
     struct conflicts *c = ctx;
-    const struct entity *e =
-        catalogue_entity_by_tag(c->cli->cat, conflict->entry.entity_tag);
+    const struct entity *e = catalogue_entity_by_tag(c->cli->cat, conflict->entry.entity_tag);
     if (!e) return ST_OK; /* of a newer release */
     c->count++;
     if (c->table)

@@ -215,8 +215,8 @@ enum status cli_file_revert(void *program, const struct command_line *line, stru
         buf_put_text(&cli->out, "}\n");
         return ST_OK;
     }
-    cli_say(cli, "rows that are as they were before the import: %lld\n", "%lld 条记录已恢复到导入之前\n",
-            (long long)rows);
+    cli_say(cli, "rows that are as they were before the import: %lld\n",
+            "%lld 条记录已恢复到导入之前\n", (long long)rows);
     if (kept)
         cli_say(cli, "%lld were kept since somebody has edited them meanwhile\n",
                 "%lld 条此后已被修改，予以保留\n", (long long)kept);

@@ -104,7 +104,8 @@ static void put_names(struct cli *cli, const struct cli_moved *m, const int64_t 
                        (const char *)owner.data);
     }
     if (count > NAMED_MAX)
-        cli_say(cli, " and %zu more", " 等 %zu 个", cli->lang == LANG_EN ? count - NAMED_MAX : count);
+        cli_say(cli, " and %zu more", " 等 %zu 个",
+                cli->lang == LANG_EN ? count - NAMED_MAX : count);
     buf_put_byte(&cli->out, '\n');
 }
 
@@ -155,8 +156,9 @@ void cli_moved_say(struct cli *cli, const struct cli_moved *m) {
     }
     if (!moves) return;
     if (moves->left_count > 0) {
-        cli_say(cli, moves->left_count == 1 ? "%zu account left this laptop"
-                                            : "%zu accounts left this laptop",
+        cli_say(cli,
+                moves->left_count == 1 ? "%zu account left this laptop"
+                                       : "%zu accounts left this laptop",
                 "%zu 个客户已移出本机", moves->left_count);
         cli_say(cli, moves->rows_left == 1 ? " (%lld row)" : " (%lld rows)", "（共 %lld 条记录）",
                 (long long)moves->rows_left);

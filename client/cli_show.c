@@ -189,8 +189,7 @@ static enum status list_text(struct listing *list, const struct query *query, st
     TRY(store_count(cli->store, query, &all, err));
     if (!command_value(cli->line, "--columns")) api_table_hide_empty(list->table);
     if (list->rows > 0) cli_table_write(cli, list->table);
-    if (list->any_gone)
-        cli_note(cli, "! read-only: leaving this laptop", "! 只读：即将离开本机");
+    if (list->any_gone) cli_note(cli, "! read-only: leaving this laptop", "! 只读：即将离开本机");
     if (!cli->out_is_terminal) return ST_OK;
     if (list->rows < all)
         cli_say(cli, "%lld of %lld rows (more with --limit and --offset)\n",
@@ -287,9 +286,9 @@ static const char *what_label(const struct cli *cli, const char *what) {
     static const struct {
         const char *name, *label[LANG_COUNT];
     } rows[] = {
-        {"create", {"new", "新建"}},     {"edit", {"edited", "修改"}},
-        {"delete", {"deleted", "删除"}}, {"lost", {"gave way", "未采用"}},
-        {"news", {"changed", "已更改"}}, {"approved", {"approved", "已批准"}},
+        {"create", {"new", "新建"}},          {"edit", {"edited", "修改"}},
+        {"delete", {"deleted", "删除"}},      {"lost", {"gave way", "未采用"}},
+        {"news", {"changed", "已更改"}},      {"approved", {"approved", "已批准"}},
         {"declined", {"declined", "未批准"}},
     };
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++)

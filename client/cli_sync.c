@@ -105,7 +105,7 @@ static enum status sync_locked(struct cli *cli, struct agent *agent, struct agen
     if (status == ST_OK) prove(cli, agent);
     bool must_wipe = status == ST_REVOKED && agent_order(agent, &order) == ORDER_WIPE;
     if (must_wipe) status = wipe_book(&cli->store, cli->home, &order, &cli->env, err);
-    cli->book.store = cli->store;
+    cli_book_moved(cli);
     platform_unlock(&lock);
     cli_progress_end(cli);
     return must_wipe && status == ST_OK ? wiped(cli, err) : status;
@@ -299,11 +299,11 @@ static enum status enroll_over(struct cli *cli, struct transport *transport,
     bool again;
     enum status status = enrols_again(cli, &again, err);
     if (status == ST_OK && again)
-        status = book_enroll_again(&cli->store, agent, cli->home, cli->cat, &cli->env, link,
+        status = book_enroll_again(&cli->store, agent, cli->home, &cli->catalogue, &cli->env, link,
                                    name, err);
     else if (status == ST_OK)
         status = agent_enroll(agent, link, name, err);
-    cli->book.store = cli->store;
+    cli_book_moved(cli);
     agent_close(agent);
     return status;
 }
