@@ -102,6 +102,7 @@ enum status server_cmd_org_lease(void *program, const struct command_line *line,
     SCOPED(teaming_close) struct teaming t = {0};
     int64_t days;
     TRY(teaming_open(program, &t, err));
+    if (line->word_count == 0) return scope_show(&t, err);
     if (!text_to_int(slice_from(line->words[0]), &days))
         return err_set(err, ST_USAGE, "%s is no number of days", "%s 不是天数", line->words[0]);
     TRY(org_lease_set(t.org, days, err));
@@ -124,6 +125,7 @@ enum status server_cmd_org_zone(void *program, const struct command_line *line, 
     SCOPED(teaming_close) struct teaming t = {0};
     int minutes;
     TRY(teaming_open(program, &t, err));
+    if (line->word_count == 0) return scope_show(&t, err);
     if (!zone_parse(line->words[0], &minutes))
         return err_set(err, ST_USAGE, "a zone is written like +08:00, not %s",
                        "时区应写作 +08:00，而非 %s", line->words[0]);

@@ -265,9 +265,9 @@ static const struct command commands[] = {
                  "granted：客户基本信息在其所属区域及上级区域可见；其余内容仅客户经理、团队成员及\n"
                  "该区域的经理可见。本人所写内容始终可见；区域、员工、产品人人可见。\n"}},
     {.name = "org lease",
-     .usage = {"DAYS", "天数"},
+     .usage = {"[DAYS]", "[天数]"},
      HOME(server_cmd_org_lease),
-     COMMAND_WORDS(1, 1, NULL),
+     COMMAND_WORDS(0, 1, NULL),
      .summary = {"how long edits count that were made before a withdrawal",
                  "撤权前所作修改在多少天内仍有效"}},
     {.name = "org keep-history",
@@ -282,9 +282,9 @@ static const struct command commands[] = {
           "更早的内容只保留哈希：仍可知谁在何时做了什么，但不再有具体值。新机构默认永久保留。\n"
           "笔记本可能仍需要的内容无论多旧都会保留。\n"}},
     {.name = "org zone",
-     .usage = {"+08:00", "+08:00"},
+     .usage = {"[+08:00]", "[+08:00]"},
      HOME(server_cmd_org_zone),
-     COMMAND_WORDS(1, 1, NULL),
+     COMMAND_WORDS(0, 1, NULL),
      .summary = {"where the org's days begin", "机构日期所用的时区"}},
     {.name = "territory tree",
      NOTHING,

@@ -105,6 +105,13 @@ def keep_and_erase(world):
     check("ever" in world.office("org", "keep-history").out, "history is not kept for ever")
     check(world.office("org", "keep-history", "400", "--json").json()["keep_history_days"] == 400, "not set")
     world.office("org", "keep-history", "many", fails=True)
+    world.office("org", "lease", "21")
+    world.office("org", "zone", "+05:30")
+    for setting in ("lease", "zone", "scope"):  # without a value each shows what is so
+        shown = world.office("org", setting, "--json").json()
+        check(shown["lease_days"] == 21 and shown["zone"] == "UTC+5:30", f"org {setting} shows {shown}")
+    world.office("org", "lease", "30")
+    world.office("org", "zone", "+08:00")
     world.office("add", "contact", "account=Stays", "name=Xanthippe", "phones=13900000077")
     world.laptop("wang", "sync")
     world.office("erase", "Xanthippe", fails=True)      # why?
