@@ -110,7 +110,8 @@ static void check_time(struct sim *s, const struct place *p, const struct row *r
     struct centre_row stored;
     bool found = false;
     struct err err;
-    if (n < 0 || s->rolled || s->deeds[n].author == OFFICE || s->deeds[n].kind == KIND_CREATE)
+    if (n < 0 || s->rolled || s->united_any || /* a merge gives cells another seq */
+        s->deeds[n].author == OFFICE || s->deeds[n].kind == KIND_CREATE)
         return;
     const struct deed *d = &s->deeds[n];
     const struct cell *cell = entity_cell_of(row->entity, sim_field_of(s, p));
