@@ -375,6 +375,10 @@ void scope_restart(struct laptop_state *state);
 enum status scope_take(struct store *store, const struct round_request *request,
                        const struct round_reply *reply, struct err *err) NODISCARD;
 enum status scope_close(struct store *store, int64_t home, struct err *err) NODISCARD;
+/* An account became another: where its home is leaving, its rows are now in one that leaves too,
+ * unless it is held. */
+enum status scope_repointed(struct store *store, int64_t from, int64_t to,
+                            struct err *err) NODISCARD;
 /* fresh: the laptop had told of no home yet, so that each is filled anew in any case. */
 enum status scope_open(struct store *store, const struct grant_news *news, bool fresh,
                        struct err *err) NODISCARD;

@@ -160,9 +160,8 @@ enum status record_take(struct store *store, const struct record *record, struct
     TRY(local_read(store, p.e, record->row, mem, &p.local, err));
     if (record->flags & RECORD_LEFT) return take_left(&p, counts, err);
     if (record->flags & RECORD_DEAD) return take_dead(&p, counts, err);
-    bool known =
-        p.local.found && p.local.meta.seq >= record->seq && p.local.meta.gone != GONE_DOOMED &&
-        !seq_is_lost(store, p.local.meta.seq);
+    bool known = p.local.found && p.local.meta.seq >= record->seq &&
+                 p.local.meta.gone != GONE_DOOMED && !seq_is_lost(store, p.local.meta.seq);
     if (known && tells_nothing(&p)) return ST_OK;
     TRY(pending_any(store->db, record->row, &p.any_pending, err));
     if (p.local.found) {
@@ -302,6 +301,7 @@ enum status alias_take(struct store *store, const struct alias_news *news, struc
     const struct entity *target = from.found ? from.e : to.found ? to.e : NULL;
     TRY(repoint(store, target, news, err));
     TRY(repoint_pending(store, news, mem, err));
+    TRY(scope_repointed(store, news->from, news->to, err));
     if (!from.found) return ST_OK;
     counts->rows_gone++;
     if (!to.found) TRY(forget_begin(store, err));

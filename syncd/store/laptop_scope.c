@@ -107,10 +107,22 @@ static enum status homes_at(struct store *store, const struct local *local, stru
 
 /* ------------------------------------------------------------------ grants */
 
+enum status scope_repointed(struct store *store, int64_t from, int64_t to, struct err *err) {
+    return run(store,
+               "INSERT OR IGNORE INTO leaving(home) SELECT ?2 WHERE EXISTS"
+               " (SELECT 1 FROM leaving WHERE home = ?1) AND NOT EXISTS"
+               " (SELECT 1 FROM home WHERE home = ?2)",
+               home_make(HOME_CLASS_TEAM, from), home_make(HOME_CLASS_TEAM, to), 0, err);
+}
+
 static enum status withdraw(struct store *store, int64_t home, struct err *err) {
+    int64_t to = home_id(home);
     TRY(run(store, "DELETE FROM home WHERE home = ?", home, 0, 0, err));
     TRY(run(store, "DELETE FROM home_sum WHERE home = ?", home, 0, 0, err));
-    return run(store, "INSERT OR IGNORE INTO leaving(home) VALUES (?)", home, 0, 0, err);
+    TRY(run(store, "INSERT OR IGNORE INTO leaving(home) VALUES (?)", home, 0, 0, err));
+    if (home_class(home) != HOME_CLASS_TEAM) return ST_OK;
+    TRY(alias_resolve(store->db, to, &to, err));
+    return to == home_id(home) ? ST_OK : scope_repointed(store, home_id(home), to, err);
 }
 
 enum status scope_close(struct store *store, int64_t home, struct err *err) {

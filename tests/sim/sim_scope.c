@@ -155,7 +155,24 @@ void sim_scope_reply(struct sim *s, struct world_laptop *l, struct slice message
     s->counts[SIM_ROW_SENT] += (int64_t)(reply.record_count + reply.filled_count);
     if (reply.closed_count) sim_count(s, SIM_HOME_CLOSED);
     if (reply.opened_count) sim_count(s, SIM_HOME_OPENED);
-    for (size_t i = 0; i < reply.record_count; i++) check_record(s, l, &reply.records[i]);
+    for (size_t i = 0; i < reply.record_count; i++) {
+        const struct record *r = &reply.records[i];
+        SAY(s, "    row %lld seq %lld%s%s%s\n", (long long)r->row, (long long)r->seq,
+            r->flags & RECORD_WHOLE ? " whole" : "", r->flags & RECORD_LEFT ? " left" : "",
+            r->flags & RECORD_DEAD ? " dead" : "");
+        check_record(s, l, r);
+    }
+    for (size_t i = 0; i < reply.filled_count; i++)
+        SAY(s, "    filled %lld seq %lld\n", (long long)reply.filled[i].row,
+            (long long)reply.filled[i].seq);
+    for (size_t i = 0; i < reply.opened_count; i++)
+        SAY(s, "    opened %lld since %lld%s\n", (long long)reply.opened[i].home,
+            (long long)reply.opened[i].since, reply.opened[i].fills ? ", to be filled" : "");
+    for (size_t i = 0; i < reply.closed_count; i++)
+        SAY(s, "    closed %lld\n", (long long)reply.closed[i]);
+    for (size_t i = 0; i < reply.alias_count; i++)
+        SAY(s, "    %lld is %lld\n", (long long)reply.aliases[i].from,
+            (long long)reply.aliases[i].to);
     for (size_t i = 0; i < reply.filled_count; i++)
         must_see(s, l, reply.filled[i].entity_tag, reply.filled[i].row,
                  "a page held a row outside the grants");
