@@ -14,8 +14,8 @@ static enum status put(struct store *store, const struct others_edit *other, str
                    " content) VALUES (?,?,?,?,?,?,?,0,?) ON CONFLICT DO UPDATE SET seq ="
                    " excluded.seq, content = excluded.content",
                    &s, err));
-    const int64_t numbers[] = {other->device, other->id.batch, other->id.change,
-                               other->id.cell_tag, other->seq, other->time_ms,
+    const int64_t numbers[] = {other->device,         other->id.batch, other->id.change,
+                               other->id.cell_tag,    other->seq,      other->time_ms,
                                (int64_t)other->reason};
     for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) db_bind_int(s, (int)i + 1, numbers[i]);
     db_bind_blob(s, 8, other->content);
@@ -61,13 +61,13 @@ static enum status read_one(struct store *store, struct db_stmt *s, struct arena
                             struct place *place, struct others_held *out, struct change *change,
                             struct err *err) {
     *place = (struct place){db_int(s, 0), db_int(s, 1), db_int(s, 2), db_int(s, 3), db_int(s, 4)};
-    *out = (struct others_held){.device = (uint32_t)place->device,
-                                .id = {(uint32_t)place->batch, (uint32_t)place->change,
-                                       (uint32_t)place->cell},
-                                .time_ms = db_int(s, 5),
-                                .reason = (enum reason)db_int(s, 6),
-                                .taken = (uint32_t)db_int(s, 7),
-                                .change = change};
+    *out = (struct others_held){
+        .device = (uint32_t)place->device,
+        .id = {(uint32_t)place->batch, (uint32_t)place->change, (uint32_t)place->cell},
+        .time_ms = db_int(s, 5),
+        .reason = (enum reason)db_int(s, 6),
+        .taken = (uint32_t)db_int(s, 7),
+        .change = change};
     struct slice content = arena_copy(mem, db_blob(s, 8));
     if (!content.data) return err_no_memory(err);
     TRY(change_read(content, mem, change, err));
@@ -86,8 +86,7 @@ static enum status next(struct store *store, struct place *place, struct arena *
                    &s, err));
     for (size_t i = 0; i < ARRAY_COUNT(after); i++) db_bind_int(s, (int)i + 1, after[i]);
     TRY(db_step(s, out_found, err));
-    enum status status =
-        *out_found ? read_one(store, s, mem, place, out, change, err) : ST_OK;
+    enum status status = *out_found ? read_one(store, s, mem, place, out, change, err) : ST_OK;
     db_reset(s);
     if (status == ST_OK && *out_found) status = in_outbox(store, &out->taken, err);
     return status;
@@ -164,6 +163,21 @@ static enum status mark(struct store *store, const struct search *s, struct err 
     return db_run(stmt, err);
 }
 
+/* What others wrote into a note would be gone without a word: only head office has its old texts.
+ */
+static enum status replaces_a_note(const struct search *s, const struct form *form,
+                                   struct err *err) {
+    const struct cell *cell = entity_cell(s->other.entity, s->id->cell_tag);
+    if (!cell || cell->rule != RULE_TEXT) return ST_OK;
+    struct value today = form->values[cell->first];
+    if (today.kind != VALUE_TEXT || today.text.len == 0) return ST_OK;
+    return err_set(
+        err, ST_CONFLICT,
+        "it would take the place of the note that stands there: head office can merge both "
+        "(roadbook-server requests), or write it into the note yourself",
+        "这会取代现有备注：可请总部合并两者（roadbook-server requests），或自行写入备注");
+}
+
 static enum status take(struct store *store, struct search *s, struct err *err) {
     struct field_edit *said;
     struct form form;
@@ -174,6 +188,7 @@ static enum status take(struct store *store, struct search *s, struct err *err) 
     TRY(check(s, err));
     TRY(held_say_again(s->other.entity, &s->change, s->mem, &said, &count, err));
     TRY(store_form(store, s->other.entity, s->other.row, s->mem, &form, err));
+    TRY(replaces_a_note(s, &form, err));
     TRY(save_edit(store, s->other.entity, s->other.row, said, count, &form, NULL, &changed, err));
     if (!changed)
         return err_set(err, ST_CONFLICT,

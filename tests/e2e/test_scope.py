@@ -115,6 +115,7 @@ def the_new_owner_hears_of_what_the_former_one_writes(world):
     world.office("assign", "Acct2", "--to", "wang")
     sync(world, "wang")
     world.laptop("wang", "set", "contact", "Person2", "wechat=fromwang", "name=Person2b")
+    world.laptop("wang", "set", "contact", "Person2", "notes=likes tea")
     world.laptop("wang", "add", "contact", "account=Acct2", "name=Newcomer")
     world.office("set", "account", "Acct2", "territory=N")
     world.office("assign", "Acct2", "--to", "li")
@@ -122,28 +123,34 @@ def the_new_owner_hears_of_what_the_former_one_writes(world):
     a_month_passes(world)
     world.start_server()
     sync(world, "wang", "li")
-    check(len(world.laptop("wang", "held", "--json").json()) == 3, "wang's own")
+    check(len(world.laptop("wang", "held", "--json").json()) == 4, "wang's own")
     waits = world.laptop("li", "held", "--json").json()
     seen = sorted((entry["person"], entry["kind"], entry["state"]) for entry in waits)
-    check(seen == [("Wang", "create", "open"), ("Wang", "edit", "open"), ("Wang", "edit", "open")], waits)
-    check(world.laptop("li", "status", "--json").json()["others_held"] == 3, "status does not say so")
+    check(seen == [("Wang", "create", "open")] + [("Wang", "edit", "open")] * 3, waits)
+    check(world.laptop("li", "status", "--json").json()["others_held"] == 4, "status does not say so")
     table = world.laptop("li", "held", env={"LC_ALL": "zh_CN.UTF-8"})
     check("他人" in table.err and "fromwang" in table.out and "作者当时已无权访问" in table.out, str(table))
     made = [entry["held"] for entry in waits if entry["kind"] == "create"]
     check("head office" in world.laptop("li", "held", "take", made[0], fails=True).err, "a creation")
     check(world.laptop("li", "held", "take", "3.0", fails=True).code == 64, "an own one's number")
+    note = [entry["held"] for entry in waits if "likes tea" in str(entry["edits"])]
+    world.laptop("li", "set", "contact", "Person2", "notes=met in May")
+    check("note" in world.laptop("li", "held", "take", note[0], fails=True).err, "a note that would be replaced")
     wechat = [e["held"] for e in waits if "fromwang" in str(e["edits"])]
     world.laptop("li", "held", "take", wechat[0])
     check("already" in world.laptop("li", "held", "take", wechat[0], fails=True).err, "twice")
     sync(world, "li", "wang")
-    check(len(world.laptop("li", "held", "--json").json()) == 2, "it waits still")
-    check(len(world.laptop("wang", "held", "--json").json()) == 2, "its author does not hear that it was taken over")
+    check(len(world.laptop("li", "held", "--json").json()) == 3, "it waits still")
+    check(len(world.laptop("wang", "held", "--json").json()) == 3, "its author does not hear that it was taken over")
     people = world.office("list", "contact", "--json").json()
     person = [p for p in people if p["name"] == "Person2"][0]
     check("fromwang" in str(person["wechat"]), person)
     for request in world.office("requests", "--json").json():
-        world.office("requests", "decline", str(request["number"]))
+        word = "approve" if "likes tea" in str(request) else "decline"
+        world.office("requests", word, str(request["number"]))
     sync(world, "li")
+    notes = world.laptop("li", "get", "contact", "Person2", "--json").json()["notes"]
+    check("likes tea" in notes and "met in May" in notes, f"an approved note stands beside what was there: {notes}")
     said = world.laptop("wang", "sync").out
     check("head office declined 2 of your edits, of rows that left this laptop\n" in said, said)
     check(world.laptop("li", "held", "--json").json() == [], "decided, and still here")
