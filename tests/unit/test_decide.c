@@ -106,7 +106,6 @@ TEST(of_notes_that_overlap_both_stand) {
     sync(li);
     revoke_wang();
     approve();
-    SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE);
     struct err err;
     struct row row;
     SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
