@@ -83,16 +83,21 @@ static const struct place *place_of(struct sim *s, uint32_t entity_tag, uint32_t
     return NULL;
 }
 
+static bool is_same_delete(const struct deed *d, const struct ledger_entry *entry) {
+    uint32_t device = d->author == OFFICE ? 0 : (uint32_t)d->author + 1;
+    return d->kind == KIND_DELETE && device == entry->loser_device &&
+           d->batch == entry->loser_batch;
+}
+
 static void take_lost_delete(struct sim_ledger *g, const struct ledger_entry *entry) {
     struct sim *s = g->s;
+    bool known = false; /* else it was approved, in a batch of head office's own */
     sim_count(s, SIM_DELETE_LOST);
+    for (size_t i = 0; i < s->deed_count; i++) known |= is_same_delete(&s->deeds[i], entry);
     for (size_t i = 0; i < s->deed_count; i++) {
         const struct deed *d = &s->deeds[i];
-        uint32_t device = d->author == OFFICE ? 0 : (uint32_t)d->author + 1;
-        bool by_office = d->approved && entry->loser_device == 0; /* in a batch of its own */
-        bool same = device == entry->loser_device && d->batch == entry->loser_batch;
-        if (d->kind != KIND_DELETE || (!same && !by_office)) /* the entry may name what it owns */
-            continue;
+        bool by_office = !known && d->kind == KIND_DELETE && d->approved && !entry->loser_device;
+        if (!by_office && !is_same_delete(d, entry)) continue; /* it may name what it owns */
         SAY(s, "  ledger: delete e%zu lost at %lld\n", i, (long long)entry->row);
         mask_put(&g->deletes, i);
     }
@@ -138,7 +143,8 @@ static enum status take_ledger(void *ctx, const struct ledger_entry *entry, stru
     check_order(s, p, entry, &s->deeds[loser], &s->deeds[winner]);
     if (mask_has(&s->deeds[loser].seen, (size_t)winner) && !mask_has(&s->orphans, (size_t)winner))
         sim_fail(s, "an edit lost to one that it had seen", loser, winner);
-    if (!s->rolled && mask_has(&s->deeds[winner].seen, (size_t)loser) &&
+    bool as_told = s->rolled || (s->deeds[winner].approved && s->united_any);
+    if (!as_told && mask_has(&s->deeds[winner].seen, (size_t)loser) &&
         s->deeds[winner].author != s->deeds[loser].author && p->kind != KIND_MAX)
         sim_fail(s, "a conflict that was none: the winner had seen the loser", loser, winner);
     return ST_OK;
