@@ -407,12 +407,11 @@ static enum status check_kind(const struct entity *e, const struct added_field *
     return addition_check_change(f, err);
 }
 
-/* Files name their columns by label as well. */
-static enum status check_labels(const struct entity *e, const struct added_field *f,
-                                struct err *err) {
+enum status addition_check_field_label(const struct entity *e, const struct added_field *f,
+                                       struct err *err) {
     for (size_t i = 0; i < e->field_count; i++)
         for (int lang = 0; lang < LANG_COUNT; lang++)
-            if (slice_equal(slice_from(e->fields[i].label[lang]), f->label[lang]))
+            if (e->fields[i].tag != f->tag && is_called(e->fields[i].label[lang], f->label[lang]))
                 return err_set(err, ST_CONFLICT, "%s%.0s has a field called that already: %.*s",
                                "%.0s%s已有同名字段：%.*s", e->name, e->label[LANG_ZH],
                                (int)f->label[lang].len, (const char *)f->label[lang].data);
@@ -435,6 +434,53 @@ static enum status check_room(const struct entity *e, const struct added_field *
     return ST_OK;
 }
 
+static enum status label_is_taken(struct slice label, struct err *err) {
+    return err_set(err, ST_CONFLICT, "another value is called that already: %.*s",
+                   "已有其他取值用此名称：%.*s", (int)label.len, (const char *)label.data);
+}
+
+enum status addition_check_value_label(const struct enumeration *values,
+                                       const struct added_value *v, struct err *err) {
+    for (size_t i = 0; i < values->count; i++)
+        for (int lang = 0; lang < LANG_COUNT; lang++) {
+            const struct enum_value *other = &values->values[i];
+            bool same = is_called(other->label[lang], v->label[lang]) ||
+                        is_called(other->name, v->label[lang]);
+            if (same && other->number != v->number) return label_is_taken(v->label[lang], err);
+        }
+    return ST_OK;
+}
+
+/* Of values that come together. */
+static enum status check_new_values(const struct added_value *values, size_t count,
+                                    struct err *err) {
+    for (size_t i = 0; i < count; i++) {
+        TRY(check_words(values[i].name, values[i].label, err));
+        for (size_t k = 0; k < i; k++) {
+            if (slice_equal(values[k].name, values[i].name))
+                return err_set(err, ST_INVALID, "a value stands twice: %.*s", "取值重复：%.*s",
+                               (int)values[i].name.len, (const char *)values[i].name.data);
+            for (int lang = 0; lang < LANG_COUNT; lang++)
+                if (slice_equal(values[k].label[lang], values[i].label[lang]))
+                    return label_is_taken(values[i].label[lang], err);
+        }
+    }
+    return ST_OK;
+}
+
+/* What declaration_wrong_field can find with a field that passed check_kind. */
+static const char *in_chinese(const char *what) {
+    static const char *const WORDS[][2] = {
+        {"a scale belongs to decimals and is at most 9", "只有 decimal 有小数位数，最多 9 位"},
+        {"max and min need numbers, dates or times", "max 和 min 只用于数值、日期或时间"},
+        {"a counter is a number that stands alone", "counter 只用于 int 和 decimal"},
+        {"the set rule is for sets that stand alone", "set 规则只用于 set 类型"},
+        {"the text rule is for notes that stand alone", "text 规则只用于 note 类型"}};
+    for (size_t i = 0; i < ARRAY_COUNT(WORDS); i++)
+        if (strcmp(WORDS[i][0], what) == 0) return WORDS[i][1];
+    return what;
+}
+
 /* By making it: type, rule, scale and values as any declaration. */
 static enum status check_made(const struct added_field *f, const struct added_value *values,
                               size_t value_count, struct err *err) {
@@ -451,8 +497,8 @@ static enum status check_made(const struct added_field *f, const struct added_va
         status = err_set(err, ST_INVALID, "an enumeration needs at least one value: --values",
                          "枚举至少需要一个取值：--values");
     else if (what)
-        status = err_set(err, ST_INVALID, "type and rule do not go together: %s",
-                         "类型与规则不符：%s", what);
+        status = err_set(err, ST_INVALID, "type and rule do not go together: %s%.0s",
+                         "%.0s类型与规则不符：%s", what, in_chinese(what));
     arena_clear(&mem);
     return status;
 }
@@ -466,14 +512,8 @@ enum status addition_check_field(const struct catalogue *cat, const struct added
                        f->entity);
     TRY(check_kind(e, f, err));
     TRY(check_room(e, f, err));
-    TRY(check_labels(e, f, err));
-    for (size_t i = 0; i < value_count; i++) {
-        TRY(check_words(values[i].name, values[i].label, err));
-        for (size_t k = 0; k < i; k++)
-            if (slice_equal(values[k].name, values[i].name))
-                return err_set(err, ST_INVALID, "a value stands twice: %.*s", "取值重复：%.*s",
-                               (int)values[i].name.len, (const char *)values[i].name.data);
-    }
+    TRY(addition_check_field_label(e, f, err));
+    TRY(check_new_values(values, value_count, err));
     return check_made(f, values, value_count, err);
 }
 
@@ -496,7 +536,7 @@ enum status addition_check_value(const struct catalogue *cat, const struct added
         return err_set(err, ST_CONFLICT, "%s has a value of that name already: %.*s",
                        "%s 已有此取值：%.*s", f->name, (int)v->name.len,
                        (const char *)v->name.data);
-    return ST_OK;
+    return addition_check_value_label(f->values, v, err);
 }
 
 /* ------------------------------------------------------------------ checks of edits */
@@ -508,6 +548,28 @@ enum status field_check_since(const struct field *f, struct value v, int64_t cur
     loose.min = f->loose_min;
     loose.max = f->loose_max;
     return field_check(&loose, v, err);
+}
+
+/* A set's elements that stood before may stay. */
+static bool adds_retired_element(const struct field *f, struct value now, struct value before) {
+    struct slice element, rest = now.kind == VALUE_TEXT ? now.text : (struct slice){0};
+    if (f->type != FIELD_SET || f->set_of != FIELD_ENUM) return false;
+    while (slice_cut(&rest, '\n', &element)) {
+        const struct enum_value *v = enum_by_text(f->values, element);
+        if (v && v->retired && !set_has(before, element)) return true;
+    }
+    return false;
+}
+
+enum status field_check_entry(const struct field *f, struct value now, struct value before,
+                              struct err *err) {
+    if (now.kind == VALUE_NULL || value_equal(now, before)) return ST_OK;
+    if (f->retired)
+        return err_set(err, ST_INVALID, "%s%.0s is no longer used: head office retired it",
+                       "%.0s“%s”已由总部停用，不再填写", f->label[LANG_EN], f->label[LANG_ZH]);
+    if (!field_is_retired_for(f, now) && !adds_retired_element(f, now, before)) return ST_OK;
+    return err_set(err, ST_INVALID, "%s%.0s: head office retired this value, choose another",
+                   "%.0s%s：此取值已由总部停用，请另选", f->label[LANG_EN], f->label[LANG_ZH]);
 }
 
 bool field_is_retired_for(const struct field *f, struct value v) {

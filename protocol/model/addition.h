@@ -54,6 +54,12 @@ enum status addition_check_value(const struct catalogue *cat, const struct added
 /* The widest limits that ever held: those of before (NULL: it is new) and the present ones. */
 void addition_widen(struct added_field *f, const struct added_field *before);
 enum status addition_check_label(const struct slice label[LANG_COUNT], struct err *err) NODISCARD;
+/* Files name columns, and people values, by label as well: whether another field of the entity, or
+ * another value, has one of the labels. ST_CONFLICT. */
+enum status addition_check_field_label(const struct entity *e, const struct added_field *f,
+                                       struct err *err) NODISCARD;
+enum status addition_check_value_label(const struct enumeration *values,
+                                       const struct added_value *v, struct err *err) NODISCARD;
 /* Limits and labels alone, of a field that is there. */
 enum status addition_check_change(const struct added_field *f, struct err *err) NODISCARD;
 
@@ -75,5 +81,9 @@ enum status field_check_since(const struct field *f, struct value v, int64_t cur
                               struct err *err) NODISCARD;
 /* A value that takes no new entries: of a retired field, or a retired value of an enumeration. */
 bool field_is_retired_for(const struct field *f, struct value v);
+/* May somebody who writes now put this value in the place of the one before? What is retired stays
+ * where it is, and may be emptied. ST_INVALID. */
+enum status field_check_entry(const struct field *f, struct value now, struct value before,
+                              struct err *err) NODISCARD;
 
 #endif

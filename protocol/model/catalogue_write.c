@@ -215,9 +215,10 @@ static void put_limits(const struct field *f, enum lang lang, struct buf *out) {
     else if (f->type == FIELD_SET)
         buf_printf(out, lang == LANG_ZH ? "<=%lld 项" : "<=%lld elements",
                    (long long)field_elements_max(f));
-    else if (f->max == INT64_MAX && f->min == 0)
-        buf_put_text(out, ">=0");
-    else if (f->min != 0 || f->max != 0) {
+    else if (f->max == INT64_MAX) {
+        buf_put_text(out, ">=");
+        buf_put_decimal(out, f->min, f->min == 0 ? 0 : field_scale(f));
+    } else if (f->min != 0 || f->max != 0) {
         buf_put_decimal(out, f->min, field_scale(f));
         buf_put_text(out, "..");
         buf_put_decimal(out, f->max, field_scale(f));

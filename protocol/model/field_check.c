@@ -74,6 +74,8 @@ static enum status check_range(const struct field *f, int64_t number, int64_t mi
     struct buf low SCOPED(buf_free) = buf_new(BUF_MAX_LINE),
                    high SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
     buf_put_decimal(&low, min, field_scale(f));
+    if (max == INT64_MAX)
+        return err_set(err, ST_INVALID, "must be at least %s", "不得小于 %s", buf_text(&low));
     buf_put_decimal(&high, max, field_scale(f));
     return err_set(err, ST_INVALID, "must be from %s to %s", "必须在 %s 至 %s 之间", buf_text(&low),
                    buf_text(&high));

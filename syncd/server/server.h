@@ -140,6 +140,7 @@ void listing_string(struct listing *l, const char *text);
 void listing_int(struct listing *l, int64_t number);
 void listing_real(struct listing *l, const char *number); /* as written */
 void listing_bool(struct listing *l, bool yes);
+void listing_json(struct listing *l, struct slice json); /* JSON as it is; empty: null */
 void listing_time(struct listing *l, int64_t unix_ms); /* 0: never */
 void listing_id(struct listing *l, int64_t id); /* a number in JSON, the short form in tables */
 void listing_null(struct listing *l);
@@ -156,6 +157,9 @@ enum status server_qr_print(const char *text, struct err *err) NODISCARD;
 /* "Acme (3-1Z7K)"; the id alone where there is no title. e NULL: of a newer release. */
 void server_put_row(const struct server *server, struct store *store, const struct entity *e,
                     int64_t row, struct buf *out);
+/* What a change writes, "Label: value; ..."; named false: the values alone. */
+void server_put_edits(const struct server *server, struct store *store, const struct entity *e,
+                      const struct change *change, bool named, struct buf *out);
 /* A book of the org, as the person at this terminal reads it. */
 struct api_book server_book(const struct server *server, struct store *store);
 

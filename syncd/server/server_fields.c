@@ -84,6 +84,22 @@ static enum status limit_read(struct adding *a, const char *option, const struct
     return ST_OK;
 }
 
+/* --max alone begins at 0; --min alone has no end. */
+static enum status limits_read(struct adding *a, struct added_field *f, struct err *err) {
+    const struct command_line *line = a->server->line;
+    bool number = f->type == FIELD_INT || f->type == FIELD_DECIMAL || f->type == FIELD_MONEY;
+    bool sized = f->type == FIELD_TEXT || f->type == FIELD_NOTE || f->type == FIELD_SET;
+    bool free = f->min == 0 && f->max == 0;
+    TRY(limit_read(a, "--min", f, &f->min, err));
+    TRY(limit_read(a, "--max", f, &f->max, err));
+    if (sized && command_value(line, "--max") && f->max < 1)
+        return err_set(err, ST_USAGE, "--max of texts and sets is at least 1",
+                       "文字和集合的 --max 至少为 1");
+    if (number && free && command_value(line, "--min") && !command_value(line, "--max"))
+        f->max = INT64_MAX;
+    return ST_OK;
+}
+
 static void label_read(const struct command_line *line, struct slice label[LANG_COUNT]) {
     const char *en = command_value(line, "--label"), *zh = command_value(line, "--label-zh");
     if (en) label[LANG_EN] = slice_from(en);
@@ -100,6 +116,14 @@ static enum status flags_read(const struct command_line *line, uint32_t *flags, 
     return ST_OK;
 }
 
+/* A colon too many, or one of a Chinese keyboard: it would hide the next value in a label. */
+static bool has_separator(struct slice label) {
+    static const char *const SIGNS[] = {":", "：", "，"};
+    for (size_t i = 0; i < ARRAY_COUNT(SIGNS); i++)
+        if (memmem(label.data, label.len, SIGNS[i], strlen(SIGNS[i]))) return true;
+    return false;
+}
+
 /* "small:Small:小型,large:Large:大型" */
 static enum status values_read_list(struct adding *a, struct added_value *out, size_t *out_count,
                                     struct err *err) {
@@ -113,12 +137,14 @@ static enum status values_read_list(struct adding *a, struct added_value *out, s
                            "一次最多 %d 个取值：其余请稍后添加", NEW_VALUES_MAX);
         *v = (struct added_value){.entity = a->e->tag};
         bool three = slice_cut(&item, ':', &v->name) && slice_cut(&item, ':', &v->label[LANG_EN]) &&
-                     item.len > 0;
+                     item.len > 0 && !has_separator(v->label[LANG_EN]) && !has_separator(item);
         v->label[LANG_ZH] = item;
         if (!three)
             return err_set(err, ST_USAGE,
-                           "--values takes NAME:Label:名称,... with both labels of each value",
-                           "--values 的写法：NAME:Label:名称,...，每个取值须有中英文名称");
+                           "--values takes NAME:Label:名称,... with both labels of each value, "
+                           "and plain : and , between them",
+                           "--values 的写法：NAME:Label:名称,...，每个取值须有中英文名称，"
+                           "以半角的 : 和 , 分隔");
         (*out_count)++;
     }
     return ST_OK;
@@ -129,7 +155,10 @@ static enum status values_read_list(struct adding *a, struct added_value *out, s
 static void put_limits(struct listing *l, const struct field *f) {
     SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE);
     unsigned scale = f->type == FIELD_MONEY ? 2 : f->type == FIELD_DECIMAL ? f->scale : 0;
-    if (f->min != 0 || f->max != 0) {
+    if (f->max == INT64_MAX) {
+        buf_put_text(&text, ">=");
+        buf_put_decimal(&text, f->min, scale);
+    } else if (f->min != 0 || f->max != 0) {
         buf_put_decimal(&text, f->min, scale);
         buf_put_text(&text, "..");
         buf_put_decimal(&text, f->max, scale);
@@ -137,9 +166,18 @@ static void put_limits(struct listing *l, const struct field *f) {
     listing_text(l, buf_slice(&text));
 }
 
+/* Names need no escapes in JSON. */
 static void put_values(struct listing *l, const struct server *server,
                        const struct enumeration *values) {
     SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_MESSAGE);
+    for (size_t i = 0; server->json && values && i < values->count; i++)
+        if (!values->values[i].retired)
+            buf_printf(&text, "%s\"%s\"", text.len > 0 ? "," : "[", values->values[i].name);
+    if (text.len > 0) buf_put_byte(&text, ']');
+    if (server->json) {
+        listing_json(l, buf_slice(&text));
+        return;
+    }
     for (size_t i = 0; values && i < values->count; i++) {
         if (values->values[i].retired) continue;
         buf_printf(&text, "%s%s", text.len > 0 ? server_say(server, ", ", "、") : "",
@@ -222,8 +260,7 @@ static enum status field_read(struct adding *a, struct added_field *f, size_t va
     f->scale = (uint32_t)scale;
     label_read(line, f->label);
     if (command_has(line, "--personal")) f->flags |= ADDITION_PERSONAL;
-    TRY(limit_read(a, "--min", f, &f->min, err));
-    TRY(limit_read(a, "--max", f, &f->max, err));
+    TRY(limits_read(a, f, err));
     bool needs = f->type == FIELD_ENUM || f->set_of == FIELD_ENUM;
     if (value_count > 0 && !needs)
         return err_set(err, ST_USAGE, "--values belongs to --type enum and --type set",
@@ -325,8 +362,7 @@ enum status server_cmd_field_change(void *program, const struct command_line *li
     label_read(line, f.label);
     TRY(flags_read(line, &f.flags, err));
     if (command_has(line, "--no-limits")) f.min = f.max = 0;
-    TRY(limit_read(&a, "--min", &f, &f.min, err));
-    TRY(limit_read(&a, "--max", &f, &f.max, err));
+    TRY(limits_read(&a, &f, err));
     TRY(centre_added_change(a.c, &f, a.trial, err));
     TRY(follow_flags(&a, &all, &f, err));
     return field_print(&a, f.tag, err);

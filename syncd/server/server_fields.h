@@ -15,7 +15,8 @@ command_run server_cmd_field_add, server_cmd_field_list, server_cmd_field_change
 #define FIELD_DRY_RUN                                                                              \
     COMMAND_FLAG("--dry-run", NULL, "check everything, write nothing", "只检查，不写入")
 #define FIELD_LIMITS                                                                               \
-    COMMAND_OPTION("--min", NULL, "N", "数值", "the least number", "最小值", NULL),                \
+    COMMAND_OPTION("--min", NULL, "N", "数值", "the least number; alone: no end above",            \
+                   "最小值；单独使用时不设上限", NULL),                                            \
         COMMAND_OPTION("--max", NULL, "N", "数值",                                                 \
                        "the greatest number; of texts characters, of sets elements",               \
                        "最大值；文字为字数，集合为项数", NULL)

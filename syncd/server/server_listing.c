@@ -95,6 +95,10 @@ void listing_bool(struct listing *l, bool yes) {
                                 : server_say(l->server, "no", "否")));
 }
 
+void listing_json(struct listing *l, struct slice json) {
+    cell_add(l, json.len ? CELL_BARE : CELL_NULL, json);
+}
+
 void listing_none(struct listing *l, const char *en, const char *zh) {
     l->none[LANG_EN] = en;
     l->none[LANG_ZH] = zh;

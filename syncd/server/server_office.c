@@ -105,6 +105,8 @@ static enum status cell_edit(struct office *office, const struct entity *e, cons
         if (!created && edits[i].kind == FIELD_EDIT_SET && value_equal(was, edits[i].value))
             continue;
         if (created && edits[i].value.kind == VALUE_NULL) continue;
+        if (edits[i].kind != FIELD_EDIT_REMOVE)
+            TRY(field_check_entry(edits[i].field, edits[i].value, was, err));
         if (!created && cell->rule == RULE_SET) {
             *out_any = true;
             return elements_edit(office, cell, &edits[i], was, out, err);

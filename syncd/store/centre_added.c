@@ -301,6 +301,10 @@ static struct added_value *find_value(const struct additions *all, const struct 
     return NULL;
 }
 
+static bool same_label(const struct slice a[LANG_COUNT], const struct slice b[LANG_COUNT]) {
+    return slice_equal(a[LANG_EN], b[LANG_EN]) && slice_equal(a[LANG_ZH], b[LANG_ZH]);
+}
+
 /* The limits that come bind who knows them; who does not is bound by the widest until now. */
 static enum status change_field(struct centre *c, void *ctx, struct err *err) {
     struct order *o = ctx;
@@ -314,6 +318,8 @@ static enum status change_field(struct centre *c, void *ctx, struct err *err) {
     now.max = o->fields->max;
     memcpy(now.label, o->fields->label, sizeof now.label);
     TRY(addition_check_change(&now, err));
+    const struct entity *e = catalogue_entity_by_tag(c->cat, now.entity);
+    if (e && !same_label(now.label, f->label)) TRY(addition_check_field_label(e, &now, err));
     if (now.min != f->min || now.max != f->max) now.since = centre_next_seq(c);
     addition_widen(&now, f);
     return put_field(c, &now, err);
@@ -345,9 +351,13 @@ static enum status change_value(struct centre *c, void *ctx, struct err *err) {
     TRY(centre_added(c, &o->mem, &all, err));
     struct added_value *v = find_value(&all, o->values);
     if (!v) return err_set(err, ST_NOT_FOUND, "no such added value", "没有该新增取值");
+    TRY(addition_check_label(o->values->label, err));
+    const struct entity *e = catalogue_entity_by_tag(c->cat, v->entity);
+    const struct field *f = e ? entity_field_by_tag(e, v->field) : NULL;
+    if (f && f->values && !same_label(v->label, o->values->label))
+        TRY(addition_check_value_label(f->values, o->values, err));
     v->flags = o->values->flags;
     memcpy(v->label, o->values->label, sizeof v->label);
-    TRY(addition_check_label(v->label, err));
     return put_value(c, v, err);
 }
 

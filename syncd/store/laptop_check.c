@@ -18,31 +18,11 @@ enum status check_values(const struct entity *e, const struct value *values, uin
     return ST_OK;
 }
 
-/* A set's elements that stood before may stay. */
-static bool adds_retired_element(const struct field *f, struct value now, struct value before) {
-    struct slice element, rest = now.kind == VALUE_TEXT ? now.text : (struct slice){0};
-    if (f->type != FIELD_SET || f->set_of != FIELD_ENUM) return false;
-    while (slice_cut(&rest, '\n', &element)) {
-        const struct enum_value *v = enum_by_text(f->values, element);
-        if (v && v->retired && !set_has(before, element)) return true;
-    }
-    return false;
-}
-
 enum status check_not_retired(const struct entity *e, const struct value *values,
                               const struct value *before, struct err *err) {
     for (size_t i = 0; i < e->field_count; i++) {
-        const struct field *f = &e->fields[i];
         struct value was = before ? before[i] : value_null();
-        if (values[i].kind == VALUE_NULL || value_equal(values[i], was)) continue;
-        if (f->retired)
-            return err_set(err, ST_INVALID, "%s%.0s is no longer used: head office retired it",
-                           "%.0s“%s”已由总部停用，不再填写", f->name, f->label[LANG_ZH]);
-        if (!field_is_retired_for(f, values[i]) && !adds_retired_element(f, values[i], was))
-            continue;
-        return err_set(err, ST_INVALID,
-                       "%s%.0s: head office retired this value, choose another",
-                       "%.0s%s：此取值已由总部停用，请另选", f->name, f->label[LANG_ZH]);
+        TRY(field_check_entry(&e->fields[i], values[i], was, err));
     }
     return ST_OK;
 }

@@ -65,7 +65,26 @@ def what_cannot_be_added(world):
     refused(office("value", "add", "account", "kind", "large", *labels, fails=True), "already")
     refused(office("field", "change", "account", "website", "--retire", fails=True), "release")
     refused(office("field", "add", "account", "x", "--lang", "zh", "--label", "X", fails=True), "中文")
+    fullwidth = ("--type", "enum", "--values", "a:A:甲，b:B:乙")
+    refused(office("field", "add", "account", "x", *fullwidth, *labels, fails=True), "plain : and ,")
+    alike = ("--type", "enum", "--values", "a:A:甲,b:B:甲")
+    refused(office("field", "add", "account", "x", *alike, *labels, fails=True), "called that already: 甲")
+    refused(office("value", "add", "account", "kind", "x", "--label", "X", "--label-zh", "政府机构", fails=True), "already")
+    refused(office("field", "add", "account", "x", "--max", "0", *labels, fails=True), "at least 1")
+    refused(office("field", "add", "account", "x", "--lang", "zh", "--rule", "max", *labels, fails=True), "只用于数值")
     check(office("field", "list", "--json").json() == [], "something was added")
+
+
+def a_limit_on_one_side(world):
+    """--min alone has no end, also for laptops."""
+    depth = ("--type", "int", "--label", "Depth", "--label-zh", "深度", "--min", "-5")
+    check(">=-5" in world.office("field", "add", "account", "depth", *depth).out, "the limit is not told")
+    sync_all(world)
+    world.laptop("wang", "set", "account", "Acme", "depth=1000000")
+    refused(world.laptop("wang", "set", "account", "Acme", "depth=-6", fails=True), "at least -5")
+    sync_all(world)
+    check(account(world.office)["depth"] == 1000000, "the number did not come")
+    refused(world.office("field", "change", "account", "depth", "--label", "Website", fails=True), "already")
 
 
 def fields_are_added(world):
@@ -181,6 +200,8 @@ def retired(world):
     sync_all(world)
     refused(world.laptop("li", "set", "account", "Acme", "budget=1", fails=True), "retired")
     refused(world.laptop("li", "add", "account", "name=New", "kind=startup", fails=True), "retired")
+    refused(world.office("set", "account", "Acme", "budget=1", fails=True), "retired")
+    refused(world.office("add", "account", "name=New", "kind=startup", fails=True), "retired")
     row = account(lambda *w: world.laptop("li", *w))
     check((row["budget"], row["kind"]) == (12.5, "startup"), f"what is retired is kept: {row}")
     world.office("value", "change", "account", "kind", "startup", "--restore")
@@ -250,6 +271,7 @@ def run(world):
     edited_offline(world)
     plain_sql_and_files(world)
     limits_bind_who_knew_them(world)
+    a_limit_on_one_side(world)
     retired(world)
     a_persons_data_is_erased(world)
     world.stop_server()

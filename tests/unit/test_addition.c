@@ -269,6 +269,7 @@ TEST(a_list_covers_another_if_it_names_all_of_it) {
 
 TEST(what_cannot_be_added_is_said_with_the_reason) {
     const struct added_value GOOD[] = {VALUE(FIRST, FIRST + 1, "good")};
+    const struct added_value ALIKE[] = {VALUE(FIRST, FIRST + 1, "good"), VALUE(FIRST, FIRST + 2, "fine")};
     const struct added_value TWICE[] = {VALUE(FIRST, FIRST + 1, "good"),
                                                VALUE(FIRST, FIRST + 2, "good")};
     const struct added_value WRONG[] = {VALUE(FIRST, FIRST + 1, "Good")};
@@ -296,6 +297,7 @@ TEST(what_cannot_be_added_is_said_with_the_reason) {
         {"a limit of dates", TYPED(FIRST, FIELD_DATE, "x", .max = 1), NULL, 0, ST_INVALID},
         {"an enum without values", TYPED(FIRST, FIELD_ENUM, "x", .min = 0), NULL, 0, ST_INVALID},
         {"a value twice", TYPED(FIRST, FIELD_ENUM, "x", .min = 0), TWICE, 2, ST_INVALID},
+        {"two values of one label", TYPED(FIRST, FIELD_ENUM, "x", .min = 0), ALIKE, 2, ST_CONFLICT},
         {"a value in capitals", TYPED(FIRST, FIELD_ENUM, "x", .min = 0), WRONG, 1, ST_INVALID},
         {"the greatest of texts", TYPED(FIRST, FIELD_TEXT, "x", .rule = RULE_MAX), NULL, 0,
          ST_INVALID},
@@ -326,6 +328,12 @@ TEST(values_are_added_where_nothing_goes_by_them) {
          {.entity = 14, .field = 9, .name = SLICE("x"), LABELS}, ST_INVALID},
         {"a name in capitals", VALUE(KIND, FIRST, "X"), ST_INVALID},
         {"a name that is there", VALUE(KIND, FIRST, "large"), ST_CONFLICT},
+        {"a label that is there",
+         {.entity = ACCOUNT, .field = KIND, .name = SLICE("x"), .label = {SLICE("X"), SLICE("政府机构")}},
+         ST_CONFLICT},
+        {"a label that is a name",
+         {.entity = ACCOUNT, .field = KIND, .name = SLICE("x"), .label = {SLICE("large"), SLICE("某")}},
+         ST_CONFLICT},
     };
     struct book b;
     book_open(&b);
@@ -391,6 +399,73 @@ TEST(what_is_retired_takes_no_new_entries) {
     CHECK(field_is_retired_for(&f, value_int(1)));
     struct field number = {.type = FIELD_INT};
     CHECK(!field_is_retired_for(&number, value_int(2)));
+}
+
+TEST(what_is_retired_stays_and_may_be_emptied) {
+    static const struct enum_value VALUES[] = {{1, "a", {"A", "甲"}, false}, {2, "b", {"B", "乙"}, true}};
+    static const struct enumeration BOTH = {"both", VALUES, 2, NULL, 0, false};
+    struct field f = {.type = FIELD_ENUM, .values = &BOTH, .label = {"Grade", "评级"}};
+    struct field set = {.type = FIELD_SET, .set_of = FIELD_ENUM, .values = &BOTH, .label = {"Set", "集"}};
+    const struct value none = value_null();
+    CHECK_STATUS(field_check_entry(&f, value_int(1), none, &err), ST_OK);
+    CHECK_STATUS(field_check_entry(&f, value_int(2), value_int(2), &err), ST_OK);
+    CHECK_STATUS(field_check_entry(&f, value_int(2), value_int(1), &err), ST_INVALID);
+    CHECK_TEXT(err.text[LANG_EN], "Grade: head office retired this value, choose another");
+    CHECK_TEXT(err.text[LANG_ZH], "评级：此取值已由总部停用，请另选");
+    CHECK_STATUS(field_check_entry(&set, value_text(SLICE("a\nb")), value_text(SLICE("b")), &err), ST_OK);
+    CHECK_STATUS(field_check_entry(&set, value_text(SLICE("a\nb")), value_text(SLICE("a")), &err), ST_INVALID);
+    CHECK_STATUS(field_check_entry(&set, none, value_text(SLICE("b")), &err), ST_OK);
+    f.retired = true;
+    CHECK_STATUS(field_check_entry(&f, none, value_int(1), &err), ST_OK);
+    CHECK_STATUS(field_check_entry(&f, value_int(1), none, &err), ST_INVALID);
+    CHECK_TEXT(err.text[LANG_EN], "Grade is no longer used: head office retired it");
+}
+
+/* A change asks too; a field or value is not in its own way. */
+TEST(a_label_is_taken_once_also_when_it_changes) {
+    struct book b;
+    book_open(&b);
+    const struct entity *e = catalogue_entity_by_tag(&b.release, ACCOUNT);
+    const struct field *kind = entity_field_by_tag(e, KIND);
+    struct added_field f = {.tag = KIND, .label = {slice_from(kind->label[LANG_EN]), SLICE("某")}};
+    CHECK_STATUS(addition_check_field_label(e, &f, &err), ST_OK);
+    f.tag = FIRST;
+    CHECK_STATUS(addition_check_field_label(e, &f, &err), ST_CONFLICT);
+    const struct enum_value *v = &kind->values->values[0];
+    struct added_value value = {.number = v->number, .label = {slice_from(v->label[LANG_EN]), SLICE("某")}};
+    CHECK_STATUS(addition_check_value_label(kind->values, &value, &err), ST_OK);
+    value.number = FIRST;
+    CHECK_STATUS(addition_check_value_label(kind->values, &value, &err), ST_CONFLICT);
+    book_close(&b);
+}
+
+/* Whatever type meets whatever rule, both languages say why not. */
+TEST(what_does_not_go_together_is_said_in_chinese) {
+    const struct added_value one[] = {VALUE(FIRST, FIRST + 1, "good")};
+    struct book b;
+    int refused = 0;
+    book_open(&b);
+    for (uint32_t type = FIELD_TEXT; type <= FIELD_SET; type++)
+        for (uint32_t rule = RULE_LAST; rule < RULE_COUNT; rule++)
+            for (uint32_t scale = 0; scale < 2; scale++) {
+                struct added_field f = TYPED(FIRST, type, "x", .rule = rule, .scale = scale);
+                bool values = type == FIELD_ENUM;
+                if (type == FIELD_MONEY) f.group = FIRST;
+                if (addition_check_field(&b.release, &f, values ? one : NULL, values, &err) == ST_OK) continue;
+                const char *what = strstr(err.text[LANG_EN], "together: ");
+                CHECK(!what || !strstr(err.text[LANG_ZH], what + strlen("together: ")));
+                refused += what != NULL;
+            }
+    CHECK(refused > 40);
+    book_close(&b);
+}
+
+TEST(a_number_may_have_a_limit_on_one_side) {
+    struct field f = {.type = FIELD_DECIMAL, .scale = 1, .min = -5, .max = INT64_MAX, .label = {"X", "某"}};
+    CHECK_STATUS(field_check(&f, value_int(1000000), &err), ST_OK);
+    CHECK_STATUS(field_check(&f, value_int(-6), &err), ST_INVALID);
+    CHECK_TEXT(err.text[LANG_EN], "X: must be at least -0.5");
+    CHECK_TEXT(err.text[LANG_ZH], "某：不得小于 -0.5");
 }
 
 /* The documents say which fields were added, and which are retired. */
