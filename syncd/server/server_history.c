@@ -151,6 +151,23 @@ static const char *history_what(const struct server *server, enum log_kind kind)
     return "";
 }
 
+/* The journal says in English whose laptop a row was recovered from (org_facts_take). */
+static void put_author(struct printing *p, struct slice person) {
+    static const char FROM[] = "recovered from laptop ";
+    SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE);
+    struct slice number, rest = person;
+    bool recovered = p->server->lang == LANG_ZH && !p->server->json &&
+                     person.len > strlen(FROM) && memcmp(person.data, FROM, strlen(FROM)) == 0;
+    if (recovered) {
+        rest = slice_of(person.data + strlen(FROM), person.len - strlen(FROM));
+        recovered = slice_cut(&rest, ' ', &number) && rest.len > 3;
+    }
+    if (recovered)
+        buf_printf(&text, "由 %.*s 的笔记本 %.*s 恢复", (int)rest.len - 3, (const char *)rest.data + 3,
+                   (int)number.len, (const char *)number.data);
+    listing_text(p->l, recovered ? buf_slice(&text) : person);
+}
+
 static enum status history_row(void *ctx, const struct centre_history *line, struct err *err) {
     struct printing *p = ctx;
     (void)err;
@@ -159,7 +176,7 @@ static enum status history_row(void *ctx, const struct centre_history *line, str
     if (line->person.len == 0 && line->entry.device == 0)
         listing_string(p->l, server_say(p->server, "head office", "总部"));
     else
-        listing_text(p->l, line->person);
+        put_author(p, line->person);
     listing_text(p->l, line->device_name);
     listing_string(p->l, history_what(p->server, line->entry.kind));
     put_cell(p->l, p->server, p->e, line->cell_tag);
@@ -333,6 +350,22 @@ enum status server_cmd_late(void *program, const struct command_line *line, stru
 
 /* ------------------------------------------------------------------ requests */
 
+void server_put_edits(const struct server *server, struct store *store, const struct entity *e,
+                      const struct change *change, bool named, struct buf *out) {
+    for (size_t i = 0; i < change->edit_count; i++) {
+        const struct edit *edit = &change->edits[i];
+        const struct cell *cell = e ? entity_cell(e, edit->cell_tag) : NULL;
+        if (!cell) continue;
+        if (i > 0) buf_put_text(out, server_say(server, "; ", "；"));
+        if (named && (server->json || cell->count == 1)) {
+            cell_write_label(e, cell, server->lang, out);
+            buf_put_text(out, server->json ? "=" : server_say(server, ": ", "："));
+        }
+        put_edit_text(server, store, e, edit->cell_tag, edit->kind, edit->values,
+                      edit->value_count, out);
+    }
+}
+
 static void put_content(struct printing *p, const struct entity *e,
                         const struct quarantine_entry *q) {
     SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_MESSAGE);
@@ -341,18 +374,7 @@ static void put_content(struct printing *p, const struct entity *e,
     if (change_read(q->content, &mem, &change, NULL) == ST_OK) {
         if (change.kind == CHANGE_DELETE)
             buf_put_text(&text, server_say(p->server, "delete", "删除"));
-        for (size_t i = 0; i < change.edit_count; i++) {
-            const struct edit *edit = &change.edits[i];
-            const struct cell *cell = e ? entity_cell(e, edit->cell_tag) : NULL;
-            if (!cell) continue;
-            if (i > 0) buf_put_text(&text, server_say(p->server, "; ", "；"));
-            if (!q->id.cell_tag && (p->server->json || cell->count == 1)) {
-                cell_write_label(e, cell, p->server->lang, &text);
-                buf_put_text(&text, p->server->json ? "=" : server_say(p->server, ": ", "："));
-            }
-            put_edit_text(p->server, centre_store(p->c), e, edit->cell_tag, edit->kind,
-                          edit->values, edit->value_count, &text);
-        }
+        server_put_edits(p->server, centre_store(p->c), e, &change, !q->id.cell_tag, &text);
     }
     listing_text(p->l, buf_slice(&text));
     arena_clear(&mem);

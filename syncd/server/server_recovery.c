@@ -95,17 +95,34 @@ enum status server_cmd_recovery_begin(void *program, const struct command_line *
     return ST_OK;
 }
 
+static enum status note_absent(void *ctx, const struct centre_returning *row, struct err *err) {
+    struct buf *absent = ctx;
+    (void)err;
+    if (!row->settled)
+        buf_printf(absent, "%s%u", absent->len > 0 ? ", " : "", (unsigned)row->device);
+    return ST_OK;
+}
+
 enum status server_cmd_recovery_end(void *program, const struct command_line *line,
                                     struct err *err) {
     struct server *server = program;
     SCOPED(server_org_release) struct org *org = NULL;
     (void)line;
     TRY(server_org_open(server, &org, err));
+    SCOPED(buf_free) struct buf absent = buf_new(BUF_MAX_LINE);
     TRY(check_decided(org, err));
+    TRY(centre_returnings(org_centre(org), note_absent, &absent, err));
     TRY(centre_recovery_end(org_centre(org), err));
     server_tell(server,
                 "The recovery is over: what still waited for other laptops comes in or is held.",
                 "恢复已结束：仍在等待其他电脑的修改将被采用或留待处理。");
+    if (absent.len > 0)
+        server_tell(server,
+                    "Laptops that had not given back all: %s. Their own work still comes in with "
+                    "their next sync; rows of others that only they know are not asked for.",
+                    "尚未全部交还的笔记本：%s。其自身的修改下次同步时仍会处理；"
+                    "只有它们知道的他人记录将不再索取。",
+                    buf_text(&absent));
     return ST_OK;
 }
 
@@ -129,24 +146,56 @@ struct fact_listing {
     struct centre *c;
 };
 
+/* A row that is not here is called as the laptop calls it. */
+static void put_fact_row(const struct fact_listing *f, const struct fact_line *line,
+                         struct buf *out) {
+    const struct entity *e = line->entity;
+    const struct field *title = e->title ? entity_field(e, slice_from(e->title)) : NULL;
+    char id[ID_TEXT_BYTES];
+    buf_printf(out, "%s ", e->label[f->server->lang]);
+    for (size_t i = 0; title && line->state == FACT_NEW && i < line->change.edit_count; i++) {
+        const struct edit *edit = &line->change.edits[i];
+        if (entity_cell(e, edit->cell_tag) != entity_cell_of(e, title)) continue;
+        if (edit->value_count == 0 || edit->values[0].kind != VALUE_TEXT) continue;
+        id_format(line->row, id);
+        buf_put_slice(out, edit->values[0].text);
+        buf_printf(out, server_say(f->server, " (%s)", "（%s）"), id);
+        return;
+    }
+    server_put_row(f->server, centre_store(f->c), e, line->row, out);
+}
+
+/* Programs get names; people see what they decide about. */
+static void put_fact_content(const struct fact_listing *f, const struct fact_line *line,
+                             struct buf *out) {
+    const struct entity *e = line->entity;
+    if (!f->server->json) {
+        server_put_edits(f->server, centre_store(f->c), e, &line->change, true, out);
+        return;
+    }
+    for (size_t i = 0; i < line->change.edit_count; i++) {
+        const struct cell *cell = entity_cell(e, line->change.edits[i].cell_tag);
+        buf_printf(out, "%s%s", i > 0 ? " " : "", e->fields[cell->first].name);
+    }
+}
+
 static enum status put_fact(void *ctx, const struct fact_line *line, struct err *err) {
     struct fact_listing *f = ctx;
     struct centre_device device;
     char id[ID_TEXT_BYTES];
-    SCOPED(buf_free) struct buf fields = buf_new(BUF_MAX_LINE);
+    SCOPED(buf_free) struct buf row = buf_new(BUF_MAX_LINE), content = buf_new(BUF_MAX_MESSAGE);
     TRY(centre_device(f->c, line->device, &device, err));
-    for (size_t i = 0; i < line->change.edit_count; i++) {
-        const struct cell *cell = entity_cell(line->entity, line->change.edits[i].cell_tag);
-        buf_printf(&fields, "%s%s", i > 0 ? " " : "", line->entity->fields[cell->first].name);
-    }
-    TRY(buf_status(&fields, err));
+    put_fact_row(f, line, &row);
+    put_fact_content(f, line, &content);
+    TRY(buf_status(&content, err));
     id_format(line->row, id);
     listing_int(f->l, line->device);
     listing_string(f->l, device.user_name);
     listing_string(f->l, line->entity->name);
     listing_string(f->l, id);
+    listing_text(f->l, buf_slice(&row));
     listing_string(f->l, state_word(f->server, line->state));
-    listing_string(f->l, buf_text(&fields));
+    listing_text(f->l, buf_slice(&content));
     return ST_OK;
 }
 
@@ -154,8 +203,9 @@ enum status server_cmd_recovery_facts(void *program, const struct command_line *
                                       struct err *err) {
     static const struct listing_column COLUMNS[] = {
         {"device", {"Laptop", "笔记本"}}, {"user", {"User", "用户"}},
-        {"entity", {"Kind", "类型"}},     {"row", {"Row", "记录"}},
-        {"state", {"State", "状态"}},     {"fields", {"Fields", "字段"}}};
+        {"entity", {NULL, NULL}},         {"row", {NULL, NULL}},
+        {NULL, {"Row", "记录"}},          {"state", {"State", "状态"}},
+        {"fields", {"What laptops have", "笔记本上的内容"}}};
     struct server *server = program;
     SCOPED(server_reader_release) struct org_reader *reader = NULL;
     SCOPED(listing_release) struct listing *l = NULL;

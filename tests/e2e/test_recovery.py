@@ -71,9 +71,11 @@ def everything_is_there(world, rounds, when):
 
 def end_recovery(world, alone=False):
     status = world.office("recovery", "status", "--json").json()
+    absent = [row["device"] for row in status if not row["gave_back"]]
     check(alone or all(row["was_here"] and row["gave_back"] and row["missing_batches"] == 0 for row in status), str(status))
     world.office("recovery", "accept")  # head office's own edits, which laptops have in their books
-    world.office("recovery", "end")
+    said = world.office("recovery", "end").out
+    check(("had not given back" in said) == (absent != []) and all(f"{number}" in said for number in absent), said)
     sync_all(world)
     check(world.office("verify").code == 0, "verify finds something")
     books_are_proved(world, "after the recovery")
@@ -157,6 +159,8 @@ def nobody_gives_it_back(world):
     sync_all(world, 3)
     facts = world.office("recovery", "facts", "--json").json()
     check({f["state"] for f in facts} >= {"new_row", "changes"}, str(facts))
+    seen = world.office("recovery", "facts").out  # head office sees what it decides about
+    check("Account Chens own (" in seen and "Website: https://chen" in seen, seen)
     refused = world.office("recovery", "end", fails=True)
     check(refused.code != 0 and "recovery accept" in refused.err, str(refused))
     world.office("recovery", "accept")
@@ -171,6 +175,8 @@ def nobody_gives_it_back(world):
           f"the row of a laptop that never came is lost, or another: {after.get('Chens own')}")
     history = world.office("history", "account", "Facts").out
     check("recovered from laptop" in history, f"nobody says where it is from:\n{history}")
+    chinese = world.office("history", "account", "Facts", "--lang", "zh").out
+    check("的笔记本" in chinese and "recovered" not in chinese, chinese)
     all_equal(world, "what nobody gave back")
     held_before = world.office("sql", "select count(*) from quarantine").out
     result = world.laptop("chen", "sync", fails=True)  # it comes after all: nothing is there twice
