@@ -75,6 +75,11 @@ struct cli_moved *cli_moved_before(struct cli *cli) {
 
 /* ------------------------------------------------------------------ telling */
 
+/* An account that became one with another is not gone: its id finds the other. */
+static bool look_merged(struct cli *cli, const struct cli_moved *m, int64_t id, struct row *row) {
+    return store_get(cli->store, m->e, id, m->mem, row, NULL) == ST_OK && row->id != id;
+}
+
 /* What is here now of an account: its name, and who has it. */
 static void look(struct cli *cli, const struct cli_moved *m, int64_t id, struct slice *name,
                  struct slice *owner) {
@@ -125,6 +130,25 @@ static void put_json(struct cli *cli, const struct cli_moved *m, const char *key
     buf_put_byte(&cli->out, ']');
 }
 
+struct moves_told {
+    struct store_moves moves;
+    int64_t merged[STORE_MOVES_MAX]; /* they left as themselves, and are here as another */
+    size_t merged_count;
+};
+
+static void take_out_merged(struct cli *cli, const struct cli_moved *m, struct moves_told *told) {
+    struct store_moves *moves = &told->moves;
+    size_t left = 0;
+    for (size_t i = 0; i < moves->left_count; i++) {
+        struct row row;
+        if (look_merged(cli, m, moves->left[i], &row))
+            told->merged[told->merged_count++] = moves->left[i];
+        else
+            moves->left[left++] = moves->left[i];
+    }
+    moves->left_count = left;
+}
+
 /* Accounts of which only the header came have no home of their own. */
 static enum status note_new(void *ctx, const struct row *row, struct err *err) {
     void **both = ctx;
@@ -137,17 +161,32 @@ static enum status note_new(void *ctx, const struct row *row, struct err *err) {
     return ST_OK;
 }
 
-static struct store_moves *moves_now(struct cli *cli, const struct cli_moved *m) {
-    struct store_moves *moves = ARENA_NEW(&cli->mem, struct store_moves);
+static struct moves_told *moves_now(struct cli *cli, const struct cli_moved *m) {
+    struct moves_told *told = ARENA_NEW(&cli->mem, struct moves_told);
     struct query query = {.entity = m->e};
-    void *both[] = {(void *)(uintptr_t)m, moves};
-    if (!moves) return NULL;
-    *moves = *store_moves(cli->store);
-    return store_list(cli->store, &query, note_new, both, NULL) == ST_OK ? moves : NULL;
+    if (!told) return NULL;
+    void *both[] = {(void *)(uintptr_t)m, &told->moves};
+    told->moves = *store_moves(cli->store);
+    take_out_merged(cli, m, told);
+    return store_list(cli->store, &query, note_new, both, NULL) == ST_OK ? told : NULL;
+}
+
+static void put_merged(struct cli *cli, const struct cli_moved *m, const struct moves_told *told) {
+    struct row row;
+    for (size_t i = 0; i < told->merged_count && i < NAMED_MAX; i++) {
+        const struct known *known = known_find(m, told->merged[i]);
+        if (!known || !look_merged(cli, m, told->merged[i], &row)) continue;
+        struct value title = row.values[entity_field_index(m->e, m->title)];
+        if (title.kind != VALUE_TEXT) continue;
+        cli_say(cli, "%.*s was merged into %.*s\n", "%.*s 已并入 %.*s\n", (int)known->name.len,
+                (const char *)known->name.data, (int)title.text.len,
+                (const char *)title.text.data);
+    }
 }
 
 void cli_moved_say(struct cli *cli, const struct cli_moved *m) {
-    struct store_moves *moves = m && m->complete ? moves_now(cli, m) : NULL;
+    struct moves_told *told = m && m->complete ? moves_now(cli, m) : NULL;
+    const struct store_moves *moves = told ? &told->moves : NULL;
     if (cli->json) {
         size_t left = moves ? moves->left_count : 0, came = moves ? moves->came_count : 0;
         put_json(cli, m, "accounts_left", moves ? moves->left : NULL, left);
@@ -155,6 +194,7 @@ void cli_moved_say(struct cli *cli, const struct cli_moved *m) {
         return;
     }
     if (!moves) return;
+    put_merged(cli, m, told);
     if (moves->left_count > 0) {
         cli_say(cli,
                 moves->left_count == 1 ? "%zu account left this laptop"

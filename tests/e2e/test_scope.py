@@ -233,6 +233,17 @@ def a_merge_says_which_one_goes(world):
     check(names(world, "zhao") == before, "something was merged")
 
 
+def a_merged_account_did_not_leave(world):
+    """Its id finds the one that it became: nothing is told to be gone that is there."""
+    for name in ("Twin A", "Twin B"):
+        world.office("add", "account", f"name={name}", "territory=N", "owner=li")
+    sync(world, "li")
+    world.office("merge", "Twin A", "into", "Twin B")
+    said = world.laptop("li", "sync", env={"LC_ALL": "zh_CN.UTF-8"}).out
+    check("Twin A 已并入 Twin B\n" in said and "移出" not in said, said)
+    check("Twin" not in world.laptop("li", "sync").out, "it is said twice")
+
+
 def head_office_decides(world):
     """A hint when saving, a line with the sync that brings the decision, until the person takes note."""
     saved = world.laptop("wang", "set", "account", "Acct0", "tier=strategic", "city=Hefei")
@@ -278,7 +289,8 @@ def run(world):
     steps = (a_company_with_two_regions, each_sees_his_own, an_account_moves, edits_made_before_a_withdrawal_count,
              a_team_member_sees_it_all, a_handover_waits_for_both_signatures,
              the_new_owner_hears_of_what_the_former_one_writes, head_office_decides,
-             orders_hold_from_today_on, a_merge_says_which_one_goes, books_are_proved)
+             orders_hold_from_today_on, a_merge_says_which_one_goes, a_merged_account_did_not_leave,
+             books_are_proved)
     for step in steps:
         print(step.__name__.replace("_", " "), flush=True)
         step(world)
