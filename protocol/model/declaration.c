@@ -237,7 +237,8 @@ static const char *wrong_entity(const struct entity *entities, size_t index) {
         return "tags ascend from 1";
     if (find_entity(entities, index, e->name)) return "two entities share a name";
     size_t built_in = 0;
-    for (size_t i = 0; i < e->field_count; i++) built_in += !field_is_added(&e->fields[i]);
+    bool fits = e->field_count <= ENTITY_FIELDS_MAX;
+    for (size_t i = 0; fits && i < e->field_count; i++) built_in += !field_is_added(&e->fields[i]);
     if (built_in == 0 || built_in > ENTITY_BUILT_IN_MAX)
         return "an entity has 1 to 40 fields of its own";
     if (e->field_count - built_in > ENTITY_ADDED_MAX) return "at most 24 fields can be added";

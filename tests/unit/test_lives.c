@@ -368,6 +368,7 @@ TEST(a_fact_touches_nothing_that_is_newer) {
 
 TEST(a_claim_of_a_laptop_is_kept_only_in_its_bounds) {
     struct err err;
+    start();
     struct centre_parting parting = {
         .epoch = 2, .back = {.seq = 5}, .lost_from = 5, .start = epoch_start(2), .settled = true};
     struct value name = value_text(SLICE("lie"));
@@ -382,7 +383,6 @@ TEST(a_claim_of_a_laptop_is_kept_only_in_its_bounds) {
     struct batch batch = {.changes = &change, .change_count = 1};
     struct round_request request = {.epoch = 2, .facts = &batch};
     uint32_t told = 0;
-    start();
     struct centre_device d = device(wang);
     CHECK_OK(org_facts_put(org_centre(w.office), &d, &parting, &request, &told, &err));
     CHECK_INT(told, 0); /* there is no recovery */
