@@ -260,7 +260,7 @@ TEST(tags_may_have_gaps) {
     CHECK(strstr(buf_text(&text), "| office, public |") != NULL);
     catalogue_write_fields(&cat.entities[0], CATALOGUE_MARKDOWN, LANG_EN, &fields);
     CHECK(strstr(buf_text(&fields), "| tag | field |") != NULL);
-    CHECK(strstr(buf_text(&fields), "-5..9223372036854775807") != NULL);
+    CHECK(strstr(buf_text(&fields), ">=-5") != NULL);
     arena_clear(&mem);
 }
 
