@@ -43,12 +43,21 @@ enum status org_facts_put(struct centre *c, const struct centre_device *device,
     return ST_OK;
 }
 
-enum status org_wants_facts(struct centre *c, uint32_t number, const struct centre_head *head,
+/* What it gives back may wait for a row that only its facts can bring. */
+static bool waits(const struct centre_device *device, const struct round_request *request) {
+    const struct give_back *given = request->given;
+    return given && device->last_batch < given->batches[given->batch_count - 1].number;
+}
+
+enum status org_wants_facts(struct centre *c, const struct centre_device *device,
+                            const struct centre_head *head, const struct round_request *request,
                             bool *out, struct err *err) {
     struct centre_parting parting;
     bool found = false;
-    if (head->recovering) TRY(centre_parting(c, number, head->epoch, &parting, &found, err));
-    *out = found && parting.settled && parting.lost_from < parting.start - 1;
+    if (head->recovering)
+        TRY(centre_parting(c, device->number, head->epoch, &parting, &found, err));
+    *out = found && (parting.settled || waits(device, request)) &&
+           parting.lost_from < parting.start - 1;
     return ST_OK;
 }
 

@@ -62,8 +62,10 @@ enum status org_facts_put(struct centre *c, const struct centre_device *device,
                           const struct centre_parting *parting,
                           const struct round_request *request, uint32_t *out,
                           struct err *err) NODISCARD;
-/* It has given back its own: now it may tell what it knows of others' work. */
-enum status org_wants_facts(struct centre *c, uint32_t number, const struct centre_head *head,
+/* It has given back its own, or what it gives back waits for a row: now it may tell what it knows of
+ * others' work. */
+enum status org_wants_facts(struct centre *c, const struct centre_device *device,
+                            const struct centre_head *head, const struct round_request *request,
                             bool *out, struct err *err) NODISCARD;
 /* Does the batch name a row that is not there, and may still be given back? */
 enum status org_lacks(struct centre *c, const struct batch *batch, const struct receipt *old,

@@ -293,7 +293,7 @@ static enum status run_push(struct push *p, bool *out_cloned, struct err *err) {
     TRY(centre_added_return(p->c, p->request->added, p->request->added_count, err));
     if (found && (!parting.settled || p->request->given))
         TRY(take_former(p, &parting, out_cloned, err));
-    if (found && parting.settled && !*out_cloned)
+    if (found && !*out_cloned)
         TRY(org_facts_put(p->c, &p->device, &parting, p->request, &p->out->facts, err));
     if (*out_cloned || p->request->given) return ST_OK;
     TRY(outbox_waits(p, &p->out->waits, err));

@@ -551,7 +551,7 @@ static enum status fill_reply(struct centre *c, uint32_t number,
     out->has_backup = head.backup > 0 || head.epoch > 1;
     out->backup = head.backup;
     out->recovering = head.recovering;
-    TRY(org_wants_facts(c, number, &head, &out->wants_facts, err));
+    TRY(org_wants_facts(c, &device, &head, request, &out->wants_facts, err));
     TRY(reply_scope(&view, &device, &head, request, mem, out, &filled, err));
     if (!filled && request->cursor.seq > 0) TRY(put_page(&view, &head, request, mem, out, err));
     TRY(org_tell_backup(c, &head, request, mem, out, err));

@@ -296,7 +296,7 @@ static enum status ask(struct store *store, struct arena *mem, struct round_requ
     if (given) TRY(sign_push(store, &given_chain, given->signature, err));
     TRY(marks_ask(store, mem, &request, err));
     TRY(added_ask(store, mem, &request, err));
-    if (!given) TRY(facts_tell(store, mem, &request.facts, err));
+    TRY(facts_tell(store, mem, &request.facts, err));
     if (push.count > 0) TRY(sign_push(store, &push.chain, request.signature, err));
     *out = request;
     return ST_OK;

@@ -107,6 +107,7 @@ def run(world):
     a_laptop_lies(world)
     unannounced(world)
     nobody_gives_it_back(world)
+    only_one_has_it(world)
     revoked_since(world)
 
 
@@ -188,6 +189,33 @@ def nobody_gives_it_back(world):
     held = world.office("sql", "select count(*) from quarantine").out
     check(held == held_before, f"what it gave back is held, though it is in the book: {held}, was {held_before}")
     check(world.office("verify").code == 0, "verify finds something")
+
+
+def only_one_has_it(world):
+    """Head office's account since the backup: the one laptop that has it also wrote on it, so what it gives back waits."""
+    backup = os.path.join(world.dir, "only.db")
+    world.office("backup", backup)
+    world.office("add", "account", "name=Only", "points=7")
+    world.laptop("li", "sync")
+    world.laptop("li", "add", "contact", "account=Only", "name=Onlys man")
+    world.laptop("li", "set", "account", "Only", "points+=3", "city=Lanzhou")
+    world.laptop("li", "sync")
+    world.stop_server(signal.SIGKILL)
+    world.office("restore", backup)
+    world.start_server()
+    for _ in range(3):
+        world.laptop("li", "sync")
+    facts = world.office("recovery", "facts", "--json").json()
+    check("new_row" in {fact["state"] for fact in facts}, f"the account that nobody else has is not told: {facts}")
+    world.office("recovery", "accept")
+    for _ in range(2):
+        sync_all(world)
+    end_recovery(world, alone=True)
+    sync_all(world, 2)
+    row = world.office("get", "account", "Only", "--json").json()
+    check(row["points"] == 10 and row["city"] == "Lanzhou", f"lost, or counted twice: {row}")
+    check("Onlys man" in world.office("list", "contact").out, "what was made below it is lost")
+    all_equal(world, "what only one had")
 
 
 def number_of(world, rep):
