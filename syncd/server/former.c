@@ -127,6 +127,13 @@ static bool may_be_beaten(const struct merge *m, const struct merge_in *in, stru
     return !clock_is_covered(&in->clock, own, m->author.number, in->named, in->row);
 }
 
+/* Nobody misses what never was. */
+static bool is_empty(const struct merge_in *in) {
+    for (size_t i = 0; i < in->cell->count; i++)
+        if (in->present[i].kind != VALUE_NULL) return false;
+    return true;
+}
+
 enum status former_note(struct merge *m, const struct merge_in *in, const struct merge_out *out,
                         bool *out_note, struct err *err) {
     *out_note = false;
@@ -142,7 +149,8 @@ enum status former_note(struct merge *m, const struct merge_in *in, const struct
     if (life->edit_old == 0 && seen && life->upto > upto) upto = life->upto;
     TRY(note_removes(m, in, err));
     TRY(note_fact(m, in, err));
-    *out_note = seen && lost && replaces(in->cell->rule) && may_be_beaten(m, in, base);
+    *out_note =
+        seen && lost && replaces(in->cell->rule) && !is_empty(in) && may_be_beaten(m, in, base);
     if (life->edit_old == 0 && upto == 0) return ST_OK;
     return centre_old_put(m->c, centre_next_seq(m->c), in->cell->tag, old, upto, err);
 }
