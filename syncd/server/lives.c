@@ -32,9 +32,12 @@ enum status org_is_elsewhere(struct centre *c, const struct centre_head *head,
     return ST_OK;
 }
 
+bool org_carries(const struct round_request *request) {
+    return request->batch_count > 0 || request->given || request->facts || request->added_count > 0;
+}
+
 bool org_brings(const struct centre_device *device, const struct round_request *request) {
-    return request->batch_count > 0 || request->given || request->facts ||
-           request->added_count > 0 || request->last_batch > device->last_batch;
+    return org_carries(request) || request->last_batch > device->last_batch;
 }
 
 /* ------------------------------------------------------------------ proof of it */

@@ -28,7 +28,9 @@ enum status org_position_known(struct centre *c, const struct position *at, bool
 enum status org_is_elsewhere(struct centre *c, const struct centre_head *head,
                              const struct round_request *request, bool *out,
                              struct err *err) NODISCARD;
-/* Batches, new or given back, or the news that older ones are lost: work for the writer. */
+/* Batches, new or given back, facts or definitions: more than questions. */
+bool org_carries(const struct round_request *request);
+/* That, or the news that older batches are lost: work for the writer. */
 bool org_brings(const struct centre_device *device, const struct round_request *request);
 /* Would the request begin another epoch? */
 bool org_claims_more(const struct centre_head *head, const struct round_request *request);

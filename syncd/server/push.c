@@ -41,10 +41,10 @@ enum status org_check_push(const struct centre_device *device, const struct roun
 /* ------------------------------------------------------------------ one job */
 
 struct push {
+    struct org *org;
     struct centre *c;
     struct centre_device device;
     const struct round_request *request;
-    const struct sign_key *key; /* the org's */
     struct org_push *out;
     struct buf bytes;
     struct slice spelt; /* the batch at hand */
@@ -260,17 +260,24 @@ static enum status outbox_waits(struct push *p, bool *out, struct err *err) {
     return ST_OK;
 }
 
+static void key_forget(struct sign_key *key) {
+    bytes_wipe(key, sizeof *key);
+}
+
 /* Who says that the server went back has to prove it, by the server's own word; else head office
  * decides. Nobody enters what has not begun: org_round refuses. */
 static enum status enter_epoch(struct push *p, const struct centre_head *head, struct err *err) {
+    SCOPED(key_forget) struct sign_key key = {{0}};
     struct centre_claim claim = {.device = p->device.number,
                                  .epoch = p->request->epoch,
                                  .seq = p->request->top.seq,
                                  .last_batch = p->request->last_batch};
     bool proved = true;
     p->out->kind = REPLY_EPOCH;
-    if (org_claims_more(head, p->request))
-        TRY(org_claim_is_proved(p->c, p->key, &p->device, p->request, &proved, err));
+    if (org_claims_more(head, p->request)) {
+        TRY(org_key(p->org, &key, err));
+        TRY(org_claim_is_proved(p->c, &key, &p->device, p->request, &proved, err));
+    }
     if (!proved) return centre_claim_note(p->c, &claim, err);
     return org_enter_epoch(p->c, p->device.number, head, p->request, err);
 }
@@ -304,23 +311,23 @@ static enum status run_push(struct push *p, bool *out_cloned, struct err *err) {
     return centre_device_moved(p->c, p->device.number, p->device.last_batch, &p->device.chain, err);
 }
 
-static void key_forget(struct sign_key *key) {
-    bytes_wipe(key, sizeof *key);
+static enum status check_given(const struct push *p, struct err *err) {
+    SCOPED(key_forget) struct sign_key key = {{0}};
+    TRY(org_key(p->org, &key, err));
+    return org_check_given(&p->device, &key, p->request->given, err);
 }
 
 enum status org_merge_batches(struct org *org, uint32_t device, const struct round_request *request,
                               struct org_push *out, struct err *err) {
     struct org_push push = {.kind = REPLY_ROUND};
-    SCOPED(key_forget) struct sign_key key = {{0}};
-    struct push p = {.c = org->c,
+    struct push p = {.org = org,
+                     .c = org->c,
                      .request = request,
-                     .key = &key,
                      .out = &push,
                      .bytes = buf_new(BUF_MAX_MESSAGE)};
     bool cloned = false;
     TRY(centre_device(org->c, device, &p.device, err));
-    if (request->given || request->has_voucher) TRY(org_key(org, &key, err));
-    if (request->given) TRY(org_check_given(&p.device, &key, request->given, err));
+    if (request->given) TRY(check_given(&p, err));
     TRY(centre_mark_set(org->c, CENTRE_MARK_JOB, err));
     centre_as(org->c, &p.device);
     enum status status = run_push(&p, &cloned, err);

@@ -572,9 +572,7 @@ static bool is_idle(const struct centre_head *head, const struct centre_device *
                     const struct round_request *request) {
     bool welcome = !org_gets_receipts_only(head, device) && device->user_active &&
                    request->epoch == head->epoch;
-    bool brings = request->batch_count > 0 || request->given || request->facts ||
-                  request->added_count > 0 ||
-                  request->last_batch != device->last_batch ||
+    bool brings = org_carries(request) || request->last_batch != device->last_batch ||
                   memcmp(device->chain.bytes, request->last_chain.bytes, CHAIN_BYTES) != 0;
     return welcome && !brings && !head->recovering && !request->wants_digest &&
            request->news_version == head->news_version && reply_scope_is_settled(head, request);
@@ -679,9 +677,8 @@ enum status org_round(struct org_reader *reader, uint32_t number,
     if (waits) reply.retry_ms = WAITING_RETRY_MS;
     if (org_gets_receipts_only(&head, &device))
         return reply_receipts_only(c, &device, request, mem, &reply, out, err);
-    bool idle = request->batch_count == 0 && !request->given && !request->facts &&
-                request->added_count == 0 &&
-                !request->wants_digest && request->cursor.seq == head.position.seq &&
+    bool idle = !org_carries(request) && !request->wants_digest &&
+                request->cursor.seq == head.position.seq &&
                 request->news_version == head.news_version &&
                 reply_scope_is_settled(&head, request);
     if (!idle) {

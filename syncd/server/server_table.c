@@ -94,7 +94,7 @@ static const struct command_option territory_move_options[] = {
 static const struct command_option team_add_options[] = {
     COMMAND_OPTION("--role", NULL, "ROLE", "角色", "what he does there", "在团队中的角色",
                    "manager inside technical service finance legal executive substitute"),
-    COMMAND_OPTION("--from", NULL, "DATE", "日期", 
+    COMMAND_OPTION("--from", NULL, "DATE", "日期",
                    "the first day, today or later (default: at once)", "开始日期，今天或以后（默认立即）",
                    NULL),
     COMMAND_OPTION("--until", NULL, "DATE", "日期", "the last day (default: open end)",
@@ -104,13 +104,13 @@ static const struct command_option team_add_options[] = {
 static const struct command_option assign_options[] = {
     COMMAND_OPTION("--to", NULL, "LOGIN", "登录名", "who becomes the account manager",
                    "新的客户经理", NULL),
-    COMMAND_OPTION("--from", NULL, "DATE", "日期", 
+    COMMAND_OPTION("--from", NULL, "DATE", "日期",
                    "from that day on, today or later (default: now)",
                    "自该日起，今天或以后（默认立即）", NULL),
     DRY_RUN,
 };
 static const struct command_option handover_options[] = {
-    COMMAND_OPTION("--on", NULL, "DATE", "日期", 
+    COMMAND_OPTION("--on", NULL, "DATE", "日期",
                    "on that day, today or later (default: now)", "在该日，今天或以后（默认立即）",
                    NULL),
     COMMAND_OPTION("--reason", NULL, "TEXT", "原因", "why, for both to read", "交接双方可见的原因",

@@ -528,16 +528,20 @@ TEST(what_a_forgotten_merge_re_pointed_names_its_own_account_again) {
     world_stop(&w);
 }
 
+static void start_with_one_team(struct world *w) {
+    world_start(w);
+    ask(w, done_at(10));
+    open_home(w, team(row_of(A1)), 3, true);
+    fill_account(w, row_of(A1), 5, "one");
+    fill_contact(w, row_of(C1), row_of(A1), 6, "li");
+    world_apply(w);
+}
+
 /* The loser's home ends with the reply that tells of the merge, and the survivor's is not held: what
  * the alias re-points would be in no home that could be withdrawn. */
 TEST(what_is_re_pointed_into_a_home_that_is_not_held_goes) {
     struct world w;
-    world_start(&w);
-    ask(&w, done_at(10));
-    open_home(&w, team(row_of(A1)), 3, true);
-    fill_account(&w, row_of(A1), 5, "one");
-    fill_contact(&w, row_of(C1), row_of(A1), 6, "li");
-    world_apply(&w);
+    start_with_one_team(&w);
     CHECK_INT(rows(&w, "contact"), 1);
     ask(&w, done_at(20));
     close_home(&w, team(row_of(A1)));
@@ -551,12 +555,7 @@ TEST(what_is_re_pointed_into_a_home_that_is_not_held_goes) {
 /* As before, but the home ends only with a later reply. */
 TEST(what_was_re_pointed_goes_also_when_the_home_ends_later) {
     struct world w;
-    world_start(&w);
-    ask(&w, done_at(10));
-    open_home(&w, team(row_of(A1)), 3, true);
-    fill_account(&w, row_of(A1), 5, "one");
-    fill_contact(&w, row_of(C1), row_of(A1), 6, "li");
-    world_apply(&w);
+    start_with_one_team(&w);
     ask(&w, done_at(20));
     w.reply.aliases[w.reply.alias_count++] = (struct alias_news){15, row_of(A1), row_of(A2)};
     world_apply(&w);
