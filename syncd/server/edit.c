@@ -298,14 +298,12 @@ static bool any_is_taken(const struct merge_edit *edits, size_t count) {
     return false;
 }
 
-/* An edit brings a dead row back; its owners live as long as it does. */
+/* An edit brings a dead row back, and with it its owners, that live as long as it does. */
 static enum status bring_back(struct merge *m, struct centre_row *row, struct err *err) {
     bool found;
-    if (row->dead) {
-        TRY(merge_revive(m, row->entity, row->id, err));
-        TRY(centre_row_read(m->c, row->entity, row->id, m->mem, row, &found, err));
-    }
-    return merge_revive_owner(m, row->entity, row->values, err);
+    if (!row->dead) return ST_OK;
+    TRY(merge_revive(m, row->entity, row->id, err));
+    return centre_row_read(m->c, row->entity, row->id, m->mem, row, &found, err);
 }
 
 static enum status revive_targets(struct merge *m, const struct entity *e,
@@ -380,6 +378,7 @@ enum status merge_edits(struct merge *m, const struct entity *e, struct outcome_
     for (size_t i = 0; i < m->change->edit_count; i++) former_verdict(m, i, &edits[i].verdict);
     if (any_is_taken(edits, m->change->edit_count)) return merge_taken(m, &row, edits, out, err);
     TRY(hold_refused(m, edits, err));
+    TRY(merge_release(m, err));
     tell(out, edits, OUTCOME_APPLIED);
     if (former_line(m) && !row.dead) TRY(former_touch(m, &row, err));
     return merge_log(m, LOG_EDIT, e, row.id, out->outcome, err);

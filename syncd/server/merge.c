@@ -87,6 +87,7 @@ enum status merge_refuse(struct merge *m, const struct entity *e, int64_t row,
     }
     if (m->change->kind != CHANGE_EDIT || m->change->edit_count == 0)
         TRY(merge_hold(m, NULL, verdict, err));
+    TRY(merge_release(m, err)); /* what was sent again waits once */
     return merge_log(m, kind_of(m->change), e, row, verdict.outcome, err);
 }
 

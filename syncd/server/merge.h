@@ -88,7 +88,7 @@ enum status merge_hold(struct merge *m, const struct merge_edit *me, struct outc
 enum status merge_refuse(struct merge *m, const struct entity *e, int64_t row,
                          struct outcome_edit verdict, struct outcome_change *out,
                          struct err *err) NODISCARD;
-/* Entries of quarantine that the change releases. */
+/* Entries of quarantine that the change sends again: they came in with it, or wait in its place. */
 enum status merge_release(struct merge *m, struct err *err) NODISCARD;
 /* The base of an edit made on top of one that did not come in is the base of that one. */
 enum status merge_stands_on(struct merge *m, int64_t named, uint32_t cell_tag, struct base *base,

@@ -225,6 +225,28 @@ TEST(a_retry_releases_its_entry) {
     world_close(&w);
 }
 
+/* Head office would decide on the same thing twice, and its author hear of it twice. */
+TEST(what_is_sent_again_and_refused_again_waits_once) {
+    struct world w;
+    int64_t seq;
+    world_open(&w);
+    int64_t id = account(&w, "Acme", &seq);
+    while (pull(&w, 0, 0)->more) {
+    }
+    draft_number(&w, draft_change(&w, 0, CHANGE_EDIT, "account", id), "tier", 3, on(seq));
+    (void)push(&w, 0);
+    struct refusal_id old = {2, 0, 18};
+    struct change *c = draft_change(&w, 0, CHANGE_EDIT, "account", id);
+    draft_number(&w, c, "tier", 4, on(seq));
+    c->retry_of = &old;
+    c->retry_count = 1;
+    CHECK_INT(push(&w, 0)->outcome, OUTCOME_WAITING);
+    CHECK_INT(w.reply.held_count, 1);
+    CHECK_INT(w.reply.held[0].id.batch, 2);
+    CHECK_INT(w.reply.held[0].state, HELD_RELEASED);
+    world_close(&w);
+}
+
 TEST(a_withdrawal_closes_what_is_open_and_a_decision_stands) {
     struct world w;
     struct err err = {0};
