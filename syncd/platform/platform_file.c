@@ -189,12 +189,12 @@ static enum status names_read(DIR *dir, const char *path, size_t names_max, stru
 
 enum status platform_list_dir(const char *path, size_t names_max, struct arena *mem,
                               const char *const **out_names, size_t *out_count, struct err *err) {
-    const char **names = ARENA_ARRAY(mem, names_max, const char *);
     size_t count = 0;
-    if (names == NULL) return err_no_memory(err);
     DIR *dir = opendir(path);
     if (dir == NULL) return platform_errno(errno, path, err);
-    enum status status = names_read(dir, path, names_max, mem, names, &count, err);
+    const char **names = ARENA_ARRAY(mem, names_max, const char *);
+    enum status status = names ? names_read(dir, path, names_max, mem, names, &count, err)
+                               : err_no_memory(err);
     closedir(dir);
     if (status != ST_OK) return status;
     qsort(names, count, sizeof names[0], by_name);
