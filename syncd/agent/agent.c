@@ -31,7 +31,8 @@ struct agent {
     unsigned trace_number;
     int64_t minimum_release;   /* that the server asks for; 0: any */
     struct device_order order; /* of head office to this laptop */
-    bool time_is_back;         /* the server's clock stands before what it told earlier */
+    bool gives_back; /* what the server forgot: the last round brought of it, and more may follow */
+    bool time_is_back; /* the server's clock stands before what it told earlier */
 };
 
 enum status agent_open(const struct agent_config *config, struct agent **out, struct err *err) {
@@ -418,11 +419,16 @@ static enum status apply_round(struct agent *agent, const struct round *round,
     return status;
 }
 
+/* What it brought waits at the server: nothing of it came in. */
+static bool waits_there(const struct round *round) {
+    const struct round_request *asked = &round->request;
+    if (asked->given) return round->reply.last_batch < asked->given->batches[0].number;
+    return asked->batch_count > 0 && round->reply.last_batch <= asked->last_batch;
+}
+
 /* Another epoch; or something was taken of what is given back, and more may follow. */
 static bool goes_on(const struct round *round) {
-    const struct give_back *given = round->request.given;
-    if (round->reply.kind == REPLY_EPOCH) return true;
-    return given && round->reply.last_batch >= given->batches[0].number;
+    return round->reply.kind == REPLY_EPOCH || (round->request.given && !waits_there(round));
 }
 
 static enum status sync_once(struct agent *agent, struct arena *mem, agent_progress_call *call,
@@ -433,9 +439,9 @@ static enum status sync_once(struct agent *agent, struct arena *mem, agent_progr
     TRY(check_reply(agent, &round.request, &round.reply, err));
     TRY(apply_round(agent, &round, call, ctx, result, err));
     result->retry_ms = round.reply.retry_ms;
-    bool taken = round.reply.last_batch > round.request.last_batch; /* else they wait there */
-    bool waits = round.request.batch_count && !taken;
+    bool waits = waits_there(&round);
     bool ordered = agent->order.kind != ORDER_NONE; /* what was saved meanwhile goes before it */
+    agent->gives_back = round.request.given != NULL;
     if (!waits && (round.request.batch_count || ordered))
         TRY(agent_outbox_has_any(agent->config.store, &round.outbox_left, err));
     bool gets_nothing = ordered || is_too_old(agent);
@@ -459,7 +465,7 @@ static enum status revoked(struct err *err) {
 static enum status obey(struct agent *agent, struct err *err) {
     bool any;
     TRY(agent_outbox_has_any(agent->config.store, &any, err));
-    if (!any) return revoked(err);
+    if (!any && !agent->gives_back) return revoked(err);
     return err_set(
         err, ST_BUSY,
         "head office has revoked this laptop, but cannot take what was not sent yet: the "

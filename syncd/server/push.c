@@ -162,16 +162,34 @@ static enum status merge_one(struct push *p, const struct batch *batch, const ui
     return ST_OK;
 }
 
+/* What is given back is here already: it came on a stick, say, or the backup had it and nobody can
+ * tell that exactly. What its author did on top of it names the seqs of the other life. */
+static enum status note_former(struct push *p, uint32_t batch, struct arena *mem, struct err *err) {
+    struct journal_entry entry;
+    TRY(centre_journal(p->c, p->device.number, batch, mem, &entry, err));
+    for (size_t i = 0; i < entry.outcome_count && i < p->receipt->line_count; i++) {
+        int64_t seq = entry.outcomes[i].seq, old = p->receipt->lines[i].seq, known, upto;
+        if (seq <= 0 || old <= 0) continue;
+        TRY(centre_old(p->c, seq, 0, &known, &upto, err));
+        if (known == 0) TRY(centre_old_put(p->c, seq, 0, old, old, err));
+    }
+    return ST_OK;
+}
+
+static enum status take_again(struct push *p, const struct batch *batch, bool *out_cloned,
+                              struct err *err) {
+    struct chain known;
+    struct arena mem SCOPED(arena_clear) = arena_new(BATCH_ARENA_CAP);
+    TRY(known_chain(p, batch->number, &known, err));
+    *out_cloned = !same_chain(&known, &p->chain);
+    p->out->repeats++;
+    return p->receipt && !*out_cloned ? note_former(p, batch->number, &mem, err) : ST_OK;
+}
+
 static enum status take_batch(struct push *p, const struct batch *batch, const uint8_t *signature,
                               bool *out_cloned, struct err *err) {
-    struct chain known;
     TRY(spell(p, batch, err));
-    if (batch->number <= p->device.last_batch) {
-        TRY(known_chain(p, batch->number, &known, err));
-        *out_cloned = !same_chain(&known, &p->chain);
-        p->out->repeats++;
-        return ST_OK;
-    }
+    if (batch->number <= p->device.last_batch) return take_again(p, batch, out_cloned, err);
     struct arena mem = arena_new(BATCH_ARENA_CAP);
     enum status status = merge_one(p, batch, signature, &mem, err);
     arena_clear(&mem);

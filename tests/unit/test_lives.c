@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "syncd/agent/bundle.h"
 #include "syncd/platform/platform.h"
+#include "syncd/server/bundle.h"
 #include "syncd/server/org_private.h"
 #include "syncd/store/centre_compact.h"
 #include "syncd/store/lives.h"
@@ -119,6 +121,88 @@ TEST(a_cursor_of_a_life_that_is_forgotten_is_not_noted) {
     CHECK_OK(centre_passed(org_centre(w.office), d.number, epoch_start(2), &passed, &err));
     CHECK_INT(passed, epoch_start(2));
     world_close(&w);
+}
+
+static void tag(struct world_laptop *l, int64_t id, enum field_edit_kind how) {
+    struct err err;
+    struct field_edit edit = {entity_field(account(), SLICE("tags")), how,
+                              value_text(SLICE("展会"))};
+    uint32_t batch;
+    bool changed;
+    CHECK_OK(store_begin(l->store, &err));
+    CHECK_OK(store_edit(l->store, account(), id, &edit, 1, NULL, &changed, &err));
+    CHECK_OK(store_commit(l->store, &batch, &err));
+    CHECK(changed);
+}
+
+/* In a life that is forgotten wang was told that his tag came in, and takes it off again. His stick
+ * brings the tag into the present life before he is there himself. */
+TEST(what_came_on_a_stick_is_what_its_author_gives_back) {
+    struct err err;
+    struct bundle_made made;
+    struct bundle_done done;
+    struct slice file, answer;
+    struct org_reader *reader;
+    struct row row;
+    SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    start();
+    int64_t id = create(wang, "远大集团");
+    CHECK_OK(world_settle(&w, &err));
+    CHECK_OK(world_backup(&w, true, &err));
+    tag(wang, id, FIELD_EDIT_ADD);
+    CHECK_OK(bundle_export(wang->sync_store, &wang->env, &mem, &file, &made, &err));
+    sync(wang);
+    tag(wang, id, FIELD_EDIT_REMOVE);
+    CHECK_OK(world_rollback(&w, &err));
+    (void)create(li, "恒信贸易"); /* it is another life */
+    sync(li);
+    CHECK_OK(world_office_reader(&w, &reader, &err));
+    CHECK_OK(org_bundle(w.office, reader, "demo", file, &mem, &answer, &done, &err));
+    CHECK(!done.older);
+    CHECK_OK(world_settle(&w, &err));
+    CHECK_OK(store_get(world_office_store(&w), account(), id, &mem, &row, &err));
+    CHECK_INT(
+        row.values[entity_field_index(account(), entity_field(account(), SLICE("tags")))].kind,
+        VALUE_NULL);
+    world_close(&w);
+}
+
+static enum status count_entry(void *ctx, const struct quarantine_entry *entry, struct err *err) {
+    (void)err;
+    CHECK_INT(entry->reason, REASON_REVOKED);
+    ++*(int *)ctx;
+    return ST_OK;
+}
+
+/* Of li, revoked since, the server forgot an edit of a row that only wang can bring. */
+static void revoke_amid_recovery(bool has_unsent, int entries) {
+    struct err err;
+    struct agent_result result;
+    struct device_order order;
+    int found = 0;
+    SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    start();
+    CHECK_OK(world_backup(&w, true, &err));
+    int64_t id = create(wang, "远大集团");
+    CHECK_OK(world_settle(&w, &err));
+    tag(li, id, FIELD_EDIT_ADD);
+    sync(li);
+    if (has_unsent) (void)create(li, "恒信贸易");
+    CHECK_OK(world_rollback(&w, &err));
+    CHECK_OK(centre_device_revoke(org_centre(w.office), 2, true, &err));
+    CHECK_STATUS(world_sync(li, &result, &err), ST_BUSY);
+    CHECK(result.progress.rounds < 10);
+    sync(wang);
+    CHECK_STATUS(world_sync(li, &result, &err), ST_REVOKED);
+    CHECK_INT(agent_order(li->agent, &order), ORDER_WIPE);
+    CHECK_OK(centre_quarantine_list(org_centre(w.office), true, &mem, count_entry, &found, &err));
+    CHECK_INT(found, entries);
+    world_close(&w);
+}
+
+TEST(a_revoked_laptop_keeps_its_book_until_all_that_it_gives_back_is_taken) {
+    revoke_amid_recovery(false, 1);
+    revoke_amid_recovery(true, 2);
 }
 
 TEST(a_recovery_that_is_over_holds_no_tombstone) {

@@ -128,9 +128,20 @@ void world_server_dir(const struct world *w, char out[WORLD_PATH_BYTES]) {
 
 void world_server_off(struct world *w) {
     service_close(w->service);
+    org_reader_close(w->reader);
     org_close(w->office);
     w->service = NULL;
+    w->reader = NULL;
     w->office = NULL;
+}
+
+enum status world_office_reader(struct world *w, struct org_reader **out, struct err *err) {
+    char path[WORLD_PATH_BYTES];
+    path_of(w, "org/" ORG ".db", path);
+    struct org_config config = {.path = path, .catalogue = w->server_catalogue, .env = &w->env};
+    if (!w->reader) TRY(org_reader_open(&config, &w->reader, err));
+    *out = w->reader;
+    return ST_OK;
 }
 
 enum status world_server_on(struct world *w, struct err *err) {
@@ -196,8 +207,7 @@ static void close_handles(struct world_laptop *l) {
 
 void world_close(struct world *w) {
     for (size_t i = 0; i < w->laptop_count; i++) close_handles(&w->laptops[i]);
-    service_close(w->service);
-    org_close(w->office);
+    world_server_off(w);
     struct err ignored;
     if (w->dir[0]) (void)platform_remove_tree(w->dir, &ignored);
     arena_clear(&w->mem);

@@ -70,6 +70,7 @@ struct world {
     struct world_network network; /* exchange NULL: the world's own */
     struct service *service; /* NULL: the server is off */
     struct org *office; /* head office's own handle, as its command line has it */
+    struct org_reader *reader; /* of its command line; NULL until world_office_reader */
     struct world_laptop laptops[WORLD_LAPTOPS_MAX];
     size_t laptop_count;
 };
@@ -118,6 +119,10 @@ enum status world_office_delete(struct world *w, const struct entity *e, int64_t
                                 struct err *err) NODISCARD;
 /* Head office's book, read by a handle of its own. */
 struct store *world_office_store(struct world *w);
+
+/* Its read handle, that sees what is committed; good until the server is off. */
+enum status world_office_reader(struct world *w, struct org_reader **out,
+                                struct err *err) NODISCARD;
 
 /* All living rows of a book as text, one line a cell, ordered: equal texts are equal books. */
 enum status world_dump(struct store *store, struct buf *out, struct err *err) NODISCARD;
