@@ -44,22 +44,22 @@ enum {
  */
 /* clang-format off */
 #define SIM_EVENT_ROWS(ROW)                                                                        \
-    ROW(EDIT, 52) ROW(FORM, 32) ROW(UNDO, 10) ROW(ROUND, 64) ROW(CREATE, 16) ROW(DELETE, 10)        \
-    ROW(IMPORT, 3) ROW(IMPORT_REVERT, 4) ROW(RETRY, 6) ROW(DROP, 4) ROW(TAKE_PART, 12)              \
+    ROW(EDIT, 60) ROW(FORM, 32) ROW(UNDO, 10) ROW(ROUND, 64) ROW(CREATE, 16) ROW(DELETE, 14)        \
+    ROW(IMPORT, 3) ROW(IMPORT_REVERT, 4) ROW(RETRY, 12) ROW(DROP, 4) ROW(TAKE_PART, 12)              \
     ROW(OFFICE_EDIT, 14) ROW(OFFICE_DELETE, 4) ROW(OFFICE_DECIDE, 8) ROW(SCOPE_CHANGE, 40)          \
-    ROW(UNITE, 24) ROW(RESTART, 1) ROW(REBOOT, 2) ROW(CLOCK_STEP, 8) ROW(RELEASE, 1)                \
-    ROW(SETTLE, 2) ROW(BACKUP, 6) ROW(ROLLBACK, 8) ROW(REVOKE, 1) ROW(STICK, 16) ROW(COMPACT, 5)
+    ROW(UNITE, 24) ROW(RESTART, 1) ROW(REBOOT, 3) ROW(CLOCK_STEP, 8) ROW(RELEASE, 1)                \
+    ROW(SETTLE, 2) ROW(BACKUP, 6) ROW(ROLLBACK, 8) ROW(REVOKE, 2) ROW(STICK, 16) ROW(COMPACT, 5)
 #define SIM_FAULT_ROWS(ROW)                                                                        \
     ROW(REQUEST_LOST, 4) ROW(REPLY_LOST, 6) ROW(REQUEST_REPEATED, 4) ROW(REQUEST_LATE, 4)           \
-    ROW(ONE_WAY, 2) ROW(EDIT_DURING_ROUND, 8) ROW(FORM_DURING_ROUND, 4) ROW(SLICES_CUT, 2)          \
-    ROW(LAPTOP_POWER, 3) ROW(LAPTOP_KILLED, 2) ROW(LAPTOP_FULL, 3) ROW(SERVER_POWER, 3)             \
-    ROW(SERVER_KILLED, 2) ROW(SERVER_FULL, 3) ROW(SLOW_LAPTOP, 4) ROW(SLOW_SERVER, 4)               \
+    ROW(ONE_WAY, 2) ROW(MEANWHILE, 8) ROW(EDIT_DURING_ROUND, 8) ROW(FORM_DURING_ROUND, 4) ROW(SLICES_CUT, 4)          \
+    ROW(LAPTOP_POWER, 3) ROW(LAPTOP_KILLED, 2) ROW(LAPTOP_FULL, 3) ROW(SERVER_POWER, 4)             \
+    ROW(SERVER_KILLED, 2) ROW(SERVER_FULL, 6) ROW(SLOW_LAPTOP, 4) ROW(SLOW_SERVER, 6)               \
     ROW(SAVE_POWER, 2) ROW(SAVE_FULL, 2) ROW(CLOCK_STANDS, 1) ROW(DAYS_PASS, 1)
 #define SIM_COUNT_ROWS(ROW)                                                                        \
     ROW(APPLIED) ROW(MERGED) ROW(LOST) ROW(HELD) ROW(CONFLICT) ROW(DELETE_LOST)                     \
     ROW(ROUND_WORKED) ROW(ROUND_FAILED) ROW(SAVE_IN_DOUBT) ROW(WRITE_LOST) ROW(WRITE_TORN)          \
     ROW(MESSAGE) ROW(ROW_SENT) ROW(HOME_OPENED) ROW(HOME_CLOSED) ROW(DENIED)                  \
-    ROW(COLLECTED) ROW(STICK_WRITTEN) ROW(STICK_TAKEN) ROW(STICK_HOME) ROW(LAPTOP_OUT) ROW(OTHERS_TOLD)
+    ROW(COLLECTED) ROW(STICK_WRITTEN) ROW(STICK_TAKEN) ROW(STICK_HOME) ROW(LAPTOP_OUT) ROW(OTHERS_TOLD) ROW(FACT)
 /* clang-format on */
 
 enum sim_what {
@@ -119,10 +119,13 @@ struct deed {
     struct mask seen; /* what its author had been shown, itself included */
     int64_t delta;
     bool add, imported;
-    bool approved; /* by head office, after it waited */
-    char word[WORD_BYTES];    /* element, or word inserted */
+    bool part;             /* of somebody in a visit: it may name any contact */
+    bool approved;         /* by head office, after it waited */
+    unsigned fact;         /* of head office, in a life that is forgotten: laptops that show it */
+    char word[WORD_BYTES]; /* element, or word inserted */
     char removed[WORD_BYTES]; /* text: word taken out */
     enum fate fate;
+    struct refusal_id held; /* by which it waited, before it was sent again; batch 0: it did not */
 };
 
 /* ------------------------------------------------------------------ a run */
@@ -165,6 +168,7 @@ struct sim {
     bool rows;        /* creates and deletes */
     bool homes;       /* people see only what they are granted, and that changes */
     bool unites;      /* head office merges accounts and contacts */
+    bool meets;       /* people work on what was worked on last, one of them for a while */
     bool rollback;    /* the server goes back in time once, unannounced */
     unsigned trouble; /* of 100 rounds and saves so many meet a fault */
     int weight[SIM_FAULTS];
@@ -175,6 +179,10 @@ struct sim {
     struct deed deeds[EDITS_MAX];
     size_t deed_count;
     struct open_form forms[LAPTOPS][FORMS];
+    bool opened; /* a form, and goes on */
+    size_t last_laptop;
+    const struct place *last_place;
+    int64_t last_row;
     struct late_request late;
     int64_t import_ids;
     struct united united[UNITED_MAX];
@@ -182,12 +190,19 @@ struct sim {
     bool united_any;
     struct stick sticks[STICKS];
     bool revoked[LAPTOPS], wipes[LAPTOPS]; /* by head office; with the order to delete the book */
+    uint32_t had[LAPTOPS];                 /* its last batch at the server then */
     bool out[LAPTOPS];                     /* it was told, and does nothing any more */
-    bool restored; /* head office brought something back that was collected */
+    bool restored;  /* head office brought something back that was collected */
+    bool backed;    /* there is a backup */
+    bool announced; /* laptops know where it stands */
     bool rolled;
     /* Accepted in the life that is forgotten, but nobody holds the receipt: in the next they are
      * new, and what was made on top of them looks concurrent. Nothing is lost; order may be. */
     struct mask orphans;
+    bool out_then[LAPTOPS];            /* when the server went back: it gives nothing back */
+    struct mask lost_to[LAPTOPS + 1];  /* what had lost then, by the author of what stood */
+    struct mask present;               /* what was not sent when the server went back */
+    size_t backup_deeds, rolled_deeds; /* so many there were then */
     /* how it goes */
     enum sim_what fault;    /* that befalls the round under way; SIM_WHAT_COUNT: none */
     uint32_t newest_before; /* in the outbox, before a save that may fail */
@@ -280,6 +295,8 @@ void sim_scope_office(struct sim *s);
 void sim_scope_reply(struct sim *s, struct world_laptop *l, struct slice message);
 /* Each book is what its person may see. */
 enum status sim_scope_compare(struct sim *s, struct buf *out_difference, struct err *err) NODISCARD;
+/* A living row of head office's, as it is there now. */
+bool sim_sees_row(struct sim *s, const struct world_laptop *l, const char *entity, int64_t id);
 bool sim_sees_team(struct sim *s, const struct world_laptop *l, int64_t account);
 /* Head office merges two accounts, or two contacts. */
 void sim_unite(struct sim *s);
@@ -313,6 +330,8 @@ enum status sim_trouble_exchange(void *ctx, struct world_laptop *l,
                                  const struct session_http *request, struct arena *mem,
                                  struct session_http *out, struct err *err) NODISCARD;
 void sim_trouble_heal(struct sim *s);
+/* In runs where the server goes back head office writes only what can come back whole. */
+bool sim_may_come_back(const struct sim *s, const struct place *p);
 
 /* All sync until nothing is left; then everything that must be so is looked at. */
 void sim_look(struct sim *s);
@@ -322,8 +341,11 @@ void sim_glance(struct sim *s, struct world_laptop *l);
 struct sim_ledger {
     struct sim *s;
     struct mask losers;
-    struct mask deletes; /* deletes that lost, by deed */
+    struct mask deletes;              /* deletes that lost, by deed */
+    struct mask lost_to[LAPTOPS + 1]; /* the same by the author of what stands */
 };
+/* Who lost, as the server's ledger has it, and whether that may be. */
+void sim_ledger_read(struct sim_ledger *out);
 /* Every cell of a living row against the deeds. */
 void sim_cells_check(struct sim *s, const struct row *row, const struct sim_ledger *ledger);
 

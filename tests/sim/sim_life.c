@@ -34,6 +34,10 @@ void sim_life_revoke(struct sim *s, struct world_laptop *l) {
         sim_fail_err(s, "revoke", &err);
         return;
     }
+    struct centre_device device;
+    if (centre_device(org_centre(s->world.office), (uint32_t)i + 1, &device, &err) != ST_OK)
+        sim_fail_err(s, "revoke", &err);
+    s->had[i] = device.last_batch;
     s->revoked[i] = true;
     s->wipes[i] = wipe;
     sim_count(s, SIM_REVOKE);
@@ -59,7 +63,8 @@ enum status sim_life_sync(struct sim *s, struct world_laptop *l, struct err *err
     struct agent_result result;
     if (sim_is_out(s, l)) return ST_OK;
     enum status status = world_sync(l, &result, err);
-    return sim_life_told(s, l, status) ? ST_OK : status;
+    bool waits = s->rolled && s->revoked[index_of(s, l)] && status == ST_BUSY;
+    return waits || sim_life_told(s, l, status) ? ST_OK : status;
 }
 
 static enum status tell(struct sim *s, struct world_laptop *l, struct err *err) {
@@ -95,14 +100,8 @@ void sim_life_reply(struct sim *s, struct world_laptop *l, struct slice message)
 static enum status at_office(struct sim *s, struct slice file, struct slice *out,
                              struct bundle_done *done, struct err *err) {
     struct org_reader *reader;
-    char path[WORLD_PATH_BYTES + 16];
-    snprintf(path, sizeof path, "%s/org/demo.db", s->world.dir);
-    struct org_config config = {
-        .path = path, .catalogue = s->world.server_catalogue, .env = &s->world.env};
-    TRY(org_reader_open(&config, &reader, err));
-    enum status status = org_bundle(s->world.office, reader, "demo", file, &s->mem, out, done, err);
-    org_reader_close(reader);
-    return status;
+    TRY(world_office_reader(&s->world, &reader, err));
+    return org_bundle(s->world.office, reader, "demo", file, &s->mem, out, done, err);
 }
 
 static struct stick *free_stick(struct sim *s) {
@@ -159,7 +158,9 @@ static void bring_home(struct sim *s, const struct stick *down) {
 /* Any stick, at any time: in whatever order, again, or never. */
 void sim_life_stick(struct sim *s, struct world_laptop *l) {
     struct stick *stick = &s->sticks[sim_draw(s, STICKS)];
-    if (!stick->file.len || sim_chance(s, 30)) {
+    for (size_t i = 0; i < STICKS && (!stick->file.len || stick->up) && sim_chance(s, 70); i++)
+        if (s->sticks[i].file.len) stick = &s->sticks[i];
+    if (!stick->file.len || sim_chance(s, 20)) {
         write_stick(s, l);
         return;
     }

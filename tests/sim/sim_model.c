@@ -16,6 +16,7 @@ const struct place sim_places[] = {
 const size_t sim_place_count = ARRAY_COUNT(sim_places);
 
 enum { TAGS = 3 };
+enum { SAME_PLACE = 40, SAME_ROW = 60 }; /* of 100 */
 
 /* The deed that a word names: "e17" -> 17; -1 for none. */
 static int64_t deed_of(struct slice text) {
@@ -93,6 +94,8 @@ void sim_deed_done(struct sim *s, const struct deed *d) {
         (long long)d->row, d->place ? "." : "", d->place ? d->place->field : "", s->deed_count,
         d->word, (long long)d->delta, d->batch);
     s->deed_count++;
+    s->last_row = d->row;
+    if (d->place) s->last_place = d->place;
 }
 
 struct value sim_text(struct sim *s, const char *text) {
@@ -191,6 +194,7 @@ void sim_choose_places(struct sim *s, size_t most) {
 }
 
 const struct place *sim_any_place(struct sim *s) {
+    if (s->meets && s->last_place && sim_chance(s, SAME_PLACE)) return s->last_place;
     return s->places[sim_draw(s, s->place_count)];
 }
 
@@ -198,11 +202,14 @@ struct pick {
     struct sim *s;
     uint64_t seen;
     int64_t id;
+    bool last; /* the row that was worked on last is here */
 };
 static enum status pick_row(void *ctx, const struct row *row, struct err *err) {
     (void)err;
     struct pick *pick = ctx;
-    if (!row->gone && !sim_draw(pick->s, ++pick->seen)) pick->id = row->id;
+    if (row->gone) return ST_OK;
+    if (!sim_draw(pick->s, ++pick->seen)) pick->id = row->id;
+    pick->last |= row->id == pick->s->last_row;
     return ST_OK;
 }
 int64_t sim_any_row(struct sim *s, struct store *store, const struct entity *e) {
@@ -210,5 +217,5 @@ int64_t sim_any_row(struct sim *s, struct store *store, const struct entity *e) 
     struct query query = {.entity = e};
     struct err err;
     if (store_list(store, &query, pick_row, &pick, &err) != ST_OK) sim_fail_err(s, "list", &err);
-    return pick.id;
+    return s->meets && pick.last && sim_chance(s, SAME_ROW) ? s->last_row : pick.id;
 }

@@ -18,6 +18,7 @@ static void do_edit(struct sim *s) {
     struct row row;
     struct err err;
     if (!id || store_get(book, e, id, &s->mem, &row, &err) != ST_OK) return;
+    if (!sim_may_come_back(s, p)) return;
     struct deed *d = sim_deed_new(s, OFFICE, id, p, p->kind);
     int64_t account = p->kind == KIND_REF ? sim_any_row(s, book, sim_entity(s, "account")) : 0;
     struct field_edit edits[2];
@@ -108,6 +109,28 @@ static void mark_approved(struct sim *s, const struct open_entry *entry) {
     }
 }
 
+/* A set waits together with the set beside it that names the deed. */
+static enum status pick_beside(void *ctx, const struct quarantine_entry *entry, struct err *err) {
+    (void)err;
+    struct open_entry *pick = ctx;
+    bool same = entry->device == pick->device && entry->id.batch == pick->id.batch &&
+                entry->row == pick->row && entry->id.cell_tag != pick->id.cell_tag;
+    if (same) pick->id = entry->id;
+    pick->seen += same;
+    return ST_OK;
+}
+
+static enum status decide(struct sim *s, const struct open_entry *pick, bool approve,
+                          struct err *err) {
+    struct open_entry beside = *pick;
+    TRY(org_decide(s->world.office, pick->device, &pick->id, approve, SLICE("office"), err));
+    beside.seen = 0;
+    TRY(centre_quarantine_list(centre(s), false, &s->mem, pick_beside, &beside, err));
+    return !beside.seen ? ST_OK
+                        : org_decide(s->world.office, beside.device, &beside.id, approve,
+                                     SLICE("office"), err);
+}
+
 static void do_decide(struct sim *s) {
     struct open_entry pick = {.s = s};
     struct err err;
@@ -118,8 +141,7 @@ static void do_decide(struct sim *s) {
     if (!pick.seen) return;
     bool approve = sim_chance(s, 50), there = true;
     if (approve) there = approve_deeds(s, &pick);
-    enum status status =
-        org_decide(s->world.office, pick.device, &pick.id, approve, SLICE("office"), &err);
+    enum status status = decide(s, &pick, approve, &err);
     if (status != ST_OK && status != ST_CONFLICT) sim_fail_err(s, "decide", &err);
     if (status != ST_OK) return;
     if (approve) mark_approved(s, &pick);

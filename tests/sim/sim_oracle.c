@@ -28,12 +28,13 @@ static void count_outcome(struct sim *s, enum outcome outcome) {
 }
 
 /* What he edited he could see, and unless days passed nobody was late. A contact that he made of an
- * account of which he sees only the head is not his to see. */
+ * account of which he sees only the head is not his to see. A grant since the backup is forgotten
+ * with the disk. */
 static void check_denied(struct sim *s, const struct deed *d, const struct receipt_note *note) {
     bool own = id_device(note->row) == d->author + 1;
     if (note->reason != REASON_DENIED) return;
     sim_count(s, SIM_DENIED);
-    if (!own && !s->counts[SIM_DAYS_PASS])
+    if (!own && !s->counts[SIM_DAYS_PASS] && !s->rolled)
         sim_fail(s, "an edit made under a grant was denied", d - s->deeds, note->row);
 }
 
@@ -139,15 +140,30 @@ static enum status take_ledger(void *ctx, const struct ledger_entry *entry, stru
     mask_put(&g->losers, (size_t)loser);
     sim_count(s, SIM_CONFLICT);
     if (winner < 0) return ST_OK;
+    mask_put(&g->lost_to[s->deeds[winner].author], (size_t)loser);
     SAY(s, "  ledger: e%lld lost to e%lld\n", (long long)loser, (long long)winner);
     check_order(s, p, entry, &s->deeds[loser], &s->deeds[winner]);
-    if (mask_has(&s->deeds[loser].seen, (size_t)winner) && !mask_has(&s->orphans, (size_t)winner))
+    /* What head office approves, or chooses for a row that was two, it writes now: whoever had seen
+     * that value before had not seen this. */
+    bool anew = s->deeds[winner].approved ||
+                (s->united_any && !entry->winner_device && s->deeds[winner].author != OFFICE);
+    if (mask_has(&s->deeds[loser].seen, (size_t)winner) && !anew &&
+        !mask_has(&s->orphans, (size_t)winner))
         sim_fail(s, "an edit lost to one that it had seen", loser, winner);
-    bool as_told = s->rolled || (s->deeds[winner].approved && s->united_any);
+    bool as_told =
+        s->rolled || (s->deeds[winner].approved && s->united_any) || s->deeds[loser].approved;
     if (!as_told && mask_has(&s->deeds[winner].seen, (size_t)loser) &&
         s->deeds[winner].author != s->deeds[loser].author && p->kind != KIND_MAX)
         sim_fail(s, "a conflict that was none: the winner had seen the loser", loser, winner);
     return ST_OK;
+}
+
+void sim_ledger_read(struct sim_ledger *out) {
+    struct sim *s = out->s;
+    struct err err;
+    if (centre_ledger(org_centre(s->world.office), 0, INT64_MAX, 0, &s->mem, take_ledger, out,
+                      &err) != ST_OK)
+        sim_fail_err(s, "ledger", &err);
 }
 
 /* ------------------------------------------------------------------ rows that are gone */
@@ -239,6 +255,19 @@ static uint64_t sum_of(const struct refusal_id *id) {
     return (z ^ z >> 29) * 0xbf58476d1ce4e5b9u;
 }
 
+static bool is_same_entry(const struct refusal_id *a, const struct refusal_id *b) {
+    return a->batch == b->batch && a->change == b->change && a->cell_tag == b->cell_tag;
+}
+
+static void check_open(struct sim *s, size_t laptop, const struct refusal_id *id) {
+    for (size_t i = 0; i < s->deed_count; i++) {
+        const struct deed *d = &s->deeds[i];
+        bool same = d->author == laptop && d->held.batch && is_same_entry(&d->held, id);
+        if (same && d->fate == FATE_ACCEPTED)
+            sim_fail(s, "what was sent again and came in still waits", (int64_t)i, id->batch);
+    }
+}
+
 static enum status take_entry(void *ctx, const struct quarantine_entry *entry, struct err *err) {
     (void)err;
     struct quarantine *q = ctx;
@@ -247,6 +276,7 @@ static enum status take_entry(void *ctx, const struct quarantine_entry *entry, s
     if (entry->state == HELD_OPEN) {
         q->open[laptop] += sum_of(&entry->id);
         q->open_count[laptop]++;
+        check_open(q->s, laptop, &entry->id);
     }
     for (size_t i = 0; i < q->s->deed_count; i++) {
         const struct deed *d = &q->s->deeds[i];
@@ -291,11 +321,16 @@ static void check_held(struct sim *s) {
     check_overlays(s, &q);
     for (size_t i = 0; i < s->deed_count; i++) {
         const struct deed *d = &s->deeds[i];
-        if (d->fate == FATE_PENDING)
+        bool gone = d->author != OFFICE && s->out_then[d->author];
+        if (d->fate == FATE_PENDING && !gone)
             sim_fail(s, "an edit never reached the server", (int64_t)i, d->batch);
-        if (d->fate != FATE_HELD || d->author == OFFICE) continue;
+        if (d->author == OFFICE) continue;
+        bool late = s->revoked[d->author] && d->batch > s->had[d->author] && !s->rolled;
+        if (late && d->fate == FATE_ACCEPTED && !d->approved)
+            sim_fail(s, "what a revoked laptop had not sent was merged", (int64_t)i, d->batch);
+        if (d->fate != FATE_HELD) continue;
         if (!q.here[i]) sim_fail(s, "a refused edit is not in quarantine", (int64_t)i, d->batch);
-        if (d->kind != KIND_OFFICE && !s->rows && !s->revoked[d->author])
+        if (d->kind != KIND_OFFICE && !s->rows && !s->homes && !s->revoked[d->author])
             sim_fail(s, "an edit was refused", (int64_t)i, d->row);
     }
 }
@@ -402,7 +437,11 @@ static void all_give_back(struct sim *s) {
             sim_fail_err(s, "give back", &err);
     struct centre *c = org_centre(s->world.office);
     enum status status = centre_recovery(c, &recovery, &err);
-    if (status == ST_OK && recovery.recovering) status = centre_recovery_end(c, &err);
+    bool over = status != ST_OK || !recovery.recovering;
+    int64_t taken, left;
+    if (!over) status = org_facts_take(s->world.office, 0, &taken, &left, &err);
+    if (!over && status == ST_OK) s->counts[SIM_FACT] += taken;
+    if (!over && status == ST_OK) status = centre_recovery_end(c, &err);
     if (status != ST_OK) sim_fail_err(s, "recovery", &err);
     if (status == ST_OK && recovery.missing > 0)
         sim_fail(s, "batches are missing", recovery.missing, 0);
@@ -429,9 +468,7 @@ void sim_look(struct sim *s) {
     compare_books(s);
     take_receipts(s);
     struct sim_ledger ledger = {.s = s};
-    if (centre_ledger(org_centre(s->world.office), 0, INT64_MAX, 0, &s->mem, take_ledger, &ledger,
-                      &err) != ST_OK)
-        sim_fail_err(s, "ledger", &err);
+    sim_ledger_read(&ledger);
     static struct living living;
     living = (struct living){.s = s, .ledger = &ledger};
     for (size_t i = 0; i < s->world.catalogue.count; i++) {

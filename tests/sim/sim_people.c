@@ -97,6 +97,7 @@ void sim_people_form(struct sim *s, struct world_laptop *l) {
     form->entity = sim_entity(s, name);
     int64_t id = sim_any_row(s, l->store, form->entity);
     form->open = id && store_form(l->store, form->entity, id, &s->mem, &form->form, &err) == ST_OK;
+    s->opened = form->open;
 }
 
 /* ------------------------------------------------------------------ rows */
@@ -227,6 +228,7 @@ static void do_undo(struct sim *s, struct world_laptop *l) {
     uint32_t undone = 0, batch = 0;
     struct err err;
     bool sent = true;
+    if (sim_chance(s, 30)) sim_people_form(s, l); /* that shows what is undone, or stands on it */
     if (store_outbox(l->store, newest_is_sent, &sent, &err) != ST_OK || sent) return;
     if (store_undo(l->store, 0, &undone, &batch, &err) != ST_OK || batch) return;
     sim_count(s, SIM_UNDO);
@@ -236,7 +238,8 @@ static void do_undo(struct sim *s, struct world_laptop *l) {
 static enum status imports_unsent(void *ctx, const struct outbox_entry *entry, struct err *err) {
     (void)err;
     int64_t *import = ctx;
-    if (entry->content->import_id && !entry->sent) *import = entry->content->import_id;
+    if (entry->content->import_id && entry->content->change_count && !entry->sent)
+        *import = entry->content->import_id;
     return ST_OK;
 }
 
@@ -256,8 +259,9 @@ static void do_import_revert(struct sim *s, struct world_laptop *l) {
         for (size_t k = 0; k < s->deed_count; k++)
             child |= s->deeds[k].row == s->deeds[i].row && s->deeds[k].batch == batch &&
                      s->deeds[k].author == author;
-        bool deletes = s->deeds[i].kind == KIND_DELETE && s->deeds[i].author == author;
-        left += (child || deletes) && s->deeds[i].batch > batch; /* perhaps of what is above them */
+        bool names = s->deeds[i].kind == KIND_DELETE || s->deeds[i].part; /* perhaps one of them */
+        names &= s->deeds[i].author == author;
+        left += (child || names) && s->deeds[i].batch > batch;
     }
     if (left || !batch) return;
     enum status status = store_import_revert(l->store, id, &rows, &kept, &err);
@@ -309,14 +313,18 @@ static void do_held(struct sim *s, struct world_laptop *l, bool again) {
     struct err err;
     if (store_held(l->store, false, pick_held, &pick, &err) != ST_OK || !pick.seen) return;
     struct deed *d = deed_held(s, author_of(s, l), &pick);
-    enum status status = again ? store_held_retry(l->store, &pick.id, NULL, 0, &err)
-                               : store_held_drop(l->store, &pick.id, &err);
+    bool changes = d && d->kind == KIND_STATE && sim_draw(s, 2);
+    struct field_edit other = {.value = value_int((int64_t)sim_draw(s, 5) + 1)};
+    if (changes) other.field = sim_field_of(s, d->place);
+    enum status status =
+        again ? store_held_retry(l->store, &pick.id, changes ? &other : NULL, changes ? 1 : 0, &err)
+              : store_held_drop(l->store, &pick.id, &err);
     if (status != ST_OK) {
         if (!is_refusal(status) && status != ST_GONE) sim_fail_err(s, "held", &err);
         return;
     }
     if (again && d && store_outbox(l->store, newest_batch, &d->batch, &err) == ST_OK)
-        d->fate = FATE_PENDING;
+        d->fate = FATE_PENDING, d->held = pick.id;
     SAY(s, "  %s %s what was held of batch %u\n", l->name, again ? "sends again" : "gives up",
         pick.id.batch);
     sim_count(s, again ? SIM_RETRY : SIM_DROP);

@@ -90,6 +90,11 @@ static bool sees(struct sim *s, const struct world_laptop *l, const struct row *
     return false;
 }
 
+bool sim_sees_row(struct sim *s, const struct world_laptop *l, const char *entity, int64_t id) {
+    struct row row;
+    return look_up(s, entity, id, &row) && sees(s, l, &row);
+}
+
 /* ------------------------------------------------------------------ what travels */
 
 static void must_see(struct sim *s, const struct world_laptop *l, uint32_t tag, int64_t id,

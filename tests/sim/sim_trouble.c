@@ -72,6 +72,14 @@ bool sim_trouble_save(struct sim *s, struct world_laptop *l) {
     return true;
 }
 
+/* What a full disk refused in its last page stands in SQLite's log until something is written over
+ * it; a crash before would bring it back, and nobody could tell which save that was. */
+static void write_over(struct sim *s, struct world_laptop *l) {
+    struct err err;
+    if (store_setting_set(l->store, "sim.full", SLICE("1"), &err) != ST_OK)
+        sim_fail_err(s, "a disk that has space again", &err);
+}
+
 bool sim_trouble_saved(struct sim *s, struct world_laptop *l, bool armed, enum status status,
                        uint32_t *batch, const struct err *err) {
     if (!armed) return status == ST_OK;
@@ -80,7 +88,10 @@ bool sim_trouble_saved(struct sim *s, struct world_laptop *l, bool armed, enum s
     if (!fired) return status == ST_OK;
     sim_count(s, s->save_fault);
     if (status != ST_OK) SAY(s, "  the disk fails: %s\n", sim_why(err));
-    if (s->save_fault == SIM_SAVE_FULL) return status == ST_OK;
+    if (s->save_fault == SIM_SAVE_FULL) {
+        write_over(s, l);
+        return status == ST_OK;
+    }
     laptop_dies(s, l, true);
     if (s->failure[0]) return false;
     uint32_t newest = newest_in_outbox(s, l);
@@ -160,6 +171,28 @@ static void happen_during(struct sim *s, struct world_laptop *l) {
     s->fault = SIM_WHAT_COUNT;
 }
 
+/* While a request is on its way its author goes on writing, and another's round overtakes it. */
+static void happen_meanwhile(struct sim *s, struct world_laptop *l) {
+    struct world_laptop *other = &s->world.laptops[sim_draw(s, LAPTOPS)];
+    struct agent_result result;
+    struct err err;
+    if (s->fault != SIM_MEANWHILE) return;
+    bool one_way = s->one_way_left[index_of(s, other)] > 0;
+    if (other != l && !sim_is_out(s, other) && !s->revoked[index_of(s, other)]) {
+        sim_count(s, SIM_MEANWHILE);
+        SAY(s, "   meanwhile:\n");
+        if (sim_chance(s, 70)) sim_people_edit(s, l);
+        s->world.now_ms += 100 + (int64_t)sim_draw(s, 900);
+        if (sim_chance(s, 70)) sim_people_edit(s, other);
+        s->fault = SIM_WHAT_COUNT;
+        SAY(s, "  %s syncs\n", other->name);
+        enum status status = world_sync(other, &result, &err);
+        if (status == ST_OK) sim_glance(s, other);
+        if (status != ST_OK && !one_way) sim_fail_err(s, "sync", &err);
+    }
+    s->fault = SIM_WHAT_COUNT;
+}
+
 enum status sim_trouble_exchange(void *ctx, struct world_laptop *l,
                                  const struct session_http *request, struct arena *mem,
                                  struct session_http *out, struct err *err) {
@@ -178,6 +211,7 @@ enum status sim_trouble_exchange(void *ctx, struct world_laptop *l,
         s->late.there = false;
     }
     if (round && !s->late.there && !sim_draw(s, 4)) keep_late(s, index_of(s, l), request);
+    if (round) happen_meanwhile(s, l);
     deliver(s, l, request, mem, out);
     if (server_failed(s)) return lost(err, "the server is down");
     if (fault == SIM_REQUEST_REPEATED) {
@@ -252,8 +286,10 @@ static void do_round(struct sim *s, struct world_laptop *l) {
     if (status != ST_OK) SAY(s, "   failed: %s\n", sim_why(&err));
     bool restarted = died || fault == SIM_SLICES_CUT; /* and knows of no order any more */
     if (!restarted && sim_life_told(s, l, status)) return;
+    one_way |= s->rolled && s->revoked[index_of(s, l)] && status == ST_BUSY; /* rows are to come */
     if (status != ST_OK && fault == SIM_WHAT_COUNT && !one_way) sim_fail_err(s, "sync", &err);
     if (status == ST_OK && !died) sim_glance(s, l);
+    if (fault == SIM_SLICES_CUT && sim_chance(s, 60)) sim_people_edit(s, l); /* and goes on */
 }
 
 /* ------------------------------------------------------------------ clocks, restarts, releases */
@@ -304,6 +340,9 @@ static void do_backup(struct sim *s) {
     sim_count(s, SIM_BACKUP);
     enum status status = centre_head(c, &head, &err);
     disk_copy(dir, THE_BACKUP);
+    s->backed = true;
+    s->announced = announce;
+    s->backup_deeds = s->deed_count;
     if (status == ST_OK && announce) status = centre_backup_announce(c, head.position.seq, &err);
     if (status != ST_OK) sim_fail_err(s, "backup", &err);
 }
@@ -316,14 +355,15 @@ struct orphaning {
 static enum status note_orphan(void *ctx, const struct outbox_entry *entry, struct err *err) {
     (void)err;
     struct orphaning *o = ctx;
-    for (size_t i = 0; entry->batch <= o->taken && i < o->s->deed_count; i++)
+    for (size_t i = 0; i < o->s->deed_count; i++)
         if (o->s->deeds[i].author == o->laptop && o->s->deeds[i].batch == entry->batch)
-            mask_put(&o->s->orphans, i);
+            mask_put(entry->batch <= o->taken ? &o->s->orphans : &o->s->present, i);
     return ST_OK;
 }
 
 static enum status note_orphans(struct sim *s, struct err *err) {
     for (size_t i = 0; i < LAPTOPS; i++) {
+        if (s->out[i]) continue;
         struct orphaning o = {.s = s, .laptop = i};
         struct centre_device device;
         TRY(centre_device(org_centre(s->world.office), (uint32_t)i + 1, &device, err));
@@ -333,18 +373,56 @@ static enum status note_orphans(struct sim *s, struct err *err) {
     return ST_OK;
 }
 
+bool sim_may_come_back(const struct sim *s, const struct place *p) {
+    return !s->rollback || p->kind == KIND_LAST || p->kind == KIND_GROUP || p->kind == KIND_MAX;
+}
+
+/* By which laptops, as bits. */
+static unsigned shown_by(struct sim *s, const struct deed *d) {
+    unsigned by = 0;
+    for (size_t i = 0; i < LAPTOPS; i++) {
+        struct mask seen = {{0}};
+        struct row row;
+        struct err err;
+        if (s->out[i]) continue;
+        if (store_get(s->world.laptops[i].store, sim_entity_of(s, d->place), d->row, &s->mem, &row,
+                      &err) != ST_OK)
+            continue;
+        sim_see(s, d->place, row.values, &seen);
+        if (mask_has(&seen, (size_t)(d - s->deeds))) by |= BIT(i);
+    }
+    return by;
+}
+
+/* What head office did since the backup is gone with the disk, unless a laptop shows it. What had
+ * lost is gone with the ledger that said so. */
+static void note_facts(struct sim *s, const struct mask *lost) {
+    s->catalogue = &s->world.catalogue;
+    s->rolled_deeds = s->deed_count;
+    for (size_t i = s->backup_deeds; i < s->deed_count; i++) {
+        struct deed *d = &s->deeds[i];
+        if (d->author != OFFICE) continue;
+        d->fact = mask_has(lost, i) ? 0 : shown_by(s, d);
+        if (!d->fact) d->fate = FATE_NEVER;
+    }
+}
+
 static void do_rollback(struct sim *s) {
     char dir[WORLD_PATH_BYTES];
     struct err err;
     if (s->rolled) return;
     world_server_dir(&s->world, dir);
-    if (note_orphans(s, &err) != ST_OK) sim_fail_err(s, "rollback", &err);
+    if (s->backed && note_orphans(s, &err) != ST_OK) sim_fail_err(s, "rollback", &err);
+    struct sim_ledger before = {.s = s};
+    sim_ledger_read(&before);
     world_server_off(&s->world);
-    s->rolled = disk_put_back(dir, THE_BACKUP);
+    s->rolled = s->backed && disk_put_back(dir, THE_BACKUP);
     if (world_server_on(&s->world, &err) != ST_OK) sim_fail_err(s, "rollback", &err);
-    if (!s->rolled) return; /* there is no backup yet: it only started again */
-    sim_count(s, SIM_ROLLBACK);
-    SAY(s, "  the server's disk goes back\n");
+    memcpy(s->lost_to, before.lost_to, sizeof s->lost_to);
+    memcpy(s->out_then, s->out, sizeof s->out_then);
+    if (s->rolled) note_facts(s, &before.losers);
+    if (s->rolled) sim_count(s, SIM_ROLLBACK);
+    SAY(s, "  the server %s\n", s->rolled ? "goes back to its backup" : "starts again");
 }
 
 void sim_trouble_heal(struct sim *s) {

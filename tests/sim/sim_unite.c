@@ -88,6 +88,7 @@ static enum status take_part(struct sim *s, struct world_laptop *l, struct err *
     TRY(store_create(l->store, e, edits, ARRAY_COUNT(edits), &id, err));
     TRY(store_commit(l->store, &deed->batch, err));
     deed->row = id;
+    deed->part = true;
     sim_deed_done(s, deed);
     return ST_OK;
 }
