@@ -213,6 +213,12 @@ static void say_summary(struct cli *cli, const struct agent_result *r, int64_t t
             "；收到 %lld 条；上行 %s，下行 %s，用时 %.1f 秒\n",
             (long long)(c->rows_changed + c->rows_gone), buf_text(&up), buf_text(&down),
             (double)took_ms / 1000.0);
+    if (r->went_back)
+        cli_say(cli,
+                "the server came back from a backup: it gets back what it forgot of your work; "
+                "until all laptops were there, rows of others may be missing or older\n",
+                "服务器已从备份恢复：它所缺的您的修改会交还给它；在所有笔记本都同步之前，"
+                "他人的记录可能缺失或较旧\n");
     say_decided(cli, c);
     say_open(cli);
 }
@@ -244,6 +250,7 @@ static void summary_json(struct cli *cli, const struct agent_result *r,
         cli_json_int(cli, "files_fetched", moved->down, false);
         cli_json_int(cli, "files_refused", moved->refused, false);
     }
+    if (r->went_back) cli_json_bool(cli, "server_went_back", true, false);
     cli_json_int(cli, "took_ms", took_ms, false);
     cli_json_int(cli, "cursor", r->progress.cursor, false);
     cli_json_int(cli, "head", r->progress.head, false);

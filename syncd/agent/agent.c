@@ -439,6 +439,7 @@ static enum status sync_once(struct agent *agent, struct arena *mem, agent_progr
     TRY(check_reply(agent, &round.request, &round.reply, err));
     TRY(apply_round(agent, &round, call, ctx, result, err));
     result->retry_ms = round.reply.retry_ms;
+    result->went_back |= round.reply.kind == REPLY_EPOCH;
     bool waits = waits_there(&round);
     bool ordered = agent->order.kind != ORDER_NONE; /* what was saved meanwhile goes before it */
     agent->gives_back = round.request.given != NULL;

@@ -253,7 +253,9 @@ static enum status field_read(struct adding *a, struct added_field *f, size_t va
     *f = (struct added_field){.entity = a->e->tag, .name = slice_from(line->words[1])};
     TRY(type_read(type ? type : "text", &f->type, err));
     if (f->type == FIELD_SET) f->set_of = value_count > 0 ? FIELD_ENUM : FIELD_TEXT;
-    f->rule = f->type == FIELD_SET ? RULE_SET : RULE_LAST;
+    f->rule = f->type == FIELD_SET    ? RULE_SET
+              : f->type == FIELD_NOTE ? RULE_TEXT /* two people's words are both kept */
+                                      : RULE_LAST;
     if (rule) TRY(rule_read(rule, &f->rule, err));
     TRY(command_number(line, "--scale", 0, SCALE_MAX, f->type == FIELD_DECIMAL ? 2 : 0, &scale,
                        err));

@@ -107,11 +107,16 @@ enum status server_cmd_recovery_end(void *program, const struct command_line *li
                                     struct err *err) {
     struct server *server = program;
     SCOPED(server_org_release) struct org *org = NULL;
-    (void)line;
     TRY(server_org_open(server, &org, err));
     SCOPED(buf_free) struct buf absent = buf_new(BUF_MAX_LINE);
     TRY(check_decided(org, err));
     TRY(centre_returnings(org_centre(org), note_absent, &absent, err));
+    if (absent.len > 0 && !command_has(line, "--yes"))
+        return err_set(err, ST_CONFLICT,
+                       "laptops that have not given back all yet: %s. Wait for their sync, or end "
+                       "it without them: recovery end --yes",
+                       "尚未全部交还的笔记本：%s。请等待其同步，或不再等待：recovery end --yes",
+                       buf_text(&absent));
     TRY(centre_recovery_end(org_centre(org), err));
     server_tell(server,
                 "The recovery is over: what still waited for other laptops comes in or is held.",
@@ -202,9 +207,12 @@ static enum status put_fact(void *ctx, const struct fact_line *line, struct err 
 enum status server_cmd_recovery_facts(void *program, const struct command_line *line,
                                       struct err *err) {
     static const struct listing_column COLUMNS[] = {
-        {"device", {"Laptop", "笔记本"}}, {"user", {"User", "用户"}},
-        {"entity", {NULL, NULL}},         {"row", {NULL, NULL}},
-        {NULL, {"Row", "记录"}},          {"state", {"State", "状态"}},
+        {"device", {"Laptop", "笔记本"}},
+        {"user", {"User", "用户"}},
+        {"entity", {NULL, NULL}},
+        {"row", {NULL, NULL}},
+        {NULL, {"Row", "记录"}},
+        {"state", {"State", "状态"}},
         {"fields", {"What laptops have", "笔记本上的内容"}}};
     struct server *server = program;
     SCOPED(server_reader_release) struct org_reader *reader = NULL;

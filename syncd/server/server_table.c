@@ -73,6 +73,9 @@ static const struct command_option org_options[] = {
 static const struct command_option dry_options[] = {
     DRY_RUN,
 };
+static const struct command_option recovery_end_options[] = {
+    COMMAND_FLAG("--yes", NULL, "without laptops that are missing", "不再等待缺席的笔记本"),
+};
 static const struct command_option compact_options[] = {
     COMMAND_FLAG("--dry-run", NULL, "only say what would go", "只显示将清理的内容，不作改动"),
 };
@@ -600,17 +603,14 @@ static const struct command commands[] = {
      .summary = {"say that it went back: no laptop can prove it", "声明数据已回退（无法证明时）"}},
     {.name = "recovery facts", NOTHING, HOME(server_cmd_recovery_facts),
      .summary = {"what laptops know that nobody gave back", "笔记本上无人交还的内容"}},
-    {.name = "recovery accept",
-     .usage = {"[LAPTOP]", "[笔记本编号]"},
-     HOME(server_cmd_recovery_accept),
-     COMMAND_WORDS(0, 1, ""),
+    {.name = "recovery accept", .usage = {"[LAPTOP]", "[笔记本编号]"},
+     HOME(server_cmd_recovery_accept), COMMAND_WORDS(0, 1, ""),
      .summary = {"take it as head office's edits where nothing is newer", "作为总部的修改采用"}},
-    {.name = "recovery reject",
-     .usage = {"[LAPTOP]", "[笔记本编号]"},
-     HOME(server_cmd_recovery_reject),
-     COMMAND_WORDS(0, 1, ""),
+    {.name = "recovery reject", .usage = {"[LAPTOP]", "[笔记本编号]"},
+     HOME(server_cmd_recovery_reject), COMMAND_WORDS(0, 1, ""),
      .summary = {"do not take it", "不予采用"}},
     {.name = "recovery end", NOTHING, HOME(server_cmd_recovery_end),
+     COMMAND_OPTIONS(recovery_end_options),
      .summary = {"all have given back: what still waits is decided", "均已交还：处理仍在等待的修改"}},
     {.name = "bundle import",
      .usage = {"FILE ANSWER", "文件 应答文件"},

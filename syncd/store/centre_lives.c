@@ -366,9 +366,9 @@ enum status centre_returnings(struct centre *c, centre_returning_row *each, void
     TRY(centre_head(c, &head, err));
     TRY(prepare(c,
                 "SELECT d.number, p.settled, (SELECT coalesce(sum(m.last - m.first + 1), 0) FROM "
-                "missing m WHERE m.device = d.number) FROM device d LEFT JOIN parting p ON "
-                "p.device = d.number AND p.epoch = ? WHERE d.number > 0 AND d.revoked = 0 ORDER BY "
-                "d.number",
+                "missing m WHERE m.device = d.number) FROM device d JOIN org_user u ON u.id = "
+                "d.user LEFT JOIN parting p ON p.device = d.number AND p.epoch = ? WHERE d.number "
+                "> 0 AND d.revoked = 0 AND u.active ORDER BY d.number",
                 NUMBERS(head.epoch), &s, err));
     enum status status = db_step(s, &row, err);
     while (status == ST_OK && row) {

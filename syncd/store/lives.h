@@ -163,7 +163,7 @@ struct centre_returning { /* a laptop, seen by the recovery */
 };
 typedef enum status centre_returning_row(void *ctx, const struct centre_returning *row,
                                          struct err *err);
-/* Every enrolled laptop that is not revoked. */
+/* Every enrolled laptop that may sync: not revoked, and its user is active. */
 enum status centre_returnings(struct centre *c, centre_returning_row *row, void *ctx,
                               struct err *err) NODISCARD;
 /* A backup that holds everything up to seq is safe elsewhere. */

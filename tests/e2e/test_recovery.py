@@ -74,7 +74,10 @@ def end_recovery(world, alone=False):
     absent = [row["device"] for row in status if not row["gave_back"]]
     check(alone or all(row["was_here"] and row["gave_back"] and row["missing_batches"] == 0 for row in status), str(status))
     world.office("recovery", "accept")  # head office's own edits, which laptops have in their books
-    said = world.office("recovery", "end").out
+    if absent:
+        refused = world.office("recovery", "end", fails=True)
+        check(refused.code != 0 and "--yes" in refused.err and all(f"{number}" in refused.err for number in absent), str(refused))
+    said = world.office("recovery", "end", *(["--yes"] if absent else [])).out
     check(("had not given back" in said) == (absent != []) and all(f"{number}" in said for number in absent), said)
     sync_all(world)
     check(world.office("verify").code == 0, "verify finds something")
@@ -242,9 +245,11 @@ def revoked_since(world):
         check(result.code != 0, f"{rep} is let in again: {result}")
     states = {d["user"]: d["state"] for d in world.office("device", "list", "--json").json()}
     check((states["Stolen"], states["Leaver"]) == ("revoked", "inactive"), states)
+    said = [world.laptop(rep, "sync").out for rep in REPS]
+    check(all("came back from a backup" in text for text in said), f"a rep is not told: {said}")
     sync_all(world)
     world.office("recovery", "accept")
-    world.office("recovery", "end")
+    world.office("recovery", "end", "--yes")
     check(world.office("verify").code == 0, "verify finds something")
 
 
