@@ -101,10 +101,12 @@ def fields_are_added(world):
                  "--label-zh", "星")
     world.office("field", "add", "account", "labels", "--type", "set", "--label", "Labels", "--label-zh", "标记")
     world.office("field", "add", "contact", "nick", "--personal", "--label", "Nickname", "--label-zh", "昵称")
+    story = world.office("field", "add", "account", "story", "--type", "note", "--label", "Story", "--label-zh", "经过", "--json").json()
+    check(story["rule"] == "text", f"of two people's notes one would go: {story}")
     world.office("value", "add", "account", "kind", "startup", "--label", "Start-up", "--label-zh", "初创企业")
     refused(world.office("field", "add", "account", "fleet", *FLEET, fails=True), "already")
     listed = world.office("field", "list", "account", "--json").json()
-    check([f["name"] for f in listed] == ["fleet", "grade", "budget", "budget_currency", "seen", "stars", "labels"],
+    check([f["name"] for f in listed] == ["fleet", "grade", "budget", "budget_currency", "seen", "stars", "labels", "story"],
           str(listed))
     tags = [f["tag"] for f in listed]
     check(tags[0] == tag and min(tags) >= 65536 and tags == sorted(set(tags)), str(tags))
