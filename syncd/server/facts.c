@@ -195,6 +195,26 @@ static struct edit *edit_of(const struct change *change, uint32_t cell_tag) {
     return NULL;
 }
 
+/* Who may see a row is known only with what it belongs to; when that is taken, it is looked at again.
+ */
+static enum status lacks_owner(struct looking *l, const struct change *told, bool *out,
+                               struct err *err) {
+    const struct entity *e = l->e;
+    bool found, dead;
+    int64_t owner;
+    *out = false;
+    if (e->owner_field < 0) return ST_OK;
+    const struct field *f = &e->fields[e->owner_field];
+    const struct edit *names = edit_of(told, entity_cell_of(e, f)->tag);
+    if (!names || names->value_count != 1 || names->values[0].kind != VALUE_INT) return ST_OK;
+    const struct entity *of = catalogue_entity(centre_catalogue(l->c), slice_from(f->refers_to));
+    if (!of) return ST_OK;
+    TRY(centre_alias_resolve(l->c, names->values[0].number, &owner, err));
+    TRY(centre_row_probe(l->c, of, owner, &found, &dead, err));
+    *out = !found;
+    return ST_OK;
+}
+
 /* A laptop leaves out what its person had just edited: another may know it. */
 static void add_peer(struct change *told, const struct change *peer, bool *disputed) {
     for (size_t i = 0; i < peer->edit_count; i++) {
@@ -230,7 +250,7 @@ static enum status look(struct centre *c, const struct centre_fact *fact, bool a
                         struct arena *mem, struct fact_line *out, struct err *err) {
     struct change told;
     struct looking l = {.c = c, .mem = mem, .fact = fact, .change = &out->change};
-    bool found, gone, sees, disputed = false;
+    bool found, gone, sees, waits = false, disputed = false;
     int64_t id;
     l.e = catalogue_entity_by_tag(centre_catalogue(c), fact->entity_tag);
     *out = (struct fact_line){
@@ -256,7 +276,8 @@ static enum status look(struct centre *c, const struct centre_fact *fact, bool a
                                               : FACT_SAME;
     if (out->state != FACT_NEW && out->state != FACT_CHANGES) return ST_OK;
     TRY(may_see(&l, &told, &sees, err));
-    if (!sees) out->state = FACT_DENIED;
+    if (!sees && !found) TRY(lacks_owner(&l, &told, &waits, err));
+    if (!sees) out->state = waits ? FACT_WAITS : FACT_DENIED;
     if (sees && disputed) out->state = FACT_DISPUTED;
     return ST_OK;
 }

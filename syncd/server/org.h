@@ -85,6 +85,7 @@ enum fact_state {
     FACT_CHANGES,  /* cells are otherwise here, and older */
     FACT_NEWER,    /* cells are otherwise here, and newer or mixed: nothing is done */
     FACT_DEAD,     /* the row was deleted here */
+    FACT_WAITS,    /* a row that is not here, of one that is not here either */
     FACT_DENIED,   /* outside of what the laptop may see */
     FACT_DISPUTED, /* laptops say different things of one seq */
     FACT_STATE_COUNT

@@ -140,6 +140,7 @@ static const char *state_word(const struct server *server, enum fact_state state
         [FACT_CHANGES] = {"changes", "older here", "此处较旧"},
         [FACT_NEWER] = {"newer_here", "newer here", "此处较新"},
         [FACT_DEAD] = {"deleted_here", "deleted here", "此处已删除"},
+        [FACT_WAITS] = {"owner_not_here", "what it belongs to is not here", "所属记录不在本地"},
         [FACT_DENIED] = {"out_of_scope", "not in its scope", "超出其权限"},
         [FACT_DISPUTED] = {"disputed", "laptops differ", "各电脑不一致"}};
     return server->json ? WORDS[state][0] : server_say(server, WORDS[state][1], WORDS[state][2]);
