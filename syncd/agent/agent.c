@@ -503,7 +503,7 @@ enum status agent_sync(struct agent *agent, agent_progress_call *call, void *ctx
     agent->order = (struct device_order){0};
     struct err local = {0};
     enum status status = sync_all(agent, call, ctx, out, &local);
-    if (status != ST_OK) out->retry_ms = agent->retry_ms;
+    if (status != ST_OK && agent->retry_ms > 0) out->retry_ms = agent->retry_ms;
     struct err ignored;
     (void)store_attempt(agent->config.store, status == ST_OK ? NULL : &local, &ignored);
     if (status != ST_OK && err) *err = local;

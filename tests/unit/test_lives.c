@@ -192,6 +192,7 @@ static void revoke_amid_recovery(bool has_unsent, int entries) {
     CHECK_OK(centre_device_revoke(org_centre(w.office), 2, true, &err));
     CHECK_STATUS(world_sync(li, &result, &err), ST_BUSY);
     CHECK(result.progress.rounds < 10);
+    CHECK(result.retry_ms >= 1000); /* and is told when to come again */
     sync(wang);
     CHECK_STATUS(world_sync(li, &result, &err), ST_REVOKED);
     CHECK_INT(agent_order(li->agent, &order), ORDER_WIPE);
