@@ -370,6 +370,20 @@ static void check_stores(struct sim *s) {
 
 /* ------------------------------------------------------------------ looking */
 
+/* A laptop counts its book now and then, as its daemon does, and keeps what it counted. */
+static void check_proof(struct sim *s, struct world_laptop *l) {
+    enum { EACH = 4 };
+    enum book_proof proof;
+    struct err err;
+    if (s->step % EACH || l->catalogue != &s->world.catalogue) return;
+    if (store_prove(l->sync_store, INT64_MAX, false, &proof, &err) != ST_OK)
+        sim_fail_err(s, "proof", &err);
+    else if (proof == BOOK_DIFFERS)
+        sim_fail(s, "a book has another digest than the server told", (int64_t)s->step, 0);
+    else
+        sim_count(s, SIM_PROVED);
+}
+
 void sim_glance(struct sim *s, struct world_laptop *l) {
     size_t i = (size_t)(l - s->world.laptops);
     struct err err;
@@ -385,6 +399,7 @@ void sim_glance(struct sim *s, struct world_laptop *l) {
         sim_fail(s, "a round that worked left the laptop behind", cursor, head.position.seq);
     s->epoch[i] = epoch;
     s->cursor[i] = cursor;
+    check_proof(s, l);
 }
 
 static void compare_books(struct sim *s) {
