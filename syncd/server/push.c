@@ -166,10 +166,13 @@ static enum status merge_one(struct push *p, const struct batch *batch, const ui
  * tell that exactly. What its author did on top of it names the seqs of the other life. */
 static enum status note_former(struct push *p, uint32_t batch, struct arena *mem, struct err *err) {
     struct journal_entry entry;
+    const struct former *former;
+    TRY(former_of(p, mem, &former, err));
     TRY(centre_journal(p->c, p->device.number, batch, mem, &entry, err));
     for (size_t i = 0; i < entry.outcome_count && i < p->receipt->line_count; i++) {
         int64_t seq = entry.outcomes[i].seq, old = p->receipt->lines[i].seq, known, upto;
-        if (seq <= 0 || old <= 0) continue;
+        bool lost = former && base_is_lost(former->lost, former->lost_count, old, NULL);
+        if (seq <= 0 || !lost) continue; /* a receipt of this life names its seq */
         TRY(centre_old(p->c, seq, 0, &known, &upto, err));
         if (known == 0) TRY(centre_old_put(p->c, seq, 0, old, old, err));
     }

@@ -123,10 +123,10 @@ TEST(a_cursor_of_a_life_that_is_forgotten_is_not_noted) {
     world_close(&w);
 }
 
-static void tag(struct world_laptop *l, int64_t id, enum field_edit_kind how) {
+static void write(struct world_laptop *l, int64_t id, const char *field, enum field_edit_kind how,
+                  struct value value) {
     struct err err;
-    struct field_edit edit = {entity_field(account(), SLICE("tags")), how,
-                              value_text(SLICE("展会"))};
+    struct field_edit edit = {entity_field(account(), slice_from(field)), how, value};
     uint32_t batch;
     bool changed;
     CHECK_OK(store_begin(l->store, &err));
@@ -149,10 +149,10 @@ TEST(what_came_on_a_stick_is_what_its_author_gives_back) {
     int64_t id = create(wang, "远大集团");
     CHECK_OK(world_settle(&w, &err));
     CHECK_OK(world_backup(&w, true, &err));
-    tag(wang, id, FIELD_EDIT_ADD);
+    write(wang, id, "tags", FIELD_EDIT_ADD, value_text(SLICE("展会")));
     CHECK_OK(bundle_export(wang->sync_store, &wang->env, &mem, &file, &made, &err));
     sync(wang);
-    tag(wang, id, FIELD_EDIT_REMOVE);
+    write(wang, id, "tags", FIELD_EDIT_REMOVE, value_text(SLICE("展会")));
     CHECK_OK(world_rollback(&w, &err));
     (void)create(li, "恒信贸易"); /* it is another life */
     sync(li);
@@ -164,6 +164,36 @@ TEST(what_came_on_a_stick_is_what_its_author_gives_back) {
     CHECK_INT(
         row.values[entity_field_index(account(), entity_field(account(), SLICE("tags")))].kind,
         VALUE_NULL);
+    world_close(&w);
+}
+
+/* What wang writes after the server went back has the seq that li's points had before: li's note,
+ * written in view of those points, has not seen wang's. */
+TEST(a_seq_of_this_life_is_none_of_the_life_before) {
+    struct err err;
+    struct row row;
+    SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    start();
+    CHECK_OK(world_laptop_add(&w, "qian", &err));
+    struct world_laptop *qian = world_laptop(&w, SLICE("qian"));
+    int64_t id = create(wang, "远大集团");
+    CHECK_OK(world_settle(&w, &err));
+    CHECK_OK(world_backup(&w, true, &err));
+    write(li, id, "points", FIELD_EDIT_COUNT, value_int(2));
+    sync(li);
+    (void)create(qian, "恒信贸易");
+    sync(qian);
+    CHECK_OK(world_rollback(&w, &err));
+    write(wang, id, "remarks", FIELD_EDIT_SET, value_text(SLICE("of wang")));
+    sync(wang);
+    sync(qian); /* begins the epoch */
+    sync(wang);
+    write(li, id, "remarks", FIELD_EDIT_SET, value_text(SLICE("of li")));
+    CHECK_OK(world_settle(&w, &err));
+    CHECK_OK(store_get(world_office_store(&w), account(), id, &mem, &row, &err));
+    const struct field *remarks = entity_field(account(), SLICE("remarks"));
+    struct slice text = row.values[entity_field_index(account(), remarks)].text;
+    CHECK(memmem(text.data, text.len, "of wang", 7) && memmem(text.data, text.len, "of li", 5));
     world_close(&w);
 }
 
@@ -185,7 +215,7 @@ static void revoke_amid_recovery(bool has_unsent, int entries) {
     CHECK_OK(world_backup(&w, true, &err));
     int64_t id = create(wang, "远大集团");
     CHECK_OK(world_settle(&w, &err));
-    tag(li, id, FIELD_EDIT_ADD);
+    write(li, id, "tags", FIELD_EDIT_ADD, value_text(SLICE("展会")));
     sync(li);
     if (has_unsent) (void)create(li, "恒信贸易");
     CHECK_OK(world_rollback(&w, &err));
