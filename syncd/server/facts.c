@@ -195,8 +195,8 @@ static struct edit *edit_of(const struct change *change, uint32_t cell_tag) {
     return NULL;
 }
 
-/* Who may see a row is known only with what it belongs to; when that is taken, it is looked at again.
- */
+/* Who may see a row is known only with what it belongs to: when that is taken, it is looked at
+ * again. */
 static enum status lacks_owner(struct looking *l, const struct change *told, bool *out,
                                struct err *err) {
     const struct entity *e = l->e;
