@@ -249,7 +249,7 @@ enum status org_check_given(const struct centre_device *device, const struct sig
 
 struct looking {
     struct centre *c;
-    const struct batch *batch;
+    const struct batch *first, *last; /* this one, after those before it in the same round */
     bool lacks;
 };
 
@@ -259,10 +259,16 @@ static bool is_created_in(const struct batch *batch, int64_t row) {
     return false;
 }
 
+static bool is_created(const struct looking *l, int64_t row) {
+    for (const struct batch *b = l->first; b <= l->last; b++)
+        if (is_created_in(b, row)) return true;
+    return false;
+}
+
 static enum status look(struct looking *l, const struct entity *e, int64_t row, struct err *err) {
     bool found, dead;
     int64_t to;
-    if (!e || l->lacks || is_created_in(l->batch, row)) return ST_OK;
+    if (!e || l->lacks || is_created(l, row)) return ST_OK;
     TRY(centre_alias_resolve(l->c, row, &to, err));
     TRY(centre_row_probe(l->c, e, to, &found, &dead, err));
     if (!found) TRY(centre_was_collected(l->c, to, 0, &found, err)); /* nobody gives that back */
@@ -288,9 +294,9 @@ static bool was_taken(const struct receipt *old, size_t change) {
     return !old || is_taken(old->lines[change].outcome);
 }
 
-enum status org_lacks(struct centre *c, const struct batch *batch, const struct receipt *old,
-                      bool *out, struct err *err) {
-    struct looking l = {.c = c, .batch = batch};
+enum status org_lacks(struct centre *c, const struct batch *first, const struct batch *batch,
+                      const struct receipt *old, bool *out, struct err *err) {
+    struct looking l = {.c = c, .first = first, .last = batch};
     for (size_t i = 0; i < batch->change_count && !l.lacks; i++) {
         const struct change *change = &batch->changes[i];
         const struct entity *e = catalogue_entity_by_tag(centre_catalogue(c), change->entity_tag);

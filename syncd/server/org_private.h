@@ -68,9 +68,10 @@ enum status org_facts_put(struct centre *c, const struct centre_device *device,
 enum status org_wants_facts(struct centre *c, const struct centre_device *device,
                             const struct centre_head *head, const struct round_request *request,
                             bool *out, struct err *err) NODISCARD;
-/* Does the batch name a row that is not there, and may still be given back? */
-enum status org_lacks(struct centre *c, const struct batch *batch, const struct receipt *old,
-                      bool *out, struct err *err) NODISCARD;
+/* Does the batch name a row that is not there, and may still be given back? What the batches from
+ * first on create is there by then. */
+enum status org_lacks(struct centre *c, const struct batch *first, const struct batch *batch,
+                      const struct receipt *old, bool *out, struct err *err) NODISCARD;
 
 /* The receipt of a batch, with what is so now. */
 enum status reply_receipt(struct centre *c, const struct batch *batch,

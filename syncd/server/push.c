@@ -244,7 +244,7 @@ static enum status take_given(struct push *p, bool *out_cloned, struct err *err)
         bool lacks = false;
         p->receipt = org_old_receipt(given, batch->number);
         if (p->recovering && batch->number > p->device.last_batch)
-            TRY(org_lacks(p->c, batch, p->receipt, &lacks, err));
+            TRY(org_lacks(p->c, batch, batch, p->receipt, &lacks, err));
         if (lacks) return ST_OK;
         TRY(take_batch(p, batch, i + 1 == given->batch_count ? given->signature : NULL, out_cloned,
                        err));
@@ -277,7 +277,7 @@ static enum status outbox_waits(struct push *p, bool *out, struct err *err) {
     *out = false;
     for (size_t i = 0; p->recovering && i < p->request->batch_count && !*out; i++)
         if (p->request->batches[i].number > p->device.last_batch)
-            TRY(org_lacks(p->c, &p->request->batches[i], NULL, out, err));
+            TRY(org_lacks(p->c, p->request->batches, &p->request->batches[i], NULL, out, err));
     return ST_OK;
 }
 

@@ -196,6 +196,7 @@ struct sim {
     bool backed;    /* there is a backup */
     bool announced; /* laptops know where it stands */
     bool rolled;
+    bool stick_since; /* came then: what it brought is of the present life, whatever it lost to */
     /* Accepted in the life that is forgotten, but nobody holds the receipt: in the next they are
      * new, and what was made on top of them looks concurrent. Nothing is lost; order may be. */
     struct mask orphans;

@@ -16,7 +16,7 @@ static bool is_met(struct sim *s, size_t fact) {
     for (size_t i = 0; s->homes && i < LAPTOPS; i++)
         if (!sim_sees_row(s, &s->world.laptops[i], d->place->entity, d->row)) by &= ~BIT(i);
     bool early = !s->announced; /* what stood there then may look newer than the parting */
-    if (!by || early) return d->fact;
+    if (!by || early || s->stick_since) return d->fact;
     for (size_t k = 0; k < s->deed_count; k++) {
         const struct deed *other = &s->deeds[k];
         bool present = k >= s->rolled_deeds || mask_has(&s->present, k) || mask_has(&s->orphans, k);

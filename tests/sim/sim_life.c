@@ -138,6 +138,7 @@ static void give_to_office(struct sim *s, const struct stick *from) {
     if (status != ST_OK && !s->revoked[up.laptop]) sim_fail_err(s, "head office, a stick", &err);
     if (status != ST_OK || done.older || !answer.len) return;
     sim_count(s, SIM_STICK_TAKEN);
+    s->stick_since |= s->rolled;
     *free_stick(s) = (struct stick){answer, up.laptop, false};
 }
 

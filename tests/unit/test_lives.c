@@ -197,6 +197,29 @@ TEST(a_seq_of_this_life_is_none_of_the_life_before) {
     world_close(&w);
 }
 
+/* Saved one after the other, offline: the contact names what only the batch before it brings. */
+TEST(new_work_that_stands_on_new_work_does_not_wait_for_others) {
+    struct err err;
+    struct row row;
+    uint32_t batch;
+    int64_t id;
+    SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    start();
+    const struct entity *contact = catalogue_entity(&w.catalogue, SLICE("contact"));
+    go_back();
+    sync(wang); /* a recovery is under way; li is not here yet */
+    int64_t owner = create(wang, "恒信贸易");
+    struct field_edit edits[] = {
+        {entity_field(contact, SLICE("account")), FIELD_EDIT_SET, value_int(owner)},
+        {entity_field(contact, SLICE("name")), FIELD_EDIT_SET, value_text(SLICE("王芳"))}};
+    CHECK_OK(store_begin(wang->store, &err));
+    CHECK_OK(store_create(wang->store, contact, edits, 2, &id, &err));
+    CHECK_OK(store_commit(wang->store, &batch, &err));
+    sync(wang);
+    CHECK_OK(store_get(world_office_store(&w), contact, id, &mem, &row, &err));
+    world_close(&w);
+}
+
 static enum status count_entry(void *ctx, const struct quarantine_entry *entry, struct err *err) {
     (void)err;
     CHECK_INT(entry->reason, REASON_REVOKED);
