@@ -185,7 +185,9 @@ static enum status may_see(struct looking *l, const struct change *told, bool *o
             memcpy(values + cell->first, told->edits[i].values, cell->count * sizeof *values);
     }
     TRY(centre_homes_of(l->c, l->e, told->row, values, &homes, err));
-    *out = view.all || view_sees(&view, &homes);
+    /* An account that is not here is nobody's yet: who makes one may see it. */
+    bool own = homes_have(&homes, home_make(HOME_CLASS_TEAM, told->row));
+    *out = view.all || own || view_sees(&view, &homes);
     return ST_OK;
 }
 

@@ -168,7 +168,9 @@ static enum status note_former(struct push *p, uint32_t batch, struct arena *mem
     struct journal_entry entry;
     const struct former *former;
     TRY(former_of(p, mem, &former, err));
-    TRY(centre_journal(p->c, p->device.number, batch, mem, &entry, err));
+    enum status status = centre_journal(p->c, p->device.number, batch, mem, &entry, err);
+    if (status == ST_NOT_FOUND) return ST_OK; /* one of those that neither end had */
+    TRY(status);
     for (size_t i = 0; i < entry.outcome_count && i < p->receipt->line_count; i++) {
         int64_t seq = entry.outcomes[i].seq, old = p->receipt->lines[i].seq, known, upto;
         bool lost = former && base_is_lost(former->lost, former->lost_count, old, NULL);

@@ -208,12 +208,9 @@ static enum status put_fact(void *ctx, const struct fact_line *line, struct err 
 enum status server_cmd_recovery_facts(void *program, const struct command_line *line,
                                       struct err *err) {
     static const struct listing_column COLUMNS[] = {
-        {"device", {"Laptop", "笔记本"}},
-        {"user", {"User", "用户"}},
-        {"entity", {NULL, NULL}},
-        {"row", {NULL, NULL}},
-        {NULL, {"Row", "记录"}},
-        {"state", {"State", "状态"}},
+        {"device", {"Laptop", "笔记本"}}, {"user", {"User", "用户"}},
+        {"entity", {NULL, NULL}},         {"row", {NULL, NULL}},
+        {NULL, {"Row", "记录"}},          {"state", {"State", "状态"}},
         {"fields", {"What laptops have", "笔记本上的内容"}}};
     struct server *server = program;
     SCOPED(server_reader_release) struct org_reader *reader = NULL;

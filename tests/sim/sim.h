@@ -44,22 +44,24 @@ enum {
  */
 /* clang-format off */
 #define SIM_EVENT_ROWS(ROW)                                                                        \
-    ROW(EDIT, 60) ROW(FORM, 32) ROW(UNDO, 10) ROW(ROUND, 64) ROW(CREATE, 16) ROW(DELETE, 14)        \
-    ROW(IMPORT, 3) ROW(IMPORT_REVERT, 4) ROW(RETRY, 12) ROW(DROP, 4) ROW(TAKE_PART, 12)              \
-    ROW(OFFICE_EDIT, 14) ROW(OFFICE_DELETE, 4) ROW(OFFICE_DECIDE, 8) ROW(SCOPE_CHANGE, 40)          \
-    ROW(UNITE, 24) ROW(RESTART, 1) ROW(REBOOT, 3) ROW(CLOCK_STEP, 8) ROW(RELEASE, 1)                \
+    ROW(EDIT, 60) ROW(FORM, 32) ROW(UNDO, 10) ROW(ROUND, 64) ROW(CREATE, 16) ROW(DELETE, 14)       \
+    ROW(IMPORT, 3) ROW(IMPORT_REVERT, 4) ROW(RETRY, 12) ROW(DROP, 4) ROW(TAKE_PART, 12)            \
+    ROW(OFFICE_EDIT, 14) ROW(OFFICE_DELETE, 4) ROW(OFFICE_DECIDE, 8) ROW(SCOPE_CHANGE, 40)         \
+    ROW(UNITE, 24) ROW(RESTART, 1) ROW(REBOOT, 3) ROW(CLOCK_STEP, 8) ROW(RELEASE, 1)               \
     ROW(SETTLE, 2) ROW(BACKUP, 6) ROW(ROLLBACK, 8) ROW(REVOKE, 2) ROW(STICK, 16) ROW(COMPACT, 5)
 #define SIM_FAULT_ROWS(ROW)                                                                        \
-    ROW(REQUEST_LOST, 4) ROW(REPLY_LOST, 6) ROW(REQUEST_REPEATED, 4) ROW(REQUEST_LATE, 4)           \
-    ROW(ONE_WAY, 2) ROW(MEANWHILE, 8) ROW(EDIT_DURING_ROUND, 8) ROW(FORM_DURING_ROUND, 4) ROW(SLICES_CUT, 4)          \
-    ROW(LAPTOP_POWER, 3) ROW(LAPTOP_KILLED, 2) ROW(LAPTOP_FULL, 3) ROW(SERVER_POWER, 4)             \
-    ROW(SERVER_KILLED, 2) ROW(SERVER_FULL, 6) ROW(SLOW_LAPTOP, 4) ROW(SLOW_SERVER, 6)               \
+    ROW(REQUEST_LOST, 4) ROW(REPLY_LOST, 6) ROW(REQUEST_REPEATED, 4) ROW(REQUEST_LATE, 4)          \
+    ROW(ONE_WAY, 2) ROW(MEANWHILE, 8) ROW(EDIT_DURING_ROUND, 8) ROW(FORM_DURING_ROUND, 4)          \
+    ROW(SLICES_CUT, 4) ROW(LAPTOP_POWER, 3) ROW(LAPTOP_KILLED, 2) ROW(LAPTOP_FULL, 3)              \
+    ROW(SERVER_POWER, 4) ROW(SERVER_KILLED, 2) ROW(SERVER_FULL, 6) ROW(SLOW_LAPTOP, 4)             \
+    ROW(SLOW_SERVER, 6)                                                                            \
     ROW(SAVE_POWER, 2) ROW(SAVE_FULL, 2) ROW(CLOCK_STANDS, 1) ROW(DAYS_PASS, 1)
 #define SIM_COUNT_ROWS(ROW)                                                                        \
-    ROW(APPLIED) ROW(MERGED) ROW(LOST) ROW(HELD) ROW(CONFLICT) ROW(DELETE_LOST)                     \
-    ROW(ROUND_WORKED) ROW(ROUND_FAILED) ROW(SAVE_IN_DOUBT) ROW(WRITE_LOST) ROW(WRITE_TORN)          \
-    ROW(MESSAGE) ROW(ROW_SENT) ROW(HOME_OPENED) ROW(HOME_CLOSED) ROW(DENIED)                  \
-    ROW(COLLECTED) ROW(STICK_WRITTEN) ROW(STICK_TAKEN) ROW(STICK_HOME) ROW(LAPTOP_OUT) ROW(OTHERS_TOLD) ROW(FACT) ROW(PROVED)
+    ROW(APPLIED) ROW(MERGED) ROW(LOST) ROW(HELD) ROW(CONFLICT) ROW(DELETE_LOST)                    \
+    ROW(ROUND_WORKED) ROW(ROUND_FAILED) ROW(SAVE_IN_DOUBT) ROW(WRITE_LOST) ROW(WRITE_TORN)         \
+    ROW(MESSAGE) ROW(ROW_SENT) ROW(HOME_OPENED) ROW(HOME_CLOSED) ROW(DENIED)                       \
+    ROW(COLLECTED) ROW(STICK_WRITTEN) ROW(STICK_TAKEN) ROW(STICK_HOME) ROW(LAPTOP_OUT)             \
+    ROW(OTHERS_TOLD) ROW(FACT) ROW(PROVED)
 /* clang-format on */
 
 enum sim_what {
@@ -343,7 +345,7 @@ struct sim_ledger {
     struct sim *s;
     struct mask losers;
     struct mask deletes;              /* deletes that lost, by deed */
-    struct mask lost_to[LAPTOPS + 1]; /* the same by the author of what stands */
+    struct mask lost_to[LAPTOPS + 1]; /* the losers by the author of what stands */
 };
 /* Who lost, as the server's ledger has it, and whether that may be. */
 void sim_ledger_read(struct sim_ledger *out);

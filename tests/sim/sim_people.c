@@ -323,8 +323,10 @@ static void do_held(struct sim *s, struct world_laptop *l, bool again) {
         if (!is_refusal(status) && status != ST_GONE) sim_fail_err(s, "held", &err);
         return;
     }
-    if (again && d && store_outbox(l->store, newest_batch, &d->batch, &err) == ST_OK)
-        d->fate = FATE_PENDING, d->held = pick.id;
+    if (again && d && store_outbox(l->store, newest_batch, &d->batch, &err) == ST_OK) {
+        d->fate = FATE_PENDING;
+        d->held = pick.id;
+    }
     SAY(s, "  %s %s what was held of batch %u\n", l->name, again ? "sends again" : "gives up",
         pick.id.batch);
     sim_count(s, again ? SIM_RETRY : SIM_DROP);

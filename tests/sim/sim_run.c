@@ -204,8 +204,8 @@ static void pass_time(struct sim *s, int64_t ms) {
 static struct world_laptop *choose_laptop(struct sim *s) {
     enum { SAME_PERSON = 35 };
     bool same = s->meets && sim_chance(s, SAME_PERSON);
-    do s->last_laptop = same ? s->last_laptop : sim_draw(s, LAPTOPS), same = false;
-    while (s->out[s->last_laptop]);
+    if (!same) s->last_laptop = sim_draw(s, LAPTOPS);
+    while (s->out[s->last_laptop]) s->last_laptop = sim_draw(s, LAPTOPS);
     return &s->world.laptops[s->last_laptop];
 }
 

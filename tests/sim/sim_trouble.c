@@ -418,11 +418,12 @@ static void do_rollback(struct sim *s) {
     world_server_off(&s->world);
     s->rolled = s->backed && disk_put_back(dir, THE_BACKUP);
     if (world_server_on(&s->world, &err) != ST_OK) sim_fail_err(s, "rollback", &err);
+    SAY(s, "  the server %s\n", s->rolled ? "goes back to its backup" : "starts again");
+    if (!s->rolled) return;
+    sim_count(s, SIM_ROLLBACK);
     memcpy(s->lost_to, before.lost_to, sizeof s->lost_to);
     memcpy(s->out_then, s->out, sizeof s->out_then);
-    if (s->rolled) note_facts(s, &before.losers);
-    if (s->rolled) sim_count(s, SIM_ROLLBACK);
-    SAY(s, "  the server %s\n", s->rolled ? "goes back to its backup" : "starts again");
+    note_facts(s, &before.losers);
 }
 
 void sim_trouble_heal(struct sim *s) {

@@ -78,13 +78,8 @@ static struct slice up(struct world_laptop *l) {
 static enum status office(struct slice file, struct slice *out, struct bundle_done *done,
                           struct err *err) {
     struct org_reader *reader;
-    char path[WORLD_PATH_BYTES + 16];
-    snprintf(path, sizeof path, "%s/org/demo.db", w.dir);
-    struct org_config config = {.path = path, .catalogue = w.server_catalogue, .env = &w.env};
-    CHECK_INT(org_reader_open(&config, &reader, err), ST_OK);
-    enum status status = org_bundle(w.office, reader, "demo", file, &mem, out, done, err);
-    org_reader_close(reader);
-    return status;
+    CHECK_INT(world_office_reader(&w, &reader, err), ST_OK);
+    return org_bundle(w.office, reader, "demo", file, &mem, out, done, err);
 }
 
 static struct slice answer(struct slice file) {

@@ -7,6 +7,7 @@
 #include "syncd/platform/platform.h"
 #include "syncd/server/bundle.h"
 #include "syncd/server/org_private.h"
+#include "syncd/server/scope.h"
 #include "syncd/store/centre_compact.h"
 #include "syncd/store/lives.h"
 #include "syncd/store/orders.h"
@@ -479,6 +480,35 @@ TEST(what_head_office_did_is_told_by_who_had_heard_of_it) {
     SCOPED(buf_free) struct buf difference = buf_new(BUF_MAX_LINE);
     CHECK_OK(world_compare(&w, &difference, &err));
     CHECK_INT(difference.len, 0);
+    world_close(&w);
+}
+
+/* Where people see what they are granted, who may see a contact is known with its account. */
+TEST(a_fact_of_a_row_whose_owner_is_not_here_waits_for_it) {
+    struct err err;
+    struct receipt receipt;
+    int64_t owner = 0, id = 0, taken, left;
+    start();
+    const struct entity *contact = catalogue_entity(&w.catalogue, SLICE("contact"));
+    struct field_edit head[] = {
+        {entity_field(account(), SLICE("name")), FIELD_EDIT_SET, value_text(SLICE("young"))},
+        {entity_field(account(), SLICE("owner")), FIELD_EDIT_SET, value_int(wang->employee)}};
+    CHECK_OK(org_scope_set(w.office, true, &err));
+    CHECK_OK(world_settle(&w, &err));
+    CHECK_OK(world_backup(&w, false, &err));
+    CHECK_OK(world_office_save(&w, account(), 0, head, 2, &receipt, &owner, &err));
+    struct field_edit below[] = {
+        {entity_field(contact, SLICE("account")), FIELD_EDIT_SET, value_int(owner)},
+        {entity_field(contact, SLICE("name")), FIELD_EDIT_SET, value_text(SLICE("王芳"))}};
+    CHECK_OK(world_office_save(&w, contact, 0, below, 2, &receipt, &id, &err));
+    CHECK_OK(world_settle(&w, &err));
+    CHECK_OK(world_rollback(&w, &err));
+    CHECK_OK(world_settle(&w, &err));
+    CHECK_INT(facts().count, 2);
+    CHECK_INT(facts().last, FACT_WAITS);
+    CHECK_OK(org_facts_take(w.office, 0, &taken, &left, &err));
+    CHECK_INT(taken, 2);
+    CHECK_INT(left, 0);
     world_close(&w);
 }
 

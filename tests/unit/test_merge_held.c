@@ -206,20 +206,26 @@ TEST(head_office_decides_and_the_author_is_told) {
     world_close(&w);
 }
 
-TEST(a_retry_releases_its_entry) {
-    struct world w;
+/* A field of an account that is refused, and sent again with another value. */
+static const struct receipt_line *sent_again(struct world *w, const char *field, uint32_t cell_tag,
+                                             int64_t first, int64_t again) {
     int64_t seq;
-    world_open(&w);
-    int64_t id = account(&w, "Acme", &seq);
-    while (pull(&w, 0, 0)->more) {}
-    draft_number(&w, draft_change(&w, 0, CHANGE_EDIT, "account", id), "status", 77, on(seq));
-    (void)push(&w, 0);
-    struct refusal_id old = {2, 0, 22};
-    struct change *c = draft_change(&w, 0, CHANGE_EDIT, "account", id);
-    draft_number(&w, c, "status", 2, on(seq));
+    world_open(w);
+    int64_t id = account(w, "Acme", &seq);
+    while (pull(w, 0, 0)->more) {}
+    draft_number(w, draft_change(w, 0, CHANGE_EDIT, "account", id), field, first, on(seq));
+    (void)push(w, 0);
+    struct refusal_id old = {2, 0, cell_tag};
+    struct change *c = draft_change(w, 0, CHANGE_EDIT, "account", id);
+    draft_number(w, c, field, again, on(seq));
     c->retry_of = &old;
     c->retry_count = 1;
-    CHECK_INT(push(&w, 0)->outcome, OUTCOME_APPLIED);
+    return push(w, 0);
+}
+
+TEST(a_retry_releases_its_entry) {
+    struct world w;
+    CHECK_INT(sent_again(&w, "status", 22, 77, 2)->outcome, OUTCOME_APPLIED);
     CHECK_INT(w.reply.held_count, 1);
     CHECK_INT(w.reply.held[0].state, HELD_RELEASED);
     world_close(&w);
@@ -228,19 +234,7 @@ TEST(a_retry_releases_its_entry) {
 /* Head office would decide on the same thing twice, and its author hear of it twice. */
 TEST(what_is_sent_again_and_refused_again_waits_once) {
     struct world w;
-    int64_t seq;
-    world_open(&w);
-    int64_t id = account(&w, "Acme", &seq);
-    while (pull(&w, 0, 0)->more) {
-    }
-    draft_number(&w, draft_change(&w, 0, CHANGE_EDIT, "account", id), "tier", 3, on(seq));
-    (void)push(&w, 0);
-    struct refusal_id old = {2, 0, 18};
-    struct change *c = draft_change(&w, 0, CHANGE_EDIT, "account", id);
-    draft_number(&w, c, "tier", 4, on(seq));
-    c->retry_of = &old;
-    c->retry_count = 1;
-    CHECK_INT(push(&w, 0)->outcome, OUTCOME_WAITING);
+    CHECK_INT(sent_again(&w, "tier", 18, 3, 4)->outcome, OUTCOME_WAITING);
     CHECK_INT(w.reply.held_count, 1);
     CHECK_INT(w.reply.held[0].id.batch, 2);
     CHECK_INT(w.reply.held[0].state, HELD_RELEASED);
