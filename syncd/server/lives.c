@@ -170,6 +170,16 @@ enum status org_enter_epoch(struct centre *c, uint32_t device, const struct cent
     return centre_parting_put(c, device, &now, err);
 }
 
+enum status org_enter_again(struct centre *c, uint32_t device, const struct centre_head *head,
+                            const struct round_request *request, struct centre_parting *out,
+                            struct err *err) {
+    *out = (struct centre_parting){.epoch = head->epoch,
+                                   .back = request->cursor,
+                                   .lost_from = request->cursor.seq,
+                                   .start = epoch_start(head->epoch)};
+    return centre_parting_put(c, device, out, err);
+}
+
 enum status org_tell_backup(struct centre *c, const struct centre_head *head,
                             const struct round_request *request, struct arena *mem,
                             struct round_reply *out, struct err *err) {

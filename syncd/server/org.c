@@ -32,6 +32,7 @@ enum status org_open(const struct org_config *config, struct org **out, struct e
     if (!o) return err_no_memory(err);
     enum status status = open_centre(config, false, false, &o->c, err);
     if (status == ST_OK) status = centre_org(o->c, &org, err);
+    if (status == ST_OK) status = centre_reached_ready(o->c, &o->went_back, err);
     if (status == ST_OK) status = centre_opening_note(o->c, err);
     if (status == ST_OK) status = centre_orders_ready(o->c, &applied, err);
     if (status == ST_OK) status = centre_digests_ready(o->c, err);
@@ -49,6 +50,10 @@ void org_close(struct org *org) {
     if (!org) return;
     centre_close(org->c);
     free(org);
+}
+
+bool org_went_back(const struct org *org) {
+    return org->went_back;
 }
 
 struct centre *org_centre(struct org *org) {

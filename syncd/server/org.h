@@ -34,6 +34,8 @@ enum status org_create(const struct org_config *config, struct slice label,
                        struct err *err) NODISCARD;
 enum status org_open(const struct org_config *config, struct org **out, struct err *err) NODISCARD;
 void org_close(struct org *org);
+/* This opening found that the book's file had been set back, and began another epoch. */
+bool org_went_back(const struct org *org);
 /* For the functions of centre.h that write: users, links, keys, contacts. Never between
  * org_merge_begin and the commit. Borrowed. */
 struct centre *org_centre(struct org *org);

@@ -7,6 +7,7 @@
 
 struct org {
     struct centre *c;
+    bool went_back; /* its file had been set back, this opening found */
 };
 struct org_reader {
     struct centre *c;
@@ -45,6 +46,11 @@ enum status org_refuse_claim(struct centre *c, uint32_t device, struct err *err)
  * log and this one part. Inside a write transaction. */
 enum status org_enter_epoch(struct centre *c, uint32_t device, const struct centre_head *head,
                             const struct round_request *request, struct err *err) NODISCARD;
+/* Of a laptop that was told of this epoch in a life that is forgotten: its cursor, which this log
+ * knows, is where they part. Inside a write transaction. */
+enum status org_enter_again(struct centre *c, uint32_t device, const struct centre_head *head,
+                            const struct round_request *request, struct centre_parting *out,
+                            struct err *err) NODISCARD;
 /* The mark of the announced backup, for laptops that go by it: a server that is set back to it then
  * parts from them just there. Idle rounds say nothing. */
 enum status org_tell_backup(struct centre *c, const struct centre_head *head,

@@ -305,6 +305,14 @@ static enum status enter_epoch(struct push *p, const struct centre_head *head, s
     return org_enter_epoch(p->c, p->device.number, head, p->request, err);
 }
 
+/* It was told of this epoch, got nothing of it yet, and gives back: that it entered was forgotten
+ * with another life, which took no seq. */
+static bool has_entered(const struct push *p) {
+    const struct round_request *r = p->request;
+    return p->recovering && r->given && !r->has_voucher &&
+           r->cursor.seq < epoch_start(p->epoch) && r->last_batch > p->device.last_batch;
+}
+
 static enum status run_push(struct push *p, bool *out_cloned, struct err *err) {
     struct centre_head head;
     struct centre_parting parting;
@@ -316,6 +324,10 @@ static enum status run_push(struct push *p, bool *out_cloned, struct err *err) {
     p->recovering = head.recovering;
     if (head.epoch > 1)
         TRY(centre_parting(p->c, p->device.number, head.epoch, &parting, &found, err));
+    if (!found && !elsewhere && has_entered(p)) {
+        TRY(org_enter_again(p->c, p->device.number, &head, p->request, &parting, err));
+        found = true;
+    }
     /* Empty batches take no seq: that the server forgot them only their number tells. */
     if (p->request->last_batch > p->device.last_batch && !(found && !parting.settled))
         elsewhere = true;

@@ -300,6 +300,13 @@ enum status server_org_open(struct server *server, struct org **out, struct err 
     struct org_config config = server_org_config(server, path);
     TRY(org_open(&config, out, err));
     server->cat = centre_catalogue(org_centre(*out));
+    if (org_went_back(*out))
+        (void)fprintf(stderr, "%s\n",
+                      server_say(server,
+                                 "The book's file was set back to an older state: laptops give "
+                                 "back what it has forgotten. See: recovery status",
+                                 "账本文件已被换回较早的状态：各电脑会交还它所缺的内容。"
+                                 "请看 recovery status"));
     return ST_OK;
 }
 

@@ -328,7 +328,8 @@ static enum status copy_book(struct server *server, const char *file, const char
     return store_backup(centre_store(org_reader_centre(reader)), to, NULL, NULL, err);
 }
 
-/* Laptops may know more than the backup: another epoch begins at once. */
+/* Laptops may know more than the backup: another epoch begins at once, unless the opening has begun
+ * it. */
 static enum status begin_anew(struct server *server, const char *path, int64_t epoch,
                               struct centre_recovery *out, struct err *err) {
     SCOPED(server_org_release) struct org *org = NULL;
@@ -336,6 +337,7 @@ static enum status begin_anew(struct server *server, const char *path, int64_t e
     struct centre_head head;
     TRY(org_open(&config, &org, err));
     struct centre *c = org_centre(org);
+    if (org_went_back(org)) return centre_recovery(c, out, err);
     TRY(centre_begin(c, true, err));
     enum status status = centre_head(c, &head, err);
     if (status == ST_OK)

@@ -70,6 +70,7 @@ void centre_stop(struct store *store) {
     centre_forget(c);
     centre_digests_stop(c);
     centre_copy_end(c);
+    centre_reached_stop(c);
     free(c);
     store->centre = NULL;
 }
@@ -200,6 +201,7 @@ enum status centre_commit(struct centre *c, struct err *err) {
         centre_rollback(c);
         return status;
     }
+    centre_reached_note(c);
     return centre_copy_put(c, err);
 }
 

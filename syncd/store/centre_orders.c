@@ -35,12 +35,17 @@ static void orders_free(struct orders *o) {
 
 /* ------------------------------------------------------------------ where */
 
-enum status orders_path(const char *book_path, char out[ORDERS_PATH_BYTES], struct err *err) {
+enum status book_beside(const char *book_path, const char *suffix, char out[ORDERS_PATH_BYTES],
+                        struct err *err) {
     size_t len = strlen(book_path);
     if (len > 3 && strcmp(book_path + len - 3, ".db") == 0) len -= 3;
-    int written = snprintf(out, ORDERS_PATH_BYTES, "%.*s.revoked", (int)len, book_path);
+    int written = snprintf(out, ORDERS_PATH_BYTES, "%.*s%s", (int)len, book_path, suffix);
     if (written > 0 && written < ORDERS_PATH_BYTES) return ST_OK;
     return err_set(err, ST_TOO_LARGE, "the path of the book is too long", "账本路径过长");
+}
+
+enum status orders_path(const char *book_path, char out[ORDERS_PATH_BYTES], struct err *err) {
+    return book_beside(book_path, ".revoked", out, err);
 }
 
 /* ------------------------------------------------------------------ lines */

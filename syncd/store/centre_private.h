@@ -31,6 +31,7 @@ struct centre {
     bool collected_known, collected_any; /* have tombstones ever been collected here? */
     bool copies; /* each transaction is copied to a folder */
     struct copying *copying; /* centre_copy.c; NULL until then */
+    struct reached *reached; /* centre_reached.c; NULL: not followed */
     struct digests *digests; /* centre_digest.c; NULL until something is written */
     bool digest_marks[CENTRE_MARK_COUNT];
     struct centre_device *devices[CENTRE_DEVICES_KEPT]; /* by number modulo */
@@ -88,6 +89,9 @@ enum status centre_copy_begin(struct centre *c, struct err *err) NODISCARD;
 enum status centre_copy_take(struct centre *c, struct err *err) NODISCARD;
 enum status centre_copy_put(struct centre *c, struct err *err) NODISCARD;
 void centre_copy_end(struct centre *c);
+/* The mark beside the book follows what is committed; errors cost nothing but the mark. */
+void centre_reached_note(struct centre *c);
+void centre_reached_stop(struct centre *c);
 /* A chain as a column holds it; anything of another length is the zero chain. */
 struct chain chain_of(struct slice bytes);
 void text_put(char *out, size_t room, struct slice s); /* cut at a character, zero-terminated */

@@ -30,6 +30,13 @@ enum {
  * when the head has moved since the last. */
 enum status centre_opening_note(struct centre *c, struct err *err) NODISCARD;
 
+/* Beside the book stands a line with its head at the last commit: its name without ".db", then
+ * ".head". Follows it from now on. Where the book knows less than the line, or other things, its
+ * file was set back by hand: *out_behind, and another epoch has begun, before a seq is given twice.
+ * At each opening for writing, before centre_opening_note. Where there is no line, or one of
+ * another org, laptops say so when they come. */
+enum status centre_reached_ready(struct centre *c, bool *out_behind, struct err *err) NODISCARD;
+
 /* Begins this epoch, inside a write transaction: an entry of the log at its first seq, ids and
  * device numbers beyond what the life before can have given, recovery until head office ends it.
  * ST_CONFLICT: too many since the last opening. */

@@ -19,7 +19,10 @@ enum {
     ORDERS_PATH_BYTES = 4096
 };
 
-/* The file beside the book at path: its name without ".db", then ".revoked". */
+/* What stands beside the book at path: its name without ".db", then the suffix. ST_TOO_LARGE. */
+enum status book_beside(const char *book_path, const char *suffix, char out[ORDERS_PATH_BYTES],
+                        struct err *err) NODISCARD;
+/* The file of orders: ".revoked". */
 enum status orders_path(const char *book_path, char out[ORDERS_PATH_BYTES],
                         struct err *err) NODISCARD;
 

@@ -265,8 +265,11 @@ def set_aside(world, name):
     return aside
 
 
-def set_back(world, aside):
+def set_back(world, aside, elsewhere=False):
+    """elsewhere: on a new machine, which knows nothing of how far the book had come."""
     world.stop_server(signal.SIGKILL)
+    if elsewhere:
+        os.remove(os.path.join(world.home, "org", "acme.head"))
     book = os.path.join(world.home, "org", "acme.db")
     for path in (book, book + "-wal", book + "-shm"):
         if os.path.exists(path):
@@ -281,11 +284,33 @@ def unannounced(world):
     aside = set_aside(world, "aside")
     work(world, 3)
     sync_all(world)
-    set_back(world, aside)
-    world.office("add", "account", "name=made before it notices")
+    set_back(world, aside, elsewhere=True)
+    said = world.office("add", "account", "name=made before it notices")
+    check("set back" not in said.err and said.err == "", f"a new machine cannot know: {said}")
     sync_all(world)
     end_recovery(world)
     everything_is_there(world, 3, "set back")
+    set_back_by_hand(world)
+
+
+def set_back_by_hand(world):
+    """Who opens the book first finds it older than the line beside it, and says so once."""
+    aside = set_aside(world, "by-hand")
+    work(world, 4)
+    sync_all(world)
+    world.stop_server(signal.SIGKILL)
+    set_back(world, aside)
+    world.stop_server()
+    set_back(world, aside)  # again, before any laptop came
+    world.stop_server()
+    said = [world.office("set", "account", "Shared", "remarks=of the present life") for _ in range(2)]
+    check("older state" in said[0].err and said[1].err == "", f"head office is not told, or twice: {said}")
+    status = world.office("recovery", "status", "--json")
+    check(status.code == 0, str(status))
+    world.start_server()
+    sync_all(world)
+    end_recovery(world)
+    everything_is_there(world, 4, "set back by hand")
     an_older_backup_than_the_latest(world)
 
 

@@ -3,7 +3,7 @@
  *
  *     sim [--seed N] [--seeds A..B] [--minutes M] [--from N] [--most N] [--jobs N] [--kept FILE]
  * [--stop]
- *          [--focus homes|rollback|common] [--json] [--trace]
+ *          [--focus homes|rollback|loose|common] [--json] [--trace]
  */
 #include "tests/sim/sim.h"
 
@@ -143,8 +143,10 @@ static void run_kept(const char *path, bool trace, struct tally *tally) {
 
 static bool is_wanted(const struct options *o, uint64_t seed) {
     bool homes = sim_variant_of(seed) == VARIANTS - 1, rollback = sim_rolls_back(seed);
+    bool loose = sim_is_loose(seed);
     if (!o->focus) return true;
-    return *o->focus == 'h' ? homes : *o->focus == 'r' ? rollback : !homes && !rollback;
+    if (*o->focus == 'l') return loose;
+    return *o->focus == 'h' ? homes : *o->focus == 'r' ? rollback : !homes && !rollback && !loose;
 }
 
 static void work(const struct options *o, size_t job, double until, struct tally *all) {
@@ -227,7 +229,7 @@ static void print_text(const struct tally *sum, double seconds) {
 static int usage(void) {
     fprintf(stderr,
             "usage: sim [--seed N] [--seeds A..B] [--minutes M] [--from N] [--most N] [--jobs N] "
-            "[--kept FILE] [--stop] [--focus homes|rollback|common] "
+            "[--kept FILE] [--stop] [--focus homes|rollback|loose|common] "
             "[--json] [--trace]\n");
     return 64;
 }
@@ -261,7 +263,7 @@ static bool read_options(int argc, char **argv, struct options *o) {
             continue;
         } else if (!strcmp(name, "--focus")) {
             o->focus = value;
-            if (!*value || !strchr("hrc", *value)) return false;
+            if (!*value || !strchr("hrlc", *value)) return false;
             continue;
         } else {
             return false;

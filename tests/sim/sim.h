@@ -167,11 +167,14 @@ struct sim {
     const struct place *places[PLACES_MAX];
     size_t place_count;
     size_t accounts, steps;
-    bool rows;        /* creates and deletes */
-    bool homes;       /* people see only what they are granted, and that changes */
-    bool unites;      /* head office merges accounts and contacts */
-    bool meets;       /* people work on what was worked on last, one of them for a while */
-    bool rollback;    /* the server goes back in time once, unannounced */
+    bool rows;     /* creates and deletes */
+    bool homes;    /* people see only what they are granted, and that changes */
+    bool unites;   /* head office merges accounts and contacts */
+    bool meets;    /* people work on what was worked on last, one of them for a while */
+    bool rollback; /* the server goes back in time once, unannounced */
+    bool loose;    /* it does so at any time and more than once, whatever else happens: who had
+                      seen what is not known then, only what holds of every run is looked at */
+    bool marked;   /* the server's folder outlives its book: what it finds there tells it at once */
     unsigned trouble; /* of 100 rounds and saves so many meet a fault */
     int weight[SIM_FAULTS];
     bool stands[LAPTOPS];              /* its wall clock stands still */
@@ -202,10 +205,10 @@ struct sim {
     /* Accepted in the life that is forgotten, but nobody holds the receipt: in the next they are
      * new, and what was made on top of them looks concurrent. Nothing is lost; order may be. */
     struct mask orphans;
-    bool out_then[LAPTOPS];            /* when the server went back: it gives nothing back */
-    struct mask lost_to[LAPTOPS + 1];  /* what had lost then, by the author of what stood */
-    struct mask present;               /* what was not sent when the server went back */
-    size_t backup_deeds, rolled_deeds; /* so many there were then */
+    bool out_then[LAPTOPS];           /* when the server went back: it gives nothing back */
+    struct mask lost_to[LAPTOPS + 1]; /* what had lost then, by the author of what stood */
+    struct mask present;              /* what was not sent when the server went back */
+    size_t backup_deeds, backup_united, rolled_deeds; /* so many there were then */
     /* how it goes */
     enum sim_what fault;    /* that befalls the round under way; SIM_WHAT_COUNT: none */
     uint32_t newest_before; /* in the outbox, before a save that may fail */
@@ -241,6 +244,7 @@ void sim_run(struct sim *s, uint64_t seed, bool trace);
 void sim_end(struct sim *s);
 size_t sim_variant_of(uint64_t seed);
 bool sim_rolls_back(uint64_t seed);
+bool sim_is_loose(uint64_t seed);
 
 uint64_t sim_draw(struct sim *s, uint64_t below);
 bool sim_chance(struct sim *s, unsigned of_100);

@@ -123,14 +123,17 @@ static void choose_kinds(struct sim *s) {
             if (sim_draw(s, 2)) s->kinds |= BIT((unsigned)k);
     }
     if (!(s->kinds & ~BIT(KIND_REF))) s->kinds |= BIT(KIND_LAST);
-    s->rows = s->homes || sim_chance(s, 45);
+    s->rows = s->homes || s->loose || sim_chance(s, 45);
     if (!s->rows) s->kinds &= ~BIT(KIND_REF);
     if (!s->kinds) s->kinds = BIT(KIND_LAST);
 }
 
+enum { ROLLBACK_OF_100 = 15, LOOSE_OF_100 = 5 };
 bool sim_rolls_back(uint64_t seed) {
-    enum { OF_100 = 15 };
-    return (start_of(seed) >> 16) % 100 < OF_100;
+    return (start_of(seed) >> 16) % 100 < ROLLBACK_OF_100;
+}
+bool sim_is_loose(uint64_t seed) {
+    return !sim_rolls_back(seed) && (start_of(seed) >> 16) % 100 < ROLLBACK_OF_100 + LOOSE_OF_100;
 }
 
 /* What the rules promise after a server went back is for what laptops hold: deletes and what waits
@@ -140,6 +143,11 @@ static void choose_rollback(struct sim *s) {
                                         SIM_IMPORT,        SIM_IMPORT_REVERT, SIM_RETRY,
                                         SIM_DROP};
     if (!s->homes) s->weight[SIM_SCOPE_CHANGE] = 0;
+    if (s->loose) {
+        s->weight[SIM_BACKUP] = 14;
+        s->weight[SIM_ROLLBACK] = 12;
+        return;
+    }
     if (!s->rollback) {
         s->weight[SIM_BACKUP] = s->weight[SIM_ROLLBACK] = 0;
         return;
@@ -240,6 +248,13 @@ static void count_disk(struct sim *s) {
     s->counts[SIM_WRITE_TORN] = counts.torn;
 }
 
+/* The world that all runs share was opened elsewhere. */
+static void begin_marked(struct sim *s) {
+    struct err err;
+    world_server_off(&s->world);
+    if (world_server_on(&s->world, &err) != ST_OK) sim_fail_err(s, "server", &err);
+}
+
 void sim_run(struct sim *s, uint64_t seed, bool trace) {
     s->random = start_of(seed) | 1;
     s->trace = trace;
@@ -250,6 +265,8 @@ void sim_run(struct sim *s, uint64_t seed, bool trace) {
     for (size_t i = 0; i < LAPTOPS; i++) s->world.laptops[i].random_state = sim_draw(s, UINT64_MAX);
     disk_seed(sim_draw(s, UINT64_MAX));
     s->rollback = sim_rolls_back(seed);
+    s->loose = sim_is_loose(seed);
+    s->marked = s->loose && start_of(seed) >> 32 & 1;
     choose_kinds(s);
     choose_weights(s);
     choose_rollback(s);
@@ -257,6 +274,7 @@ void sim_run(struct sim *s, uint64_t seed, bool trace) {
     sim_choose_places(s, sim_chance(s, 60) ? 1 + sim_draw(s, 3) : PLACES_MAX);
     choose_clocks(s);
     choose_lease(s);
+    if (s->marked) begin_marked(s);
     for (int i = 0; s->homes && i < 6; i++) sim_scope_office(s);
     for (; s->step < s->steps && !s->failure[0]; s->step++) {
         SAY(s, "%zu\n", s->step);

@@ -334,7 +334,7 @@ static void do_backup(struct sim *s) {
     struct centre *c = org_centre(s->world.office);
     struct err err;
     bool announce = sim_draw(s, 2);
-    if (s->rolled) return;
+    if (s->rolled && !s->loose) return;
     world_server_dir(&s->world, dir);
     SAY(s, "  backup%s\n", announce ? ", announced" : "");
     sim_count(s, SIM_BACKUP);
@@ -343,6 +343,7 @@ static void do_backup(struct sim *s) {
     s->backed = true;
     s->announced = announce;
     s->backup_deeds = s->deed_count;
+    s->backup_united = s->united_count;
     if (status == ST_OK && announce) status = centre_backup_announce(c, head.position.seq, &err);
     if (status != ST_OK) sim_fail_err(s, "backup", &err);
 }
@@ -402,7 +403,7 @@ static void note_facts(struct sim *s, const struct mask *lost) {
     for (size_t i = s->backup_deeds; i < s->deed_count; i++) {
         struct deed *d = &s->deeds[i];
         if (d->author != OFFICE) continue;
-        d->fact = mask_has(lost, i) ? 0 : shown_by(s, d);
+        d->fact = mask_has(lost, i) || !d->place ? 0 : shown_by(s, d);
         if (!d->fact) d->fate = FATE_NEVER;
     }
 }
@@ -410,17 +411,29 @@ static void note_facts(struct sim *s, const struct mask *lost) {
 static void do_rollback(struct sim *s) {
     char dir[WORLD_PATH_BYTES];
     struct err err;
-    if (s->rolled) return;
+    if (s->rolled && !s->marked) return;
     world_server_dir(&s->world, dir);
     if (s->backed && note_orphans(s, &err) != ST_OK) sim_fail_err(s, "rollback", &err);
     struct sim_ledger before = {.s = s};
+    struct centre_head then = {.epoch = 0}, now = {.epoch = 0};
     sim_ledger_read(&before);
+    if (centre_head(org_centre(s->world.office), &then, &err) != ST_OK)
+        sim_fail_err(s, "rollback", &err);
     world_server_off(&s->world);
-    s->rolled = s->backed && disk_put_back(dir, THE_BACKUP);
+    if (!s->marked && world_forget_head(&s->world, &err) != ST_OK)
+        sim_fail_err(s, "rollback", &err);
+    bool back = s->backed && disk_put_back(dir, THE_BACKUP);
+    s->rolled |= back;
     if (world_server_on(&s->world, &err) != ST_OK) sim_fail_err(s, "rollback", &err);
-    SAY(s, "  the server %s\n", s->rolled ? "goes back to its backup" : "starts again");
-    if (!s->rolled) return;
+    SAY(s, "  the server %s\n", back ? "goes back to its backup" : "starts again");
+    if (!back) return;
     sim_count(s, SIM_ROLLBACK);
+    if (centre_head(org_centre(s->world.office), &now, &err) != ST_OK)
+        sim_fail_err(s, "rollback", &err);
+    if (s->marked && now.epoch <= then.epoch && now.position.seq < then.position.seq)
+        sim_fail(s, "the server does not notice that its book was set back", then.position.seq,
+                 now.position.seq);
+    s->united_count = s->backup_united;
     memcpy(s->lost_to, before.lost_to, sizeof s->lost_to);
     memcpy(s->out_then, s->out, sizeof s->out_then);
     note_facts(s, &before.losers);

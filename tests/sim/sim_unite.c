@@ -45,7 +45,9 @@ void sim_unite(struct sim *s) {
     if (!loser || loser == survivor || s->united_count == UNITED_MAX) return;
     for (size_t i = 0; accounts && s->homes && i < LAPTOPS; i++)
         saw[i] = sim_sees_team(s, &s->world.laptops[i], loser);
-    if (unite(s, e, loser, survivor, &err) != ST_OK) sim_fail_err(s, "unite", &err);
+    enum status status = unite(s, e, loser, survivor, &err);
+    if (status == ST_CONFLICT && s->rolled) return; /* not before the recovery has ended */
+    if (status != ST_OK) sim_fail_err(s, "unite", &err);
     sim_count(s, SIM_UNITE);
     s->united_any = true;
     SAY(s, "  office merges %s %lld into %lld\n", e->name, (long long)loser, (long long)survivor);

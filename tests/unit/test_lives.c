@@ -10,67 +10,7 @@
 #include "syncd/server/scope.h"
 #include "syncd/store/centre_compact.h"
 #include "syncd/store/lives.h"
-#include "syncd/store/orders.h"
-#include "tests/unit/check.h"
-#include "tests/world/world.h"
-
-static struct world w;
-static struct world_laptop *wang, *li;
-
-static const struct entity *account(void) {
-    return catalogue_entity(&w.catalogue, SLICE("account"));
-}
-
-static int64_t create(struct world_laptop *l, const char *name) {
-    struct err err;
-    struct field_edit edit = {entity_field(account(), SLICE("name")), FIELD_EDIT_SET,
-                              value_text(slice_from(name))};
-    uint32_t batch;
-    int64_t id;
-    CHECK_OK(store_begin(l->store, &err));
-    CHECK_OK(store_create(l->store, account(), &edit, 1, &id, &err));
-    CHECK_OK(store_commit(l->store, &batch, &err));
-    return id;
-}
-
-static void sync(struct world_laptop *l) {
-    struct err err;
-    struct agent_result result;
-    CHECK_OK(world_sync(l, &result, &err));
-}
-
-static void start(void) {
-    struct err err;
-    CHECK_OK(world_open(23, &w, &err));
-    CHECK_OK(world_laptop_add(&w, "wang", &err));
-    CHECK_OK(world_laptop_add(&w, "li", &err));
-    wang = world_laptop(&w, SLICE("wang"));
-    li = world_laptop(&w, SLICE("li"));
-    CHECK_OK(world_settle(&w, &err));
-    sync(wang); /* what a round asks from is what its laptop has */
-    sync(li);
-    world_server_off(&w); /* and is written when the server stops */
-    CHECK_OK(world_server_on(&w, &err));
-}
-
-static struct centre_head head(void) {
-    struct err err;
-    struct centre_head head;
-    CHECK_OK(centre_head(org_centre(w.office), &head, &err));
-    return head;
-}
-
-/* What is noted in memory only is written when the server stops. */
-static struct centre_device device(const struct world_laptop *l) {
-    struct err err;
-    struct centre_device device;
-    struct store_identity identity;
-    world_server_off(&w);
-    CHECK_OK(world_server_on(&w, &err));
-    CHECK_OK(store_identity(l->store, &identity, &err));
-    CHECK_OK(centre_device(org_centre(w.office), identity.device, &device, &err));
-    return device;
-}
+#include "tests/unit/two_laptops.h"
 
 static int64_t behind(const struct centre_device *d) {
     struct err err;
@@ -284,130 +224,137 @@ TEST(a_recovery_that_is_over_holds_no_tombstone) {
     world_close(&w);
 }
 
-/* ------------------------------------------------------------------ orders that no restore undoes
- */
+/* ------------------------------------------------------------------ a book set back by hand */
 
-static const char *orders_file(void) {
-    static char path[ORDERS_PATH_BYTES];
-    char dir[WORLD_PATH_BYTES], book[WORLD_PATH_BYTES + 16];
-    struct err err;
+static const char *head_file(void) {
+    static char path[WORLD_PATH_BYTES + 16];
+    char dir[WORLD_PATH_BYTES];
     world_server_dir(&w, dir);
-    (void)snprintf(book, sizeof book, "%s/demo.db", dir);
-    CHECK_OK(orders_path(book, path, &err));
-    CHECK(strstr(path, "/org/demo.revoked") != NULL);
+    (void)snprintf(path, sizeof path, "%s/demo.head", dir);
+    CHECK(platform_exists(path));
     return path;
 }
 
-static struct slice orders_bytes(void) {
+static struct slice text_of(struct world_laptop *l, int64_t id, const char *field) {
+    struct err err;
+    struct row row;
+    CHECK_OK(store_get(l ? l->store : world_office_store(&w), account(), id, &w.mem, &row, &err));
+    return row.values[entity_field_index(account(), entity_field(account(), slice_from(field)))]
+        .text;
+}
+
+TEST(a_book_set_back_where_it_stood_knows_it_before_a_laptop_comes) {
+    struct err err;
+    start();
+    CHECK_OK(world_backup(&w, false, &err));
+    int64_t id = create(wang, "远大集团"), common = head().position.seq;
+    sync(wang);
+    CHECK_OK(world_rollback_here(&w, &err));
+    CHECK(org_went_back(w.office) || head().recovering); /* whichever handle came first */
+    CHECK_INT(head().epoch, 2);
+    CHECK_INT(head().position.seq, epoch_start(2));
+    sync(li); /* who had heard of nothing */
+    CHECK_OK(world_settle(&w, &err));
+    CHECK_SLICE(text_of(li, id, "name"), "远大集团");
+    struct centre_recovery r;
+    CHECK_OK(centre_recovery(org_centre(w.office), &r, &err));
+    CHECK_INT(r.back, common);
+    CHECK_INT(r.missing, 0);
+    reopen();
+    CHECK_INT(head().epoch, 2); /* once */
+    world_close(&w);
+}
+
+/* Each life has an epoch of its own, so that seqs of one are not taken for seqs of another: what wang
+ * knew of the first life says nothing of what li did in the second. */
+TEST(of_two_lives_that_are_forgotten_neither_overwrites_the_other) {
+    struct err err;
+    int64_t taken, left;
+    start();
+    int64_t id = create(wang, "shared");
+    sync(wang);
+    CHECK_OK(world_settle(&w, &err));
+    CHECK_OK(world_backup(&w, false, &err));
+    write(wang, id, "city", FIELD_EDIT_SET, value_text(SLICE("太原")));
+    write(wang, id, "website", FIELD_EDIT_SET, value_text(SLICE("a.cn")));
+    sync(wang);
+    CHECK_OK(world_rollback_here(&w, &err));
+    write(li, id, "industry", FIELD_EDIT_SET, value_text(SLICE("steel")));
+    sync(li);
+    CHECK_OK(world_rollback_here(&w, &err));
+    CHECK_INT(head().epoch, 3);
+    CHECK_OK(world_settle(&w, &err));
+    CHECK_OK(org_facts_take(w.office, 0, &taken, &left, &err));
+    CHECK_OK(centre_recovery_end(org_centre(w.office), &err));
+    CHECK_OK(world_settle(&w, &err));
+    for (struct world_laptop *l = wang;; l = l == wang ? li : NULL) {
+        CHECK_SLICE(text_of(l, id, "industry"), "steel");
+        CHECK_SLICE(text_of(l, id, "city"), "太原");
+        CHECK_SLICE(text_of(l, id, "website"), "a.cn");
+        if (!l) break;
+    }
+    world_close(&w);
+}
+
+/* The request after so many replies does not arrive. */
+static void lose_after(void *ctx, struct world_laptop *l, struct slice message) {
+    int *replies = ctx;
+    (void)message;
+    if (--*replies == 0) l->fault = WORLD_LOSE_REQUEST;
+}
+
+/* wang hears of the new epoch, and before he gives anything back the server is set back again: to a
+ * state that knows the epoch and not that he came. It lacks no seq, so that nothing is noticed. */
+TEST(who_entered_an_epoch_in_a_life_that_is_forgotten_enters_it_again) {
+    struct err err;
+    struct agent_result result;
+    start();
+    CHECK_OK(world_backup(&w, false, &err));
+    int64_t id = create(wang, "given back");
+    sync(wang);
+    CHECK_OK(world_rollback_here(&w, &err));
+    CHECK_OK(world_backup(&w, false, &err));
+    int replies = 2; /* that there is another epoch, and where they part */
+    wang->replied = lose_after;
+    wang->replied_ctx = &replies;
+    CHECK_INT(world_sync(wang, &result, &err), ST_OFFLINE);
+    int64_t epoch, cursor;
+    CHECK_OK(store_cursor(wang->store, &epoch, &cursor, &err));
+    CHECK_INT(epoch, 2);
+    CHECK_OK(world_rollback_here(&w, &err));
+    CHECK_INT(head().epoch, 2);
+    sync(wang);
+    CHECK_OK(world_settle(&w, &err));
+    CHECK_SLICE(text_of(li, id, "name"), "given back");
+    struct centre_recovery r;
+    CHECK_OK(centre_recovery(org_centre(w.office), &r, &err));
+    CHECK(r.epoch == 2 && r.missing == 0);
+    world_close(&w);
+}
+
+TEST(a_line_that_is_torn_or_of_another_org_sets_nothing_back) {
     struct err err;
     struct slice bytes;
-    CHECK_OK(platform_read_file(orders_file(), ORDERS_BYTES_MAX, &w.mem, &bytes, &err));
-    return bytes;
-}
-
-/* NULL: verify has nothing to say. */
-static bool verify_says(const char *text) {
-    SCOPED(buf_free) struct buf said = buf_new(BUF_MAX_LINE);
-    struct err err;
-    CHECK_OK(centre_orders_verify(org_centre(w.office), &said, &err));
-    return text ? strstr(buf_text(&said), text) != NULL : said.len == 0;
-}
-
-static void reopen(void) {
-    struct err err;
+    start();
+    CHECK_OK(platform_read_file(head_file(), 4096, &w.mem, &bytes, &err));
+    CHECK_INT(bytes.data[bytes.len - 1], '\n');
+    static const size_t at[] = {19, 40, 61, 90, 100}; /* org, epoch, seq, chain, sum */
+    for (size_t i = 0; i < ARRAY_COUNT(at); i++) {
+        SCOPED(buf_free) struct buf other = buf_new(BUF_MAX_LINE);
+        buf_put_slice(&other, bytes);
+        other.data[at[i]] = other.data[at[i]] == '9' ? '8' : '9';
+        world_server_off(&w);
+        CHECK_OK(platform_write_file_private(head_file(), buf_slice(&other), &err));
+        CHECK_OK(world_server_on(&w, &err));
+        CHECK_INT(head().epoch, 1);
+        struct slice again;
+        CHECK_OK(platform_read_file(head_file(), 4096, &w.mem, &again, &err));
+        CHECK(slice_equal(again, bytes)); /* and the book's own is there again */
+    }
     world_server_off(&w);
+    CHECK_OK(platform_remove(head_file(), &err));
     CHECK_OK(world_server_on(&w, &err));
-}
-
-TEST(a_laptop_that_was_revoked_stays_so_when_the_server_goes_back) {
-    struct err err;
-    struct agent_result result;
-    start();
-    struct centre_device d = device(li), other = device(wang);
-    CHECK_OK(world_backup(&w, false, &err));
-    CHECK_OK(centre_device_revoke(org_centre(w.office), d.number, false, &err));
-    CHECK_OK(centre_device_revoke(org_centre(w.office), other.number, true, &err));
-    d = device(li);
-    CHECK_OK(world_rollback(&w, &err));
-    struct centre_device now = device(li);
-    CHECK(now.revoked && !now.wipe);
-    CHECK_INT(now.revoked_ms, d.revoked_ms); /* the same order, so that it is obeyed once */
-    CHECK(device(wang).wipe);
-    CHECK_INT(world_sync(li, &result, &err), ST_REVOKED);
-    world_close(&w);
-}
-
-TEST(a_user_who_was_deactivated_stays_so_until_head_office_says_otherwise) {
-    struct err err;
-    struct agent_result result;
-    start();
-    struct centre_device d = device(li);
-    CHECK_OK(world_backup(&w, false, &err));
-    CHECK_OK(centre_user_activate(org_centre(w.office), d.user, false, &err));
-    CHECK_OK(world_rollback(&w, &err));
-    CHECK(!device(li).user_active);
-    CHECK_INT(world_sync(li, &result, &err), ST_DENIED);
-    CHECK_OK(centre_user_activate(org_centre(w.office), d.user, true, &err));
-    CHECK_OK(world_rollback(&w, &err));
-    CHECK(device(li).user_active);
-    sync(li);
-    world_close(&w);
-}
-
-TEST(orders_name_a_laptop_by_its_key_and_are_written_down_once) {
-    struct err err;
-    start();
-    struct centre_device d = device(li);
-    CHECK(!platform_exists(orders_file())); /* nothing was ordered */
-    CHECK_OK(centre_device_revoke(org_centre(w.office), d.number, false, &err));
-    size_t len = orders_bytes().len;
-    CHECK_OK(centre_device_revoke(org_centre(w.office), d.number, false, &err));
-    reopen();
-    CHECK_INT(orders_bytes().len, len);
-    CHECK(verify_says(NULL));
-    CHECK_OK(platform_remove(orders_file(), &err)); /* what the book knows is written again */
-    reopen();
-    CHECK_INT(orders_bytes().len, len);
-    world_close(&w);
-}
-
-TEST(a_line_that_is_damaged_or_of_another_key_orders_nothing) {
-    SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE);
-    struct err err;
-    start();
-    struct centre_device d = device(li);
-    CHECK_OK(world_backup(&w, false, &err));
-    CHECK_OK(centre_device_revoke(org_centre(w.office), d.number, false, &err));
-    struct slice bytes = orders_bytes();
-    world_server_off(&w);
-    buf_put_slice(&text, bytes);
-    text.data[text.len - 4] ^= 1; /* a digit of the sum */
-    buf_put_text(&text, "device x\nuser 1 2\n\ndevice 1 0 0 zz 0011223344556677");
-    CHECK_OK(platform_write_file_private(orders_file(), buf_slice(&text), &err));
-    CHECK_OK(world_rollback(&w, &err));
-    CHECK(!device(li).revoked);
-    CHECK(verify_says("4 lines"));
-    CHECK_OK(centre_device_revoke(org_centre(w.office), d.number, true, &err)); /* behind them */
-    CHECK_OK(world_rollback(&w, &err));
-    CHECK(device(li).wipe);
-    world_close(&w);
-}
-
-TEST(verify_names_an_order_that_the_book_does_not_obey) {
-    struct err err;
-    start();
-    struct centre_device d = device(li);
-    CHECK_OK(world_backup(&w, false, &err));
-    CHECK_OK(centre_device_revoke(org_centre(w.office), d.number, false, &err));
-    struct slice bytes = orders_bytes();
-    CHECK_OK(platform_remove(orders_file(), &err));
-    CHECK_OK(world_rollback(&w, &err));
-    CHECK(!device(li).revoked);
-    CHECK_OK(platform_write_file_private(orders_file(), bytes, &err));
-    CHECK(verify_says("was revoked"));
-    reopen();
-    CHECK(device(li).revoked);
-    CHECK(verify_says(NULL));
+    CHECK_INT(head().epoch, 1);
     world_close(&w);
 }
 

@@ -165,7 +165,19 @@ enum status world_backup(struct world *w, bool announce, struct err *err) {
     return announce ? centre_backup_announce(org_centre(w->office), head.position.seq, err) : ST_OK;
 }
 
+enum status world_forget_head(struct world *w, struct err *err) {
+    char path[WORLD_PATH_BYTES];
+    path_of(w, "org/" ORG ".head", path);
+    return platform_exists(path) ? platform_remove(path, err) : ST_OK;
+}
+
 enum status world_rollback(struct world *w, struct err *err) {
+    world_server_off(w);
+    TRY(world_forget_head(w, err));
+    return world_rollback_here(w, err);
+}
+
+enum status world_rollback_here(struct world *w, struct err *err) {
     static const char *const files[] = {"org/" ORG ".db-wal", "org/" ORG ".db-shm"};
     char from[WORLD_PATH_BYTES], to[WORLD_PATH_BYTES];
     world_server_off(w);

@@ -102,9 +102,13 @@ enum status world_release(struct world_laptop *laptop, const struct catalogue *c
 enum status world_server_release(struct world *w, const struct catalogue *catalogue,
                                  struct err *err) NODISCARD;
 /* A copy of the server's file aside, and the server set back to it, unannounced: it stops, the copy
- * takes the place of its file, it starts. announce: laptops are told of the copy. */
+ * takes the place of its file, it starts. announce: laptops are told of the copy. Without what the
+ * server's folder says of how far the book had come; _here: with it. */
 enum status world_backup(struct world *w, bool announce, struct err *err) NODISCARD;
 enum status world_rollback(struct world *w, struct err *err) NODISCARD;
+enum status world_rollback_here(struct world *w, struct err *err) NODISCARD;
+/* While the server is off: how far its book had come is not known any more. */
+enum status world_forget_head(struct world *w, struct err *err) NODISCARD;
 /* The machine restarts; its wall clock moves by offset meanwhile. */
 enum status world_reboot(struct world_laptop *laptop, int64_t offset_ms, struct err *err) NODISCARD;
 /* The wall clock steps while the machine runs; the daemon notices. */
