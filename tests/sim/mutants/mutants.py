@@ -4,7 +4,7 @@ and seeds are run until a check sees it.
 
     mutants.py --build FOLDER [--only NAME...] [--runs N] [--seconds S] [--jobs N] [--check] [--json FILE]
 
-list.txt beside this file holds them: a name, the seeds to run (common, homes, rollback, all), what
+list.txt beside this file holds them: a name, the seeds to run (common, homes, rollback, loose, all), what
 goes wrong in words, and one or more places: a file, the text that stands there, the text instead.
 A fault whose old text is not there exactly once is an error: the code went on, the list did not.
 """
