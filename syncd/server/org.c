@@ -32,11 +32,11 @@ enum status org_open(const struct org_config *config, struct org **out, struct e
     if (!o) return err_no_memory(err);
     enum status status = open_centre(config, false, false, &o->c, err);
     if (status == ST_OK) status = centre_org(o->c, &org, err);
+    if (status == ST_OK) status = centre_copy_ready(o->c, err);
     if (status == ST_OK) status = centre_reached_ready(o->c, &o->went_back, err);
     if (status == ST_OK) status = centre_opening_note(o->c, err);
     if (status == ST_OK) status = centre_orders_ready(o->c, &applied, err);
     if (status == ST_OK) status = centre_digests_ready(o->c, err);
-    if (status == ST_OK) status = centre_copy_ready(o->c, err);
     if (status != ST_OK) {
         org_close(o);
         return status;

@@ -3,6 +3,7 @@
  */
 #include "syncd/server/compact.h"
 #include "syncd/server/service_private.h"
+#include "syncd/store/centre_copy.h"
 
 enum { CARE_MS = 500 }; /* of one look at an org */
 
@@ -15,6 +16,7 @@ static enum status step(struct service_org *org, bool *out_done, struct err *err
     *out_done = true;
     if (!due) TRY(org_compact_is_due(org->write, &due, err));
     if (!due) return ST_OK;
+    if (!org->compaction) TRY(centre_copy_ready(org_centre(org->write), err));
     if (!org->compaction) TRY(org_compact_begin(org->write, false, &org->compaction, err));
     TRY(org_compact_step(org->write, org->compaction, out_done, err));
     if (*out_done) service_compact_stop(org);

@@ -3,16 +3,19 @@
  * any time, or altogether anew.
  *
  * What a transaction did is on disk there before whoever wrote is answered. Each handle that writes
- * has a file of its own; the numbers of the transactions say in which order they come. If a machine
- * stops between the commit and the copy, the next opening sees that a number is missing and makes a
- * new base.
+ * has a file of its own; the numbers of the transactions say in which order they come. A base and
+ * what came after it is a line. Another one begins at an opening, or at night, when a number is
+ * missing (a machine stopped between the commit and the copy), when the line knows more than the
+ * book (it was set back, and gives numbers again), after an update of the tables, and when its
+ * changes are larger than the book and than COPY_LINE_BYTES. Lines that are older than anyone asks
+ * for can be removed, base and changes together.
  */
 #ifndef ROADBOOK_CENTRE_COPY_H
 #define ROADBOOK_CENTRE_COPY_H
 
 #include "syncd/store/centre.h"
 
-enum { COPY_PATH_BYTES = 1024, COPY_FILES_MAX = 100000 };
+enum { COPY_PATH_BYTES = 1024, COPY_FILES_MAX = 100000, COPY_LINE_BYTES = 256 * 1024 * 1024 };
 
 struct centre_copy {
     bool on;
@@ -25,7 +28,8 @@ enum status centre_copy(struct centre *c, struct centre_copy *out, struct err *e
 enum status centre_copy_start(struct centre *c, const char *dir, store_progress *progress,
                               void *ctx, struct err *err) NODISCARD;
 enum status centre_copy_stop(struct centre *c, struct err *err) NODISCARD;
-/* After opening: makes a new base when the folder lacks something. */
+/* After opening, before anything is written, and now and then: begins another line when it has to,
+ * as said above. */
 enum status centre_copy_ready(struct centre *c, struct err *err) NODISCARD;
 
 struct copy_read {

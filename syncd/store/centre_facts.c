@@ -82,13 +82,23 @@ enum status centre_fact_peers(struct centre *c, const struct centre_fact *fact, 
     return status;
 }
 
-enum status centre_facts_drop(struct centre *c, uint32_t device, int64_t row, struct err *err) {
+struct fact_choice {
+    uint32_t device;
+    int64_t row;
+};
+static enum status drop_facts(struct centre *c, void *ctx, struct err *err) {
+    const struct fact_choice *of = ctx;
     struct db_stmt *s;
     TRY(db_prepare(c->db, "DELETE FROM fact WHERE (?1 = 0 OR device = ?1) AND (?2 = 0 OR row = ?2)",
                    &s, err));
-    db_bind_int(s, 1, device);
-    db_bind_int(s, 2, row);
+    db_bind_int(s, 1, of->device);
+    db_bind_int(s, 2, of->row);
     return db_run(s, err);
+}
+
+enum status centre_facts_drop(struct centre *c, uint32_t device, int64_t row, struct err *err) {
+    struct fact_choice of = {device, row};
+    return centre_write(c, drop_facts, &of, err);
 }
 
 enum status centre_row_stood_below(struct centre *c, int64_t row, int64_t back, int64_t upto,

@@ -37,7 +37,9 @@ static enum status ask(struct centre *c, const char *sql, const int64_t *numbers
 /* ------------------------------------------------------------------ openings */
 
 static enum status note_opening(struct centre *c, void *ctx, struct err *err) {
-    int64_t seq = *(const int64_t *)ctx, pruned;
+    int64_t seq = *(const int64_t *)ctx, pruned, epochs;
+    TRY(meta_int(c->db, "epochs_since_opening", &epochs, err));
+    if (epochs > 0) TRY(meta_int_set(c->db, "epochs_since_opening", 0, err));
     TRY(run(c, "INSERT INTO opening(seq, time_ms) VALUES (?, ?) ON CONFLICT(seq) DO NOTHING",
             NUMBERS(seq, centre_now(c)), err));
     TRY(ask(c, "SELECT seq FROM opening ORDER BY seq DESC LIMIT 1 OFFSET ?",
@@ -53,8 +55,7 @@ enum status centre_opening_note(struct centre *c, struct err *err) {
     TRY(centre_head(c, &head, err));
     TRY(ask(c, "SELECT 1 FROM opening WHERE seq = ?", NUMBERS(head.position.seq), 0, &known, err));
     TRY(meta_int(c->db, "epochs_since_opening", &epochs, err));
-    if (epochs > 0) TRY(meta_int_set(c->db, "epochs_since_opening", 0, err));
-    return known ? ST_OK : centre_write(c, note_opening, &head.position.seq, err);
+    return known && epochs == 0 ? ST_OK : centre_write(c, note_opening, &head.position.seq, err);
 }
 
 /* ------------------------------------------------------------------ epochs */

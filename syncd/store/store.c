@@ -123,6 +123,13 @@ static enum status look_at_file(struct store *store, bool *out_ready, struct err
     return status;
 }
 
+/* What is done to tables is in no change set: with a number left out the copy begins anew. */
+static enum status leave_number_out(struct store *store, struct err *err) {
+    int64_t number;
+    TRY(meta_int(store->db, "copy_number", &number, err));
+    return number > 0 ? meta_int_set(store->db, "copy_number", number + 1, err) : ST_OK;
+}
+
 static enum status make_schema(struct store *store, struct err *err) {
     TRY(rows_schema(store->db, store->cat, store->role, err));
     TRY(store->kind == STORE_LAPTOP ? laptop_schema(store->db, err)
@@ -130,6 +137,7 @@ static enum status make_schema(struct store *store, struct err *err) {
     TRY(meta_int_set(store->db, "schema", STORE_SCHEMA_VERSION, err));
     TRY(meta_int_set(store->db, "layout", STORE_LAYOUT, err));
     TRY(meta_int_set(store->db, "kind", (int64_t)store->kind + 1, err));
+    if (store->kind == STORE_SERVER) TRY(leave_number_out(store, err));
     return meta_blob_set(store->db, "catalogue", slice_of(store->cat->version.bytes, CHAIN_BYTES),
                          err);
 }

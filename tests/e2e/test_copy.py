@@ -122,6 +122,34 @@ def it_can_be_used(world):
     world.laptop("wang", "sync")
     check(world.laptop("li", "get", "account", "Acct3", "--json").json()["city"] in ("杭州", "上海"), "Acct3 is gone")
     world.office("verify")
+    older_than_the_copy(world)
+
+
+def older_than_the_copy(world):
+    """A backup is restored that the copy is ahead of: its numbers are given again."""
+    backup = os.path.join(world.dir, "older.db")
+    world.office("backup", backup)
+    for number in range(4):
+        world.laptop("wang", "add", "account", f"name=Forgotten{number}")
+        world.laptop("wang", "sync")
+    world.stop_server()
+    forgotten = rows(made(world, "forgotten.db"))
+    time.sleep(0.05)
+    then = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    time.sleep(0.05)
+    world.office("restore", backup)
+    world.start_server()
+    world.laptop("li", "sync")
+    world.laptop("wang", "sync")
+    world.office("recovery", "end")
+    world.laptop("li", "add", "account", "name=Of this life")
+    world.laptop("li", "sync")
+    world.stop_server()
+    again = rows(made(world, "this-life.db"))
+    check(differences(rows(book(world)), again) == [], differences(rows(book(world)), again))
+    past = rows(made(world, "that-life.db", "--until", then))
+    check(differences(forgotten, past) == [], differences(forgotten, past))
+    world.start_server()
 
 
 def run(world):
