@@ -309,10 +309,10 @@ static enum status mark_taken(struct centre *c, const struct fact_line *line, in
                               struct err *err) {
     const struct change *change = &line->change;
     TRY(centre_old_put(c, seq, 0, line->seq, line->seq, err));
-    TRY(centre_fact_mark(c, seq, 0, line->seq, err));
+    TRY(centre_fact_mark(c, seq, 0, line->seq, false, err));
     for (size_t i = 0; i < change->edit_count; i++) {
         TRY(centre_old_put(c, seq, change->edits[i].cell_tag, line->seq, line->seq, err));
-        TRY(centre_fact_mark(c, seq, change->edits[i].cell_tag, line->seq, err));
+        TRY(centre_fact_mark(c, seq, change->edits[i].cell_tag, line->seq, false, err));
     }
     return ST_OK;
 }

@@ -106,13 +106,14 @@ static enum status note_fact(struct merge *m, const struct merge_in *in, struct 
     const struct former_life *life = in->life;
     struct centre_head head;
     int64_t seq = centre_next_seq(m->c), before = in->clock.seq;
-    bool mixed;
-    if (life->fact > 0) return centre_fact_mark(m->c, seq, in->cell->tag, life->fact, err);
+    bool mixed = false;
     TRY(centre_head(m->c, &head, err));
-    if (!head.recovering || replaces(in->cell->rule)) return ST_OK;
-    TRY(centre_cell_is_mixed(m->c, before, in->cell->tag, &mixed, err));
-    mixed |= life->edit_old == 0 || (base_is_lost(life->lost, life->lost_count, before, NULL));
-    return mixed ? centre_fact_mark(m->c, seq, in->cell->tag, CENTRE_FACT_MIXED, err) : ST_OK;
+    if (head.recovering && !replaces(in->cell->rule)) {
+        TRY(centre_cell_is_mixed(m->c, before, in->cell->tag, &mixed, err));
+        mixed |= life->edit_old == 0 || base_is_lost(life->lost, life->lost_count, before, NULL);
+    }
+    if (!mixed && life->fact == 0) return ST_OK;
+    return centre_fact_mark(m->c, seq, in->cell->tag, life->fact, mixed, err);
 }
 
 /* What is covered by its old seq, or stood there when the lives parted, may have been beaten

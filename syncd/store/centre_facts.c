@@ -128,8 +128,9 @@ enum status centre_cell_is_mixed(struct centre *c, int64_t seq, uint32_t cell_ta
     return ST_OK;
 }
 
+/* A column for both: below zero it is mixed, and -1 - upto. */
 enum status centre_fact_mark(struct centre *c, int64_t seq, uint32_t cell_tag, int64_t upto,
-                             struct err *err) {
+                             bool mixed, struct err *err) {
     struct db_stmt *s;
     TRY(db_prepare(c->db,
                    "INSERT INTO fact_seq(seq, cell, upto) VALUES (?, ?, ?) ON CONFLICT(seq, cell) "
@@ -137,12 +138,14 @@ enum status centre_fact_mark(struct centre *c, int64_t seq, uint32_t cell_tag, i
                    &s, err));
     db_bind_int(s, 1, seq);
     db_bind_int(s, 2, cell_tag);
-    db_bind_int(s, 3, upto);
+    db_bind_int(s, 3, mixed ? -1 - upto : upto);
     return db_run(s, err);
 }
 
 enum status centre_fact_upto(struct centre *c, int64_t seq, uint32_t cell_tag, int64_t *out,
                              struct err *err) {
-    return number(c, "SELECT max(upto) FROM fact_seq WHERE seq = ?1 AND cell IN (0, ?2)", seq,
-                  cell_tag, out, err);
+    return number(c,
+                  "SELECT max(CASE WHEN upto < 0 THEN -1 - upto ELSE upto END) FROM fact_seq"
+                  " WHERE seq = ?1 AND cell IN (0, ?2)",
+                  seq, cell_tag, out, err);
 }

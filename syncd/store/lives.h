@@ -22,7 +22,6 @@ enum {
     CENTRE_REMOVED_ELEMENT_MAX = 4096,
     CENTRE_CLAIM_EACH_MS = 60 * 1000,
     CENTRE_FACTS_OF_DEVICE_MAX = 200000,
-    CENTRE_FACT_MIXED = -1,
     CENTRE_FACT_PEERS_MAX = 8
 };
 
@@ -138,11 +137,11 @@ enum status centre_facts_drop(struct centre *c, uint32_t device, int64_t row,
                               struct err *err) NODISCARD;
 /* Nothing that was given back of a row, since back, stood above upto then. */
 enum status centre_row_stood_below(struct centre *c, int64_t row, int64_t back, int64_t upto,
-                                     bool *out, struct err *err) NODISCARD;
-/* The value that the change at seq left holds all that was done up to this old seq;
- * CENTRE_FACT_MIXED: it is one of both lives. */
+                                   bool *out, struct err *err) NODISCARD;
+/* The value that the change at seq left holds all that was done up to this old seq; mixed: and
+ * something of the present life. */
 enum status centre_fact_mark(struct centre *c, int64_t seq, uint32_t cell_tag, int64_t upto,
-                             struct err *err) NODISCARD;
+                             bool mixed, struct err *err) NODISCARD;
 enum status centre_cell_is_mixed(struct centre *c, int64_t seq, uint32_t cell_tag, bool *out,
                                  struct err *err) NODISCARD;
 enum status centre_fact_upto(struct centre *c, int64_t seq, uint32_t cell_tag, int64_t *out,
