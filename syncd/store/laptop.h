@@ -183,6 +183,10 @@ enum status before_put(struct db *db, uint32_t batch, int64_t row, uint32_t cell
 /* values NULL when there is none. */
 enum status before_get(struct db *db, uint32_t batch, int64_t row, uint32_t cell, struct arena *mem,
                        struct value **out, size_t *out_count, struct err *err) NODISCARD;
+/* What stood in the cell before the first edit that has no receipt: the server's value, as long as
+ * a pull brought no other. values NULL when there is none. */
+enum status before_first(struct db *db, int64_t row, uint32_t cell, struct arena *mem,
+                         struct value **out, size_t *out_count, struct err *err) NODISCARD;
 /* row 0: of all rows. */
 enum status before_drop(struct db *db, uint32_t batch, int64_t row, uint32_t cell,
                         struct err *err) NODISCARD;

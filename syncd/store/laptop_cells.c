@@ -157,6 +157,20 @@ enum status before_get(struct db *db, uint32_t batch, int64_t row, uint32_t cell
     return status;
 }
 
+enum status before_first(struct db *db, int64_t row, uint32_t cell, struct arena *mem,
+                         struct value **out, size_t *out_count, struct err *err) {
+    struct db_stmt *s;
+    bool found;
+    TRY(ask(db, "SELECT vals FROM before_edit WHERE row_id = ? AND cell = ? ORDER BY batch LIMIT 1",
+            NUMBERS(row, cell), &s, &found, err));
+    enum status status = ST_OK;
+    *out = NULL;
+    *out_count = 0;
+    if (found) status = take_values(s, 0, mem, out, out_count, err);
+    db_reset(s);
+    return status;
+}
+
 enum status before_drop(struct db *db, uint32_t batch, int64_t row, uint32_t cell,
                         struct err *err) {
     if (row == 0) return run(db, "DELETE FROM before_edit WHERE batch = ?", NUMBERS(batch), err);

@@ -16,12 +16,15 @@ struct noting {
 
 /* ------------------------------------------------------------------ keeping */
 
-/* The server's value of a cell; *out_known false: only the person's is here. */
+/* The server's value of a cell that a person edited is what a pull brought, or what stood there;
+ * *out_known false: only the person's is here. */
 static enum status server_values(struct store *store, const struct local *local,
                                  const struct cell *cell, bool any_pending, struct arena *mem,
                                  struct value **out, bool *out_known, struct err *err) {
     struct pending p = {0};
     if (any_pending) TRY(pending_get(store->db, local->id, cell->tag, mem, &p, err));
+    if (p.found && !p.values)
+        TRY(before_first(store->db, local->id, cell->tag, mem, &p.values, &p.value_count, err));
     *out = p.found ? p.values : local->values + cell->first;
     *out_known = !p.found || (p.values && p.value_count == cell->count);
     return ST_OK;

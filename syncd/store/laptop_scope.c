@@ -49,25 +49,14 @@ static enum status ask(struct store *store, const char *sql, int64_t a, int64_t 
 
 /* ------------------------------------------------------------------ homes of a row */
 
-static enum status before_first(struct store *store, int64_t row, const struct cell *cell,
-                                struct arena *mem, struct value **out, size_t *out_count,
-                                struct err *err) {
-    bool found;
-    int64_t batch[2];
-    *out = NULL;
-    *out_count = 0;
-    TRY(ask(store, "SELECT min(batch) FROM before_edit WHERE row_id = ? AND cell = ?", row,
-            cell->tag, &found, batch, err));
-    return before_get(store->db, (uint32_t)batch[0], row, cell->tag, mem, out, out_count, err);
-}
-
 /* The server's value of a cell that a person edited: what a pull brought, or what stood there. */
 static enum status overlay_cell(struct store *store, int64_t row, const struct cell *cell,
                                 struct arena *mem, struct value *values, struct err *err) {
     struct pending p;
     TRY(pending_get(store->db, row, cell->tag, mem, &p, err));
     if (!p.found) return ST_OK;
-    if (!p.values) TRY(before_first(store, row, cell, mem, &p.values, &p.value_count, err));
+    if (!p.values)
+        TRY(before_first(store->db, row, cell->tag, mem, &p.values, &p.value_count, err));
     if (!p.values || p.value_count != cell->count) return ST_OK;
     memcpy(&values[cell->first], p.values, cell->count * sizeof *values);
     return ST_OK;

@@ -111,6 +111,7 @@ def run(world):
     unannounced(world)
     nobody_gives_it_back(world)
     only_one_has_it(world)
+    edited_before_he_heard_of_it(world)
     revoked_since(world)
 
 
@@ -219,6 +220,28 @@ def only_one_has_it(world):
     check(row["points"] == 10 and row["city"] == "Lanzhou", f"lost, or counted twice: {row}")
     check("Onlys man" in world.office("list", "contact").out, "what was made below it is lost")
     all_equal(world, "what only one had")
+
+
+def edited_before_he_heard_of_it(world):
+    """Head office's task since the backup: who has it changed its title before he heard that it is forgotten."""
+    backup = os.path.join(world.dir, "heard.db")
+    world.office("backup", backup)
+    world.office("add", "task", "title=Call them", "account=Only")
+    sync_all(world)
+    world.stop_server(signal.SIGKILL)
+    world.office("restore", backup)
+    world.start_server()
+    world.laptop("li", "set", "task", "Call them", "title=Call them twice", "body=before noon")
+    for _ in range(2):
+        world.laptop("li", "sync")
+    told = world.office("recovery", "facts").out
+    check("Call them" in told and "twice" not in told, f"the title as the server had it is not told: {told}")
+    world.office("recovery", "accept")
+    sync_all(world, 2)
+    end_recovery(world, alone=True)
+    task = world.office("list", "task", "--json").json()
+    check([t["title"] for t in task] == ["Call them twice"] and task[0]["body"] == "before noon", f"lost: {task}")
+    check(world.laptop("li", "held", "--json").json() == [], "his edit is held")
 
 
 def number_of(world, rep):
