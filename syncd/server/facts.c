@@ -14,16 +14,15 @@ enum { FACT_SCRATCH = 64 * 1024 * 1024, PASSES_MAX = 8 };
 
 /* ------------------------------------------------------------------ what is told */
 
-static enum status put_fact(struct centre *c, uint32_t device, const struct centre_parting *parting,
-                            const struct change *change, struct err *err) {
+/* Where the life that it is of parts from this one: that may have been before another. */
+static enum status put_fact(struct centre *c, uint32_t device, const struct lost_branch *lost,
+                            size_t lost_count, const struct change *change, struct err *err) {
     SCOPED(buf_free) struct buf content = buf_new(BUF_MAX_MESSAGE);
-    struct centre_fact fact = {.device = device,
-                               .row = change->row,
-                               .entity_tag = change->entity_tag,
-                               .back = parting->back.seq};
+    struct centre_fact fact = {
+        .device = device, .row = change->row, .entity_tag = change->entity_tag};
     bool sound = change->kind == CHANGE_EDIT && change->edit_count > 0 && id_is_valid(change->row);
     if (sound) fact.seq = change->edits[0].base.seq;
-    sound = sound && fact.seq > parting->lost_from && fact.seq < parting->start;
+    sound = sound && base_is_lost(lost, lost_count, fact.seq, &fact.back);
     if (!sound || !catalogue_entity_by_tag(centre_catalogue(c), change->entity_tag)) return ST_OK;
     change_write(change, &content);
     TRY(buf_status(&content, err));
@@ -32,13 +31,16 @@ static enum status put_fact(struct centre *c, uint32_t device, const struct cent
 }
 
 enum status org_facts_put(struct centre *c, const struct centre_device *device,
-                          const struct centre_parting *parting, const struct round_request *request,
-                          uint32_t *out, struct err *err) {
+                          const struct round_request *request, uint32_t *out, struct err *err) {
+    SCOPED(arena_clear) struct arena mem = arena_new(FACT_SCRATCH);
     struct centre_head head;
+    struct lost_branch *lost;
+    size_t lost_count;
     TRY(centre_head(c, &head, err));
     if (!request->facts || !head.recovering) return ST_OK;
+    TRY(centre_lost(c, device->number, &mem, &lost, &lost_count, err));
     for (size_t i = 0; i < request->facts->change_count; i++)
-        TRY(put_fact(c, device->number, parting, &request->facts->changes[i], err));
+        TRY(put_fact(c, device->number, lost, lost_count, &request->facts->changes[i], err));
     *out = (uint32_t)request->facts->change_count;
     return ST_OK;
 }
@@ -290,10 +292,10 @@ enum status org_facts(struct centre *c, uint32_t device, fact_row *row, void *ct
     struct centre_fact fact = {0};
     bool found = true;
     enum status status = ST_OK;
-    for (int64_t after = 0; status == ST_OK && found; after = fact.row) {
+    while (status == ST_OK && found) {
         struct fact_line line;
         arena_clear(&mem);
-        status = centre_fact_next(c, device, after, &mem, &fact, &found, err);
+        status = centre_fact_next(c, device, &fact, &mem, &fact, &found, err);
         if (status != ST_OK || !found) break;
         status = look(c, &fact, device != 0, &mem, &line, err);
         if (status == ST_OK && line.state != FACT_SAME) status = row(ctx, &line, err);
@@ -345,17 +347,17 @@ static enum status take_pass(struct taking *t, bool *out_any, struct err *err) {
     bool found = true;
     enum status status = ST_OK;
     t->left = 0;
-    for (int64_t after = 0; status == ST_OK && found; after = fact.row) {
+    while (status == ST_OK && found) {
         struct fact_line line;
         bool taken = false;
         arena_clear(&mem);
-        status = centre_fact_next(t->c, t->device, after, &mem, &fact, &found, err);
+        status = centre_fact_next(t->c, t->device, &fact, &mem, &fact, &found, err);
         if (status != ST_OK || !found) break;
         status = look(t->c, &fact, t->device != 0, &mem, &line, err);
         bool can = line.state == FACT_NEW || line.state == FACT_CHANGES;
         if (status == ST_OK && can) status = take_one(t, &line, &mem, &taken, err);
         if (status == ST_OK && (taken || line.state == FACT_SAME))
-            status = centre_facts_drop(t->c, t->device, fact.row, err);
+            status = centre_fact_drop(t->c, t->device, &fact, err);
         t->taken += taken;
         t->left += !taken && line.state != FACT_SAME;
         *out_any |= taken;

@@ -50,10 +50,10 @@ struct merge { /* of one batch */
     const struct change *change;
     uint32_t change_at; /* position of the change in the batch */
     int64_t now_ms;
-    int64_t when_ms;             /* time of the change's first edit */
-    bool approved;               /* head office said yes: who may write is not asked */
-    bool revoked;                /* the laptop was: everything waits for head office */
-    bool late; /* of the change: its author's sight of the row had ended when it came */
+    int64_t when_ms; /* time of the change's first edit */
+    bool approved;   /* head office said yes: who may write is not asked */
+    bool revoked;    /* the laptop was: everything waits for head office */
+    bool late;       /* of the change: its author's sight of the row had ended when it came */
     const struct former *former; /* NULL in the first epoch */
     struct merge_scope scope;    /* set by merge_batch */
 };
@@ -161,9 +161,8 @@ void scope_begin(struct merge *m);
 /* Grants follow what the batch did. */
 enum status scope_end(struct merge *m, struct err *err) NODISCARD;
 /* The homes for an entry of the log; NULL: none are noted. */
-enum status scope_log(struct merge *m, const struct entity *e, int64_t row,
-                      struct log_homes *room, const struct log_homes **out,
-                      struct err *err) NODISCARD;
+enum status scope_log(struct merge *m, const struct entity *e, int64_t row, struct log_homes *room,
+                      const struct log_homes **out, struct err *err) NODISCARD;
 /* A row as it was before it was edited. */
 struct scope_row {
     struct value *values; /* NULL: the org is open */
@@ -179,12 +178,14 @@ enum status scope_place(struct merge *m, struct centre_row *row, struct scope_ro
 /* After it is logged: rows that inherit come along, each with a seq of its own. */
 enum status scope_follow(struct merge *m, const struct centre_row *row,
                          const struct scope_row *before, struct err *err) NODISCARD;
-/* A new row, before it is logged: what a device made is granted to its user. */
+/* The user whose device made the account sees it, from when grants are settled. */
+enum status scope_give_to_maker(struct merge *m, int64_t account, struct err *err) NODISCARD;
+/* A new row, before it is logged: what a device made is granted to its user, also where head
+ * office took it. */
 enum status scope_created(struct merge *m, const struct centre_row *row, struct log_homes *room,
                           struct err *err) NODISCARD;
 /* A row died or came back. */
-enum status scope_turned(struct merge *m, const struct centre_row *row,
-                         struct err *err) NODISCARD;
+enum status scope_turned(struct merge *m, const struct centre_row *row, struct err *err) NODISCARD;
 /* May the author edit or delete the row, by its homes now and those that it left since. */
 enum status scope_permits(struct merge *m, const struct centre_row *row, bool *out,
                           struct err *err) NODISCARD;

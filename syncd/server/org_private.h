@@ -67,8 +67,8 @@ enum status org_check_given(const struct centre_device *device, const struct sig
 /* Rows of the forgotten life that a laptop tells are kept as claims. Only while the server
  * recovers. *out: how many the request told. */
 enum status org_facts_put(struct centre *c, const struct centre_device *device,
-                          const struct centre_parting *parting, const struct round_request *request,
-                          uint32_t *out, struct err *err) NODISCARD;
+                          const struct round_request *request, uint32_t *out,
+                          struct err *err) NODISCARD;
 /* It has given back its own, or what it gives back waits for a row: now it may tell what it knows
  * of others' work. */
 enum status org_wants_facts(struct centre *c, const struct centre_device *device,

@@ -336,7 +336,7 @@ static enum status run_push(struct push *p, bool *out_cloned, struct err *err) {
     if (found && (!parting.settled || p->request->given))
         TRY(take_former(p, &parting, out_cloned, err));
     if (found && !*out_cloned)
-        TRY(org_facts_put(p->c, &p->device, &parting, p->request, &p->out->facts, err));
+        TRY(org_facts_put(p->c, &p->device, p->request, &p->out->facts, err));
     if (*out_cloned || p->request->given) return ST_OK;
     TRY(outbox_waits(p, &p->out->waits, err));
     if (p->out->waits) return ST_OK;

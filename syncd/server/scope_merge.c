@@ -245,6 +245,16 @@ static bool makes_a_team(const struct entity *e) {
     return false;
 }
 
+enum status scope_give_to_maker(struct merge *m, int64_t account, struct err *err) {
+    struct centre_device maker;
+    enum status status = centre_device(m->c, id_device(account), &maker, err);
+    if (status == ST_NOT_FOUND) return ST_OK;
+    if (status != ST_OK) return status;
+    bool by_person = maker.user != 0 && maker.role != USER_OFFICE;
+    int64_t home = home_make(HOME_CLASS_TEAM, account);
+    return by_person ? centre_reason_add(m->c, maker.user, home, REASON_KIND_CREATOR, err) : ST_OK;
+}
+
 enum status scope_created(struct merge *m, const struct centre_row *row, struct log_homes *room,
                           struct err *err) {
     if (!m->scope.on) return ST_OK;
@@ -253,7 +263,8 @@ enum status scope_created(struct merge *m, const struct centre_row *row, struct 
     m->scope.homes = room;
     TRY(created(m, row->entity, row->id, row->values, row->seq, err));
     bool by_person = m->author.user != 0 && m->author.role != USER_OFFICE;
-    if (!by_person || !makes_a_team(row->entity)) return ST_OK;
+    if (!makes_a_team(row->entity)) return ST_OK;
+    if (!by_person) return scope_give_to_maker(m, row->id, err); /* head office took his creation */
     struct centre_grant grant = {.user = m->author.user,
                                  .home = home_make(HOME_CLASS_TEAM, row->id),
                                  .since = row->seq,
@@ -323,8 +334,7 @@ static enum status permits_homes(struct merge *m, const struct homes *homes, int
         TRY(permits_home(m, homes->at[i], 0, &sight, err));
         if (sight == SIGHT_NONE) TRY(permits_united(m, homes->at[i], &sight, err));
     }
-    if (sight < SIGHT_OPEN)
-        TRY(permits_home(m, home_make(HOME_CLASS_ALL, 0), 0, &sight, err));
+    if (sight < SIGHT_OPEN) TRY(permits_home(m, home_make(HOME_CLASS_ALL, 0), 0, &sight, err));
     if (sight == SIGHT_NONE) TRY(permits_left(m, homes, row, &sight, err));
     if (sight == SIGHT_NONE && named != row) TRY(permits_left(m, homes, named, &sight, err));
     m->late |= sight == SIGHT_ENDED;

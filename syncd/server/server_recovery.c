@@ -259,7 +259,7 @@ enum status server_cmd_recovery_reject(void *program, const struct command_line 
     uint32_t device;
     TRY(laptop_given(line, &device, err));
     TRY(server_org_open(server, &org, err));
-    TRY(centre_facts_drop(org_centre(org), device, 0, err));
+    TRY(centre_facts_drop(org_centre(org), device, err));
     server_tell(server, "None of it is taken.", "均不予采用。");
     return ST_OK;
 }

@@ -245,16 +245,6 @@ static enum status part_twins(struct merge *m, int64_t cause, struct unite_parti
 
 /* ------------------------------------------------------------------ who sees it */
 
-static enum status give_to_creator(struct merge *m, int64_t account, struct err *err) {
-    struct centre_device maker;
-    enum status status = centre_device(m->c, id_device(account), &maker, err);
-    if (status == ST_NOT_FOUND) return ST_OK;
-    if (status != ST_OK) return status;
-    bool by_person = maker.user != 0 && maker.role != USER_OFFICE;
-    int64_t home = home_make(HOME_CLASS_TEAM, account);
-    return by_person ? centre_reason_add(m->c, maker.user, home, REASON_KIND_CREATOR, err) : ST_OK;
-}
-
 /* Whoever saw the survivor only because of the loser sees the loser again, by the rules. */
 static enum status part_sight(struct merge *m, const struct centre_united *u, struct err *err) {
     struct unsettled_home homes[] = {{.home = home_make(HOME_CLASS_TEAM, u->to)},
@@ -265,8 +255,8 @@ static enum status part_sight(struct merge *m, const struct centre_united *u, st
     if (!m->scope.on || strcmp(u->loser.entity->name, "account") != 0) return ST_OK;
     TRY(centre_aliases_of(m->c, u->to, m->mem, &ids, &others, err));
     if (others == 0) TRY(centre_reasons_drop(m->c, homes[0].home, err));
-    if (others == 0) TRY(give_to_creator(m, u->to, err));
-    TRY(give_to_creator(m, u->from, err));
+    if (others == 0) TRY(scope_give_to_maker(m, u->to, err));
+    TRY(scope_give_to_maker(m, u->from, err));
     centre_due_forget(m->c);
     return centre_grants_settle(m->c, &unsettled, err);
 }

@@ -19,32 +19,36 @@ static enum status number(struct centre *c, const char *sql, int64_t a, int64_t 
 enum status centre_fact_put(struct centre *c, const struct centre_fact *fact, struct err *err) {
     struct db_stmt *s;
     int64_t count;
-    TRY(number(c, "SELECT count(*) FROM fact WHERE device = ?", fact->device, 0, &count, err));
+    TRY(number(c, "SELECT count(*) FROM former_row WHERE device = ?", fact->device, 0, &count,
+               err));
     if (count >= CENTRE_FACTS_OF_DEVICE_MAX) return ST_OK;
     TRY(db_prepare(c->db,
-                   "INSERT INTO fact(device, row, seq, entity, back, content)"
-                   " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT(device, row) DO UPDATE SET"
+                   "INSERT INTO former_row(device, row, seq, entity, back, content, life)"
+                   " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT(device, row, life) DO UPDATE SET"
                    " seq = excluded.seq, entity = excluded.entity, back = excluded.back,"
                    " content = excluded.content",
                    &s, err));
     const int64_t numbers[] = {fact->device, fact->row, fact->seq, fact->entity_tag, fact->back};
     for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) db_bind_int(s, (int)i + 1, numbers[i]);
     db_bind_blob(s, 6, fact->content);
+    db_bind_int(s, 7, fact->seq / EPOCH_SEQS);
     return db_run(s, err);
 }
 
-/* The newest of each row first of all its tellers; of equal ones the first laptop's. */
-enum status centre_fact_next(struct centre *c, uint32_t device, int64_t after_row,
+/* Of each row the latest life first, and of that what is newest; of equal ones the first laptop's.
+ */
+enum status centre_fact_next(struct centre *c, uint32_t device, const struct centre_fact *after,
                              struct arena *mem, struct centre_fact *out, bool *out_found,
                              struct err *err) {
     struct db_stmt *s;
     TRY(db_prepare(c->db,
-                   "SELECT device, row, seq, entity, back, content FROM fact"
-                   " WHERE row = (SELECT min(row) FROM fact WHERE row > ?1 AND (?2 = 0 OR device ="
-                   " ?2)) AND (?2 = 0 OR device = ?2) ORDER BY seq DESC, device LIMIT 1",
+                   "SELECT device, row, seq, entity, back, content FROM former_row"
+                   " WHERE row >= ?1 AND (row > ?1 OR life < ?3) AND (?2 = 0 OR device = ?2)"
+                   " ORDER BY row, life DESC, seq DESC, device LIMIT 1",
                    &s, err));
-    db_bind_int(s, 1, after_row);
+    db_bind_int(s, 1, after->row);
     db_bind_int(s, 2, device);
+    db_bind_int(s, 3, after->seq / EPOCH_SEQS);
     TRY(db_step(s, out_found, err));
     if (*out_found) {
         *out = (struct centre_fact){.device = (uint32_t)db_int(s, 0),
@@ -64,9 +68,9 @@ enum status centre_fact_peers(struct centre *c, const struct centre_fact *fact, 
     struct db_stmt *s;
     bool row;
     size_t count = 0;
-    TRY(db_prepare(c->db,
-                   "SELECT content FROM fact WHERE row = ? AND seq = ? AND device <> ? LIMIT ?", &s,
-                   err));
+    TRY(db_prepare(
+        c->db, "SELECT content FROM former_row WHERE row = ? AND seq = ? AND device <> ? LIMIT ?",
+        &s, err));
     db_bind_int(s, 1, fact->row);
     db_bind_int(s, 2, fact->seq);
     db_bind_int(s, 3, fact->device);
@@ -82,23 +86,28 @@ enum status centre_fact_peers(struct centre *c, const struct centre_fact *fact, 
     return status;
 }
 
-struct fact_choice {
-    uint32_t device;
-    int64_t row;
-};
-static enum status drop_facts(struct centre *c, void *ctx, struct err *err) {
-    const struct fact_choice *of = ctx;
+enum status centre_fact_drop(struct centre *c, uint32_t device, const struct centre_fact *fact,
+                             struct err *err) {
     struct db_stmt *s;
-    TRY(db_prepare(c->db, "DELETE FROM fact WHERE (?1 = 0 OR device = ?1) AND (?2 = 0 OR row = ?2)",
-                   &s, err));
-    db_bind_int(s, 1, of->device);
-    db_bind_int(s, 2, of->row);
+    TRY(db_prepare(
+        c->db, "DELETE FROM former_row WHERE row = ?1 AND life = ?2 AND (?3 = 0 OR device = ?3)",
+        &s, err));
+    db_bind_int(s, 1, fact->row);
+    db_bind_int(s, 2, fact->seq / EPOCH_SEQS);
+    db_bind_int(s, 3, device);
     return db_run(s, err);
 }
 
-enum status centre_facts_drop(struct centre *c, uint32_t device, int64_t row, struct err *err) {
-    struct fact_choice of = {device, row};
-    return centre_write(c, drop_facts, &of, err);
+static enum status drop_facts(struct centre *c, void *ctx, struct err *err) {
+    const uint32_t *device = ctx;
+    struct db_stmt *s;
+    TRY(db_prepare(c->db, "DELETE FROM former_row WHERE ?1 = 0 OR device = ?1", &s, err));
+    db_bind_int(s, 1, *device);
+    return db_run(s, err);
+}
+
+enum status centre_facts_drop(struct centre *c, uint32_t device, struct err *err) {
+    return centre_write(c, drop_facts, &device, err);
 }
 
 enum status centre_row_stood_below(struct centre *c, int64_t row, int64_t back, int64_t upto,

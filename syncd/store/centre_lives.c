@@ -351,7 +351,7 @@ static enum status end_recovery(struct centre *c, void *ctx, struct err *err) {
     if (!recovering)
         return err_set(err, ST_CONFLICT, "there is no recovery to end", "当前没有进行中的恢复");
     TRY(meta_int_set(c->db, "recovering", 0, err));
-    TRY(centre_facts_drop(c, 0, 0, err));
+    TRY(centre_facts_drop(c, 0, err));
     return centre_news(c, err); /* laptops that wait ask again */
 }
 

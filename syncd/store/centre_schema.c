@@ -109,10 +109,10 @@ static const char *const TABLES[] = {
     " element TEXT NOT NULL, upto INTEGER NOT NULL, PRIMARY KEY(row, cell, element)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS missing(device INTEGER NOT NULL, first INTEGER NOT NULL,"
     " last INTEGER NOT NULL, chain BLOB NOT NULL, PRIMARY KEY(device, first)) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS fact(device INTEGER NOT NULL, row INTEGER NOT NULL, seq INTEGER "
-    "NOT NULL, entity INTEGER NOT NULL, back INTEGER NOT NULL, content BLOB NOT NULL, PRIMARY "
-    "KEY(row, device)) WITHOUT ROWID",
-    "CREATE INDEX IF NOT EXISTS fact_device ON fact(device)",
+    "CREATE TABLE IF NOT EXISTS former_row(device INTEGER NOT NULL, row INTEGER NOT NULL, life "
+    "INTEGER NOT NULL, seq INTEGER NOT NULL, entity INTEGER NOT NULL, back INTEGER NOT NULL, "
+    "content BLOB NOT NULL, PRIMARY KEY(row, life, device)) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS former_row_device ON former_row(device)",
     "CREATE TABLE IF NOT EXISTS fact_seq(seq INTEGER NOT NULL, cell INTEGER NOT NULL, upto INTEGER "
     "NOT NULL, PRIMARY KEY(seq, cell)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS claim(device INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, seq "

@@ -5,6 +5,8 @@
  * server had them: what a person changed since is in the outbox, and told by it. When this laptop
  * has given back its own batches, and the server asks, they go along with rounds, as a batch whose
  * changes set every cell on the row's old seq. They are claims, which head office takes or not.
+ * Should the server go back again before it took them, they are told again: they are kept until it
+ * recovers no more, of each row one per life.
  */
 #include "syncd/store/laptop.h"
 
@@ -71,7 +73,8 @@ static enum status note_row(struct noting *n, const struct entity *e, int64_t id
     n->bytes += (int64_t)content.len;
     n->full = n->bytes > FACT_BYTES_MAX;
     if (n->full || change.edit_count == 0) return ST_OK;
-    TRY(db_prepare(n->store->db, "INSERT OR REPLACE INTO fact(row_id, seq, content) VALUES (?,?,?)",
+    TRY(db_prepare(n->store->db,
+                   "INSERT OR IGNORE INTO former_row(row_id, seq, told, content) VALUES (?,?,0,?)",
                    &s, err));
     db_bind_int(s, 1, id);
     db_bind_int(s, 2, local.meta.seq);
@@ -98,7 +101,9 @@ static enum status note_entity(struct noting *n, const struct entity *e, struct 
 
 enum status facts_note(struct store *store, int64_t back, struct err *err) {
     struct noting n = {.store = store, .back = back};
-    TRY(laptop_number(store, "SELECT coalesce(sum(length(content)), 0) FROM fact", &n.bytes, err));
+    TRY(laptop_number(store, "SELECT coalesce(sum(length(content)), 0) FROM former_row", &n.bytes,
+                      err));
+    TRY(db_exec(store->db, "UPDATE former_row SET told = 0", err));
     for (size_t i = 0; i < store->cat->count && !n.full; i++)
         TRY(note_entity(&n, &store->cat->entities[i], err));
     return ST_OK;
@@ -128,7 +133,9 @@ enum status facts_tell(struct store *store, struct arena *mem, struct batch **ou
     if (!batch) return err_no_memory(err);
     batch->changes = ARENA_ARRAY(mem, FACT_ROWS, struct change);
     if (!batch->changes) return err_no_memory(err);
-    TRY(db_prepare(store->db, "SELECT content FROM fact ORDER BY row_id LIMIT ?", &s, err));
+    TRY(db_prepare(store->db,
+                   "SELECT content FROM former_row WHERE told = 0 ORDER BY row_id, seq LIMIT ?", &s,
+                   err));
     db_bind_int(s, 1, FACT_ROWS);
     enum status status = db_step(s, &row, err);
     while (status == ST_OK && row && bytes < GIVE_BYTES) {
@@ -147,21 +154,25 @@ enum status facts_told(struct store *store, const struct round_request *request,
     bool taken = request->facts && reply->wants_facts &&
                  reply->facts_taken == request->facts->change_count && reply->facts_taken > 0;
     if (!taken) return ST_OK;
-    TRY(db_prepare(store->db, "DELETE FROM fact WHERE row_id <= ?", &s, err));
-    db_bind_int(s, 1, request->facts->changes[request->facts->change_count - 1].row);
+    const struct change *last = &request->facts->changes[request->facts->change_count - 1];
+    TRY(db_prepare(store->db, "UPDATE former_row SET told = 1 WHERE (row_id, seq) <= (?, ?)", &s,
+                   err));
+    db_bind_int(s, 1, last->row);
+    db_bind_int(s, 2, last->edits[0].base.seq);
     return db_run(s, err);
 }
 
 enum status facts_forget(struct store *store, struct err *err) {
     store->laptop->tell_facts = false;
-    return db_exec(store->db, "DELETE FROM fact", err);
+    return db_exec(store->db, "DELETE FROM former_row", err);
 }
 
 enum status store_has_facts(struct store *store, bool *out, struct err *err) {
     struct laptop *laptop;
     int64_t any = 0;
     TRY(laptop_get(store, &laptop, err));
-    if (laptop->tell_facts) TRY(laptop_number(store, "SELECT 1 FROM fact LIMIT 1", &any, err));
+    if (laptop->tell_facts)
+        TRY(laptop_number(store, "SELECT 1 FROM former_row WHERE told = 0 LIMIT 1", &any, err));
     *out = any != 0;
     return ST_OK;
 }

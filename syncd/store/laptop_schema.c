@@ -62,7 +62,8 @@ static const char *const tables[] = {
     "CREATE TABLE IF NOT EXISTS mark(seq INTEGER PRIMARY KEY, chain BLOB)",
     "CREATE TABLE IF NOT EXISTS lost(start INTEGER PRIMARY KEY, back INTEGER, over INTEGER)",
     "CREATE TABLE IF NOT EXISTS reissued(row_id INTEGER PRIMARY KEY, seq INTEGER)",
-    "CREATE TABLE IF NOT EXISTS fact(row_id INTEGER PRIMARY KEY, seq INTEGER, content BLOB)",
+    "CREATE TABLE IF NOT EXISTS former_row(row_id INTEGER, seq INTEGER, told INTEGER, content BLOB,"
+    " PRIMARY KEY(row_id, seq)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS home_sum(home INTEGER PRIMARY KEY, sum BLOB, rows INTEGER)",
     "CREATE TABLE IF NOT EXISTS told_digest(one INTEGER PRIMARY KEY, seq INTEGER, sum BLOB, rows "
     "INTEGER)",
@@ -82,8 +83,7 @@ static const char *const state_added[] = {
 /* What head office decided, when this laptop heard, and whether its person took note. */
 static const char *const held_added[] = {"decided_seq", "decided_ms", "seen"};
 
-static enum status add_column(struct db *db, const char *table, const char *name,
-                              struct err *err) {
+static enum status add_column(struct db *db, const char *table, const char *name, struct err *err) {
     struct db_stmt *s;
     char sql[128];
     bool has;

@@ -124,17 +124,20 @@ struct centre_fact {
 /* At most CENTRE_FACTS_OF_DEVICE_MAX of a laptop: what is more is left out. */
 enum status centre_fact_put(struct centre *c, const struct centre_fact *fact,
                             struct err *err) NODISCARD;
-/* Of the next row the one with the greatest seq. device 0: whoever told it. */
-enum status centre_fact_next(struct centre *c, uint32_t device, int64_t after_row,
+/* Of the next row, or of an earlier life of this one, the one with the greatest seq. device 0:
+ * whoever told it; after: zero at first. */
+enum status centre_fact_next(struct centre *c, uint32_t device, const struct centre_fact *after,
                              struct arena *mem, struct centre_fact *out, bool *out_found,
                              struct err *err) NODISCARD;
 /* What other laptops say of the same row at the same seq, as contents. */
 enum status centre_fact_peers(struct centre *c, const struct centre_fact *fact, struct arena *mem,
                               struct slice out[CENTRE_FACT_PEERS_MAX], size_t *out_count,
                               struct err *err) NODISCARD;
-/* device 0: of all; row 0: all of them. */
-enum status centre_facts_drop(struct centre *c, uint32_t device, int64_t row,
-                              struct err *err) NODISCARD;
+/* What is told of this row and life. device 0: by all. */
+enum status centre_fact_drop(struct centre *c, uint32_t device, const struct centre_fact *fact,
+                             struct err *err) NODISCARD;
+/* device 0: of all. */
+enum status centre_facts_drop(struct centre *c, uint32_t device, struct err *err) NODISCARD;
 /* Nothing that was given back of a row, since back, stood above upto then. */
 enum status centre_row_stood_below(struct centre *c, int64_t row, int64_t back, int64_t upto,
                                    bool *out, struct err *err) NODISCARD;

@@ -113,6 +113,8 @@ def run(world):
     only_one_has_it(world)
     edited_before_he_heard_of_it(world)
     revoked_since(world)
+    gone_back_twice(world)
+    who_made_an_account_has_it_still(world.bin)
 
 
 def a_laptop_lies(world):
@@ -242,6 +244,61 @@ def edited_before_he_heard_of_it(world):
     task = world.office("list", "task", "--json").json()
     check([t["title"] for t in task] == ["Call them twice"] and task[0]["body"] == "before noon", f"lost: {task}")
     check(world.laptop("li", "held", "--json").json() == [], "his edit is held")
+
+
+def gone_back_twice(world):
+    """What a laptop told of others' work in the life between, and nobody took yet, it tells again."""
+    world.office("add", "account", "name=Twice told", "website=https://one", "points=1")
+    sync_all(world)
+    backup = os.path.join(world.dir, "twice.db")
+    world.office("backup", backup)
+    sync_all(world)
+    world.office("set", "account", "Twice told", "website=https://two", "points+=5")
+    world.laptop("wang", "sync")
+    for _ in range(2):
+        world.stop_server(signal.SIGKILL)
+        world.office("restore", backup)
+        world.start_server()
+        for _ in range(2):
+            world.laptop("wang", "sync")
+        check("https://two" in world.office("recovery", "facts").out, "it is not told")
+        world.laptop("li", "set", "account", "Twice told", "industry=x")  # the row comes anew, without it
+        world.laptop("li", "sync")
+        world.laptop("wang", "sync")
+    end_recovery(world, alone=True)
+    row = world.office("get", "account", "Twice told", "--json").json()
+    check((row["website"], row["points"], row["industry"]) == ("https://two", 6, "x"), f"lost: {row}")
+
+
+def who_made_an_account_has_it_still(programs):
+    """Where people see what they are granted: it comes back from his other laptop, as head office's creation."""
+    world = World(programs, scope="granted")
+    try:
+        world.start_server()
+        world.user("wang")
+        for laptop in ("first", "second"):
+            world.laptop(laptop, "enroll", world.link("wang"))
+        backup = os.path.join(world.dir, "granted.db")
+        world.office("backup", backup)
+        world.laptop("first", "add", "account", "name=His own")
+        world.laptop("first", "sync")
+        world.laptop("second", "sync")
+        world.office("device", "revoke", "1")
+        world.stop_server(signal.SIGKILL)
+        world.office("restore", backup)
+        world.start_server()
+        for _ in range(2):
+            world.laptop("second", "sync")
+        world.office("recovery", "accept")
+        world.office("recovery", "end", "--yes")
+        world.laptop("second", "sync")
+        check("His own" in world.laptop("second", "list", "account").out, "who made it does not see it")
+        check("made the account" in world.office("grants", "wang").out, "it is not granted to him")
+        world.laptop("second", "set", "account", "His own", "industry=his")
+        world.laptop("second", "sync")
+        check("his" in world.office("get", "account", "His own").out, "he cannot write it")
+    finally:
+        world.close()
 
 
 def number_of(world, rep):

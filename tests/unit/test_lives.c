@@ -499,24 +499,26 @@ TEST(a_claim_of_a_laptop_is_kept_only_in_its_bounds) {
     struct round_request request = {.epoch = 2, .facts = &batch};
     uint32_t told = 0;
     struct centre_device d = device(wang);
-    CHECK_OK(org_facts_put(org_centre(w.office), &d, &parting, &request, &told, &err));
+    CHECK_OK(centre_parting_put(org_centre(w.office), d.number, &parting, &err));
+    CHECK_OK(centre_parting_put(org_centre(w.office), device(li).number, &parting, &err));
+    CHECK_OK(org_facts_put(org_centre(w.office), &d, &request, &told, &err));
     CHECK_INT(told, 0); /* there is no recovery */
     CHECK_OK(centre_recovery_begin(org_centre(w.office), &err));
     const int64_t outside[] = {0, 5, epoch_start(2), epoch_start(2) + 7};
     for (size_t i = 0; i < ARRAY_COUNT(outside); i++) {
         edit.base.seq = outside[i]; /* not of the branch that its laptop lost */
-        CHECK_OK(org_facts_put(org_centre(w.office), &d, &parting, &request, &told, &err));
+        CHECK_OK(org_facts_put(org_centre(w.office), &d, &request, &told, &err));
         CHECK_INT(facts().count, 0);
     }
     edit.base.seq = 6;
-    CHECK_OK(org_facts_put(org_centre(w.office), &d, &parting, &request, &told, &err));
+    CHECK_OK(org_facts_put(org_centre(w.office), &d, &request, &told, &err));
     CHECK_INT(facts().count, 1);
     CHECK_INT(facts().last, FACT_NEW);
     d = device(li); /* who says otherwise of the same seq disputes it: neither is taken by itself */
     name = value_text(SLICE("another"));
-    CHECK_OK(org_facts_put(org_centre(w.office), &d, &parting, &request, &told, &err));
+    CHECK_OK(org_facts_put(org_centre(w.office), &d, &request, &told, &err));
     CHECK_INT(facts().last, FACT_DISPUTED);
-    CHECK_OK(centre_facts_drop(org_centre(w.office), d.number, 0, &err));
+    CHECK_OK(centre_facts_drop(org_centre(w.office), d.number, &err));
     CHECK_INT(facts().last, FACT_NEW);
     world_close(&w);
 }
