@@ -86,15 +86,16 @@ static bool is_same(const struct value *a, const struct value *b, size_t count) 
     return true;
 }
 
-/* Does what the fact says of the cell come after all that made it what it is here? */
+/* Does what the fact says of the cell come after all that made it what it is here? Where two rows
+ * are one here, and were two in that life, it knows only of what was done to the one. */
 static enum status is_older(struct looking *l, const struct cell *cell, bool *out,
                             struct err *err) {
     const struct clock *clock = row_clock_of(&l->row.clock, cell->tag);
     struct centre_head head;
-    int64_t old, upto;
+    int64_t old, upto, named = clock->via ? clock->via : l->row.id;
     bool mixed;
-    *out = clock->seq <= l->fact->back;
-    if (*out) return ST_OK;
+    *out = named == l->fact->row && clock->seq <= l->fact->back;
+    if (*out || named != l->fact->row) return ST_OK;
     TRY(centre_head(l->c, &head, err));
     TRY(centre_old(l->c, clock->seq, cell->tag, &old, &upto, err));
     TRY(centre_cell_is_mixed(l->c, clock->seq, cell->tag, &mixed, err));

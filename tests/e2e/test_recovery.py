@@ -114,6 +114,7 @@ def run(world):
     edited_before_he_heard_of_it(world)
     revoked_since(world)
     gone_back_twice(world)
+    two_in_the_life_that_is_lost(world)
     who_made_an_account_has_it_still(world.bin)
 
 
@@ -268,6 +269,32 @@ def gone_back_twice(world):
     end_recovery(world, alone=True)
     row = world.office("get", "account", "Twice told", "--json").json()
     check((row["website"], row["points"], row["industry"]) == ("https://two", 6, "x"), f"lost: {row}")
+
+
+def two_in_the_life_that_is_lost(world):
+    """They are one in the backup: what was told of the one does not replace what was done to the other."""
+    world.office("add", "account", "name=Half A", "website=https://half.a")
+    world.office("add", "account", "name=Half B")
+    loser = world.office("get", "account", "Half A", "--json").json()["id"]
+    world.office("merge", "Half A", "into", "Half B")
+    backup = os.path.join(world.dir, "halves.db")
+    world.office("backup", backup)
+    sync_all(world)
+    world.office("merge", "undo", str(loser))
+    sync_all(world)
+    world.laptop("li", "set", "account", str(loser), "name=Half A of Li")
+    world.laptop("li", "sync")
+    world.office("set", "account", "Half B", "industry=halves")
+    sync_all(world)
+    world.stop_server(signal.SIGKILL)
+    world.office("restore", backup)
+    world.start_server()
+    sync_all(world, 3)
+    world.office("recovery", "accept")
+    end_recovery(world, alone=True)
+    row = next(r for r in world.office("list", "account", "--json", "--limit", "1000").json() if "Half" in r["name"])
+    check(row["name"] == "Half A of Li" and row["website"] == "https://half.a", f"what was given back is replaced: {row}")
+    check(row["industry"] == "halves", f"what head office did to the other is lost: {row}")
 
 
 def who_made_an_account_has_it_still(programs):
