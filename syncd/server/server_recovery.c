@@ -109,9 +109,11 @@ enum status server_cmd_recovery_end(void *program, const struct command_line *li
     SCOPED(server_org_release) struct org *org = NULL;
     TRY(server_org_open(server, &org, err));
     SCOPED(buf_free) struct buf absent = buf_new(BUF_MAX_LINE);
+    struct centre_recovery r;
     TRY(check_decided(org, err));
+    TRY(centre_recovery(org_centre(org), &r, err));
     TRY(centre_returnings(org_centre(org), note_absent, &absent, err));
-    if (absent.len > 0 && !command_has(line, "--yes"))
+    if (r.recovering && absent.len > 0 && !command_has(line, "--yes"))
         return err_set(err, ST_CONFLICT,
                        "laptops that have not given back all yet: %s. Wait for their sync, or end "
                        "it without them: recovery end --yes",

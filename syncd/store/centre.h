@@ -395,6 +395,7 @@ enum status centre_device_moved(struct centre *c, uint32_t device, uint32_t batc
 /* ST_NOT_FOUND. */
 enum status centre_journal(struct centre *c, uint32_t device, uint32_t batch, struct arena *mem,
                            struct journal_entry *out, struct err *err) NODISCARD;
+/* Also of the last of batches that are missing since the server went back. */
 enum status centre_journal_chain(struct centre *c, uint32_t device, uint32_t batch,
                                  struct chain *out, struct err *err) NODISCARD;
 

@@ -348,7 +348,10 @@ enum status centre_journal_chain(struct centre *c, uint32_t device, uint32_t bat
     struct db_stmt *s;
     bool row;
     TRY(centre_device_then(c, &device, batch, err));
-    TRY(db_prepare(c->db, "SELECT chain FROM journal WHERE device = ? AND batch = ?", &s, err));
+    TRY(db_prepare(c->db,
+                   "SELECT chain FROM journal WHERE device = ?1 AND batch = ?2"
+                   " UNION ALL SELECT chain FROM missing WHERE device = ?1 AND last = ?2",
+                   &s, err));
     db_bind_int(s, 1, device);
     db_bind_int(s, 2, batch);
     TRY(db_step(s, &row, err));

@@ -115,6 +115,7 @@ def run(world):
     revoked_since(world)
     gone_back_twice(world)
     two_in_the_life_that_is_lost(world)
+    behind_batches_that_nobody_has(world)
     who_made_an_account_has_it_still(world.bin)
 
 
@@ -295,6 +296,33 @@ def two_in_the_life_that_is_lost(world):
     row = next(r for r in world.office("list", "account", "--json", "--limit", "1000").json() if "Half" in r["name"])
     check(row["name"] == "Half A of Li" and row["website"] == "https://half.a", f"what was given back is replaced: {row}")
     check(row["industry"] == "halves", f"what head office did to the other is lost: {row}")
+
+
+def behind_batches_that_nobody_has(world):
+    """An older backup than the latest, then one of the life that followed: he gives back what comes behind the gap."""
+    older, latest, third = (os.path.join(world.dir, f"gap{n}.db") for n in range(3))
+    world.office("backup", older)
+    world.laptop("li", "set", "account", "Half", "country=lost")
+    world.laptop("li", "sync")
+    world.office("set", "account", "Half", "industry=behind it")
+    world.office("backup", latest)
+    world.office("set", "account", "Half", "industry=behind the backup")
+    world.laptop("li", "sync")  # and lets go of it
+    for backup in (older, third):
+        world.stop_server(signal.SIGKILL)
+        world.office("restore", backup)
+        world.start_server()
+        world.laptop("li", "set", "account", "Half", "short_name=" + os.path.basename(backup))
+        world.laptop("li", "sync")
+        world.laptop("li", "sync")
+        if backup == older:
+            world.office("backup", third)
+    sync_all(world, 3)
+    check(sum(row["missing_batches"] for row in world.office("recovery", "status", "--json").json()) > 0, "nothing is missing")
+    end_recovery(world, alone=True)
+    refused = world.office("recovery", "end", fails=True)
+    check("no recovery" in refused.err and "--yes" not in refused.err, f"what is over is ended again: {refused}")
+    check("gap2.db" in world.office("get", "account", "Half").out, "what he wrote last is lost")
 
 
 def who_made_an_account_has_it_still(programs):
