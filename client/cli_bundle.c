@@ -60,6 +60,19 @@ static void say_stale(struct cli *cli) {
                      "无需导入：本机已有这些内容，或此后已另行同步。\n"));
 }
 
+static void say_keys(struct cli *cli, bool nothing_else) {
+    cli_say(cli, "%s", "%s",
+            cli_pick(cli, "The org has a new key, and this laptop knows it now.\n",
+                     "组织已更换密钥，本机现已获知。\n"));
+    if (nothing_else)
+        cli_say(cli, "%s", "%s",
+                cli_pick(cli,
+                         "The file that went up was sealed to the old one: make a new one "
+                         "(roadbook bundle export FILE).\n",
+                         "此前带去的文件以旧密钥加密：请重新导出（roadbook bundle export 文件）。"
+                         "\n"));
+}
+
 static enum status import_file(struct cli *cli, const char *path, struct err *err) {
     struct bundle_taken taken;
     struct slice file;
@@ -68,6 +81,8 @@ static enum status import_file(struct cli *cli, const char *path, struct err *er
     enum status status = bundle_import(cli->store, file, cli_sync_progress, cli, &taken, err);
     cli_progress_end(cli);
     if (status != ST_OK) return status;
+    if (taken.keys && !cli->json) say_keys(cli, taken.stale);
+    if (taken.stale && taken.keys && !cli->json) return ST_OK;
     if (taken.stale && !cli->json)
         say_stale(cli);
     else

@@ -429,6 +429,15 @@ static int64_t time_back_s(struct cli *cli) {
     return status == ST_OK && text_to_int(text, &seconds) ? seconds : 0;
 }
 
+/* The newest change of the org's key that this laptop has heard of; time_ms 0: there was none. */
+static struct key_change newest_key(struct cli *cli, uint32_t *out_count) {
+    struct key_changes keys = {0};
+    struct key_change none = {.time_ms = 0};
+    bool told = store_org_keys(cli->store, &cli->mem, &keys, NULL) == ST_OK && keys.count > 0;
+    *out_count = told ? keys.total : 0;
+    return told ? keys.items[keys.count - 1] : none;
+}
+
 static int64_t age_ms(const struct store_status *s, const struct store_lease *lease) {
     int64_t now = lease->by_wall_ms > lease->now_ms ? lease->by_wall_ms : lease->now_ms;
     int64_t age = s->last_round_ms > 0 ? now - s->last_round_ms : 0;
@@ -465,6 +474,10 @@ static void status_json(struct cli *cli, const struct store_status *s,
     cli_json_time(cli, "offline_until", lease->until_ms, false);
     cli_json_bool(cli, "locked", lease->locked, false);
     cli_json_int(cli, "server_time_back_s", time_back_s(cli), false);
+    uint32_t key_changes;
+    int64_t key_since_ms = newest_key(cli, &key_changes).time_ms;
+    cli_json_int(cli, "key_changes", key_changes, false);
+    cli_json_time(cli, "key_since", key_since_ms, false);
     cli_json_time(cli, "last_attempt", s->last_attempt_ms, false);
     cli_json_key(cli, "last_error", false);
     if (s->last_error[cli->lang][0])
@@ -512,6 +525,14 @@ static void say_age(struct cli *cli, int64_t ms) {
         cli_say(cli, " (%lld days ago)", "（%lld 天前）", (long long)(hours / 24));
 }
 
+static void say_key(struct cli *cli) {
+    uint32_t count;
+    struct key_change newest = newest_key(cli, &count);
+    if (count > 0)
+        say_time(cli, "Org's key:   changed, last on %s\n", "组织密钥：  已更换，最近一次 %s\n",
+                 newest.time_ms);
+}
+
 /* Told when a week is left. */
 static void say_lease(struct cli *cli, const struct store_lease *lease) {
     enum { WEEK_MS = 7 * 24 * 3600 * 1000 };
@@ -539,6 +560,7 @@ static void status_text_lines(struct cli *cli, const struct store_status *s,
                 : "");
     say_homes(cli, s);
     say_lease(cli, lease);
+    say_key(cli);
     if (time_back_s(cli) > 0)
         cli_say(cli, "Server:      its clock went back by %lld s; tell the administrator\n",
                 "服务器：    其时钟倒退了 %lld 秒，请告知管理员\n", (long long)time_back_s(cli));

@@ -293,6 +293,13 @@ struct hash hash_run_end(struct hash_run *run);
 enum { DIGEST_BYTES_SHORT = 16 };
 void hash_blake2b(struct slice key, struct slice message, uint8_t out[DIGEST_BYTES_SHORT]);
 void mac_sha256(struct slice key, struct slice message, uint8_t out[MAC_BYTES]);
+/* What HMAC-SHA-256 makes of its key before it sees a message: the states of its two hashes behind
+ * their first block. Whoever has it checks and makes codes as if he had the key; the key does not
+ * follow from it. */
+enum { MAC_STATE_BYTES = 64 };
+void mac_prepare(struct slice key, uint8_t out[MAC_STATE_BYTES]);
+void mac_sha256_prepared(const uint8_t state[MAC_STATE_BYTES], struct slice message,
+                         uint8_t out[MAC_BYTES]);
 bool bytes_equal_secret(const void *a, const void *b, size_t bytes); /* in constant time */
 void bytes_wipe(void *data, size_t bytes);
 struct sign_key sign_key_from_seed(const uint8_t seed[SIGN_SEED_BYTES]);

@@ -78,19 +78,70 @@ static void mac_half(const uint8_t block[SHA256_CBLOCK], uint8_t pad, struct sli
     sodium_memzero(padded, sizeof padded);
 }
 
-void mac_sha256(struct slice key, struct slice message, uint8_t out[MAC_BYTES]) {
-    enum { INNER_PAD = 0x36, OUTER_PAD = 0x5c };
-    uint8_t block[SHA256_CBLOCK] = {0}, inner[MAC_BYTES];
-    if (key.len > sizeof block) {
+enum { INNER_PAD = 0x36, OUTER_PAD = 0x5c };
+
+static void mac_block(struct slice key, uint8_t block[SHA256_CBLOCK]) {
+    memset(block, 0, SHA256_CBLOCK);
+    if (key.len > SHA256_CBLOCK) {
         struct hash hash = hash_sha256(key);
         memcpy(block, hash.bytes, sizeof hash.bytes);
         sodium_memzero(&hash, sizeof hash);
     } else if (key.len) {
         memcpy(block, key.data, key.len);
     }
+}
+
+void mac_sha256(struct slice key, struct slice message, uint8_t out[MAC_BYTES]) {
+    uint8_t block[SHA256_CBLOCK], inner[MAC_BYTES];
+    mac_block(key, block);
     mac_half(block, INNER_PAD, message, inner);
     mac_half(block, OUTER_PAD, slice_of(inner, sizeof inner), out);
     sodium_memzero(block, sizeof block);
+    sodium_memzero(inner, sizeof inner);
+}
+
+enum { STATE_WORDS = 8, STATE_BYTES = 4 * STATE_WORDS };
+_Static_assert(MAC_STATE_BYTES == 2 * STATE_BYTES, "two states of SHA-256");
+
+static void state_keep(const uint8_t block[SHA256_CBLOCK], uint8_t pad, uint8_t *out) {
+    SHA256_CTX state;
+    uint8_t padded[SHA256_CBLOCK];
+    for (size_t i = 0; i < sizeof padded; i++) padded[i] = (uint8_t)(block[i] ^ pad);
+    SHA256_Init(&state);
+    SHA256_Update(&state, padded, sizeof padded);
+    for (size_t i = 0; i < STATE_BYTES; i++)
+        out[i] = (uint8_t)(state.h[i / 4] >> (24 - 8 * (i % 4)));
+    sodium_memzero(&state, sizeof state);
+    sodium_memzero(padded, sizeof padded);
+}
+
+/* Goes on behind the one block that the state has seen. */
+static void state_end(const uint8_t *kept, struct slice message, uint8_t out[MAC_BYTES]) {
+    SHA256_CTX state;
+    SHA256_Init(&state);
+    for (size_t i = 0; i < STATE_WORDS; i++) {
+        const uint8_t *at = kept + 4 * i;
+        state.h[i] = (SHA_LONG)at[0] << 24 | (SHA_LONG)at[1] << 16 | (SHA_LONG)at[2] << 8 | at[3];
+    }
+    state.Nl = SHA256_CBLOCK * 8;
+    if (message.len) SHA256_Update(&state, message.data, message.len);
+    SHA256_Final(out, &state);
+    sodium_memzero(&state, sizeof state);
+}
+
+void mac_prepare(struct slice key, uint8_t out[MAC_STATE_BYTES]) {
+    uint8_t block[SHA256_CBLOCK];
+    mac_block(key, block);
+    state_keep(block, INNER_PAD, out);
+    state_keep(block, OUTER_PAD, out + STATE_BYTES);
+    sodium_memzero(block, sizeof block);
+}
+
+void mac_sha256_prepared(const uint8_t state[MAC_STATE_BYTES], struct slice message,
+                         uint8_t out[MAC_BYTES]) {
+    uint8_t inner[MAC_BYTES];
+    state_end(state, message, inner);
+    state_end(state + STATE_BYTES, slice_of(inner, sizeof inner), out);
     sodium_memzero(inner, sizeof inner);
 }
 

@@ -23,9 +23,14 @@ static void signed_bytes(struct slice head, struct slice messages, uint8_t out[H
     memcpy(out, hash.bytes, HASH_BYTES);
 }
 
-static void put_messages(const struct bundle *bundle, struct buf *out) {
-    buf_put_varint(out, bundle->message_count);
+static enum status put_messages(const struct bundle *bundle, struct buf *out, struct err *err) {
+    SCOPED(buf_free) struct buf keys = buf_new(BUF_MAX_LINE);
+    bool tells = bundle->keys.total > 0;
+    if (tells) TRY(wire_write_keys(&bundle->keys, &keys, err));
+    buf_put_varint(out, bundle->message_count + tells);
     for (size_t i = 0; i < bundle->message_count; i++) buf_put_bytes(out, bundle->messages[i]);
+    if (tells) buf_put_bytes(out, buf_slice(&keys));
+    return buf_status(out, err);
 }
 
 enum status bundle_write(const struct bundle *bundle, const struct sign_key *author,
@@ -38,8 +43,7 @@ enum status bundle_write(const struct bundle *bundle, const struct sign_key *aut
     uint8_t digest[HASH_BYTES], signature[SIGN_BYTES];
     struct slice sealed;
     put_head(bundle, &file);
-    put_messages(bundle, &messages);
-    TRY(buf_status(&messages, err));
+    TRY(put_messages(bundle, &messages, err));
     signed_bytes(buf_slice(&file), buf_slice(&messages), digest);
     sign_make(author, slice_of(digest, HASH_BYTES), signature);
     buf_put(&inner, signature, SIGN_BYTES);
@@ -103,24 +107,82 @@ static enum status not_proved(struct err *err) {
                    "数据包在途中被改动，或并非发给此处：未采用任何内容");
 }
 
-enum status bundle_read(struct slice file, const struct sign_key *reader,
-                        const uint8_t author[SIGN_PUBLIC_BYTES], struct arena *mem,
-                        struct bundle *out, struct err *err) {
+/* What was sealed to the reader; nothing in it is proved yet. */
+struct opened {
+    uint8_t digest[HASH_BYTES], signature[SIGN_BYTES];
+    struct slice messages;
+};
+
+static enum status open_sealed(struct slice file, const struct sign_key *reader, struct arena *mem,
+                               struct bundle *out, struct opened *opened, struct err *err) {
     struct reader r = reader_of(file);
-    struct bundle bundle;
     struct slice inner;
-    uint8_t digest[HASH_BYTES];
-    TRY(bundle_look(file, &bundle, err));
-    TRY(read_head(&r, &bundle, err));
+    TRY(bundle_look(file, out, err));
+    TRY(read_head(&r, out, err));
     struct slice head = slice_of(file.data, file.len - reader_left(&r));
     struct slice sealed = reader_take(&r, reader_left(&r));
     if (!seal_open(reader, sealed, mem, &inner) || inner.len < SIGN_BYTES) return not_proved(err);
-    struct slice messages = slice_of(inner.data + SIGN_BYTES, inner.len - SIGN_BYTES);
-    signed_bytes(head, messages, digest);
-    if (!sign_check(author, slice_of(digest, HASH_BYTES), inner.data)) return not_proved(err);
-    TRY(read_messages(messages, mem, &bundle, err));
+    opened->messages = slice_of(inner.data + SIGN_BYTES, inner.len - SIGN_BYTES);
+    memcpy(opened->signature, inner.data, SIGN_BYTES);
+    signed_bytes(head, opened->messages, opened->digest);
+    return ST_OK;
+}
+
+static enum status check_author(const struct opened *opened,
+                                const uint8_t author[SIGN_PUBLIC_BYTES], struct err *err) {
+    bool signs = sign_check(author, slice_of(opened->digest, HASH_BYTES), opened->signature);
+    return signs ? ST_OK : not_proved(err);
+}
+
+enum status bundle_read(struct slice file, const struct sign_key *reader,
+                        const uint8_t author[SIGN_PUBLIC_BYTES], struct arena *mem,
+                        struct bundle *out, struct err *err) {
+    struct bundle bundle;
+    struct opened opened;
+    TRY(open_sealed(file, reader, mem, &bundle, &opened, err));
+    TRY(check_author(&opened, author, err));
+    TRY(read_messages(opened.messages, mem, &bundle, err));
     *out = bundle;
     return ST_OK;
+}
+
+/* What stands behind the pairs, if anything does. */
+static enum status take_keys(struct bundle *bundle, struct arena *mem, struct err *err) {
+    if (bundle->message_count % 2 == 0) return ST_OK;
+    struct slice last = bundle->messages[bundle->message_count - 1];
+    if (!wire_is_keys(last)) return ST_OK;
+    bundle->message_count--;
+    return wire_read_keys(last, mem, &bundle->keys, err);
+}
+
+/* The messages are read before the author is known: only what they say of keys is looked at, and
+ * that proves itself. An answer that says nothing of keys is of the key that is trusted. */
+enum status bundle_read_down(struct slice file, const struct sign_key *reader,
+                             struct key_trust *trust, struct arena *mem, struct bundle *out,
+                             struct err *err) {
+    struct bundle bundle;
+    struct opened opened;
+    struct key_trust next = *trust;
+    TRY(open_sealed(file, reader, mem, &bundle, &opened, err));
+    if (check_author(&opened, trust->now, NULL) == ST_OK) {
+        TRY(read_messages(opened.messages, mem, &bundle, err));
+        TRY(take_keys(&bundle, mem, err));
+    } else {
+        if (read_messages(opened.messages, mem, &bundle, NULL) != ST_OK ||
+            take_keys(&bundle, mem, NULL) != ST_OK || bundle.keys.total == 0)
+            return not_proved(err);
+    }
+    if (bundle.keys.total > 0) TRY(key_trust_follow(trust, &bundle.keys, &next, err));
+    TRY(check_author(&opened, next.now, err));
+    *trust = next;
+    *out = bundle;
+    return ST_OK;
+}
+
+bool bundle_is_sealed_to(struct slice file, const struct sign_key *reader, struct arena *mem) {
+    struct bundle bundle;
+    struct opened opened;
+    return open_sealed(file, reader, mem, &bundle, &opened, NULL) == ST_OK;
 }
 
 /* ------------------------------------------------------------------ the way */

@@ -8,6 +8,7 @@
 #define ROADBOOK_BUNDLE_H
 
 #include "protocol/session/session.h"
+#include "protocol/wire/succession.h"
 
 enum bundle_kind { BUNDLE_UP = 1, BUNDLE_DOWN = 2 };
 enum {
@@ -24,6 +25,8 @@ struct bundle {
     /* Up: round requests. Down: pairs of a request without batches and the reply to it. */
     struct slice *messages;
     size_t message_count;
+    /* Down: what became of the org's key; behind the messages as one more. total 0: not told. */
+    struct key_changes keys;
 };
 
 /* author signs; to: the public signing key of the reader; ephemeral: fresh random bytes. */
@@ -39,6 +42,15 @@ enum status bundle_look(struct slice file, struct bundle *out, struct err *err) 
 enum status bundle_read(struct slice file, const struct sign_key *reader,
                         const uint8_t author[SIGN_PUBLIC_BYTES], struct arena *mem,
                         struct bundle *out, struct err *err) NODISCARD;
+
+/* As bundle_read of a bundle down, whose author is the org: where it tells of a newer key than is
+ * trusted, and proves that, the newest has to have signed it. trust moves only on success.
+ * ST_UNAUTHENTIC, ST_CONFLICT as key_trust_follow. */
+enum status bundle_read_down(struct slice file, const struct sign_key *reader,
+                             struct key_trust *trust, struct arena *mem, struct bundle *out,
+                             struct err *err) NODISCARD;
+/* Was it sealed to this reader, and not changed since? */
+bool bundle_is_sealed_to(struct slice file, const struct sign_key *reader, struct arena *mem);
 
 /* A request that travelled in a bundle: its clocks, as they would be when it arrives, so that the
  * age of its edits counts the way. now_ms: the server's. Left alone where the laptop's wall clock

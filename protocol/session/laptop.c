@@ -12,6 +12,7 @@
 #include "protocol/session/keys.h"
 #include "protocol/session/nonces.h"
 #include "protocol/session/signature.h"
+#include "protocol/wire/succession.h"
 
 /* ------------------------------------------------------------------ states
  *
@@ -106,6 +107,42 @@ static enum status reply_check(const struct session_http *reply, const struct se
     return not_proved(fields_check_digest(reply, err), err);
 }
 
+/* ------------------------------------------------------------------ the org's key */
+
+static struct key_trust trust_of(const struct session_identity *identity) {
+    struct key_trust trust = {.changes = identity->key_changes};
+    memcpy(trust.first, identity->org_first, SIGN_PUBLIC_BYTES);
+    memcpy(trust.now, identity->org_public, SIGN_PUBLIC_BYTES);
+    return trust;
+}
+
+static void trust_take(struct session_identity *identity, const struct key_trust *trust) {
+    identity->key_changes = trust->changes;
+    memcpy(identity->org_first, trust->first, SIGN_PUBLIC_BYTES);
+    memcpy(identity->org_public, trust->now, SIGN_PUBLIC_BYTES);
+}
+
+/* What cannot be read and is not proved may have been changed on the way. */
+static enum status unread(enum status proved, enum status read, struct err *err) {
+    if (read == ST_OK || proved == ST_OK || read == ST_NO_MEMORY) return read;
+    return not_proved(ST_UNAUTHENTIC, err);
+}
+
+/* proved: by the key that is trusted now. Else what the reply says of the org's keys was looked at
+ * before it is proved: each of these statements proves itself. */
+static enum status org_follow(const struct session_http *reply, const struct session_http *request,
+                              const char *components, bool proved, const struct key_changes *keys,
+                              struct key_trust *trust, struct signature_params *params,
+                              struct err *err) {
+    struct key_trust next;
+    TRY(key_trust_follow(trust, keys, &next, err));
+    struct signature_key key = {.public_key = next.now};
+    bool same = memcmp(next.now, trust->now, SIGN_PUBLIC_BYTES) == 0;
+    if (!proved || !same) TRY(reply_check(reply, request, components, &key, params, err));
+    *trust = next;
+    return ST_OK;
+}
+
 /* ------------------------------------------------------------------ enrolment */
 
 enum status session_enroll_request(const struct session_identity *identity,
@@ -116,10 +153,10 @@ enum status session_enroll_request(const struct session_identity *identity,
 }
 
 enum status session_enroll_again_request(const struct session_identity *identity,
-                                         const struct session_link *link,
-                                         struct slice device_name, struct slice release,
-                                         struct copied_book *copy, struct arena *mem,
-                                         struct session_http *out, struct err *err) {
+                                         const struct session_link *link, struct slice device_name,
+                                         struct slice release, struct copied_book *copy,
+                                         struct arena *mem, struct session_http *out,
+                                         struct err *err) {
     struct enroll_request message = {.code = slice_of(link->code, sizeof link->code),
                                      .device_name = device_name,
                                      .release = release,
@@ -144,15 +181,25 @@ static enum status answers_us(const struct session_identity *identity, struct sl
     return slice_equal(nonce, buf_slice(&expected)) ? ST_OK : not_proved(ST_UNAUTHENTIC, err);
 }
 
-enum status session_enroll_reply(const struct session_identity *identity,
+/* The link's key may be any of the org's: of those before it and those after it the reply tells. */
+enum status session_enroll_reply(struct session_identity *identity,
                                  const struct session_http *reply, struct arena *mem,
                                  struct enroll_reply *out, struct err *err) {
     if (reply->code != 200) return session_problem(reply, err);
-    struct signature_key key = {.public_key = identity->org_public};
+    struct enroll_reply message;
     struct signature_params params;
-    TRY(reply_check(reply, NULL, SIGNATURE_ENROLL_REPLY, &key, &params, err));
+    struct signature_key key = {.public_key = identity->org_public};
+    struct key_trust trust = {.changes = 0};
+    memcpy(trust.now, identity->org_public, SIGN_PUBLIC_BYTES);
+    enum status proved = reply_check(reply, NULL, SIGNATURE_ENROLL_REPLY, &key, &params, err);
+    if (proved != ST_UNAUTHENTIC) TRY(proved);
+    TRY(unread(proved, wire_read_enroll_reply(reply->body, mem, &message, err), err));
+    TRY(org_follow(reply, NULL, SIGNATURE_ENROLL_REPLY, proved == ST_OK, &message.keys, &trust,
+                   &params, err));
     TRY(answers_us(identity, params.nonce, err));
-    return wire_read_enroll_reply(reply->body, mem, out, err);
+    trust_take(identity, &trust);
+    *out = message;
+    return ST_OK;
 }
 
 /* ------------------------------------------------------------------ hello */
@@ -170,6 +217,7 @@ static enum status hello_make(const struct session *s, struct hello_request *mes
     SCOPED(buf_free) struct buf encoded = buf_new(WIRE_REQUEST_BYTES_MAX);
     struct slice body;
     message->device = s->identity.device;
+    message->key_changes = s->identity.key_changes;
     message->wall_ms = env->wall_ms(env->ctx);
     env->random(env->ctx, out_secret, BOX_SECRET_BYTES);
     box_public(out_secret, message->box_public);
@@ -231,16 +279,19 @@ static enum status asked(const struct session *s, size_t bytes, struct arena *me
     return ST_OK;
 }
 
-static enum status hello_take(struct session *s, const struct session_http *reply,
-                              struct arena *mem, struct hello_reply *out,
+static enum status hello_take(const struct session *s, const struct session_http *reply,
+                              struct arena *mem, struct hello_reply *out, struct key_trust *trust,
                               uint8_t out_key[MAC_BYTES], struct err *err) {
     struct session_http request;
     struct signature_params params;
-    struct signature_key org = {.public_key = s->identity.org_public};
+    struct signature_key org = {.public_key = trust->now};
     uint8_t own_public[BOX_PUBLIC_BYTES];
     TRY(asked(s, SIGN_BYTES, mem, &request, err));
-    TRY(reply_check(reply, &request, SIGNATURE_REPLY, &org, &params, err));
-    TRY(wire_read_hello_reply(reply->body, mem, out, err));
+    enum status proved = reply_check(reply, &request, SIGNATURE_REPLY, &org, &params, err);
+    if (proved != ST_UNAUTHENTIC) TRY(proved);
+    TRY(unread(proved, wire_read_hello_reply(reply->body, mem, out, err), err));
+    TRY(org_follow(reply, &request, SIGNATURE_REPLY, proved == ST_OK, &out->keys, trust, &params,
+                   err));
     if (!nonces_well_formed(out->nonce) || out->key_ms <= 0) {
         return err_set(err, ST_MALFORMED, "the server's greeting is not complete",
                        "服务器的问候不完整");
@@ -259,13 +310,15 @@ enum status session_hello_reply(struct session *s, const struct session_http *re
                                 struct err *err) {
     assert(s->state == SESSION_GREETING);
     struct hello_reply hello;
+    struct key_trust trust = trust_of(&s->identity);
     uint8_t key[MAC_BYTES];
-    enum status status = reply->code == 200 ? hello_take(s, reply, mem, &hello, key, err)
+    enum status status = reply->code == 200 ? hello_take(s, reply, mem, &hello, &trust, key, err)
                                             : session_problem(reply, err);
     if (status != ST_OK) {
         move(s, SESSION_NEW);
         return status;
     }
+    trust_take(&s->identity, &trust);
     int64_t lives_ms = hello.key_ms < SESSION_KEY_MS ? hello.key_ms : SESSION_KEY_MS;
     memcpy(s->key, key, sizeof key);
     memcpy(s->nonce, hello.nonce.data, hello.nonce.len);
@@ -282,8 +335,7 @@ enum status session_round_request(struct session *s, const char *what, struct sl
                                   struct arena *mem, struct session_http *out, struct err *err) {
     assert(s->state == SESSION_READY || s->state == SESSION_ASKING);
     assert(strcmp(what, "round") == 0 || strcmp(what, "wait") == 0 ||
-           strcmp(what, "content") == 0 ||
-           strcmp(what, "repair") == 0);
+           strcmp(what, "content") == 0 || strcmp(what, "repair") == 0);
     uint8_t signature[SIGN_BYTES] = {0};
     struct signature_key key = {.mac = s->key};
     struct session_http request;

@@ -60,7 +60,9 @@ struct session_identity { /* what enrolment gave; kept by the store */
     char org[SESSION_ORG_BYTES_MAX + 1];
     uint32_t device; /* 0 before enrolment */
     struct sign_key key;
-    uint8_t org_public[SIGN_PUBLIC_BYTES];
+    uint8_t org_public[SIGN_PUBLIC_BYTES]; /* the newest one that it has heard of */
+    uint8_t org_first[SIGN_PUBLIC_BYTES];  /* without changes not looked at */
+    uint32_t key_changes;                  /* of the org's key, that it has heard of */
 };
 
 /*  NEW --hello sent--> GREETING --its reply--> READY --round sent--> ASKING --its reply--> READY
@@ -95,17 +97,22 @@ enum status session_enroll_request(const struct session_identity *identity,
                                    struct session_http *out, struct err *err) NODISCARD;
 /* The same of a book that is a copy; NULL: it is none. */
 enum status session_enroll_again_request(const struct session_identity *identity,
-                                         const struct session_link *link,
-                                         struct slice device_name, struct slice release,
-                                         struct copied_book *copy, struct arena *mem,
-                                         struct session_http *out, struct err *err) NODISCARD;
-enum status session_enroll_reply(const struct session_identity *identity,
+                                         const struct session_link *link, struct slice device_name,
+                                         struct slice release, struct copied_book *copy,
+                                         struct arena *mem, struct session_http *out,
+                                         struct err *err) NODISCARD;
+/* identity takes what the reply proves about the org's keys: all changes are in out->keys.
+ * ST_UNAUTHENTIC: neither the link's key nor one that follows it, or goes before it, has signed. */
+enum status session_enroll_reply(struct session_identity *identity,
                                  const struct session_http *reply, struct arena *mem,
                                  struct enroll_reply *out, struct err *err) NODISCARD;
 enum status session_hello_request(struct session *s, struct slice release,
                                   const struct chain *catalogue, const struct env *env,
                                   struct arena *mem, struct session_http *out,
                                   struct err *err) NODISCARD;
+/* Where out->keys has changes of the org's key, the session's identity has the newest key, and the
+ * caller keeps them before it goes on; if it cannot, it starts the session anew with the identity
+ * that it has. ST_CONFLICT: whoever answers has an older key of the org than the laptop. */
 enum status session_hello_reply(struct session *s, const struct session_http *reply,
                                 const struct env *env, struct arena *mem, struct hello_reply *out,
                                 struct err *err) NODISCARD;

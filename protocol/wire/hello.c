@@ -1,6 +1,7 @@
 /* The messages of enrolment, hello and waiting: a head, and hardly ever a section beside it. */
 #include "protocol/wire/columns.h"
 #include "protocol/wire/messages.h"
+#include "protocol/wire/succession.h"
 
 static void code_hello_request(struct coder *c, struct hello_request *m) {
     m->device = code_u32(c, m->device);
@@ -44,9 +45,14 @@ static void code_wait_request(struct coder *c, struct wait_request *m) {
 static enum status put_hello_request(const struct hello_request *m, struct buf *payload,
                                      struct err *err) {
     SCOPED(buf_free) struct buf part = buf_new(BUF_MAX_LINE);
-    if (!m->has_wiped) return ST_OK;
-    TRY(wiped_write(m->wiped_order_ms, &part, err));
-    message_put_section(payload, SECTION_WIPED, &part);
+    if (m->has_wiped) {
+        TRY(wiped_write(m->wiped_order_ms, &part, err));
+        message_put_section(payload, SECTION_WIPED, &part);
+    }
+    if (m->key_changes == 0) return ST_OK;
+    buf_reset(&part);
+    TRY(keys_known_write(m->key_changes, &part, err));
+    message_put_section(payload, SECTION_KEYS, &part);
     return ST_OK;
 }
 
@@ -54,12 +60,29 @@ static enum status take_hello_request(const struct parts *parts, struct arena *m
                                       struct hello_request *m, struct err *err) {
     (void)mem;
     m->has_wiped = parts->has[SECTION_WIPED];
-    return m->has_wiped ? wiped_read(parts->at[SECTION_WIPED], &m->wiped_order_ms, err) : ST_OK;
+    if (m->has_wiped) TRY(wiped_read(parts->at[SECTION_WIPED], &m->wiped_order_ms, err));
+    if (!parts->has[SECTION_KEYS]) return ST_OK;
+    return keys_known_read(parts->at[SECTION_KEYS], &m->key_changes, err);
+}
+
+static enum status put_keys(const struct key_changes *keys, struct buf *payload, struct err *err) {
+    SCOPED(buf_free) struct buf part = buf_new(BUF_MAX_LINE);
+    if (keys->total == 0) return ST_OK;
+    TRY(keys_write(keys, &part, err));
+    message_put_section(payload, SECTION_KEYS, &part);
+    return ST_OK;
+}
+
+static enum status take_keys(const struct parts *parts, struct arena *mem, struct key_changes *keys,
+                             struct err *err) {
+    if (!parts->has[SECTION_KEYS]) return ST_OK;
+    return keys_read(parts->at[SECTION_KEYS], mem, keys, err);
 }
 
 static enum status put_hello_reply(const struct hello_reply *m, struct buf *payload,
                                    struct err *err) {
     SCOPED(buf_free) struct buf part = buf_new(BUF_MAX_LINE);
+    TRY(put_keys(&m->keys, payload, err));
     if (m->lease_days == 0) return ST_OK;
     TRY(terms_write(m->lease_days, &part, err));
     message_put_section(payload, SECTION_TERMS, &part);
@@ -68,7 +91,7 @@ static enum status put_hello_reply(const struct hello_reply *m, struct buf *payl
 
 static enum status take_hello_reply(const struct parts *parts, struct arena *mem,
                                     struct hello_reply *m, struct err *err) {
-    (void)mem;
+    TRY(take_keys(parts, mem, &m->keys, err));
     if (!parts->has[SECTION_TERMS]) return ST_OK;
     return terms_read(parts->at[SECTION_TERMS], &m->lease_days, err);
 }
@@ -93,6 +116,7 @@ static enum status take_enroll_request(const struct parts *parts, struct arena *
 static enum status put_enroll_reply(const struct enroll_reply *m, struct buf *payload,
                                     struct err *err) {
     SCOPED(buf_free) struct buf part = buf_new(BUF_MAX_LINE);
+    TRY(put_keys(&m->keys, payload, err));
     if (!m->has_kept) return ST_OK;
     TRY(kept_write(m->kept, &part, err));
     message_put_section(payload, SECTION_KEPT, &part);
@@ -101,7 +125,7 @@ static enum status put_enroll_reply(const struct enroll_reply *m, struct buf *pa
 
 static enum status take_enroll_reply(const struct parts *parts, struct arena *mem,
                                      struct enroll_reply *m, struct err *err) {
-    (void)mem;
+    TRY(take_keys(parts, mem, &m->keys, err));
     m->has_kept = parts->has[SECTION_KEPT];
     return m->has_kept ? kept_read(parts->at[SECTION_KEPT], &m->kept, err) : ST_OK;
 }
@@ -154,3 +178,25 @@ HEAD_MESSAGE(hello_reply, MESSAGE_HELLO_REPLY)
 HEAD_MESSAGE(enroll_request, MESSAGE_ENROLL_REQUEST)
 HEAD_MESSAGE(enroll_reply, MESSAGE_ENROLL_REPLY)
 HEAD_MESSAGE(wait_request, MESSAGE_WAIT_REQUEST)
+
+/* The head of the message of keys is what the section of a reply is. */
+enum status wire_write_keys(const struct key_changes *m, struct buf *out, struct err *err) {
+    SCOPED(buf_free) struct buf head = buf_new(BUF_MAX_LINE);
+    SCOPED(buf_free) struct buf payload = buf_new(BUF_MAX_LINE);
+    TRY(keys_write(m, &head, err));
+    message_put_section(&payload, SECTION_HEAD, &head);
+    message_put_stored(out, MESSAGE_KEYS, &payload);
+    return buf_status(out, err);
+}
+
+enum status wire_read_keys(struct slice bytes, struct arena *mem, struct key_changes *out,
+                           struct err *err) {
+    struct parts parts;
+    TRY(message_open(bytes, MESSAGE_KEYS, WIRE_REQUEST_BYTES_MAX, mem, &parts, err));
+    return keys_read(parts.at[SECTION_HEAD], mem, out, err);
+}
+
+bool wire_is_keys(struct slice message) {
+    enum message_kind kind;
+    return message_kind_of(message, &kind, NULL) == ST_OK && kind == MESSAGE_KEYS;
+}

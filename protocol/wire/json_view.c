@@ -227,8 +227,7 @@ static void added_field(struct view *v, const struct added_field *f) {
     member_number_unless(v, "group", f->group, 0);
     member_text(v, "name", f->name);
     member_word(v, "type", field_type_name((enum field_type)f->type));
-    if (f->type == FIELD_SET)
-        member_word(v, "set_of", field_type_name((enum field_type)f->set_of));
+    if (f->type == FIELD_SET) member_word(v, "set_of", field_type_name((enum field_type)f->set_of));
     member_word(v, "rule", rule_name((enum rule)f->rule));
     member_number_unless(v, "scale", f->scale, 0);
     member_number_unless(v, "flags", f->flags, 0);
@@ -376,6 +375,32 @@ static void reply_parts(struct view *v, const struct round_reply *m) {
 
 /* ------------------------------------------------------------------ messages */
 
+static void keys(struct view *v, const struct key_changes *m) {
+    member_number_unless(v, "key_changes", m->total, 0);
+    if (m->count > 0) member_open(v, "keys", '[');
+    for (size_t i = 0; i < m->count; i++) {
+        const struct key_change *k = &m->items[i];
+        member_open(v, NULL, '{');
+        member_hex(v, "old", k->old_public, SIGN_PUBLIC_BYTES);
+        member_hex(v, "new", k->new_public, SIGN_PUBLIC_BYTES);
+        member_instant(v, "time", k->time_ms);
+        member_number(v, "seq", k->seq);
+        member_hex(v, "by_old", k->by_old, SIGN_BYTES);
+        member_hex(v, "by_new", k->by_new, SIGN_BYTES);
+        member_close(v, '}');
+    }
+    if (m->count > 0) member_close(v, ']');
+}
+
+static enum status view_keys(struct view *v, struct slice message, struct arena *mem,
+                             struct err *err) {
+    struct key_changes m;
+    TRY(wire_read_keys(message, mem, &m, err));
+    member_word(v, "message", "keys");
+    keys(v, &m);
+    return ST_OK;
+}
+
 static enum status view_hello_request(struct view *v, struct slice message, struct arena *mem,
                                       struct err *err) {
     struct hello_request m;
@@ -387,6 +412,7 @@ static enum status view_hello_request(struct view *v, struct slice message, stru
     member_hex(v, "catalogue", m.catalogue.bytes, CHAIN_BYTES);
     member_instant(v, "wall", m.wall_ms);
     if (m.has_wiped) member_instant(v, "wiped_by_order_of", m.wiped_order_ms);
+    member_number_unless(v, "key_changes", m.key_changes, 0);
     return ST_OK;
 }
 
@@ -402,6 +428,7 @@ static enum status view_hello_reply(struct view *v, struct slice message, struct
     member_text(v, "release", m.release);
     member_text(v, "minimum_release", m.minimum_release);
     member_number_unless(v, "lease_days", m.lease_days, 0);
+    keys(v, &m.keys);
     return ST_OK;
 }
 
@@ -432,6 +459,7 @@ static enum status view_enroll_reply(struct view *v, struct slice message, struc
     member_number(v, "epoch", m.epoch);
     member_instant(v, "time", m.time_ms);
     if (m.has_kept) member_number(v, "kept", m.kept);
+    keys(v, &m.keys);
     return ST_OK;
 }
 
@@ -650,6 +678,7 @@ static enum status view_message(struct view *v, struct slice message, struct are
     case MESSAGE_CONTENT_REPLY: return view_content_reply(v, message, mem, err);
     case MESSAGE_REPAIR_REQUEST: return view_repair_request(v, message, mem, err);
     case MESSAGE_REPAIR_REPLY: return view_repair_reply(v, message, mem, err);
+    case MESSAGE_KEYS: return view_keys(v, message, mem, err);
     case MESSAGE_KIND_COUNT: break;
     }
     return ST_INTERNAL;

@@ -17,6 +17,7 @@ enum message_kind {
     MESSAGE_CONTENT_REPLY,
     MESSAGE_REPAIR_REQUEST,
     MESSAGE_REPAIR_REPLY,
+    MESSAGE_KEYS,
     MESSAGE_KIND_COUNT
 };
 
@@ -49,6 +50,7 @@ enum section {
     SECTION_BACKUP,      /* reply: what a backup covers */
     SECTION_VOUCHER,     /* the server's word where its log stood */
     SECTION_FACTS,       /* request: rows of a forgotten life; reply: it wants such */
+    SECTION_KEYS,        /* changes of the org's key; hello request: how many are known */
     SECTION_PIECE = 24,  /* of an attachment's content */
     SECTION_COUNT = 64
 };
@@ -70,6 +72,11 @@ enum status copy_read(struct slice section, struct arena *mem, struct copied_boo
                       struct err *err) NODISCARD;
 enum status kept_write(uint32_t batch, struct buf *out, struct err *err) NODISCARD;
 enum status kept_read(struct slice section, uint32_t *out, struct err *err) NODISCARD;
+
+/* ------------------------------------------------------------------ succession.c */
+
+enum status keys_known_write(uint32_t known, struct buf *out, struct err *err) NODISCARD;
+enum status keys_known_read(struct slice section, uint32_t *out, struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ messages.c */
 

@@ -90,6 +90,19 @@ struct copied_book {
     size_t chain_count;   /* at least 1 */
 };
 
+/* The org's signing key became another (succession.h). */
+struct key_change {
+    uint8_t old_public[SIGN_PUBLIC_BYTES], new_public[SIGN_PUBLIC_BYTES];
+    int64_t time_ms; /* the server's */
+    int64_t seq;     /* of the change in the log: what the old key signed is below it */
+    uint8_t by_old[SIGN_BYTES], by_new[SIGN_BYTES];
+};
+struct key_changes {          /* the newest ones, in order */
+    uint32_t total;           /* so often the key was changed; 0: never, or not told */
+    struct key_change *items; /* the changes total - count + 1 ... total */
+    size_t count;
+};
+
 struct hello_request {
     uint32_t device;
     uint8_t box_public[BOX_PUBLIC_BYTES]; /* fresh */
@@ -98,6 +111,7 @@ struct hello_request {
     int64_t wall_ms;
     bool has_wiped;
     int64_t wiped_order_ms; /* time_ms of the order to wipe that was obeyed */
+    uint32_t key_changes;   /* so many changes of the org's key it has heard of */
 };
 struct hello_reply {
     uint8_t box_public[BOX_PUBLIC_BYTES];
@@ -106,7 +120,8 @@ struct hello_reply {
     struct slice nonce; /* for the first round */
     struct slice release;
     struct slice minimum_release;
-    uint32_t lease_days; /* so long the book may be used offline; 0: not told */
+    uint32_t lease_days;     /* so long the book may be used offline; 0: not told */
+    struct key_changes keys; /* those that the laptop has not heard of */
 };
 
 struct enroll_request {
@@ -124,7 +139,8 @@ struct enroll_reply {
     int64_t epoch;
     int64_t time_ms;
     bool has_kept;
-    uint32_t kept; /* of a copy: the last batch that the server has of it */
+    uint32_t kept;           /* of a copy: the last batch that the server has of it */
+    struct key_changes keys; /* all */
 };
 
 /* Where a laptop stands with the homes that it may see. All zero: it has heard of none yet. While
@@ -362,6 +378,12 @@ enum status wire_write_round_request(const struct round_request *m, int level, s
 enum status wire_write_round_reply(const struct round_reply *m, uint32_t device,
                                    const struct sign_key *key, int level, struct buf *out,
                                    struct err *err) NODISCARD;
+/* A message of its own, in bundles only. */
+enum status wire_write_keys(const struct key_changes *m, struct buf *out,
+                            struct err *err) NODISCARD;
+enum status wire_read_keys(struct slice bytes, struct arena *mem, struct key_changes *out,
+                           struct err *err) NODISCARD;
+bool wire_is_keys(struct slice message);
 enum status wire_write_wait_request(const struct wait_request *m, struct buf *out,
                                     struct err *err) NODISCARD;
 enum status wire_write_content_request(const struct content_request *m, struct buf *out,

@@ -59,6 +59,15 @@ void agent_identity(const struct store_identity *from, struct session_identity *
     memcpy(out->org_public, from->org_public, SIGN_PUBLIC_BYTES);
 }
 
+/* Of the org's keys that the book has heard of. */
+static enum status take_trust(struct store *store, struct session_identity *mine, struct err *err) {
+    struct arena mem SCOPED(arena_clear) = arena_new(1024 * 1024);
+    struct key_changes keys;
+    TRY(store_org_keys(store, &mem, &keys, err));
+    mine->key_changes = keys.total;
+    return store_org_first(store, mine->org_first, err);
+}
+
 static enum status load_identity(struct agent *agent, struct err *err) {
     if (agent->enrolled) return ST_OK;
     struct store_identity identity;
@@ -70,6 +79,7 @@ static enum status load_identity(struct agent *agent, struct err *err) {
                        "本机尚未登记：请向管理员索取登记链接，然后运行 roadbook enroll 链接");
     struct session_identity mine;
     agent_identity(&identity, &mine);
+    TRY(take_trust(agent->config.store, &mine, err));
     session_start(&agent->session, &mine);
     agent->enrolled = true;
     return ST_OK;
@@ -110,6 +120,16 @@ static enum status exchange(struct agent *agent, const char *what,
     trace(agent, "reply", out, mem);
     agent->retry_ms = retry_after_ms(out);
     return ST_OK;
+}
+
+/* The newest key is on the disk before anything that it signed is used. Where that fails the
+ * session goes with it: the next one begins with what the book knows. */
+static enum status keep_keys(struct agent *agent, const struct key_changes *keys, struct err *err) {
+    enum status status = store_org_keys_add(agent->config.store, keys, err);
+    if (status == ST_OK) return ST_OK;
+    bytes_wipe(&agent->session, sizeof(agent->session));
+    agent->enrolled = false;
+    return status;
 }
 
 /* ------------------------------------------------------------------ enrolment */
@@ -155,6 +175,7 @@ static enum status enroll_exchange(struct agent *agent, const struct session_lin
                                      mem, &request, err));
     TRY(exchange(agent, "enroll", &request, mem, &answer, err));
     TRY(session_enroll_reply(&mine, &answer, mem, out, err));
+    memcpy(identity->org_public, mine.org_public, SIGN_PUBLIC_BYTES);
     bytes_wipe(&mine, sizeof(mine));
     identity->device = out->device;
     identity->employee = out->employee;
@@ -169,6 +190,8 @@ static enum status enroll_in(struct agent *agent, const struct session_link *lin
     struct enroll_reply reply;
     TRY(prepare_identity(agent, link, &identity, err));
     TRY(enroll_exchange(agent, link, device_name, NULL, mem, &identity, &reply, err));
+    /* The keys first: the answer can be asked for again until the book has a number. */
+    TRY(store_org_keys_add(agent->config.store, &reply.keys, err));
     return store_identity_set(agent->config.store, &identity, err);
 }
 
@@ -231,6 +254,7 @@ static enum status greet(struct agent *agent, struct arena *mem, struct err *err
                               c->env, mem, &request, err));
     TRY(exchange(agent, "hello", &request, mem, &answer, err));
     TRY(session_hello_reply(&agent->session, &answer, c->env, mem, &reply, err));
+    TRY(keep_keys(agent, &reply.keys, err));
     return take_terms(agent, &reply, err);
 }
 

@@ -172,6 +172,24 @@ static enum status take_pages(struct taking *t, const struct bundle *bundle, str
     return ST_OK;
 }
 
+/* Where it tells of another key of the org, that is kept before anything else is taken. */
+static enum status open_answer(struct store *store, struct slice file,
+                               const struct store_identity *identity, struct arena *mem,
+                               struct bundle *out, struct bundle_taken *taken, struct err *err) {
+    struct key_changes known;
+    struct key_trust trust;
+    TRY(store_org_keys(store, mem, &known, err));
+    TRY(store_org_first(store, trust.first, err));
+    memcpy(trust.now, identity->org_public, SIGN_PUBLIC_BYTES);
+    trust.changes = known.total;
+    struct sign_key key = sign_key_from_seed(identity->key_seed);
+    enum status status = bundle_read_down(file, &key, &trust, mem, out, err);
+    bytes_wipe(&key, sizeof key);
+    TRY(status);
+    taken->keys = trust.changes > known.total;
+    return store_org_keys_add(store, &out->keys, err);
+}
+
 static enum status import_in(struct store *store, struct slice file, struct taking *t,
                              struct arena *mem, struct err *err) {
     struct store_identity identity;
@@ -179,9 +197,7 @@ static enum status import_in(struct store *store, struct slice file, struct taki
     TRY(identity_get(store, &identity, err));
     TRY(bundle_look(file, &bundle, err));
     TRY(check_address(&bundle, &identity, err));
-    struct sign_key key = sign_key_from_seed(identity.key_seed);
-    enum status status = bundle_read(file, &key, identity.org_public, mem, &bundle, err);
-    bytes_wipe(&key, sizeof key);
+    enum status status = open_answer(store, file, &identity, mem, &bundle, t->out, err);
     t->identity = &identity;
     if (status == ST_OK) status = take_pages(t, &bundle, err);
     bytes_wipe(&identity, sizeof identity);

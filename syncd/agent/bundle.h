@@ -18,6 +18,7 @@ struct bundle_taken {
     bool
         stale; /* this book has gone on since it asked: nothing was taken, and nothing is missing */
     bool more; /* the answer did not fit: send another bundle up */
+    bool keys; /* it told of another key of the org */
 };
 /* Applies the answer that head office gave. Twice, or too late, does nothing. ST_INVALID: of
  * another laptop, or a bundle up. ST_UNAUTHENTIC, ST_CLONED as in a round. Stopped or failed in the

@@ -47,6 +47,9 @@ enum status platform_rename(const char *from, const char *to, struct err *err) N
 enum status platform_remove(const char *path, struct err *err) NODISCARD;
 /* Removes a folder with all that is in it, without following links. */
 enum status platform_remove_tree(const char *path, struct err *err) NODISCARD;
+/* As platform_write_file_private; the bytes of the file that is replaced are written over. */
+enum status platform_replace_erased(const char *path, struct slice content,
+                                    struct err *err) NODISCARD;
 /* Writes over the file's bytes and removes it; none there is fine. */
 enum status platform_erase_file(const char *path, struct err *err) NODISCARD;
 /* The same with all that is in a folder but the entries of these names. What cannot be removed is

@@ -49,6 +49,19 @@ enum status platform_erase_file(const char *path, struct err *err) {
     return number == 0 ? ST_OK : platform_errno(number, path, err);
 }
 
+/* The one that is replaced has no name any more when its bytes are written over. */
+enum status platform_replace_erased(const char *path, struct slice content, struct err *err) {
+    struct stat st;
+    int before = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+    enum status status = platform_write_file_private(path, content, err);
+    if (before >= 0) {
+        if (status == ST_OK && fstat(before, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 0)
+            (void)write_over(before, st.st_size);
+        close(before);
+    }
+    return status;
+}
+
 static bool is_kept(const char *name, const char *const *keep, size_t count) {
     if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) return true;
     for (size_t i = 0; i < count; i++)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "protocol/session/bundle.h"
+#include "syncd/store/org_keys.h"
 
 enum {
     ANSWER_BYTES_MAX = BUNDLE_BYTES_MAX / 2, /* pages beyond that wait for the next bundle */
@@ -18,6 +19,8 @@ struct answering {
     struct org *org;
     struct org_reader *reader;
     struct sign_key key;
+    int64_t key_changes;
+    struct key_changes keys; /* to be told */
     struct centre_device device;
     struct arena *mem;
     struct slice *messages;
@@ -144,14 +147,41 @@ static enum status seal_answer(struct answering *a, const char *name, int64_t no
                             .device = a->device.number,
                             .made_ms = now_ms,
                             .messages = a->messages,
-                            .message_count = a->count};
+                            .message_count = a->count,
+                            .keys = a->keys};
     uint8_t ephemeral[BOX_SECRET_BYTES];
+    struct centre_head head;
+    TRY(centre_head(org_centre(a->org), &head, err));
+    if (head.key_changes != a->key_changes)
+        return err_set(err, ST_BUSY, "the org's key has just changed: import it again",
+                       "组织密钥刚刚更换：请重新导入");
     (void)memcpy(bundle.org, name, strlen(name) + 1); /* the name was compared with a bundle's */
     env->random(env->ctx, ephemeral, sizeof ephemeral);
     enum status status =
         bundle_write(&bundle, &a->key, a->device.public_key, ephemeral, a->mem, out, err);
     bytes_wipe(ephemeral, sizeof ephemeral);
     return status;
+}
+
+static enum status revoked(struct err *err) {
+    return err_set(err, ST_DENIED,
+                   "this laptop is revoked: its unsent work is taken with its next contact over "
+                   "the network",
+                   "该笔记本已停用：其未发送的修改将在下次联网时收下");
+}
+
+/* Sealed to a key that is gone: nobody can read it any more, and the laptop has it all still. The
+ * answer tells it the newest key, and it makes another bundle. */
+static enum status tell_keys(struct answering *a, const char *name, const struct bundle *bundle,
+                             struct slice *out, struct err *err) {
+    struct centre *c = org_centre(a->org);
+    const struct env *env = centre_env(c);
+    if (a->device.revoked) return revoked(err);
+    TRY(centre_keys_news(c, 0, a->mem, &a->keys, err));
+    a->done->device = bundle->device;
+    a->done->made_ms = bundle->made_ms;
+    a->done->keys_only = true;
+    return seal_answer(a, name, env->wall_ms(env->ctx), env, out, err);
 }
 
 static enum status take_in(struct answering *a, const char *name, struct slice file,
@@ -164,13 +194,10 @@ static enum status take_in(struct answering *a, const char *name, struct slice f
     TRY(bundle_look(file, &bundle, err));
     TRY(check_address(&bundle, name, err));
     TRY(centre_device(c, bundle.device, &a->device, err));
+    if (a->key_changes > 0 && !bundle_is_sealed_to(file, &a->key, a->mem))
+        return tell_keys(a, name, &bundle, out, err);
     TRY(bundle_read(file, &a->key, a->device.public_key, a->mem, &bundle, err));
-    if (a->device.revoked)
-        return err_set(
-            err, ST_DENIED,
-            "this laptop is revoked: its unsent work is taken with its next contact over "
-            "the network",
-            "该笔记本已停用：其未发送的修改将在下次联网时收下");
+    if (a->device.revoked) return revoked(err);
     if (bundle.message_count != 1)
         return err_set(err, ST_MALFORMED, "a bundle up holds one request",
                        "上行数据包应含一个请求");
@@ -193,6 +220,9 @@ enum status org_bundle(struct org *org, struct org_reader *reader, const char *n
     struct answering a = {.org = org, .reader = reader, .mem = mem, .done = &done};
     a.messages = ARENA_ARRAY(mem, BUNDLE_MESSAGES_MAX, struct slice);
     if (!a.messages) return err_no_memory(err);
+    struct centre_head head;
+    TRY(centre_head(org_centre(org), &head, err));
+    a.key_changes = head.key_changes;
     TRY(org_key(org, &a.key, err));
     enum status status = take_in(&a, name, file, out_answer, err);
     bytes_wipe(&a.key, sizeof a.key);

@@ -8,6 +8,8 @@ struct bundle_done {
     uint32_t device;
     int64_t made_ms; /* by the laptop's wall clock */
     bool older;      /* all of it is here by a newer one, whose answer counts: there is none */
+    bool keys_only;  /* it was sealed to a key that the org has replaced (or was changed on the
+                        way): nothing was taken, and the answer only tells the newest key */
     struct org_push push;
     size_t pages, records;
     bool more; /* the answer is full: the laptop sends another bundle up */

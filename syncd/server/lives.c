@@ -7,6 +7,7 @@
  */
 #include "syncd/server/org_private.h"
 #include "syncd/store/centre_compact.h"
+#include "syncd/store/org_keys.h"
 
 #include <string.h>
 
@@ -42,19 +43,44 @@ bool org_brings(const struct centre_device *device, const struct round_request *
 
 /* ------------------------------------------------------------------ proof of it */
 
+static void voucher_text(uint32_t device, int64_t epoch, const struct position *at,
+                         uint32_t last_batch, struct buf *out) {
+    buf_put_text(out, "roadbook voucher 1\n");
+    buf_put_varint(out, device);
+    buf_put_varint(out, (uint64_t)epoch);
+    buf_put_varint(out, (uint64_t)at->seq);
+    buf_put(out, at->chain.bytes, CHAIN_BYTES);
+    buf_put_varint(out, last_batch);
+}
+
 static void voucher_make(const struct sign_key *key, uint32_t device, int64_t epoch,
                          const struct position *at, uint32_t last_batch,
                          uint8_t out[VOUCHER_BYTES]) {
     SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE);
     uint8_t mac[MAC_BYTES];
-    buf_put_text(&text, "roadbook voucher 1\n");
-    buf_put_varint(&text, device);
-    buf_put_varint(&text, (uint64_t)epoch);
-    buf_put_varint(&text, (uint64_t)at->seq);
-    buf_put(&text, at->chain.bytes, CHAIN_BYTES);
-    buf_put_varint(&text, last_batch);
+    voucher_text(device, epoch, at, last_batch, &text);
     mac_sha256(slice_of(key->secret, SIGN_SEED_BYTES), buf_slice(&text), mac);
     memcpy(out, mac, VOUCHER_BYTES);
+}
+
+/* By a key that was replaced: its word holds for the log as it stood before that. */
+static enum status is_former_voucher(struct centre *c, uint32_t device,
+                                     const struct round_request *request, bool *out,
+                                     struct err *err) {
+    struct arena mem SCOPED(arena_clear) = arena_new(1024 * 1024);
+    SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE);
+    struct key_records former;
+    uint8_t mac[MAC_BYTES];
+    *out = false;
+    TRY(centre_keys(c, &mem, &former, err));
+    voucher_text(device, request->epoch, &request->top, request->voucher.last_batch, &text);
+    TRY(buf_status(&text, err));
+    for (size_t i = 0; i < former.count && !*out; i++) {
+        mac_sha256_prepared(former.items[i].voucher, buf_slice(&text), mac);
+        *out = request->top.seq < former.items[i].change.seq &&
+               bytes_equal_secret(mac, request->voucher.mac, VOUCHER_BYTES);
+    }
+    return ST_OK;
 }
 
 void org_vouch(const struct sign_key *key, uint32_t device, const struct round_request *request,
@@ -78,12 +104,14 @@ enum status org_claim_is_proved(struct centre *c, const struct sign_key *key,
                                 const struct round_request *request, bool *out, struct err *err) {
     struct centre_head head;
     uint8_t mac[VOUCHER_BYTES];
-    bool known;
+    bool known, ours;
     *out = false;
     if (!request->has_voucher) return ST_OK;
     voucher_make(key, device->number, request->epoch, &request->top, request->voucher.last_batch,
                  mac);
-    if (!bytes_equal_secret(mac, request->voucher.mac, sizeof mac)) return ST_OK;
+    ours = bytes_equal_secret(mac, request->voucher.mac, sizeof mac);
+    if (!ours) TRY(is_former_voucher(c, device->number, request, &ours, err));
+    if (!ours) return ST_OK;
     TRY(centre_head(c, &head, err));
     TRY(org_position_known(c, &request->top, &known, err));
     *out =
@@ -227,12 +255,42 @@ static bool receipt_fits(const struct receipt *receipt, const struct batch *batc
     return fits;
 }
 
-enum status org_check_given(const struct centre_device *device, const struct sign_key *key,
+/* Is everything that the receipts speak of below that seq? */
+static bool is_below(const struct receipt_proof *proof, int64_t seq) {
+    bool below = true;
+    for (size_t i = 0; i < proof->receipt_count; i++) {
+        const struct receipt *r = &proof->receipts[i];
+        below = below && r->at < seq;
+        for (size_t k = 0; k < r->line_count; k++) {
+            below = below && r->lines[k].seq < seq && r->lines[k].prev < seq;
+            for (size_t e = 0; e < r->lines[k].edit_count; e++)
+                below = below && r->lines[k].edits[e].seq < seq;
+        }
+    }
+    return below;
+}
+
+/* A key that was replaced speaks only of what was before that: who has it now signs nothing new. */
+static bool is_receipt_of_org(const struct receipt_proof *proof,
+                              const uint8_t now[SIGN_PUBLIC_BYTES],
+                              const struct key_records *former) {
+    if (sign_check(now, proof->bytes, proof->signature)) return true;
+    for (size_t i = 0; i < former->count; i++)
+        if (is_below(proof, former->items[i].change.seq) &&
+            sign_check(former->items[i].change.old_public, proof->bytes, proof->signature))
+            return true;
+    return false;
+}
+
+enum status org_check_given(struct centre *c, const struct centre_device *device,
                             const struct give_back *given, struct err *err) {
+    struct arena mem SCOPED(arena_clear) = arena_new(1024 * 1024);
     SCOPED(buf_free) struct buf bytes = buf_new(BUF_MAX_MESSAGE);
-    uint8_t org_public[SIGN_PUBLIC_BYTES];
+    uint8_t now[SIGN_PUBLIC_BYTES];
+    struct key_records former;
     struct chain chain = given->before;
-    sign_public(key, org_public);
+    TRY(centre_key_now(c, now, err));
+    TRY(centre_keys(c, &mem, &former, err));
     for (size_t i = 0; i < given->batch_count; i++) {
         buf_reset(&bytes);
         batch_write(&given->batches[i], &bytes);
@@ -247,7 +305,7 @@ enum status org_check_given(const struct centre_device *device, const struct sig
         sign_check(device->public_key, slice_of(chain.bytes, CHAIN_BYTES), given->signature);
     for (size_t i = 0; i < given->proof_count; i++)
         sound = sound && given->proofs[i].device == device->number &&
-                sign_check(org_public, given->proofs[i].bytes, given->proofs[i].signature);
+                is_receipt_of_org(&given->proofs[i], now, &former);
     if (sound) return ST_OK;
     return err_set(err, ST_DENIED,
                    "what is given back is not signed by this laptop, or its receipts not by this "

@@ -3,6 +3,7 @@
 #include "syncd/store/centre_copy.h"
 #include "syncd/store/centre_digest.h"
 #include "syncd/store/orders.h"
+#include "syncd/store/org_keys.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,7 @@ enum status org_open(const struct org_config *config, struct org **out, struct e
     if (status == ST_OK) status = centre_org(o->c, &org, err);
     if (status == ST_OK) status = centre_copy_ready(o->c, err);
     if (status == ST_OK) status = centre_reached_ready(o->c, &o->went_back, err);
+    if (status == ST_OK) status = centre_keys_ready(o->c, &applied, err);
     if (status == ST_OK) status = centre_opening_note(o->c, err);
     if (status == ST_OK) status = centre_orders_ready(o->c, &applied, err);
     if (status == ST_OK) status = centre_digests_ready(o->c, err);

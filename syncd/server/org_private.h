@@ -62,7 +62,7 @@ enum status org_former(struct centre *c, uint32_t device, int64_t epoch, struct 
 /* What was said to a batch in the forgotten life; NULL: nothing is known of it. */
 const struct receipt *org_old_receipt(const struct give_back *given, uint32_t batch);
 /* Signatures and shape of what is given back. ST_DENIED, ST_INVALID. */
-enum status org_check_given(const struct centre_device *device, const struct sign_key *key,
+enum status org_check_given(struct centre *c, const struct centre_device *device,
                             const struct give_back *given, struct err *err) NODISCARD;
 /* Rows of the forgotten life that a laptop tells are kept as claims. Only while the server
  * recovers. *out: how many the request told. */

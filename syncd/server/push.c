@@ -347,9 +347,7 @@ static enum status run_push(struct push *p, bool *out_cloned, struct err *err) {
 }
 
 static enum status check_given(const struct push *p, struct err *err) {
-    SCOPED(key_forget) struct sign_key key = {{0}};
-    TRY(org_key(p->org, &key, err));
-    return org_check_given(&p->device, &key, p->request->given, err);
+    return org_check_given(p->c, &p->device, p->request->given, err);
 }
 
 enum status org_merge_batches(struct org *org, uint32_t device, const struct round_request *request,

@@ -10,10 +10,10 @@ static void say_done(struct server *server, const struct bundle_done *done, cons
         SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE);
         buf_put_json_text(&text, answer);
         printf("{\"device\":%u,\"batches\":%zu,\"repeats\":%zu,\"changes\":%zu,\"rows\":%zu,"
-               "\"more\":%s,\"older\":%s,\"answer\":%s}\n",
+               "\"more\":%s,\"older\":%s,\"key_only\":%s,\"answer\":%s}\n",
                (unsigned)done->device, done->push.batches, done->push.repeats, done->push.changes,
                done->records, done->more ? "true" : "false", done->older ? "true" : "false",
-               done->older ? "null" : buf_text(&text));
+               done->keys_only ? "true" : "false", done->older ? "null" : buf_text(&text));
         return;
     }
     if (done->older) {
@@ -24,6 +24,18 @@ static void say_done(struct server *server, const struct bundle_done *done, cons
                     "第 %u 号设备：此文件已过时，其内容已随较新的文件或联网同步采用，未写出应答。"
                     "请在笔记本上重新导出（roadbook bundle export），再到此处导入。",
                     (unsigned)done->device);
+        return;
+    }
+    if (done->keys_only) {
+        server_tell(server,
+                    "Device %u: this file cannot be read: it was sealed to a key that the org has "
+                    "replaced since, or it was changed on the way. Nothing is lost, all of it is "
+                    "on the laptop still. The answer %s tells the laptop the new key: roadbook "
+                    "bundle import %s there, then make a new file (roadbook bundle export).",
+                    "第 %u 号设备：无法读取此文件：它以组织已更换的密钥加密，或在途中被改动。内容仍"
+                    "在该笔记本上，没有丢失。应答 %s 会告知新密钥：请在笔记本上运行 roadbook "
+                    "bundle import %s，然后重新导出（roadbook bundle export）。",
+                    (unsigned)done->device, answer, answer);
         return;
     }
     server_tell(server, "Device %u: %zu saves taken (%zu changes), %zu were here already.",

@@ -4,6 +4,7 @@
 #include "syncd/server/server.h"
 #include "syncd/store/centre_copy.h"
 #include "syncd/store/orders.h"
+#include "syncd/store/org_keys.h"
 
 static bool show_progress(void *ctx, int64_t done, int64_t total) {
     const struct server *server = ctx;
@@ -79,6 +80,7 @@ enum status server_cmd_copy_read(void *program, const struct command_line *line,
         return err_set(err, ST_CONFLICT, "%s is there already", "%s 已存在", line->words[1]);
     TRY(copy_book_at(line->words[0], line->words[1], until_ms, &read, err));
     TRY(orders_from_copy(line->words[0], line->words[1], err));
+    TRY(keys_from_copy(line->words[0], line->words[1], err));
     if (server->json) {
         printf("{\"base\":%lld,\"number\":%lld,\"time_ms\":%lld,\"conflicts\":%lld,\"gap\":%s}\n",
                (long long)read.base, (long long)read.number, (long long)read.time_ms,

@@ -146,6 +146,7 @@ static const char *history_what(const struct server *server, enum log_kind kind)
     case LOG_JOINED: return server_say(server, "another was merged into it", "并入另一条记录");
     case LOG_PARTED: return server_say(server, "a merge was undone", "撤销合并");
     case LOG_CATALOGUE: return server_say(server, "fields changed", "更改了字段");
+    case LOG_KEY: return server_say(server, "the org's key changed", "更换了组织密钥");
     case LOG_EPOCH: return server_say(server, "another life of the log", "日志新纪元");
     }
     return "";

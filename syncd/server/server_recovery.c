@@ -6,6 +6,7 @@
 #include "syncd/server/server.h"
 #include "syncd/store/lives.h"
 #include "syncd/store/orders.h"
+#include "syncd/store/org_keys.h"
 
 /* ------------------------------------------------------------------ recovery */
 
@@ -318,14 +319,15 @@ static enum status set_aside(struct server *server, const char *path, const char
 }
 
 /* A copy made by the engine of what FILE holds, so that its own log is in it and FILE stays. */
-static enum status copy_book(struct server *server, const char *file, const char *to,
-                             struct err *err) {
+static enum status copy_book(struct server *server, const char *file, const char *path,
+                             const char *to, struct err *err) {
     SCOPED(server_reader_release) struct org_reader *reader = NULL;
     struct org_config config = server_org_config(server, file);
     struct centre_org facts;
     TRY(org_reader_open(&config, &reader, err));
     TRY(centre_org(org_reader_centre(reader), &facts, err));
     bytes_wipe(&facts, sizeof facts);
+    TRY(centre_keys_fit(org_reader_centre(reader), path, err));
     if (platform_exists(to)) TRY(platform_remove(to, err));
     return store_backup(centre_store(org_reader_centre(reader)), to, NULL, NULL, err);
 }
@@ -358,8 +360,9 @@ static enum status restore(struct server *server, const char *file, const char *
     const char *aside = arena_printf(&server->mem, "%s.before-%lld", path, (long long)now);
     if (!fresh || !aside) return err_no_memory(err);
     struct centre_head head = head_of(server, path);
-    TRY(copy_book(server, file, fresh, err));
+    TRY(copy_book(server, file, path, fresh, err));
     TRY(orders_adopt(file, path, err)); /* what was ordered since the backup stands */
+    TRY(keys_adopt(file, path, err));   /* and no key comes back that was replaced */
     TRY(set_aside(server, path, aside, err));
     TRY(platform_rename(fresh, path, err));
     *out_aside = aside;

@@ -3,6 +3,7 @@
  */
 #include "syncd/api/command_rows.h"
 #include "syncd/server/server_fields.h"
+#include "syncd/server/server_keys.h"
 
 /* ------------------------------------------------------------------ options */
 
@@ -355,15 +356,7 @@ static const struct command commands[] = {
      HOME(server_cmd_grants),
      COMMAND_WORDS(1, 1, NULL),
      .summary = {"what a user sees, since when, and why", "用户可见的范围、起始时间及原因"}},
-    {.name = "org minimum-release",
-     .usage = {"[RELEASE | none]", "[版本 | none]"},
-     HOME(server_cmd_org_minimum),
-     COMMAND_WORDS(0, 1, "none"),
-     .summary = {"the oldest release that laptops may run", "笔记本允许使用的最低版本"},
-     .details =
-         {"Older ones are told to update. What they have not sent is taken, and answered; "
-          "they get nothing else.\n",
-          "低于该版本的笔记本会被要求升级。其未发送的修改仍会收下并回复，但收不到其他内容。\n"}},
+    SERVER_KEY_COMMANDS,
     {.name = "user add",
      .usage = {"LOGIN", "登录名"},
      HOME(server_cmd_user_add),

@@ -41,6 +41,7 @@ static void org_free(struct service_org *org, size_t readers) {
     org_close(org->write);
     service_devices_close(&org->devices);
     platform_mutex_free(org->write_lock);
+    platform_mutex_free(org->key_lock);
     platform_mutex_free(org->routes_lock);
     routes_close(org->routes);
     platform_mutex_free(org->content_lock);
@@ -76,8 +77,9 @@ static enum status org_fill(struct service *service, struct service_org *org, co
     org->path = malloc(path_bytes);
     org->write_lock = platform_mutex_new();
     org->content_lock = platform_mutex_new();
+    org->key_lock = platform_mutex_new();
     org->routes_lock = platform_mutex_new();
-    if (!org->path || !org->write_lock || !org->content_lock || !org->routes_lock)
+    if (!org->path || !org->write_lock || !org->content_lock || !org->routes_lock || !org->key_lock)
         return err_no_memory(err);
     TRY(routes_open(&org->routes, err));
     (void)snprintf(org->path, path_bytes, "%s/org/%s.db", service->dir, name);
@@ -85,9 +87,10 @@ static enum status org_fill(struct service *service, struct service_org *org, co
     TRY(service_devices_open(&org->devices, err));
     struct org_config config = org_config_of(service, org->path);
     TRY(org_open(&config, &org->write, err));
-    TRY(org_key(org->write, &org->key, err));
+    org->key_changes = -1; /* no book says so: it is read when it is used */
     TRY(centre_org(org_centre(org->write), &facts, err));
     (void)snprintf(org->label, sizeof org->label, "%s", facts.label);
+    bytes_wipe(&facts, sizeof facts);
     org->flushed_ms = service->config.env->boot_ms(service->config.env->ctx);
     return ST_OK;
 }
@@ -155,6 +158,52 @@ enum status service_org_reader(struct service *service, struct service_org *org,
         TRY(org_reader_open(&config, &org->readers[reader], err));
     }
     *out = org->readers[reader];
+    return ST_OK;
+}
+
+/* Two looks at the head with the same number: what was read between them is of that number. */
+static enum status read_key(struct org_reader *handle, struct sign_key *out, int64_t *out_changes,
+                            struct err *err) {
+    struct centre_head before, after;
+    struct centre_org it;
+    TRY(org_head(handle, &after, err));
+    do {
+        before = after;
+        TRY(centre_org(org_reader_centre(handle), &it, err));
+        TRY(org_head(handle, &after, err));
+    } while (before.key_changes != after.key_changes);
+    *out = sign_key_from_seed(it.key_seed);
+    *out_changes = after.key_changes;
+    bytes_wipe(&it, sizeof it);
+    return ST_OK;
+}
+
+bool service_org_key_kept(struct service_org *org, int64_t changes, struct sign_key *out) {
+    platform_lock(org->key_lock);
+    bool known = org->key_changes == changes;
+    if (known) *out = org->key;
+    platform_release(org->key_lock);
+    return known;
+}
+
+enum status service_org_key(struct service_org *org, struct org_reader *handle,
+                            struct sign_key *out, int64_t *out_changes, struct err *err) {
+    struct centre_head head;
+    struct sign_key key;
+    int64_t changes;
+    TRY(org_head(handle, &head, err));
+    *out_changes = head.key_changes;
+    if (service_org_key_kept(org, head.key_changes, out)) return ST_OK;
+    TRY(read_key(handle, &key, &changes, err));
+    platform_lock(org->key_lock);
+    if (changes > org->key_changes) {
+        org->key = key;
+        org->key_changes = changes;
+    }
+    platform_release(org->key_lock);
+    *out = key;
+    *out_changes = changes;
+    bytes_wipe(&key, sizeof key);
     return ST_OK;
 }
 

@@ -3,6 +3,7 @@
 
 #include "syncd/server/service_private.h"
 #include "syncd/store/centre_scope.h"
+#include "syncd/store/org_keys.h"
 
 static int64_t now_ms(const struct service *service) {
     return service->config.env->wall_ms(service->config.env->ctx);
@@ -27,14 +28,57 @@ static void put_type(const struct service_job *job, struct session_http *out) {
     out->fields[out->field_count++] = (struct session_field){"Content-Type", WIRE_MEDIA_TYPE_JSON};
 }
 
+/* ------------------------------------------------------------------ the org's key */
+
+static void key_forget(struct sign_key *key) {
+    bytes_wipe(key, sizeof *key);
+}
+
+static enum status key_of(struct service_job *job, struct sign_key *out, int64_t *out_changes,
+                          struct err *err) {
+    struct org_reader *handle;
+    TRY(service_org_reader(job->service, job->org, job->reader, &handle, err));
+    return service_org_key(job->org, handle, out, out_changes, err);
+}
+
+/* What leads to the key that signs, and nothing that came after it. */
+static enum status keys_told(struct org_reader *handle, int64_t changes, uint32_t known,
+                             struct arena *mem, struct key_changes *out, struct err *err) {
+    *out = (struct key_changes){0};
+    if (changes == 0) return ST_OK;
+    TRY(centre_keys_news(org_reader_centre(handle), known, mem, out, err));
+    while (out->total > changes) {
+        out->total--;
+        if (out->count > 0) out->count--;
+    }
+    return ST_OK;
+}
+
+/* A session that was agreed under another key of the org ends: the laptop has to hear of it by a
+ * greeting before it is told anything that the new one signs. An idle round has nothing signed but
+ * a voucher, of the time before: it asks the book nothing more. */
+static enum status session_key_of(struct service_job *job, struct sign_key *out, struct err *err) {
+    int64_t changes;
+    if (job->idle && service_org_key_kept(job->org, job->key_changes, out)) return ST_OK;
+    TRY(key_of(job, out, &changes, err));
+    if (changes == job->key_changes) return ST_OK;
+    return err_set(err, ST_UNAUTHENTIC, "the org's key has changed; agree on a new session",
+                   "组织密钥已更换，请重新协商会话");
+}
+
 /* ------------------------------------------------------------------ each kind */
 
 static enum status enroll_answer(struct service_job *job, struct arena *mem,
                                  struct session_http *out, struct err *err) {
+    SCOPED(key_forget) struct sign_key key = {{0}};
     struct org_reader *handle;
     struct centre_head head;
+    struct key_changes keys;
+    int64_t changes;
     TRY(service_org_reader(job->service, job->org, job->reader, &handle, err));
+    TRY(key_of(job, &key, &changes, err));
     TRY(org_head(handle, &head, err));
+    TRY(keys_told(handle, changes, 0, mem, &keys, err));
     const struct centre_device *device = &job->enrolled;
     struct enroll_reply reply = {.device = device->number,
                                  .employee = device->employee,
@@ -43,9 +87,10 @@ static enum status enroll_answer(struct service_job *job, struct arena *mem,
                                  .epoch = head.epoch,
                                  .time_ms = now_ms(job->service),
                                  .has_kept = job->as.enroll.copy != NULL,
-                                 .kept = device->formerly_batch};
+                                 .kept = device->formerly_batch,
+                                 .keys = keys};
     service_count(job->service, FIGURE_ENROLLS, 1);
-    return session_server_enroll_answer(&job->request, &reply, &job->org->key, mem, out, err);
+    return session_server_enroll_answer(&job->request, &reply, &key, mem, out, err);
 }
 
 /* What head office asks of all laptops. */
@@ -84,12 +129,19 @@ static enum status note_greeting(struct service_job *job, struct err *err) {
 
 static enum status hello_answer(struct service_job *job, struct arena *mem,
                                 struct session_http *out, struct err *err) {
+    SCOPED(key_forget) struct sign_key org_key = {{0}};
     char nonce[SESSION_NONCE_BYTES_MAX + 1];
     uint8_t key[MAC_BYTES];
     uint32_t lease_days;
+    struct org_reader *handle;
+    struct key_changes keys;
+    int64_t changes;
     SCOPED(buf_free) struct buf minimum = buf_new(BUF_MAX_LINE);
     TRY(note_greeting(job, err));
     TRY(terms_read(job, &minimum, &lease_days, err));
+    TRY(service_org_reader(job->service, job->org, job->reader, &handle, err));
+    TRY(key_of(job, &org_key, &changes, err));
+    TRY(keys_told(handle, changes, job->as.hello.key_changes, mem, &keys, err));
     service_nonce_next(job, nonce);
     int64_t now = now_ms(job->service);
     struct hello_reply reply = {.time_ms = now,
@@ -97,11 +149,12 @@ static enum status hello_answer(struct service_job *job, struct arena *mem,
                                 .nonce = slice_from(nonce),
                                 .release = slice_from(ROADBOOK_VERSION),
                                 .minimum_release = buf_slice(&minimum),
-                                .lease_days = lease_days};
-    TRY(session_server_hello_answer(&job->request, &job->as.hello, &reply, &job->org->key,
+                                .lease_days = lease_days,
+                                .keys = keys};
+    TRY(session_server_hello_answer(&job->request, &job->as.hello, &reply, &org_key,
                                     job->service->config.env, mem, key, out, err));
-    enum status status =
-        service_devices_key_set(&job->org->devices, &job->as.hello, key, now + SESSION_KEY_MS, err);
+    enum status status = service_devices_key_set(&job->org->devices, &job->as.hello, key, changes,
+                                                 now + SESSION_KEY_MS, err);
     bytes_wipe(key, sizeof key);
     service_count(job->service, FIGURE_HELLOS, 1);
     return status;
@@ -151,16 +204,17 @@ static enum status round_reply_of(struct service_job *job, struct arena *mem,
 
 static enum status round_message(struct service_job *job, struct arena *mem, struct slice *out,
                                  bool *out_in_epoch, struct err *err) {
+    SCOPED(key_forget) struct sign_key key = {{0}};
     struct round_reply reply;
     TRY(round_reply_of(job, mem, &reply, err));
+    TRY(session_key_of(job, &key, err));
     if (reply.wants_facts) reply.facts_taken = job->push.facts;
-    org_vouch(&job->org->key, job->device, &job->as.round, &reply);
+    org_vouch(&key, job->device, &job->as.round, &reply);
     if (reply.kind == REPLY_ROUND && job->known.revoked)
-        org_order(&job->known, slice_from(job->org->name), &job->org->key, &reply.order);
+        org_order(&job->known, slice_from(job->org->name), &key, &reply.order);
     if (job->retry_ms > reply.retry_ms) reply.retry_ms = job->retry_ms;
     SCOPED(buf_free) struct buf encoded = buf_new(WIRE_REPLY_BYTES_MAX);
-    TRY(wire_write_round_reply(&reply, job->device, &job->org->key, SERVICE_DEFLATE_LEVEL, &encoded,
-                               err));
+    TRY(wire_write_round_reply(&reply, job->device, &key, SERVICE_DEFLATE_LEVEL, &encoded, err));
     TRY(buf_status(&encoded, err));
     struct slice message = arena_copy(mem, buf_slice(&encoded));
     if (!message.data) return err_no_memory(err);
@@ -242,8 +296,9 @@ void service_answer(struct service *service, size_t reader, struct service_job *
     char nonce[SESSION_NONCE_BYTES_MAX + 1];
     job->reader = reader;
     if (job_answer(job, mem, out_reply, &problem) != ST_OK) {
-        bool proved = job->kind == SERVICE_ROUND || job->kind == SERVICE_WAIT ||
-                      job->kind == SERVICE_CONTENT || job->kind == SERVICE_REPAIR;
+        bool proved = (job->kind == SERVICE_ROUND || job->kind == SERVICE_WAIT ||
+                       job->kind == SERVICE_CONTENT || job->kind == SERVICE_REPAIR) &&
+                      problem.status != ST_UNAUTHENTIC; /* the session is over */
         if (proved) service_nonce_next(job, nonce);
         service_problem(service, &problem, proved ? nonce : NULL, mem, out_reply);
     }

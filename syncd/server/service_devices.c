@@ -62,11 +62,11 @@ static struct service_device *slot_take(struct service_devices *devices, uint32_
 }
 
 bool service_devices_key(struct service_devices *devices, const struct centre_device *known,
-                         int64_t now_ms, uint8_t out_key[MAC_BYTES]) {
+                         int64_t key_changes, int64_t now_ms, uint8_t out_key[MAC_BYTES]) {
     platform_lock(devices->lock);
     const struct service_device *slot =
         slot_find(devices->slots, devices->slot_count, known->number);
-    bool mine = slot->number != 0 && slot->has_key;
+    bool mine = slot->number != 0 && slot->has_key && slot->key_changes == key_changes;
     const uint8_t *key = mine ? slot->key : known->key;
     int64_t until = mine ? slot->key_until_ms : known->key_until_ms;
     bool good = (mine || known->has_key) && now_ms <= until + SERVICE_KEY_SLACK_MS;
@@ -77,13 +77,14 @@ bool service_devices_key(struct service_devices *devices, const struct centre_de
 
 enum status service_devices_key_set(struct service_devices *devices,
                                     const struct hello_request *hello, const uint8_t key[MAC_BYTES],
-                                    int64_t until_ms, struct err *err) {
+                                    int64_t key_changes, int64_t until_ms, struct err *err) {
     platform_lock(devices->lock);
     struct service_device *slot = slot_take(devices, hello->device);
     if (slot) {
         slot->has_key = slot->key_is_new = true;
         memcpy(slot->key, key, MAC_BYTES);
         slot->key_until_ms = until_ms;
+        slot->key_changes = key_changes;
         slot->catalogue = hello->catalogue;
         struct slice release = text_prefix(hello->release, sizeof slot->release - 1);
         memset(slot->release, 0, sizeof slot->release);
@@ -191,7 +192,7 @@ static void write_new(struct centre *centre, const struct service_device *news, 
         const struct service_device *d = &news[i];
         if (d->key_is_new)
             (void)centre_device_key(centre, d->number, d->key, d->key_until_ms,
-                                    slice_from(d->release), &d->catalogue, NULL);
+                                    slice_from(d->release), &d->catalogue, d->key_changes, NULL);
         if (d->seen_is_new)
             contacts[contact_count++] = (struct centre_contact){.device = d->number,
                                                                 .seen_ms = d->seen_ms,

@@ -10,12 +10,9 @@ struct kind_row {
     const char *what;
     enum service_kind kind;
 };
-static const struct kind_row KINDS[] = {{"enroll", SERVICE_ENROLL},
-                                        {"hello", SERVICE_HELLO},
-                                        {"round", SERVICE_ROUND},
-                                        {"wait", SERVICE_WAIT},
-                                        {"content", SERVICE_CONTENT},
-                                        {"repair", SERVICE_REPAIR}};
+static const struct kind_row KINDS[] = {{"enroll", SERVICE_ENROLL},   {"hello", SERVICE_HELLO},
+                                        {"round", SERVICE_ROUND},     {"wait", SERVICE_WAIT},
+                                        {"content", SERVICE_CONTENT}, {"repair", SERVICE_REPAIR}};
 
 static int64_t now_ms(const struct service *service) {
     return service->config.env->wall_ms(service->config.env->ctx);
@@ -187,8 +184,14 @@ static enum status writes_find(struct service_job *job, struct err *err) {
 
 static enum status proof_check(struct service_job *job, struct arena *mem, struct err *err) {
     const char *nonce;
+    struct org_reader *handle;
+    struct centre_head head;
     TRY(device_find(job, err));
-    if (!service_devices_key(&job->org->devices, &job->known, now_ms(job->service), job->key))
+    TRY(service_org_reader(job->service, job->org, job->reader, &handle, err));
+    centre_head_kept(org_reader_centre(handle), &head); /* read with the device a moment ago */
+    job->key_changes = head.key_changes;
+    if (!service_devices_key(&job->org->devices, &job->known, job->key_changes,
+                             now_ms(job->service), job->key))
         return err_set(err, ST_UNAUTHENTIC,
                        "the session's key is not good any more; agree on a new one",
                        "会话密钥已失效，请重新协商");

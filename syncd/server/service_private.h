@@ -31,6 +31,7 @@ struct service_device {
     bool has_key, key_is_new, seen_is_new;
     uint8_t key[MAC_BYTES];
     int64_t key_until_ms;
+    int64_t key_changes; /* of the org's key, when it was agreed: good under that one only */
     int64_t seen_ms, cursor, offset_ms;
     bool report_is_new;
     struct device_report report;
@@ -49,7 +50,9 @@ struct service_devices {
 struct service_org {
     char name[SESSION_ORG_BYTES_MAX + 1];
     char *path;
+    struct platform_mutex *key_lock; /* of the two below; innermost */
     struct sign_key key;
+    int64_t key_changes; /* so often it had been changed when it was read */
     char label[CENTRE_LABEL_BYTES];
     struct platform_mutex *write_lock;
     struct org *write;
@@ -118,6 +121,7 @@ struct service_job {
     uint32_t device;
     struct centre_device known; /* not for enrolments */
     uint8_t key[MAC_BYTES];     /* rounds and waits */
+    int64_t key_changes;        /* of the org's key, when that was looked up */
     union {
         struct enroll_request enroll;
         struct hello_request hello;
@@ -148,6 +152,14 @@ enum status service_org_find(struct service *service, const char *name,
 enum status service_org_reader(struct service *service, struct service_org *org, size_t reader,
                                struct org_reader **out, struct err *err) NODISCARD;
 
+/* The org's signing key as the book of this handle has it, and how often it was changed. Another
+ * program may change it at any time. The caller wipes it. */
+enum status service_org_key(struct service_org *org, struct org_reader *handle,
+                            struct sign_key *out, int64_t *out_changes, struct err *err) NODISCARD;
+
+/* The same without a look at the book: false where the key of so many changes is not in memory. */
+bool service_org_key_kept(struct service_org *org, int64_t changes, struct sign_key *out);
+
 /* Has anything happened in the org after seq that concerns the device's user, or may it? By the
  * head as this read handle sees it. */
 bool service_concerns(struct service_org *org, struct org_reader *handle,
@@ -158,10 +170,11 @@ void service_devices_close(struct service_devices *devices);
 /* The newest key of the device: of this process, else the stored one. false: none that is still
  * good. */
 bool service_devices_key(struct service_devices *devices, const struct centre_device *known,
-                         int64_t now_ms, uint8_t out_key[MAC_BYTES]);
+                         int64_t key_changes, int64_t now_ms, uint8_t out_key[MAC_BYTES]);
 enum status service_devices_key_set(struct service_devices *devices,
                                     const struct hello_request *hello, const uint8_t key[MAC_BYTES],
-                                    int64_t until_ms, struct err *err) NODISCARD;
+                                    int64_t key_changes, int64_t until_ms,
+                                    struct err *err) NODISCARD;
 /* A round was answered. Where the laptop stands counts if it is in the present epoch: before that
  * its cursor may be of a life that is forgotten. One that reads anew still has what it had. */
 void service_devices_seen(struct service_devices *devices, const struct centre_device *known,

@@ -123,6 +123,7 @@ static enum status read_numbers(struct centre *c, struct centre_head *head, stru
                 {"news_version", &head->news_version},
                 {"backup", &head->backup},
                 {"minimum_release", &head->minimum_release},
+                {"key_changes", &head->key_changes},
                 {"added_version", &added}};
     struct centre_scope scope = centre_scope_default();
     struct db_stmt *s;

@@ -66,6 +66,7 @@ struct centre_head {
     int64_t backup;          /* a backup holds everything up to this seq; 0: none was announced */
     bool recovering;         /* see lives.h */
     int64_t minimum_release; /* release_number; 0: any */
+    int64_t key_changes;     /* of the org's key (org_keys.h) */
 };
 enum status centre_head(struct centre *c, struct centre_head *out, struct err *err) NODISCARD;
 /* The head as the last call saw it (any that read head or device): for several questions of one
@@ -156,10 +157,11 @@ enum status centre_device_wiped(struct centre *c, uint32_t number, int64_t order
  */
 enum status centre_minimum_release_set(struct centre *c, struct slice release,
                                        struct err *err) NODISCARD;
-/* What a hello agreed on. */
+/* What a hello agreed on, when the org's key had been changed so often; nothing is done if it was
+ * changed again. */
 enum status centre_device_key(struct centre *c, uint32_t number, const uint8_t key[MAC_BYTES],
                               int64_t until_ms, struct slice release, const struct chain *catalogue,
-                              struct err *err) NODISCARD;
+                              int64_t key_changes, struct err *err) NODISCARD;
 /* That a device was there. Not durable work: collect in memory, write now and then. */
 struct centre_contact {
     uint32_t device;
@@ -189,18 +191,19 @@ enum status centre_link_take(struct centre *c, const struct enroll_request *requ
 enum log_kind {
     LOG_CREATE = 1,
     LOG_EDIT,
-    LOG_DELETE,      /* the outcome of a change; one seq each */
-    LOG_TAKEN,       /* a further row of a delete's unit */
-    LOG_REVIVED,     /* a row that an edit brought back */
-    LOG_DECIDED,     /* head office closed an entry of quarantine */
-    LOG_WITHDRAWN,   /* its author did */
-    LOG_MOVED = 10,  /* the row came to other homes, with its owner */
-    LOG_SCOPE = 11,  /* grants opened or ended at this seq: of the user in change; 0: of many */
-    LOG_UNITED = 12, /* the row became another: see unite.h */
-    LOG_JOINED = 13, /* the row that it became */
-    LOG_PARTED = 14, /* a row by which that was undone */
+    LOG_DELETE,         /* the outcome of a change; one seq each */
+    LOG_TAKEN,          /* a further row of a delete's unit */
+    LOG_REVIVED,        /* a row that an edit brought back */
+    LOG_DECIDED,        /* head office closed an entry of quarantine */
+    LOG_WITHDRAWN,      /* its author did */
+    LOG_MOVED = 10,     /* the row came to other homes, with its owner */
+    LOG_SCOPE = 11,     /* grants opened or ended at this seq: of the user in change; 0: of many */
+    LOG_UNITED = 12,    /* the row became another: see unite.h */
+    LOG_JOINED = 13,    /* the row that it became */
+    LOG_PARTED = 14,    /* a row by which that was undone */
     LOG_CATALOGUE = 15, /* head office changed the fields: see centre_added.h */
-    LOG_EPOCH = 20   /* another life of the log begins; the seqs before it were never issued */
+    LOG_KEY = 16,       /* the org's key became another: see org_keys.h */
+    LOG_EPOCH = 20      /* another life of the log begins; the seqs before it were never issued */
 };
 
 /* In an org of granted scope an entry says where its row was seen: syncd/store/centre_scope.h. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "syncd/store/centre_private.h"
+#include "syncd/store/org_keys.h"
 
 #define NEWS_BYTES "added_bytes"
 #define NEWS_SIGNATURE "added_signature"
@@ -143,7 +144,7 @@ static enum status put_value(struct centre *c, const struct added_value *v, stru
     return db_run(s, err);
 }
 
-static enum status greatest(struct centre *c, int64_t *out, struct err *err) {
+enum status centre_added_greatest(struct centre *c, int64_t *out, struct err *err) {
     struct db_stmt *s;
     bool row;
     TRY(db_prepare(c->db,
@@ -159,7 +160,7 @@ static enum status greatest(struct centre *c, int64_t *out, struct err *err) {
 /* The next number; those behind it are free as well. */
 static enum status next_number(struct centre *c, uint32_t *out, struct err *err) {
     int64_t have, seconds = (centre_now(c) - SINCE_2026_MS) / 1000;
-    TRY(greatest(c, &have, err));
+    TRY(centre_added_greatest(c, &have, err));
     int64_t least = FIELD_ADDED_FIRST + (c->head.epoch - 1) * EPOCH_STEP;
     if (seconds > 0) least += seconds;
     int64_t next = have >= least ? have + 1 : least;
@@ -173,19 +174,26 @@ static enum status next_number(struct centre *c, uint32_t *out, struct err *err)
 
 /* ------------------------------------------------------------------ telling the laptops */
 
-static enum status sign_news(struct centre *c, const struct buf *bytes, struct err *err) {
+static enum status sign_news(struct centre *c, struct slice bytes, struct err *err) {
     SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_MESSAGE);
     struct centre_org org;
     uint8_t signature[SIGN_BYTES];
-    wire_additions_signed(buf_slice(bytes), &text);
+    wire_additions_signed(bytes, &text);
     TRY(buf_status(&text, err));
     TRY(centre_org(c, &org, err));
     struct sign_key key = sign_key_from_seed(org.key_seed);
     bytes_wipe(&org, sizeof org);
     sign_make(&key, buf_slice(&text), signature);
     bytes_wipe(&key, sizeof key);
-    TRY(meta_blob_set(c->db, NEWS_BYTES, buf_slice(bytes), err));
+    TRY(meta_blob_set(c->db, NEWS_BYTES, bytes, err));
     return meta_blob_set(c->db, NEWS_SIGNATURE, slice_of(signature, SIGN_BYTES), err);
+}
+
+enum status centre_added_sign(struct centre *c, struct err *err) {
+    struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
+    struct slice bytes = {0};
+    TRY(meta_blob(c->db, NEWS_BYTES, &mem, &bytes, err));
+    return bytes.len > 0 ? sign_news(c, bytes, err) : ST_OK;
 }
 
 /* What changed takes the next seq: laptops that wait hear of it, and a server that forgets it is
@@ -200,7 +208,7 @@ static enum status publish(struct centre *c, struct arena *mem, struct err *err)
     if (bytes.len > WIRE_TEXT_BYTES_MAX)
         return err_set(err, ST_TOO_LARGE, "there are too many added fields and values",
                        "新增的字段和取值过多");
-    TRY(sign_news(c, &bytes, err));
+    TRY(sign_news(c, buf_slice(&bytes), err));
     TRY(added_moved(c->store, err));
     c->cat = c->store->cat;
     TRY(centre_log_add(c, &entry, err));
@@ -370,21 +378,38 @@ enum status centre_added_value_change(struct centre *c, const struct added_value
 
 /* ------------------------------------------------------------------ what comes back */
 
+static bool is_within(const struct additions *list, int64_t greatest) {
+    bool within = true;
+    for (size_t i = 0; i < list->field_count; i++)
+        within = within && (int64_t)list->fields[i].tag <= greatest;
+    for (size_t i = 0; i < list->value_count; i++)
+        within = within && (int64_t)list->values[i].number <= greatest;
+    return within;
+}
+
+/* A former key speaks only of what was added before it was replaced. */
+static bool is_signed(const struct signed_additions *list, struct slice text,
+                      const uint8_t now[SIGN_PUBLIC_BYTES], const struct key_records *former) {
+    if (sign_check(now, text, list->signature)) return true;
+    for (size_t i = 0; i < former->count; i++)
+        if (is_within(&list->added, former->items[i].added) &&
+            sign_check(former->items[i].change.old_public, text, list->signature))
+            return true;
+    return false;
+}
+
 static enum status check_signatures(struct centre *c, const struct signed_additions *lists,
-                                    size_t count, struct err *err) {
-    uint8_t org_public[SIGN_PUBLIC_BYTES];
-    struct centre_org org;
+                                    size_t count, struct arena *mem, struct err *err) {
+    uint8_t now[SIGN_PUBLIC_BYTES];
+    struct key_records former;
     bool sound = true;
-    TRY(centre_org(c, &org, err));
-    struct sign_key key = sign_key_from_seed(org.key_seed);
-    bytes_wipe(&org, sizeof org);
-    sign_public(&key, org_public);
-    bytes_wipe(&key, sizeof key);
+    TRY(centre_key_now(c, now, err));
+    TRY(centre_keys(c, mem, &former, err));
     for (size_t i = 0; i < count; i++) {
         SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_MESSAGE);
         wire_additions_signed(lists[i].bytes, &text);
         TRY(buf_status(&text, err));
-        sound = sound && sign_check(org_public, buf_slice(&text), lists[i].signature);
+        sound = sound && is_signed(&lists[i], buf_slice(&text), now, &former);
     }
     if (sound) return ST_OK;
     return err_set(err, ST_DENIED,
@@ -419,7 +444,7 @@ enum status centre_added_return(struct centre *c, const struct signed_additions 
     struct arena mem = arena_new(STORE_SCRATCH_CAP);
     struct additions all;
     bool any = false;
-    enum status status = count > 0 ? check_signatures(c, lists, count, err) : ST_OK;
+    enum status status = count > 0 ? check_signatures(c, lists, count, &mem, err) : ST_OK;
     if (status == ST_OK) status = centre_added(c, &mem, &all, err);
     for (size_t i = 0; i < count && status == ST_OK; i++)
         status = take_back(c, &lists[i].added, &all, &any, err);

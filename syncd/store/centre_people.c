@@ -161,7 +161,7 @@ enum status centre_users(struct centre *c, centre_user_row *each, void *ctx, str
     "d.public_key,"                                                                                \
     " d.session_key, d.key_until_ms, d.last_batch, d.chain, d.release, d.catalogue, "              \
     "d.enrolled_ms,"                                                                               \
-    " d.seen_ms, d.cursor, d.wipe, d.revoked_ms, d.wiped_ms, d.offset_ms, d.told_ms, d.newest,"      \
+    " d.seen_ms, d.cursor, d.wipe, d.revoked_ms, d.wiped_ms, d.offset_ms, d.told_ms, d.newest,"    \
     " d.used_kib, d.free_mib, d.disk, d.formerly, d.formerly_batch"                                \
     " FROM device d LEFT JOIN org_user u ON u.id = d.user"
 
@@ -253,11 +253,14 @@ struct session_key {
     int64_t until_ms;
     struct slice release;
     const struct chain *catalogue;
+    int64_t key_changes;
 };
 
+/* One that was agreed under a key of the org which was replaced meanwhile is not kept. */
 static enum status set_key(struct centre *c, void *ctx, struct err *err) {
     const struct session_key *k = ctx;
     struct db_stmt *s;
+    if (k->key_changes != c->head.key_changes) return ST_OK;
     TRY(db_prepare(c->db,
                    "UPDATE device SET session_key = ?, key_until_ms = ?, release = ?, catalogue = ?"
                    " WHERE number = ?",
@@ -277,8 +280,8 @@ static enum status set_key(struct centre *c, void *ctx, struct err *err) {
 
 enum status centre_device_key(struct centre *c, uint32_t number, const uint8_t key[MAC_BYTES],
                               int64_t until_ms, struct slice release, const struct chain *catalogue,
-                              struct err *err) {
-    struct session_key k = {number, key, until_ms, release, catalogue};
+                              int64_t key_changes, struct err *err) {
+    struct session_key k = {number, key, until_ms, release, catalogue, key_changes};
     return centre_write(c, set_key, &k, err);
 }
 
@@ -315,7 +318,7 @@ struct link {
     const struct enroll_request *request;
     struct hash code;
     int64_t user, expires_ms;
-    uint32_t device; /* 0: not used yet */
+    uint32_t device;                   /* 0: not used yet */
     uint32_t formerly, formerly_batch; /* of a copy */
     struct chain formerly_chain;
 };

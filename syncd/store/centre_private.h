@@ -29,10 +29,10 @@ struct centre {
     int64_t ledger_seq;                 /* entries of one seq are counted */
     int64_t ledger_ord;
     bool collected_known, collected_any; /* have tombstones ever been collected here? */
-    bool copies; /* each transaction is copied to a folder */
-    struct copying *copying; /* centre_copy.c; NULL until then */
-    struct reached *reached; /* centre_reached.c; NULL: not followed */
-    struct digests *digests; /* centre_digest.c; NULL until something is written */
+    bool copies;                         /* each transaction is copied to a folder */
+    struct copying *copying;             /* centre_copy.c; NULL until then */
+    struct reached *reached;             /* centre_reached.c; NULL: not followed */
+    struct digests *digests;             /* centre_digest.c; NULL until something is written */
     bool digest_marks[CENTRE_MARK_COUNT];
     struct centre_device *devices[CENTRE_DEVICES_KEPT]; /* by number modulo */
     struct centre_ref living[CENTRE_ROWS_KEPT];         /* by id modulo */
@@ -55,6 +55,10 @@ enum status centre_copy_find(struct centre *c, int64_t user, const struct copied
 void centre_forget(struct centre *c);
 /* Makes the head current; cheap when nobody else committed. */
 enum status centre_refresh(struct centre *c, struct err *err) NODISCARD;
+/* The additions as they are, signed with the org's present key. Inside a transaction. */
+enum status centre_added_sign(struct centre *c, struct err *err) NODISCARD;
+/* The greatest number that an addition has; 0: there are none. */
+enum status centre_added_greatest(struct centre *c, int64_t *out, struct err *err) NODISCARD;
 /* News of people moved: next version, remembered devices forgotten. Inside a transaction. */
 enum status centre_news(struct centre *c, struct err *err) NODISCARD;
 /* Runs inside the transaction that is open, or in one of its own. */

@@ -133,6 +133,10 @@ static const char *const TABLES[] = {
     " entity INTEGER NOT NULL, field INTEGER NOT NULL, number INTEGER NOT NULL, flags INTEGER NOT "
     "NULL, name TEXT NOT NULL, label_en TEXT NOT NULL, label_zh TEXT NOT NULL,"
     " PRIMARY KEY(entity, field, number)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS secret_org_key("
+    " number INTEGER PRIMARY KEY, old_public BLOB NOT NULL, new_public BLOB NOT NULL, time_ms "
+    "INTEGER NOT NULL, seq INTEGER NOT NULL, by_old BLOB NOT NULL, by_new BLOB NOT NULL, voucher "
+    "BLOB NOT NULL, added INTEGER NOT NULL, person TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS link("
     " code_hash BLOB PRIMARY KEY, user INTEGER NOT NULL, expires_ms INTEGER NOT NULL, device "
     "INTEGER) WITHOUT ROWID",

@@ -5,6 +5,7 @@
 #include "syncd/store/centre_digest.h"
 #include "syncd/store/centre_private.h"
 #include "syncd/store/orders.h"
+#include "syncd/store/org_keys.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -255,6 +256,7 @@ enum status centre_verify_all(struct centre *c, store_progress *progress, void *
     enum status status = check_all(&v, err);
     if (status == ST_OK && !v.stopped) status = centre_digests_verify(c, out_findings, err);
     if (status == ST_OK) status = centre_orders_verify(c, out_findings, err);
+    if (status == ST_OK) status = centre_keys_verify(c, out_findings, err);
     centre_end(c);
     return status;
 }

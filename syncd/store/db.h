@@ -72,6 +72,11 @@ enum status db_checkpoint(struct db *db, struct err *err) NODISCARD;
  * reader or a writer was in the way; nobody is waited for. */
 enum status db_checkpoint_all(struct db *db, bool *out_done, struct err *err) NODISCARD;
 
+/* Do these bytes stand anywhere in the file itself, also where nothing is? Its log is not looked
+ * at. Through the engine's own handle: a file of the engine must never be opened and closed beside
+ * it, since that ends the locks of the whole process. */
+enum status db_file_has(struct db *db, struct slice bytes, bool *out, struct err *err) NODISCARD;
+
 typedef bool db_progress(void *ctx, int64_t done, int64_t total); /* false: stop */
 enum status db_backup(struct db *db, const char *path, db_progress *progress, void *ctx,
                       struct err *err) NODISCARD;

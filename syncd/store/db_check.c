@@ -293,3 +293,35 @@ bool db_has_moved(const struct db *db) {
     int code = sqlite3_file_control(db->sqlite, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
     return code == SQLITE_OK && moved != 0;
 }
+
+/* ------------------------------------------------------------------ bytes of the file */
+
+enum { SEARCH_BYTES = 1024 * 1024 };
+
+/* Blocks overlap, so that what lies across two is found. */
+static int search_file(sqlite3_file *file, struct slice bytes, uint8_t *block, bool *out) {
+    sqlite3_int64 size = 0;
+    int code = file->pMethods->xFileSize(file, &size);
+    for (sqlite3_int64 at = 0; code == SQLITE_OK && at < size && !*out;) {
+        int part = size - at < SEARCH_BYTES ? (int)(size - at) : SEARCH_BYTES;
+        code = file->pMethods->xRead(file, block, part, at);
+        if (code == SQLITE_IOERR_SHORT_READ) code = SQLITE_OK; /* the rest is zeros */
+        *out = code == SQLITE_OK && memmem(block, (size_t)part, bytes.data, bytes.len) != NULL;
+        at += part < SEARCH_BYTES ? part : SEARCH_BYTES - (sqlite3_int64)bytes.len;
+    }
+    return code;
+}
+
+enum status db_file_has(struct db *db, struct slice bytes, bool *out, struct err *err) {
+    sqlite3_file *file = NULL;
+    uint8_t *block = malloc(SEARCH_BYTES);
+    bool has = false;
+    if (!block) return err_no_memory(err);
+    int code = sqlite3_file_control(db->sqlite, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    if (code == SQLITE_OK && file && file->pMethods) code = search_file(file, bytes, block, &has);
+    bytes_wipe(block, SEARCH_BYTES);
+    free(block);
+    if (code != SQLITE_OK) return db_fail(db, code, err);
+    *out = has;
+    return ST_OK;
+}

@@ -312,7 +312,6 @@ enum status store_prove_again(struct store *store, unsigned share, unsigned shar
 
 enum status store_prove(struct store *store, int64_t rows_max, bool afresh, enum book_proof *out,
                         struct err *err) {
-    struct store_identity identity;
     struct told told;
     bool found, rest = false;
     *out = BOOK_NOT_PROVED;
@@ -321,10 +320,9 @@ enum status store_prove(struct store *store, int64_t rows_max, bool afresh, enum
     bool soon = false;
     if (rest && !afresh) TRY(is_too_soon(store, &told, rows_max, &soon, err));
     if (!rest || soon) return ST_OK;
-    TRY(store_identity(store, &identity, err));
-    struct counting n = {.store = store, .rows_left = rows_max, .scratch = buf_new(BUF_MAX_BATCH)};
-    memcpy(n.key, identity.org_public, SIGN_PUBLIC_BYTES);
-    bytes_wipe(&identity, sizeof identity);
+    struct counting n = {.store = store, .rows_left = rows_max};
+    TRY(store_org_first(store, n.key, err));
+    n.scratch = buf_new(BUF_MAX_BATCH);
     enum status status = afresh ? digest_forget(store, err) : ST_OK;
     if (status == ST_OK) status = count_homes(&n, err);
     buf_free(&n.scratch);

@@ -75,7 +75,6 @@ static enum status walk_entity(struct walk *w, const struct entity *e, struct er
 enum status store_repair_request(struct store *store, enum repair_step step, const uint32_t *places,
                                  size_t place_count, struct arena *mem, struct repair_request *out,
                                  struct err *err) {
-    struct store_identity identity;
     struct repair_request request = {.step = step, .place_count = place_count};
     struct walk w = {.store = store, .request = &request, .mem = mem};
     if (step == REPAIR_WHOLE) request.sum_count = DIGEST_FAN;
@@ -84,9 +83,7 @@ enum status store_repair_request(struct store *store, enum repair_step step, con
     request.sums = ARENA_ARRAY(mem, request.sum_count + 1, uint64_t);
     if (!request.places || !request.sums) return err_no_memory(err);
     if (place_count > 0) memcpy(request.places, places, place_count * sizeof *places);
-    TRY(store_identity(store, &identity, err));
-    memcpy(w.key, identity.org_public, SIGN_PUBLIC_BYTES);
-    bytes_wipe(&identity, sizeof identity);
+    TRY(store_org_first(store, w.key, err));
     w.scratch = buf_new(BUF_MAX_BATCH);
     enum status status = db_begin(store->db, false, err);
     for (size_t i = 0; status == ST_OK && i < store->cat->count; i++)

@@ -141,6 +141,17 @@ enum status store_identity(struct store *store, struct store_identity *out,
                            struct err *err) NODISCARD;
 enum status store_identity_set(struct store *store, const struct store_identity *identity,
                                struct err *err) NODISCARD;
+/* The changes of the org's key that this book has heard of, all from the first one on; none where
+ * they do not lead to the identity's key. */
+enum status store_org_keys(struct store *store, struct arena *mem, struct key_changes *out,
+                           struct err *err) NODISCARD;
+/* The org's first key, which names it: hashes of rows are keyed by it. */
+enum status store_org_first(struct store *store, uint8_t out[SIGN_PUBLIC_BYTES],
+                            struct err *err) NODISCARD;
+/* Takes changes that the caller has checked, and the newest key as the org's, in one transaction.
+ * What is known already is fine. ST_CONFLICT: they do not go on from what is known. */
+enum status store_org_keys_add(struct store *store, const struct key_changes *news,
+                               struct err *err) NODISCARD;
 /* Small named settings and counters of programs (not synced). ST_NOT_FOUND when absent. */
 enum status store_setting(struct store *store, const char *name, struct arena *mem,
                           struct slice *out, struct err *err) NODISCARD;
@@ -241,7 +252,7 @@ struct held { /* an own edit that the server did not take */
     enum held_state state;
     const struct entity *entity;
     int64_t row;
-    const struct change *change; /* as sent; with only that edit when id names a cell */
+    const struct change *change;     /* as sent; with only that edit when id names a cell */
     int64_t decided_seq, decided_ms; /* when that was heard; 0: not decided */
     bool seen;                       /* its person took note of the decision */
 };

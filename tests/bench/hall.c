@@ -207,7 +207,7 @@ static void make_laptop(struct hall *h, int64_t user, struct hall_laptop *l) {
     sign_public(&l->key, request.device_public);
     MUST(centre_link_make(c, user, code, now_ms(h) + 86400000, &err));
     MUST(centre_link_take(c, &request, &device, &err));
-    MUST(centre_device_key(c, device.number, l->mac, now_ms(h) + 86400000, SLICE("0.1.0"), &h->b->cat.version, &err));
+    MUST(centre_device_key(c, device.number, l->mac, now_ms(h) + 86400000, SLICE("0.1.0"), &h->b->cat.version, 0, &err));
     l->device = device.number;
 }
 

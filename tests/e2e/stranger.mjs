@@ -467,11 +467,39 @@ function sessionKey(secret, ownPublic, peerPublic, device) {   // 10
 
 const nonceNext = (nonce) => nonce.replace(/\d+$/, (n) => String(BigInt(n) + 1n));
 
+// ------------------------------------------------------------------ 8.12, 10.1 another key of the org
+
+function keysRead(bytes) {                       // undefined: the section is not there
+  if (!bytes) return { total: 0, changes: [] };
+  const r = new Reader(bytes), total = r.number(), count = r.number(), changes = [];
+  for (let old = count ? r.fixed(32) : null; changes.length < count; old = changes.at(-1).next)
+    changes.push({ old, next: r.fixed(32), time: r.signed(), seq: r.varint(), byOld: r.fixed(64), byNew: r.fixed(64) });
+  r.end();
+  return { total, changes };
+}
+
+// trust: { first, now, heard }; heard 0: now is the key of the link, and any of the chain's
+function keysFollow(trust, { total, changes }) {
+  if (total < trust.heard) fail('an older key of the org than I know');
+  if (total === trust.heard) return total ? trust : { first: trust.now, now: trust.now, heard: 0 };
+  const before = total - changes.length;
+  if (before > trust.heard) fail('changes of the key are missing');
+  const first = trust.heard ? trust.first : changes[0].old;
+  const known = trust.heard ? [changes[trust.heard - before].old] : [changes[0].old, ...changes.map((c) => c.next)];
+  if (!known.some((key) => key.equals(trust.now))) fail('the chain does not meet the key that I know');
+  changes.forEach((c, i) => {
+    const said = new Writer().fixed(Buffer.from('roadbook key 1\n')).fixed(first).varint(before + i + 1).fixed(c.old)
+      .fixed(c.next).signed(c.time).varint(c.seq).done();
+    if (!edCheck(c.old)(said, c.byOld) || !edCheck(c.next)(said, c.byNew)) fail('a change of the key is not signed');
+  });
+  return { first, now: changes.at(-1).next, heard: total };
+}
+
 // ------------------------------------------------------------------ 6.3 heads
 
-function helloRequestBody(device, boxPublic, wall) {
+function helloRequestBody(device, boxPublic, wall, heard = 0) {
   const head = new Writer().varint(device).fixed(boxPublic).text('stranger').fixed(Buffer.alloc(16)).signed(wall);
-  return messageWrite(KIND.helloRequest, [[1, head.done()]]);
+  return messageWrite(KIND.helloRequest, [[1, head.done()], ...(heard ? [[45, new Writer().varint(heard).done()]] : [])]);
 }
 
 function helloReplyRead(body) {
@@ -626,21 +654,26 @@ class Client {
       enrolRequestBody(this.link.code, devicePublic, 'stranger'), '', edSign(this.key));
     const reply = await post(this.link, request);
     if (reply.code !== 200) throw problem(reply);
-    const nonce = replyCheck(request, reply, '("content-digest")', edCheck(this.link.orgPublic));
+    const keys = keysRead(messageRead(reply.body, KIND.enrolReply).get(45));
+    const trust = keysFollow({ now: this.link.orgPublic, heard: 0 }, keys);
+    const nonce = replyCheck(request, reply, '("content-digest")', edCheck(trust.now));
     if (nonce !== devicePublic.toString('base64url')) fail('the reply answers somebody else');
     const m = enrolReplyRead(reply.body);
-    Object.assign(this.state, { device: m.device, employee: m.employee, epoch: m.epoch });
+    Object.assign(this.state, { device: m.device, employee: m.employee, epoch: m.epoch, trust });
     this.save();
   }
 
   async hello() {                               // 10
     const { privateKey } = crypto.generateKeyPairSync('x25519');
     const own = rawPublic(privateKey), device = this.state.device;
-    const request = requestMake(`/${this.link.org}/hello`, helloRequestBody(device, own, Date.now()),
+    const request = requestMake(`/${this.link.org}/hello`, helloRequestBody(device, own, Date.now(), this.state.trust.heard),
       `;created=${Math.floor(Date.now() / 1000)};keyid="${device}"`, edSign(this.key));
     const reply = await post(this.link, request);
     if (reply.code !== 200) throw problem(reply);
-    replyCheck(request, reply, REPLY, edCheck(this.link.orgPublic));
+    const trust = keysFollow(this.state.trust, keysRead(messageRead(reply.body, KIND.helloReply).get(45)));
+    replyCheck(request, reply, REPLY, edCheck(trust.now));
+    this.state.trust = trust;
+    this.save();                                // before anything that it signed is used
     const m = helloReplyRead(reply.body);
     this.session = { key: sessionKey(privateKey, own, m.boxPublic, device), nonce: m.nonce };
   }
@@ -679,7 +712,7 @@ class Client {
     const chains = [s.lastChain];
     for (const b of batches) chains.push(chainNext(chains.at(-1), batchCanonical(b)));
     const signature = crypto.sign(null, chains.at(-1), this.key);
-    const m = roundReplyRead(await this.ask(roundRequestBody(s, batches, signature, now)), s.device, this.link.orgPublic);
+    const m = roundReplyRead(await this.ask(roundRequestBody(s, batches, signature, now)), s.device, s.trust.now);
     if (m.kind === 1) return this.enterEpoch(m);
     this.apply(m, batches, chains, BigInt(now.wall));
     return m.more || s.outbox.length > 0;

@@ -312,15 +312,16 @@ def base64_forms(raw):
 
 
 def secrets_of(world, name):
-    """The keys of the org and of a laptop, and the key of their session."""
+    """The keys of the org and of a laptop, the key of their session, and what checks vouchers of former keys."""
     with sqlite3.connect(os.path.join(world.laptop_home(name), "book.db")) as db:
         seed = db.execute("SELECT key_seed FROM secret_identity").fetchone()[0]
     db.close()
     with sqlite3.connect(os.path.join(world.home, "org", "acme.db")) as db:
         org = db.execute("SELECT value FROM meta WHERE name = 'org_key_seed'").fetchone()[0]
         sessions = [row[0] for row in db.execute("SELECT session_key FROM device WHERE session_key IS NOT NULL")]
+        former = [row[0] for row in db.execute("SELECT voucher FROM secret_org_key")]
     db.close()
-    return [form for raw in [seed, org, *sessions] for form in base64_forms(raw)]
+    return [form for raw in [seed, org, *sessions, *former] for form in base64_forms(raw)]
 
 
 def watch(process, code):
@@ -363,7 +364,10 @@ def secrets_show_nowhere(world):
         for more in ((), ("--json",)):
             result = world.laptop("ivy", *words, *more, fails=True)
             said += (result.out + result.err).encode()
-    for words in (("device", "list"), ("device", "show", "1"), ("user", "list"), ("org", "list"), ("status",), ("verify",),
+    before = secrets_of(world, "ivy")
+    for words in (("org", "key"), ("org", "key", "change"), ("org", "key", "change", "--yes"), ("org", "key"),
+                  ("org", "key", "change", "--yes", "--json"), ("org", "key", "--json"), ("sql", "SELECT * FROM secret_org_key"),
+                  ("device", "list"), ("device", "show", "1"), ("user", "list"), ("org", "list"), ("status",), ("verify",),
                   ("requests", "--all"), ("conflicts",), ("sql", "SELECT * FROM device"), ("sql", "SELECT * FROM meta"),
                   ("sql", "SELECT * FROM link"), ("history", "account", account)):
         result = world.office(*words, fails=True)
@@ -378,7 +382,7 @@ def secrets_show_nowhere(world):
         check(names, f"{folder} is empty")
         said += b"".join(open(os.path.join(folder, n), "rb").read() for n in names)
     world.start_server()
-    for secret in secrets_of(world, "ivy") + base64_forms(raw):
+    for secret in before + secrets_of(world, "ivy") + base64_forms(raw):
         check(secret not in said, f"a secret was said near: {said[max(0, said.find(secret) - 200):][:200]}")
 
 

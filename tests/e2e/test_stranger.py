@@ -58,6 +58,21 @@ def goes_on_after_a_restart(world, link, state):
     check(len(new) < 5, f"what it had was sent again: {len(new)} rows")
 
 
+def follows_other_keys(world, link, state):
+    """The org changes its key twice; the stranger walks the chain forwards, a second one, by an old link, as well."""
+    old_link = world.link("ada")
+    for _ in range(2):
+        world.office("org", "key", "change", "--yes")
+    stranger("run", link, state)
+    check(json.load(open(state, encoding="utf-8"))["trust"]["heard"] == 2, "it has not heard of both changes")
+    for number, by in enumerate((old_link, world.link("ada"))):    # from the first key on, and from the newest back
+        second = os.path.join(world.dir, f"second{number}.json")
+        got = stranger("run", by, second, "After another key.")    # its receipt is signed with the newest
+        check([line["outcome"] for receipt in got["receipts"] for line in receipt["lines"]] == ["applied"], f"{got['receipts']}")
+        trust = json.load(open(second, encoding="utf-8"))["trust"]
+        check(trust == json.load(open(state, encoding="utf-8"))["trust"], f"it believes {trust}")
+
+
 def is_refused(world, link, state):
     said = stranger("run", link, os.path.join(world.dir, "other.json"), fails=True)
     check("403" in said, f"a used link: {said}")
@@ -79,8 +94,9 @@ def run(world):
     link, state = world.link("ada"), os.path.join(world.dir, "stranger.json")
     pushes_and_pulls(world, link, state)
     goes_on_after_a_restart(world, link, state)
+    follows_other_keys(world, link, state)
     is_refused(world, link, state)
-    print("a stranger's client enrols, pulls, pushes, goes on, and is refused where it has to be")
+    print("a stranger's client enrols, pulls, pushes, goes on, follows other keys, and is refused where it has to be")
 
 
 if __name__ == "__main__":

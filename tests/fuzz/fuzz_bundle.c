@@ -29,6 +29,11 @@ static void send_through(struct slice bytes, const struct sign_key *key, struct 
     if (bundle_write(&sent, key, public_key, ephemeral, mem, &file, NULL) != ST_OK) return;
     if (bundle_read(file, key, public_key, mem, &bundle, NULL) != ST_OK) return;
     assert(bundle.message_count == 1 && slice_equal(bundle.messages[0], bytes));
+    struct key_trust trust = {.changes = 0}, before;
+    memcpy(trust.now, public_key, SIGN_PUBLIC_BYTES);
+    before = trust;
+    if (bundle_read_down(file, key, &trust, mem, &bundle, NULL) != ST_OK)
+        assert(memcmp(&trust, &before, sizeof trust) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -31,6 +31,11 @@ AGAIN(wait_request)
 AGAIN(content_request)
 AGAIN(content_reply)
 
+/* The struct of keys is called otherwise. */
+#define wire_read_key_changes wire_read_keys
+#define wire_write_key_changes wire_write_keys
+AGAIN(key_changes)
+
 /* The two rounds take more arguments: a writer and a reader of the usual shape for each. */
 #define wire_write_round_request(m, out, err) wire_write_round_request(m, LEVEL, out, err)
 AGAIN(round_request)
@@ -65,6 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     again_enroll_request(bytes);
     again_enroll_reply(bytes);
     again_wait_request(bytes);
+    again_key_changes(bytes);
     again_content_request(bytes);
     again_content_reply(bytes);
     again_round_request(bytes);

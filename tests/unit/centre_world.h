@@ -109,7 +109,7 @@ static inline void world_enrol(struct world *w, int at, enum user_role role, con
     CHECK_OK(centre_link_take(org_centre(w->org), &request, &device, &err));
     l->number = device.number;
     CHECK_OK(centre_device_key(org_centre(w->org), l->number, (uint8_t[MAC_BYTES]){1}, w->now + 1000000, SLICE("0.1.0"),
-                               &w->cat.version, &err));
+                               &w->cat.version, 0, &err));
 }
 
 /* Laptops 0 and 1 of two reps, 2 of a manager, 3 of head office. */

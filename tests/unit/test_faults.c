@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "syncd/store/centre_added.h"
+#include "syncd/store/org_keys.h"
 #include "tests/unit/check.h"
 #include "tests/unit/fault.h"
 #include "tests/unit/fault_vfs.h"
@@ -206,6 +207,79 @@ TEST(any_disk_call_may_fail_while_fields_come) {
     while (strike_fields(&shop, n, true, &added)) n++;
     CHECK(n > 10);
     world_close(&shop.world);
+}
+
+/* ------------------------------------------------------------------ another key of the org */
+
+static void arm(size_t n, bool disk) {
+    if (disk)
+        fault_vfs_arm(n, n % 2 ? FAULT_DISK_FULL : FAULT_DISK_BROKEN, false);
+    else
+        fault_arm(n);
+}
+
+static bool disarm(bool disk) {
+    bool fired = disk ? fault_vfs_fired() : fault_fired();
+    if (disk)
+        fault_vfs_disarm();
+    else
+        fault_disarm();
+    return fired;
+}
+
+/* The change itself, or the round by which a laptop hears of it. What failed in the middle the next
+ * opening puts right, one way or the other: then a change works, and all follow. */
+static bool strike_key(struct shop *s, size_t n, bool disk, bool change) {
+    struct err err;
+    struct key_record record;
+    struct agent_result result;
+    SCOPED(buf_free) struct buf said = buf_new(BUF_MAX_LINE);
+    edit(s, &s->world.laptops[0]);
+    if (change) arm(n, disk);
+    enum status status =
+        centre_key_change(org_centre(s->world.office), SLICE("office"), &record, &err);
+    bool fired = change && disarm(disk);
+    CHECK(status == ST_OK || fired);
+    if (status != ST_OK) {
+        world_server_off(&s->world);
+        CHECK_OK(world_server_on(&s->world, &err));
+    }
+    CHECK_OK(centre_keys_verify(org_centre(s->world.office), &said, &err));
+    CHECK_TEXT(buf_text(&said), "");
+    if (!change) {
+        arm(n, disk);
+        (void)world_sync(&s->world.laptops[0], &result, &err);
+        fired = disarm(disk);
+    }
+    check_sound(s);
+    return fired;
+}
+
+static size_t strike_keys(bool disk, bool change) {
+    enum { CHANGES = KEY_CHANGES_MAX / 2 - 1 }; /* one that failed may be made all the same */
+    static struct shop shop;
+    size_t n = 1;
+    bool fired = true;
+    while (fired) {
+        open_shop(&shop);
+        for (int i = 0; i < CHANGES && fired; i++) {
+            fired = strike_key(&shop, n, disk, change);
+            n += disk ? 1 : 1 + n / STRIDE;
+        }
+        world_close(&shop.world);
+    }
+    return n;
+}
+
+TEST(any_allocation_may_fail_while_the_key_changes) {
+    CHECK(strike_keys(false, true) > 10);
+    CHECK(strike_keys(false, false) > 100);
+}
+
+TEST(any_disk_call_may_fail_while_the_key_changes) {
+    fault_vfs_install();
+    CHECK(strike_keys(true, true) > 5);
+    CHECK(strike_keys(true, false) > 10);
 }
 
 /* ------------------------------------------------------------------ rounds */

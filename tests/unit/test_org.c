@@ -478,7 +478,7 @@ TEST(a_session_key_is_kept_until_the_book_is_deleted) {
     uint8_t key[MAC_BYTES] = {1, 2, 3};
     world_open(&w);
     CHECK_OK(
-        centre_device_key(org_centre(w.org), 1, key, 5000, SLICE("0.2.0"), &w.cat.version, &err));
+        centre_device_key(org_centre(w.org), 1, key, 5000, SLICE("0.2.0"), &w.cat.version, 0, &err));
     CHECK_OK(org_device(w.reader, 1, &device, &err));
     CHECK(device.has_key && device.key[2] == 3);
     CHECK_INT(device.key_until_ms, 5000);

@@ -1,4 +1,5 @@
 /* The centre in process: enrolment, pushes, pulls, who may not, bad bodies, copies, groups. */
+#include "syncd/store/org_keys.h"
 #include "tests/unit/service_world.h"
 
 #include <stdio.h>
@@ -355,5 +356,111 @@ TEST(a_job_that_fails_alone_is_refused_alone) {
           reply.kind == REPLY_CLONED);
     CHECK(world_metric_is(&w, "roadbook_commits_total 1\n"));
     CHECK(world_metric_is(&w, "roadbook_batches_total 2\n"));
+    world_close(&w);
+}
+
+/* ------------------------------------------------------------------ another key */
+
+static void key_change(struct world *w) {
+    struct err err;
+    struct key_record record;
+    struct org *org = world_own_org(w);
+    CHECK_OK(centre_key_change(org_centre(org), SLICE("office"), &record, &err));
+    org_close(org);
+}
+
+static struct service_job *opened(struct laptop *l, const struct round_request *r) {
+    struct err err;
+    struct service_job *job;
+    struct session_http refused;
+    struct world *w = l->w;
+    CHECK_OK(session_round_request(&l->session, "round", laptop_encoded(l, r), &w->mem, &w->request,
+                                   &err));
+    service_open_job(w->service, 0, &w->request, &w->mem, &job, &refused);
+    CHECK(job != NULL);
+    return job;
+}
+
+/* The laptop that brings a batch while another program changes the key is told nothing that the new
+ * key signs before it has heard of it: it greets, and brings the same again. */
+TEST(a_key_that_is_changed_while_a_round_is_in_hand) {
+    for (int merged = 0; merged < 2; merged++) {
+        struct world w;
+        struct laptop a;
+        struct err err;
+        struct session_http answer;
+        struct round_reply reply;
+        world_open(&w);
+        laptop_ready(&a, &w);
+        struct batch batch = laptop_batch(&a, 1, "Acme");
+        struct round_request r = laptop_round(&a, &batch, 1);
+        struct service_job *job = opened(&a, &r);
+        if (!merged) key_change(&w); /* before it comes in, or after */
+        service_merge(w.service, &job, 1);
+        if (merged) key_change(&w);
+        service_answer(w.service, 0, job, &w.mem, &answer);
+        service_close_job(job);
+        CHECK_INT(answer.code, 401);
+        CHECK(!session_http_field(&answer, "Roadbook-Nonce"));
+        CHECK_STATUS(laptop_read(&a, &answer, &reply, &err), ST_TRY_AGAIN);
+        CHECK_OK(laptop_hello(&a, &err));
+        CHECK_INT(a.session.identity.key_changes, 1);
+        CHECK_OK(laptop_send(&a, &r, &reply, &err));
+        CHECK_INT(reply.receipts[0].lines[0].outcome, OUTCOME_APPLIED);
+        CHECK(sign_check(a.session.identity.org_public, reply.receipts_bytes,
+                         reply.receipts_signature));
+        CHECK(!sign_check(w.org_public, reply.receipts_bytes, reply.receipts_signature));
+        CHECK(world_metric_is(&w, "roadbook_batches_total 1\n"));
+        world_close(&w);
+    }
+}
+
+/* A session is good under one key of the org alone, in memory and in the book. */
+TEST(a_change_of_the_key_ends_all_sessions) {
+    struct world w;
+    struct laptop a, b;
+    struct err err;
+    struct round_reply reply;
+    world_open(&w);
+    laptop_ready(&a, &w);
+    laptop_ready(&b, &w);
+    key_change(&w);
+    struct round_request r = laptop_round(&a, NULL, 0), other = laptop_round(&b, NULL, 0);
+    CHECK_STATUS(laptop_send(&a, &r, &reply, &err), ST_TRY_AGAIN);
+    CHECK_INT(a.session.state, SESSION_NEW);
+    service_flush(w.service); /* nor does it come back from the disk */
+    service_close(w.service);
+    world_serve(&w);
+    CHECK_STATUS(laptop_send(&b, &other, &reply, &err), ST_TRY_AGAIN);
+    CHECK_OK(laptop_hello(&a, &err));
+    CHECK_OK(laptop_send(&a, &r, &reply, &err));
+    service_flush(w.service);
+    service_close(w.service);
+    world_serve(&w); /* the new one is kept */
+    enum status again = laptop_send(&a, &r, &reply, &err);
+    CHECK(again == ST_OK || a.session.state == SESSION_READY); /* perhaps with another nonce */
+    world_close(&w);
+}
+
+/* An order is signed with the newest key, for laptops that are away as for those that are here. */
+TEST(an_order_after_a_change_is_signed_with_the_newest_key) {
+    struct world w;
+    struct laptop a;
+    struct err err;
+    struct round_reply reply;
+    world_open(&w);
+    laptop_ready(&a, &w);
+    struct org *org = world_own_org(&w);
+    CHECK_OK(centre_device_revoke(org_centre(org), a.identity.device, true, &err));
+    org_close(org);
+    key_change(&w);
+    key_change(&w);
+    struct round_request r = laptop_round(&a, NULL, 0);
+    CHECK_STATUS(laptop_send(&a, &r, &reply, &err), ST_TRY_AGAIN);
+    CHECK_OK(laptop_hello(&a, &err));
+    CHECK_OK(laptop_send(&a, &r, &reply, &err));
+    CHECK_INT(reply.order.kind, ORDER_WIPE);
+    CHECK(session_order_is_signed(&a.session.identity, &reply.order));
+    CHECK(!session_order_is_signed(&a.identity, &reply.order)); /* it knows the first key alone */
     world_close(&w);
 }

@@ -1,6 +1,7 @@
 /* Samples of each message, made by hand: the golden file and the corpus of the fuzz target are from
  * them. */
 #include "protocol/model/home.h"
+#include "protocol/wire/succession.h"
 #include "tests/unit/check.h"
 #include "tests/unit/wire_make.h"
 
@@ -493,6 +494,56 @@ static struct slice fields_request(struct arena *mem) {
     return request(mem, &m);
 }
 
+/* Two changes of the org's key, as its three keys sign them. */
+static struct key_changes two_changes(struct arena *mem) {
+    struct key_change *changes = ARENA_ARRAY(mem, 2, struct key_change);
+    struct sign_key keys[3];
+    uint8_t first[SIGN_PUBLIC_BYTES];
+    for (uint8_t i = 0; i < 3; i++) {
+        uint8_t seed[SIGN_SEED_BYTES] = {(uint8_t)(0x50 + i)};
+        keys[i] = sign_key_from_seed(seed);
+    }
+    sign_public(&keys[0], first);
+    for (uint32_t i = 0; i < 2; i++) {
+        changes[i] = (struct key_change){.time_ms = NOON + i, .seq = 100 + i};
+        key_change_make(&changes[i], first, i + 1, &keys[i], &keys[i + 1]);
+    }
+    return (struct key_changes){.total = 2, .items = changes, .count = 2};
+}
+
+static struct slice hello_of_one_who_knows(struct arena *mem) {
+    struct hello_request m = {.device = 17, .release = SLICE("0.1.0"), .key_changes = 1};
+    struct buf buf = buf_new(BUF_MAX_LINE);
+    return kept(mem, wire_write_hello_request(&m, &buf, NULL), &buf);
+}
+
+static struct slice hello_reply_with_keys(struct arena *mem) {
+    struct hello_reply m = {.box_public = {4, 5, 6},
+                            .time_ms = NOON,
+                            .key_ms = 86400000,
+                            .nonce = SLICE("n-1"),
+                            .release = SLICE("0.1.0"),
+                            .minimum_release = SLICE("0.1.0"),
+                            .lease_days = 30,
+                            .keys = two_changes(mem)};
+    struct buf buf = buf_new(BUF_MAX_LINE);
+    m.keys.items++; /* it knows one */
+    m.keys.count--;
+    return kept(mem, wire_write_hello_reply(&m, &buf, NULL), &buf);
+}
+
+static struct slice enroll_reply_with_keys(struct arena *mem) {
+    struct enroll_reply m = {.device = 17, .epoch = 1, .time_ms = NOON, .keys = two_changes(mem)};
+    struct buf buf = buf_new(BUF_MAX_LINE);
+    return kept(mem, wire_write_enroll_reply(&m, &buf, NULL), &buf);
+}
+
+static struct slice keys_alone(struct arena *mem) {
+    struct key_changes m = two_changes(mem);
+    struct buf buf = buf_new(BUF_MAX_LINE);
+    return kept(mem, wire_write_keys(&m, &buf, NULL), &buf);
+}
+
 void make_samples(struct arena *mem, struct sample out[SAMPLE_COUNT]) {
     struct round_request waiting = idle();
     struct sample samples[SAMPLE_COUNT] = {{"hello-request", hello_request(mem)},
@@ -524,6 +575,10 @@ void make_samples(struct arena *mem, struct sample out[SAMPLE_COUNT]) {
                                            {"round-request-facts", facts_request(mem)},
                                            {"round-reply-facts", facts_reply(mem)},
                                            {"round-reply-fields", news_reply(mem)},
-                                           {"round-request-fields", fields_request(mem)}};
+                                           {"round-request-fields", fields_request(mem)},
+                                           {"hello-request-keys", hello_of_one_who_knows(mem)},
+                                           {"hello-reply-keys", hello_reply_with_keys(mem)},
+                                           {"enroll-reply-keys", enroll_reply_with_keys(mem)},
+                                           {"keys", keys_alone(mem)}};
     memcpy(out, samples, sizeof samples);
 }
