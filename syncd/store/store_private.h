@@ -41,7 +41,7 @@ enum { STORE_SCRATCH_CAP = 16 * 1024 * 1024 };
 /* The first form of the whole file. Moves only when an older release could no longer work with it.
  */
 enum { STORE_SCHEMA_VERSION = 1 };
-enum { STORE_LAYOUT = 4 }; /* hidden tables that were only added: an older release may go on */
+enum { STORE_LAYOUT = 5 }; /* hidden tables that were only added: an older release may go on */
 
 /* Small facts about the file itself: table meta(name, value). *out 0 when absent. */
 enum status meta_int(struct db *db, const char *name, int64_t *out, struct err *err) NODISCARD;
