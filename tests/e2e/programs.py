@@ -56,12 +56,12 @@ def is_listening(port):
 class World:
     """One server and its laptops, below one temporary folder."""
 
-    def __init__(self, bin_dir, org="acme", label="Acme", scope="open"):
+    def __init__(self, bin_dir, org="acme", label="Acme", scope="open", port=None, public=None):
         self.bin = os.path.abspath(bin_dir)
         self.dir = tempfile.mkdtemp(prefix="roadbook-e2e.")
         self.home = os.path.join(self.dir, "server")
-        self.org, self.port = org, free_port()
-        self.url = f"https://127.0.0.1:{self.port}"
+        self.org, self.port = org, port or free_port()
+        self.url = f"https://127.0.0.1:{public or self.port}"
         self.server = None
         self.log = open(os.path.join(self.dir, "server.log"), "ab")
         self.env = {**os.environ, "LC_ALL": "C.UTF-8", "ROADBOOK_SERVER_HOME": self.home, "HOME": self.dir}
