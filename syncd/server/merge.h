@@ -178,8 +178,10 @@ enum status scope_place(struct merge *m, struct centre_row *row, struct scope_ro
 /* After it is logged: rows that inherit come along, each with a seq of its own. */
 enum status scope_follow(struct merge *m, const struct centre_row *row,
                          const struct scope_row *before, struct err *err) NODISCARD;
-/* The user whose device made the account sees it, from when grants are settled. */
-enum status scope_give_to_maker(struct merge *m, int64_t account, struct err *err) NODISCARD;
+/* The user whose device made one account, which is this one now, sees it from when grants are
+ * settled. */
+enum status scope_give_to_maker(struct merge *m, int64_t made, int64_t account,
+                                struct err *err) NODISCARD;
 /* A new row, before it is logged: what a device made is granted to its user, also where head
  * office took it. */
 enum status scope_created(struct merge *m, const struct centre_row *row, struct log_homes *room,

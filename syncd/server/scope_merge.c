@@ -245,9 +245,9 @@ static bool makes_a_team(const struct entity *e) {
     return false;
 }
 
-enum status scope_give_to_maker(struct merge *m, int64_t account, struct err *err) {
+enum status scope_give_to_maker(struct merge *m, int64_t made, int64_t account, struct err *err) {
     struct centre_device maker;
-    enum status status = centre_device(m->c, id_device(account), &maker, err);
+    enum status status = centre_device(m->c, id_device(made), &maker, err);
     if (status == ST_NOT_FOUND) return ST_OK;
     if (status != ST_OK) return status;
     bool by_person = maker.user != 0 && maker.role != USER_OFFICE;
@@ -264,7 +264,8 @@ enum status scope_created(struct merge *m, const struct centre_row *row, struct 
     TRY(created(m, row->entity, row->id, row->values, row->seq, err));
     bool by_person = m->author.user != 0 && m->author.role != USER_OFFICE;
     if (!makes_a_team(row->entity)) return ST_OK;
-    if (!by_person) return scope_give_to_maker(m, row->id, err); /* head office took his creation */
+    if (!by_person)
+        return scope_give_to_maker(m, row->id, row->id, err); /* head office took his creation */
     struct centre_grant grant = {.user = m->author.user,
                                  .home = home_make(HOME_CLASS_TEAM, row->id),
                                  .since = row->seq,

@@ -157,7 +157,7 @@ static enum status give_reasons(struct merge *m, const struct sight *s, struct e
     TRY(centre_entitled(m->c, s->home, centre_day(&scope, m->now_ms), m->mem, &users, &count, err));
     for (size_t i = 0; i < s->loser_count; i++)
         if (!has_user(users, count, s->losers[i]))
-            TRY(centre_reason_add(m->c, s->losers[i], s->home, REASON_KIND_MERGED, err));
+            TRY(centre_reason_merged(m->c, s->losers[i], s->home, home_id(s->lost), err));
     return ST_OK;
 }
 

@@ -250,13 +250,18 @@ static enum status part_sight(struct merge *m, const struct centre_united *u, st
     struct unsettled_home homes[] = {{.home = home_make(HOME_CLASS_TEAM, u->to)},
                                      {.home = home_make(HOME_CLASS_TEAM, u->from)}};
     struct centre_unsettled unsettled = {.homes = homes, .home_count = ARRAY_COUNT(homes)};
-    int64_t *ids;
-    size_t others;
+    int64_t *ids, *gone;
+    size_t others, count;
     if (!m->scope.on || strcmp(u->loser.entity->name, "account") != 0) return ST_OK;
     TRY(centre_aliases_of(m->c, u->to, m->mem, &ids, &others, err));
-    if (others == 0) TRY(centre_reasons_drop(m->c, homes[0].home, err));
-    if (others == 0) TRY(scope_give_to_maker(m, u->to, err));
-    TRY(scope_give_to_maker(m, u->from, err));
+    TRY(centre_aliases_of(m->c, u->from, m->mem, &gone, &count, err));
+    for (size_t i = 0; i < count; i++)
+        TRY(centre_reasons_follow(m->c, homes[0].home, gone[i], homes[1].home, err));
+    TRY(centre_reasons_part(m->c, homes[0].home, u->from, others == 0, err));
+    TRY(scope_give_to_maker(m, u->to, u->to, err));
+    TRY(scope_give_to_maker(m, u->from, u->from, err));
+    for (size_t i = 0; i < others; i++) TRY(scope_give_to_maker(m, ids[i], u->to, err));
+    for (size_t i = 0; i < count; i++) TRY(scope_give_to_maker(m, gone[i], u->from, err));
     centre_due_forget(m->c);
     return centre_grants_settle(m->c, &unsettled, err);
 }

@@ -26,7 +26,7 @@
 
 /* ------------------------------------------------------------------ reasons that no row tells */
 
-enum status centre_reason_add(struct centre *c, int64_t user, int64_t home, enum reason_kind kind,
+static enum status add_reason(struct centre *c, int64_t user, int64_t home, int64_t kind,
                               struct err *err) {
     struct db_stmt *s;
     TRY(db_prepare(c->db,
@@ -34,8 +34,18 @@ enum status centre_reason_add(struct centre *c, int64_t user, int64_t home, enum
                    &s, err));
     db_bind_int(s, 1, user);
     db_bind_int(s, 2, home);
-    db_bind_int(s, 3, (int64_t)kind);
+    db_bind_int(s, 3, kind);
     return db_run(s, err);
+}
+
+enum status centre_reason_add(struct centre *c, int64_t user, int64_t home, enum reason_kind kind,
+                              struct err *err) {
+    return add_reason(c, user, home, (int64_t)kind, err);
+}
+
+enum status centre_reason_merged(struct centre *c, int64_t user, int64_t home, int64_t loser,
+                                 struct err *err) {
+    return add_reason(c, user, home, -loser, err);
 }
 
 enum status centre_reasons_of_makers(struct centre *c, struct err *err) {
@@ -71,8 +81,8 @@ static const char *const OF_TEAM = UP(
                                                      "ON e.territory = up.id JOIN org_user u"
                                                      " ON u.employee = e.id WHERE u.role = 2 "
                                                      "AND " COUNTS " UNION SELECT u.id FROM reason "
-                                                                   "r JOIN org_user u ON u.id = "
-                                                                   "r.user LEFT JOIN r_employee e"
+                                                     "r JOIN org_user u ON u.id = "
+                                                     "r.user LEFT JOIN r_employee e"
                                                      " ON e.id = u.employee WHERE r.home = ?3 "
                                                      "AND " COUNTS " ORDER BY 1";
 
@@ -282,7 +292,7 @@ static const struct why WHY[] = {
     {HOME_CLASS_TEAM, false, GRANT_CREATOR,
      "SELECT 1 FROM reason WHERE user = ?3 AND home = ?5 AND kind = 1" NAMED},
     {HOME_CLASS_TEAM, false, GRANT_MERGED,
-     "SELECT 1 FROM reason WHERE user = ?3 AND home = ?5 AND kind = 2" NAMED},
+     "SELECT 1 FROM reason WHERE user = ?3 AND home = ?5 AND (kind = 2 OR kind < 0)" NAMED},
     {HOME_CLASS_TERRITORY, false, GRANT_TERRITORY, DOWN "SELECT 1 FROM down WHERE id = ?4" NAMED},
     {HOME_CLASS_PUBLIC, false, GRANT_EVERYONE, "SELECT 1 WHERE 1 = 1" NAMED},
 };

@@ -104,10 +104,14 @@ enum status centre_grant_end(struct centre *c, int64_t user, int64_t home, int64
 /* Reasons that no row tells. */
 enum reason_kind {
     REASON_KIND_CREATOR = 1, /* made the account */
-    REASON_KIND_MERGED = 2   /* held an account that was merged into this one */
+    REASON_KIND_MERGED = 2   /* held an account that was merged into this one: which, is not known;
+                              * where it is, the kind is its id below zero */
 };
 enum status centre_reason_add(struct centre *c, int64_t user, int64_t home, enum reason_kind kind,
                               struct err *err) NODISCARD;
+/* The user held that loser's home, and would not hold this one's by the rules. */
+enum status centre_reason_merged(struct centre *c, int64_t user, int64_t home, int64_t loser,
+                                 struct err *err) NODISCARD;
 /* Of every account that a person made: while the org is open nobody keeps them. Of an account that
  * became another, for that one. */
 enum status centre_reasons_of_makers(struct centre *c, struct err *err) NODISCARD;

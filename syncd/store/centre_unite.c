@@ -250,8 +250,16 @@ enum status centre_reasons_move(struct centre *c, int64_t from_home, int64_t to_
     return run_with(c, "DELETE FROM reason WHERE home = ?", from_home, 0, 0, err);
 }
 
-enum status centre_reasons_drop(struct centre *c, int64_t home, struct err *err) {
-    return run_with(c, "DELETE FROM reason WHERE home = ?", home, 0, 0, err);
+enum status centre_reasons_part(struct centre *c, int64_t home, int64_t loser, bool alone,
+                                struct err *err) {
+    return run_with(c, "DELETE FROM reason WHERE home = ? AND (? OR kind = 1 OR kind = ?)", home,
+                    alone, -loser, err);
+}
+
+enum status centre_reasons_follow(struct centre *c, int64_t home, int64_t loser, int64_t to_home,
+                                  struct err *err) {
+    return run_with(c, "UPDATE OR REPLACE reason SET home = ? WHERE home = ? AND kind = ?", to_home,
+                    home, -loser, err);
 }
 
 /* ------------------------------------------------------------------ what was united */

@@ -43,7 +43,13 @@ enum status centre_aliases_of(struct centre *c, int64_t to, struct arena *mem, i
 enum status centre_reasons_move(struct centre *c, int64_t from_home, int64_t to_home,
                                 struct err *err) NODISCARD;
 
-enum status centre_reasons_drop(struct centre *c, int64_t home, struct err *err) NODISCARD;
+/* Of a home from which a loser parts: those that were its own go, with those of its makers; alone:
+ * all, as nothing else became this account. */
+enum status centre_reasons_part(struct centre *c, int64_t home, int64_t loser, bool alone,
+                                struct err *err) NODISCARD;
+/* Those that came with a loser go to another home, where it goes. */
+enum status centre_reasons_follow(struct centre *c, int64_t home, int64_t loser, int64_t to_home,
+                                  struct err *err) NODISCARD;
 
 /* ------------------------------------------------------------------ what was united */
 

@@ -2,9 +2,9 @@
 """drive.py BIN [--seed N | --seeds A..B] [--minutes M]: random people at the real programs.
 
 Three to five laptops of two to four people in a small tree of territories, head office, and a
-server behind a proxy; one number decides what they do. People create, edit, delete, import and attach,
-offline; sync, over lines that are cut, slow or doubled, or by sticks in any order; programs are
-killed in saves and rounds; clocks jump; accounts move, become one with others and two again; teams,
+server behind a proxy; one number decides what they do. People create, edit, delete, import and
+attach, offline; sync, over lines that are cut, slow or doubled, or by sticks in any order; programs
+are killed in saves and rounds; clocks jump; accounts move, become one with others and two again; teams,
 territories and fields change; laptops are lost, or come back from images; the server is backed up,
 and goes back to backups and snapshots, twice in a row too, until head office ends the recovery.
 

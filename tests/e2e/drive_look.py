@@ -63,7 +63,7 @@ class Look:
         teams = {a for a, x in book["account"].items()
                  if x["owner"] == me or manages(x["territory"])}
         teams |= {d.now(row, self.merges) for row, maker in d.made() if maker == user}
-        teams |= {row for row, users in d.reasons.items() if user in users}
+        teams |= {row for row, users in d.reasons.values() if user in users}
         for m in book["team_member"].values():
             if m["employee"] == me and (m["from_on"] or "") <= today <= (m["until_on"] or "9999"):
                 teams.add(m["account"])
@@ -130,7 +130,8 @@ class Look:
             group = self.group(create.main)
             of_row = [x for x in deletes if x.unit & group]
             if not any(row in self.book[e] for e, row in group):
-                self.may_be_gone(create, [x for x in others if x.rows & group], of_row)
+                self.may_be_gone(create, [x for x in others if (x.rows - x.weak) & group],
+                                 of_row)
             elif len(group) == 1:
                 for x in of_row:
                     self.may_live(create, x, others)

@@ -117,7 +117,7 @@ class Steps(Base):
         row = r.choice(rows[:3] if r.random() < 0.5 else rows)   # mostly where others work
         rules = dict(RULES[entity])
         if entity == "account":
-            known = self.custom if actor == "office" else actor.fields
+            known = self.fields_here() if actor == "office" else actor.fields
             rules.update({f: rule for f, rule in self.custom.items() if f in known})
         words, cells = [], {}
         for field in r.sample(sorted(rules), min(len(rules), r.choice([1, 1, 1, 2, 3]))):
@@ -285,7 +285,8 @@ class Steps(Base):
             deed = self.deed(laptop, "set", {cell: ("state", account["id"], frozenset())})
             words = ("set", "contact", row["id"], f"account={account['id']}")
             if self.do(laptop, *words, fails=True).code == 0:
-                deed.rows |= {("account", account["id"])}
+                deed.weak = {("account", account["id"])}
+                deed.rows |= deed.weak
                 self.done(deed)
 
     def step_attach(self, r):
@@ -514,8 +515,7 @@ class Steps(Base):
             self.joined((entity, a), (entity, b))
             self.merged[a] = entity
             now = Look(self, False)        # who has the survivor by a rule needs no other reason
-            others = {u for u in held if b not in now.grants(u)[1]}
-            self.reasons[b] = self.reasons.get(b, set()) | others
+            self.reasons[a] = b, {u for u in held if b not in now.grants(u)[1]}
             self.touched(*[x for x in (a, b) if entity == "account"])
 
     def joined(self, a, b):
@@ -527,8 +527,8 @@ class Steps(Base):
             loser = r.choice(done)
             into = next(m["survivor"] for m in self.merges() if m["loser"] == loser)
             done = self.office("merge", "undo", loser, "--entity", self.merged[loser], fails=True)
-            if done.code == 0 and not any(m["survivor"] == into for m in self.merges()):
-                self.reasons[into] = set()     # of several losers nobody knows whose it was
+            if done.code == 0:
+                self.reasons.pop(loser, None)
             self.touched(loser, into)
 
     def merges(self):
@@ -582,7 +582,7 @@ class Steps(Base):
         path = os.path.join(self.dir, f"backup-{len(self.backups)}.db")
         self.office("backup", path)
         self.backups.append((path, set(self.served), set(self.deeds)))
-        self.reasons_then[path] = {row: set(users) for row, users in self.reasons.items()}
+        self.reasons_then[path] = dict(self.reasons)
 
     def book_files(self):
         folder = os.path.join(self.world.home, "org")
@@ -600,7 +600,7 @@ class Steps(Base):
                     shutil.copy2(path, folder)
             self.start_server()
             self.snapshot = folder, set(self.served), len(self.backups)
-            self.reasons_then[folder] = {row: set(users) for row, users in self.reasons.items()}
+            self.reasons_then[folder] = dict(self.reasons)
             return
         folder, served, older = self.snapshot
         self.reasons = self.reasons_then[folder]
@@ -620,7 +620,7 @@ class Steps(Base):
             return self.step_backup(r)
         i = len(self.backups) - 1 if r.random() < 0.75 else r.randrange(len(self.backups))
         path, served, _ = self.backups[i]
-        self.reasons = {row: set(users) for row, users in self.reasons_then[path].items()}
+        self.reasons = dict(self.reasons_then[path])
         self.world.stop_server(r.choice([signal.SIGKILL, signal.SIGTERM]))
         self.office("restore", path)
         self.start_server()

@@ -42,6 +42,7 @@ class Deed:
         self.who = actor if actor == "office" else actor.name
         self.cells = cells                 # (entity, row, field) -> (op, value, deeds it was shown)
         self.rows = {(e, r) for e, r, _ in cells}
+        self.weak = set()                  # of rows: those that it named, if it did not lose
         self.unit = set()                  # of a delete: the rows that it names
         self.state = "yes"
         self.volatile = False              # nobody promised that it is kept
@@ -147,7 +148,8 @@ class Base:
         self.log_lines, self.counts = [], {}
         self.days, self.restores = 0, 0
         self.recovering, self.stick_used, self.reboots = False, False, False
-        self.merged, self.reasons = {}, {} # loser -> entity; account -> who had what it became
+        self.merged = {}                   # loser -> entity
+        self.reasons = {}                  # loser -> survivor, who sees that for it alone
         self.groups, self.backups, self.served, self.custom, self.files = {}, [], set(), {}, {}
         self.weak = set()                  # rows whose cells went through a merge or its undo
         port = free_port()

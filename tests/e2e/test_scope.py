@@ -233,6 +233,26 @@ def a_merge_says_which_one_goes(world):
     check(names(world, "zhao") == before, "something was merged")
 
 
+def one_of_two_losers_parts(world):
+    """Who saw the survivor for the one that is an account again sees that, and the survivor no more."""
+    rows = {}
+    for name, owner in (("Left", "wang"), ("Right", "zhao"), ("Middle", "li")):
+        world.office("add", "account", f"name={name}", "territory=N", f"owner={owner}")
+        rows[name] = world.office("get", "account", name, "--json").json()["id"]
+    sync(world)
+    world.office("merge", "Left", "into", "Middle")
+    world.office("merge", "Right", "into", "Middle")
+    sync(world)
+    check("Middle" in names(world, "wang"), "who saw the loser sees the survivor")
+    world.office("merge", "undo", str(rows["Left"]))
+    sync(world)
+    check("Left" in names(world, "wang") and "Middle" not in names(world, "wang"), names(world, "wang"))
+    check("Middle" in names(world, "zhao") and "Middle" in names(world, "li"), names(world, "zhao"))
+    for row in (rows["Left"], rows["Middle"]):
+        world.office("rm", "account", str(row))
+    sync(world)
+
+
 def a_merged_account_did_not_leave(world):
     """Its id finds the one that it became: nothing is told to be gone that is there."""
     for name in ("Twin A", "Twin B"):
@@ -290,7 +310,7 @@ def run(world):
              a_team_member_sees_it_all, a_handover_waits_for_both_signatures,
              the_new_owner_hears_of_what_the_former_one_writes, head_office_decides,
              orders_hold_from_today_on, a_merge_says_which_one_goes, a_merged_account_did_not_leave,
-             books_are_proved)
+             one_of_two_losers_parts, books_are_proved)
     for step in steps:
         print(step.__name__.replace("_", " "), flush=True)
         step(world)
