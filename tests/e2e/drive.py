@@ -4,9 +4,10 @@
 Three to five laptops of two to four people in a small tree of territories, head office, and a
 server behind a proxy; one number decides what they do. People create, edit, delete, import and
 attach, offline; sync, over lines that are cut, slow or doubled, or by sticks in any order; programs
-are killed in saves and rounds; clocks jump; accounts move, become one with others and two again; teams,
-territories and fields change; laptops are lost, or come back from images; the server is backed up,
-and goes back to backups and snapshots, twice in a row too, until head office ends the recovery.
+are killed in saves and rounds; clocks jump; accounts move, become one with others and two again;
+teams, territories and fields change; laptops are lost, or come back from images; the server is
+backed up, and goes back to backups and snapshots, twice in a row too, until head office ends the
+recovery.
 
 Now and then the troubles stop, all sync until nothing is left, and every book is compared with a
 model that is worked out from what was done (drive_look.py): who sees what, what stands, what may
