@@ -116,12 +116,13 @@ enum status centre_row_stood_below(struct centre *c, int64_t row, int64_t back, 
     bool found;
     TRY(db_prepare(c->db,
                    "SELECT 1 FROM log l JOIN old_seq o ON o.seq = l.seq AND o.cell = 0 WHERE"
-                   " l.row = ?1 AND (l.kind <> 1 OR l.outcome <> 0) AND l.seq > ?2 AND o.old > ?3"
-                   " LIMIT 1",
+                   " l.row = ?1 AND (l.kind <> 1 OR l.outcome <> 0) AND l.seq > ?2 AND"
+                   " (o.old > ?3 OR o.old / ?4 <> ?3 / ?4) LIMIT 1",
                    &s, err));
     db_bind_int(s, 1, row);
     db_bind_int(s, 2, back);
     db_bind_int(s, 3, upto);
+    db_bind_int(s, 4, EPOCH_SEQS);
     TRY(db_step(s, &found, err));
     db_reset(s);
     *out = !found;

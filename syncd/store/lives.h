@@ -138,7 +138,7 @@ enum status centre_fact_drop(struct centre *c, uint32_t device, const struct cen
                              struct err *err) NODISCARD;
 /* device 0: of all. */
 enum status centre_facts_drop(struct centre *c, uint32_t device, struct err *err) NODISCARD;
-/* Nothing that was given back of a row, since back, stood above upto then. */
+/* Nothing that was given back of a row, since back, stood above upto then, or in another life. */
 enum status centre_row_stood_below(struct centre *c, int64_t row, int64_t back, int64_t upto,
                                    bool *out, struct err *err) NODISCARD;
 /* The value that the change at seq left holds all that was done up to this old seq; mixed: and

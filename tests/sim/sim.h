@@ -121,8 +121,9 @@ struct deed {
     struct mask seen; /* what its author had been shown, itself included */
     int64_t delta;
     bool add, imported;
-    bool part;             /* of somebody in a visit: it may name any contact */
-    bool approved;         /* by head office, after it waited */
+    bool part;     /* of somebody in a visit: it may name any contact */
+    bool approved; /* by head office, after it waited */
+    size_t approved_step;
     unsigned fact;         /* of head office, in a life that is forgotten: laptops that show it */
     char word[WORD_BYTES]; /* element, or word inserted */
     char removed[WORD_BYTES]; /* text: word taken out */
@@ -207,7 +208,9 @@ struct sim {
     struct mask orphans;
     bool out_then[LAPTOPS];           /* when the server went back: it gives nothing back */
     struct mask lost_to[LAPTOPS + 1]; /* what had lost then, by the author of what stood */
-    struct mask present;              /* what was not sent when the server went back */
+    struct mask looked;               /* what stood there when facts were taken: on top of it */
+    size_t backup_step;
+    struct mask present; /* what was not sent when the server went back */
     size_t backup_deeds, backup_united, rolled_deeds; /* so many there were then */
     /* how it goes */
     enum sim_what fault;    /* that befalls the round under way; SIM_WHAT_COUNT: none */

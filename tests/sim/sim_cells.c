@@ -188,6 +188,7 @@ static void check_time(struct sim *s, const struct place *p, const struct row *r
 
 /* Somebody, in whatever life, wrote on top of it or deleted the row in view of it. */
 static bool is_seen_by_any(const struct sim *s, size_t deed) {
+    if (mask_has(&s->looked, deed)) return true;
     for (size_t k = 0; k < s->deed_count; k++)
         if (k != deed && s->deeds[k].fate != FATE_UNDONE && mask_has(&s->deeds[k].seen, deed))
             return true;

@@ -104,6 +104,7 @@ static void mark_approved(struct sim *s, const struct open_entry *entry) {
         if (d->author + 1 != entry->device || d->batch != entry->id.batch || d->row != entry->row)
             continue;
         d->approved = true;
+        d->approved_step = s->step;
         if (d->kind == KIND_DELETE)
             memset(&d->seen, 0xff, sizeof d->seen); /* of all that is below */
     }

@@ -461,6 +461,23 @@ static void take_receipts(struct sim *s) {
         if (s->deeds[i].approved && s->deeds[i].fate == FATE_HELD) s->deeds[i].fate = FATE_ACCEPTED;
 }
 
+static enum status look_at_row(void *ctx, const struct row *row, struct err *err) {
+    struct sim *s = ctx;
+    (void)err;
+    sim_see_row(s, row, &s->looked);
+    return ST_OK;
+}
+
+/* Head office is shown what it changes when it takes a fact. */
+static void look_at_facts(struct sim *s) {
+    struct err err;
+    for (size_t i = 0; i < s->world.catalogue.count; i++) {
+        struct query query = {.entity = &s->world.catalogue.entities[i]};
+        if (store_list(world_office_store(&s->world), &query, look_at_row, s, &err) != ST_OK)
+            sim_fail_err(s, "list", &err);
+    }
+}
+
 /* After a server went back everybody comes; then head office ends the recovery. */
 static void all_give_back(struct sim *s) {
     struct err err;
@@ -472,6 +489,7 @@ static void all_give_back(struct sim *s) {
     enum status status = centre_recovery(c, &recovery, &err);
     bool over = status != ST_OK || !recovery.recovering;
     int64_t taken, left;
+    if (s->loose && !over) look_at_facts(s);
     if (!over) status = org_facts_take(s->world.office, 0, &taken, &left, &err);
     if (!over && status == ST_OK) s->counts[SIM_FACT] += taken;
     if (!over && status == ST_OK) status = centre_recovery_end(c, &err);

@@ -344,6 +344,7 @@ static void do_backup(struct sim *s) {
     s->announced = announce;
     s->backup_deeds = s->deed_count;
     s->backup_united = s->united_count;
+    s->backup_step = s->step;
     if (status == ST_OK && announce) status = centre_backup_announce(c, head.position.seq, &err);
     if (status != ST_OK) sim_fail_err(s, "backup", &err);
 }
@@ -434,6 +435,8 @@ static void do_rollback(struct sim *s) {
         sim_fail(s, "the server does not notice that its book was set back", then.position.seq,
                  now.position.seq);
     s->united_count = s->backup_united;
+    for (size_t i = 0; s->loose && i < s->deed_count; i++) /* that too is forgotten */
+        if (s->deeds[i].approved_step > s->backup_step) s->deeds[i].approved = false;
     memcpy(s->lost_to, before.lost_to, sizeof s->lost_to);
     memcpy(s->out_then, s->out, sizeof s->out_then);
     note_facts(s, &before.losers);
