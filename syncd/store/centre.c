@@ -274,7 +274,7 @@ static enum status make_org(struct centre *c, void *ctx, struct err *err) {
     c->env->random(c->env->ctx, seed, sizeof seed);
     c->env->random(c->env->ctx, jump, sizeof jump);
     TRY(meta_blob_set(c->db, "org_label", *label, err));
-    TRY(meta_blob_set(c->db, "org_key_seed", slice_of(seed, sizeof seed), err));
+    TRY(store_setting_set(c->store, SETTING_SEED, slice_of(seed, sizeof seed), err));
     bytes_wipe(seed, sizeof seed);
     TRY(meta_int_set(c->db, "office_counter", 1 + jump[0] + jump[1] * 256 + jump[2] * 65536, err));
     TRY(meta_int_set(c->db, "created_ms", c->env->wall_ms(c->env->ctx), err));
@@ -296,6 +296,13 @@ enum status centre_org_create(struct centre *c, struct slice label, struct err *
     return centre_write(c, make_org, &label, err);
 }
 
+/* A backup of before has it where everybody's numbers are. */
+static enum status read_seed(struct centre *c, struct arena *mem, struct slice *out,
+                             struct err *err) {
+    enum status status = store_setting(c->store, SETTING_SEED, mem, out, err);
+    return status == ST_NOT_FOUND ? meta_blob(c->db, SETTING_SEED, mem, out, err) : status;
+}
+
 enum status centre_org(struct centre *c, struct centre_org *out, struct err *err) {
     struct arena mem = arena_new(64 * 1024);
     struct centre_org org = {0};
@@ -306,7 +313,7 @@ enum status centre_org(struct centre *c, struct centre_org *out, struct err *err
     if (status == ST_OK && org.epoch == 0)
         status = err_set(err, ST_NOT_FOUND, "there is no org in this file", "此文件中没有组织");
     if (status == ST_OK) status = meta_blob(c->db, "org_label", &mem, &label, err);
-    if (status == ST_OK) status = meta_blob(c->db, "org_key_seed", &mem, &seed, err);
+    if (status == ST_OK) status = read_seed(c, &mem, &seed, err);
     if (status == ST_OK && seed.len != SIGN_SEED_BYTES)
         status = err_set(err, ST_DAMAGED, "the org's key is damaged", "组织密钥已损坏");
     if (status == ST_OK) {

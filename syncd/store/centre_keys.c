@@ -12,7 +12,6 @@
 
 enum { KEYS_MEMORY = 4 * KEYS_FILE_BYTES_MAX, SCRUB_TRIES = 1000, SCRUB_BLOCK = 1024 * 1024 };
 #define COPY_NAME "keys"
-#define SETTING_SEED "org_key_seed"
 #define SETTING_CHANGES "key_changes"
 
 enum status keys_path(const char *book_path, char out[KEYS_PATH_BYTES], struct err *err) {
@@ -123,7 +122,7 @@ static enum status put_record(struct centre *c, size_t number, const struct key_
  * forgotten. */
 static enum status put_key(struct centre *c, const uint8_t seed[SIGN_SEED_BYTES], size_t changes,
                            struct err *err) {
-    TRY(meta_blob_set(c->db, SETTING_SEED, slice_of(seed, SIGN_SEED_BYTES), err));
+    TRY(store_setting_set(c->store, SETTING_SEED, slice_of(seed, SIGN_SEED_BYTES), err));
     TRY(meta_int_set(c->db, SETTING_CHANGES, (int64_t)changes, err));
     TRY(db_exec(c->db, "UPDATE device SET session_key = NULL, key_until_ms = 0", err));
     TRY(centre_added_sign(c, err));

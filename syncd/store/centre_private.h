@@ -6,6 +6,8 @@
 #include "syncd/store/centre_scope.h"
 #include "syncd/store/store_private.h"
 
+#define SETTING_SEED "org_key_seed" /* a secret: no statement of head office reads it */
+
 enum {
     CENTRE_DEVICES_KEPT = 1024, /* device records in memory: half a megabyte at most */
     CENTRE_ROWS_KEPT = 4096     /* rows known to live: references repeat themselves */

@@ -173,5 +173,10 @@ enum status centre_schema(struct db *db, struct err *err) {
                    "ALTER TABLE log ADD COLUMN homes BLOB", err));
     TRY(add_column(db, "SELECT 1 FROM pragma_table_info('journal') WHERE name = 'reduced'",
                    "ALTER TABLE journal ADD COLUMN reduced INTEGER NOT NULL DEFAULT 0", err));
-    return add_device_columns(db, err);
+    TRY(add_device_columns(db, err));
+    TRY(db_exec(db,
+                "INSERT INTO secret_setting(name, value) SELECT name, value FROM meta"
+                " WHERE name = '" SETTING_SEED "' ON CONFLICT(name) DO NOTHING",
+                err));
+    return db_exec(db, "DELETE FROM meta WHERE name = '" SETTING_SEED "'", err);
 }

@@ -118,6 +118,7 @@ static int allow_reading(void *ctx, int action, const char *a, const char *b, co
     case SQLITE_SELECT:
     case SQLITE_RECURSIVE: return SQLITE_OK;
     case SQLITE_READ:
+        if (b && strcmp(b, "session_key") == 0) return SQLITE_IGNORE; /* reads as NULL */
         return a && strncmp(a, "secret_", strlen("secret_")) == 0 ? SQLITE_DENY : SQLITE_OK;
     case SQLITE_FUNCTION: return b && strcmp(b, "load_extension") == 0 ? SQLITE_DENY : SQLITE_OK;
     case SQLITE_PRAGMA: return a && is_harmless_pragma(a, b) ? SQLITE_OK : SQLITE_DENY;

@@ -30,7 +30,7 @@ def keys_file(world):
 
 def seed_of(path):
     with sqlite3.connect(path) as db:
-        seed = db.execute("SELECT value FROM meta WHERE name = 'org_key_seed'").fetchone()[0]
+        seed = db.execute("SELECT value FROM secret_setting WHERE name = 'org_key_seed'").fetchone()[0]
     db.close()
     return seed
 

@@ -317,7 +317,7 @@ def secrets_of(world, name):
         seed = db.execute("SELECT key_seed FROM secret_identity").fetchone()[0]
     db.close()
     with sqlite3.connect(os.path.join(world.home, "org", "acme.db")) as db:
-        org = db.execute("SELECT value FROM meta WHERE name = 'org_key_seed'").fetchone()[0]
+        org = db.execute("SELECT value FROM secret_setting WHERE name = 'org_key_seed'").fetchone()[0]
         sessions = [row[0] for row in db.execute("SELECT session_key FROM device WHERE session_key IS NOT NULL")]
         former = [row[0] for row in db.execute("SELECT voucher FROM secret_org_key")]
     db.close()
@@ -369,6 +369,7 @@ def secrets_show_nowhere(world):
                   ("org", "key", "change", "--yes", "--json"), ("org", "key", "--json"), ("sql", "SELECT * FROM secret_org_key"),
                   ("device", "list"), ("device", "show", "1"), ("user", "list"), ("org", "list"), ("status",), ("verify",),
                   ("requests", "--all"), ("conflicts",), ("sql", "SELECT * FROM device"), ("sql", "SELECT * FROM meta"),
+                  ("sql", "SELECT name, hex(value) FROM meta"), ("sql", "SELECT number, hex(session_key) FROM device"),
                   ("sql", "SELECT * FROM link"), ("history", "account", account)):
         result = world.office(*words, fails=True)
         said += (result.out + result.err).encode()
