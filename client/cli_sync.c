@@ -152,10 +152,20 @@ static void put_part(struct cli *cli, int64_t count, const char *en, const char 
 }
 
 /* What is left for the person to look at, also of earlier rounds. */
-static void say_open(struct cli *cli) {
+static void say_open(struct cli *cli, const struct agent_result *r) {
     struct store_status s;
     struct err ignored;
     if (store_status(cli->store, &s, &ignored) != ST_OK) return;
+    if (r->waits && s.outbox_changes)
+        cli_say(cli,
+                s.outbox_changes == 1
+                    ? "%lld change of yours waits here: the server recovers, and lacks a row that "
+                      "it names; it goes by itself as soon as it can: roadbook pending\n"
+                    : "%lld changes of yours wait here: the server recovers, and lacks rows that "
+                      "they name; they go by themselves as soon as they can: roadbook pending\n",
+                "您有 %lld 项修改在本机等待：服务器正在恢复，缺少其所涉记录；可行时会自动发送："
+                "roadbook pending\n",
+                (long long)s.outbox_changes);
     if (s.conflicts_open)
         cli_say(cli,
                 s.conflicts_open == 1 ? "%lld conflict to look at: roadbook conflicts\n"
@@ -220,7 +230,7 @@ static void say_summary(struct cli *cli, const struct agent_result *r, int64_t t
                 "服务器已从备份恢复：它所缺的您的修改会交还给它；在所有笔记本都同步之前，"
                 "他人的记录可能缺失或较旧\n");
     say_decided(cli, c);
-    say_open(cli);
+    say_open(cli, r);
 }
 
 /* moved NULL: no files were asked for. */

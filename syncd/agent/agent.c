@@ -464,7 +464,7 @@ static enum status sync_once(struct agent *agent, struct arena *mem, agent_progr
     TRY(apply_round(agent, &round, call, ctx, result, err));
     result->retry_ms = round.reply.retry_ms;
     result->went_back |= round.reply.kind == REPLY_EPOCH;
-    bool waits = waits_there(&round);
+    bool waits = result->waits = waits_there(&round);
     bool ordered = agent->order.kind != ORDER_NONE; /* what was saved meanwhile goes before it */
     agent->gives_back = round.request.given != NULL;
     if (!waits && (round.request.batch_count || ordered))

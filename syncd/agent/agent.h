@@ -64,6 +64,7 @@ struct agent_result {
     struct agent_progress progress;
     struct apply_counts counts;
     uint32_t retry_ms; /* the server's slot; 0: none */
+    bool waits;        /* what is to go waits here: the server lacks a row that it names */
     bool went_back;    /* the server came back from a backup; what it lacks is given back to it */
 };
 /* Rounds until there is nothing more to send or to fetch: hello when needed, push, pull, apply.

@@ -211,8 +211,9 @@ def only_one_has_it(world):
     world.stop_server(signal.SIGKILL)
     world.office("restore", backup)
     world.start_server()
-    for _ in range(3):
-        world.laptop("li", "sync")
+    world.laptop("li", "set", "account", "Only", "remarks=written after it")
+    said = [world.laptop("li", "sync").out for _ in range(3)]
+    check("waits here: the server recovers" in said[-1], f"li is not told why nothing was sent: {said}")
     facts = world.office("recovery", "facts", "--json").json()
     check("new_row" in {fact["state"] for fact in facts}, f"the account that nobody else has is not told: {facts}")
     world.office("recovery", "accept")
@@ -221,7 +222,8 @@ def only_one_has_it(world):
     end_recovery(world, alone=True)
     sync_all(world, 2)
     row = world.office("get", "account", "Only", "--json").json()
-    check(row["points"] == 10 and row["city"] == "Lanzhou", f"lost, or counted twice: {row}")
+    check(row["points"] == 10 and row["city"] == "Lanzhou" and row["remarks"] == "written after it",
+          f"lost, or counted twice: {row}")
     check("Onlys man" in world.office("list", "contact").out, "what was made below it is lost")
     all_equal(world, "what only one had")
 
