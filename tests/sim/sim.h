@@ -208,7 +208,7 @@ struct sim {
     struct mask orphans;
     bool out_then[LAPTOPS];           /* when the server went back: it gives nothing back */
     struct mask lost_to[LAPTOPS + 1]; /* what had lost then, by the author of what stood */
-    struct mask looked;               /* what stood there when facts were taken: on top of it */
+    struct mask looked;               /* what stood there, and facts that were taken replaced */
     size_t backup_step;
     struct mask present; /* what was not sent when the server went back */
     size_t backup_deeds, backup_united, rolled_deeds; /* so many there were then */

@@ -32,6 +32,7 @@ static void check_seen(struct sim *s, const struct place *p, const struct row *r
     struct mask good = g->losers;
     for (size_t i = 0; i < s->deed_count; i++)
         if (mask_has(&g->losers, i)) mask_join(&good, &s->deeds[i].seen);
+    mask_join(&good, &s->looked);
     /* What beat it may come back as a fact, without the ledger that said so. */
     for (size_t i = 0; s->rolled && i <= LAPTOPS; i++)
         if (i == OFFICE || s->revoked[i]) mask_join(&good, &s->lost_to[i]);

@@ -461,21 +461,35 @@ static void take_receipts(struct sim *s) {
         if (s->deeds[i].approved && s->deeds[i].fate == FATE_HELD) s->deeds[i].fate = FATE_ACCEPTED;
 }
 
+struct shown {
+    struct sim *s;
+    struct mask deeds;
+};
 static enum status look_at_row(void *ctx, const struct row *row, struct err *err) {
-    struct sim *s = ctx;
+    struct shown *shown = ctx;
     (void)err;
-    sim_see_row(s, row, &s->looked);
+    sim_see_row(shown->s, row, &shown->deeds);
     return ST_OK;
 }
 
-/* Head office is shown what it changes when it takes a fact. */
-static void look_at_facts(struct sim *s) {
+static struct mask shown_by_office(struct sim *s) {
+    struct shown shown = {.s = s};
     struct err err;
     for (size_t i = 0; i < s->world.catalogue.count; i++) {
         struct query query = {.entity = &s->world.catalogue.entities[i]};
-        if (store_list(world_office_store(&s->world), &query, look_at_row, s, &err) != ST_OK)
+        if (store_list(world_office_store(&s->world), &query, look_at_row, &shown, &err) != ST_OK)
             sim_fail_err(s, "list", &err);
     }
+    return shown.deeds;
+}
+
+/* Head office is shown what it replaces when it takes facts. */
+static enum status take_facts(struct sim *s, int64_t *taken, int64_t *left, struct err *err) {
+    struct mask before = shown_by_office(s);
+    TRY(org_facts_take(s->world.office, 0, taken, left, err));
+    struct mask after = shown_by_office(s);
+    for (size_t i = 0; i < MASK_WORDS; i++) s->looked.word[i] |= before.word[i] & ~after.word[i];
+    return ST_OK;
 }
 
 /* After a server went back everybody comes; then head office ends the recovery. */
@@ -489,8 +503,7 @@ static void all_give_back(struct sim *s) {
     enum status status = centre_recovery(c, &recovery, &err);
     bool over = status != ST_OK || !recovery.recovering;
     int64_t taken, left;
-    if (s->loose && !over) look_at_facts(s);
-    if (!over) status = org_facts_take(s->world.office, 0, &taken, &left, &err);
+    if (!over) status = take_facts(s, &taken, &left, &err);
     if (!over && status == ST_OK) s->counts[SIM_FACT] += taken;
     if (!over && status == ST_OK) status = centre_recovery_end(c, &err);
     if (status != ST_OK) sim_fail_err(s, "recovery", &err);
