@@ -69,6 +69,16 @@ static struct org_config org_config_of(const struct service *service, const char
         .path = path, .catalogue = service->config.catalogue, .env = service->config.env};
 }
 
+static void log_went_back(const struct service *service, const char *name) {
+    const struct env *env = service->config.env;
+    char line[256];
+    (void)snprintf(line, sizeof line,
+                   "event=set-back org=%s advice=\"the book's file was set back: laptops give back "
+                   "what it forgot; see roadbook-server recovery status\"",
+                   name);
+    if (env->log) env->log(env->ctx, LOG_WARNING, line);
+}
+
 static enum status org_fill(struct service *service, struct service_org *org, const char *name,
                             struct err *err) {
     struct centre_org facts;
@@ -87,6 +97,7 @@ static enum status org_fill(struct service *service, struct service_org *org, co
     TRY(service_devices_open(&org->devices, err));
     struct org_config config = org_config_of(service, org->path);
     TRY(org_open(&config, &org->write, err));
+    if (org_went_back(org->write)) log_went_back(service, name);
     org->key_changes = -1; /* no book says so: it is read when it is used */
     TRY(centre_org(org_centre(org->write), &facts, err));
     (void)snprintf(org->label, sizeof org->label, "%s", facts.label);

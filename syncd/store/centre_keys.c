@@ -21,22 +21,15 @@ enum status keys_path(const char *book_path, char out[KEYS_PATH_BYTES], struct e
 
 /* ------------------------------------------------------------------ reading */
 
-static bool take_bytes(struct db_stmt *s, int column, uint8_t *out, size_t bytes) {
-    struct slice blob = db_blob(s, column);
-    if (blob.len != bytes) return false;
-    memcpy(out, blob.data, bytes);
-    return true;
-}
-
 static bool take_record(struct db_stmt *s, struct key_record *r) {
     *r = (struct key_record){.change = {.time_ms = db_int(s, 2), .seq = db_int(s, 3)},
                              .added = db_int(s, 7)};
     text_put(r->person, sizeof r->person, db_text(s, 8));
-    return take_bytes(s, 0, r->change.old_public, SIGN_PUBLIC_BYTES) &&
-           take_bytes(s, 1, r->change.new_public, SIGN_PUBLIC_BYTES) &&
-           take_bytes(s, 4, r->change.by_old, SIGN_BYTES) &&
-           take_bytes(s, 5, r->change.by_new, SIGN_BYTES) &&
-           take_bytes(s, 6, r->voucher, MAC_STATE_BYTES);
+    return column_take(s, 0, r->change.old_public, SIGN_PUBLIC_BYTES) &&
+           column_take(s, 1, r->change.new_public, SIGN_PUBLIC_BYTES) &&
+           column_take(s, 4, r->change.by_old, SIGN_BYTES) &&
+           column_take(s, 5, r->change.by_new, SIGN_BYTES) &&
+           column_take(s, 6, r->voucher, MAC_STATE_BYTES);
 }
 
 enum status centre_keys(struct centre *c, struct arena *mem, struct key_records *out,
@@ -45,6 +38,8 @@ enum status centre_keys(struct centre *c, struct arena *mem, struct key_records 
     struct db_stmt *s;
     bool row, sound = true;
     if (!all.items) return err_no_memory(err);
+    *out = all;
+    if (!store_is_current(c->store)) return ST_OK; /* a backup of before: its key is the first */
     TRY(db_prepare(c->db,
                    "SELECT old_public, new_public, time_ms, seq, by_old, by_new, voucher, added,"
                    " person FROM secret_org_key ORDER BY number LIMIT ?",
@@ -89,11 +84,23 @@ enum status centre_key_now(struct centre *c, uint8_t out[SIGN_PUBLIC_BYTES], str
 enum status centre_key_first(struct centre *c, uint8_t out[SIGN_PUBLIC_BYTES], struct err *err) {
     struct db_stmt *s;
     bool row;
+    if (!store_is_current(c->store)) return centre_key_now(c, out, err);
     TRY(db_prepare(c->db, "SELECT old_public FROM secret_org_key WHERE number = 1", &s, err));
     TRY(db_step(s, &row, err));
-    bool told = row && take_bytes(s, 0, out, SIGN_PUBLIC_BYTES);
+    bool told = row && column_take(s, 0, out, SIGN_PUBLIC_BYTES);
     db_reset(s);
     return told ? ST_OK : centre_key_now(c, out, err);
+}
+
+/* Empty: there is no copy. */
+static enum status copy_path(struct centre *c, char out[COPY_PATH_BYTES + sizeof "/" COPY_NAME],
+                             struct err *err) {
+    struct centre_copy copy;
+    out[0] = 0;
+    TRY(centre_copy(c, &copy, err));
+    if (copy.on)
+        (void)snprintf(out, COPY_PATH_BYTES + sizeof "/" COPY_NAME, "%s/%s", copy.dir, COPY_NAME);
+    return ST_OK;
 }
 
 /* ------------------------------------------------------------------ writing */
@@ -135,12 +142,10 @@ static enum status put_key(struct centre *c, const uint8_t seed[SIGN_SEED_BYTES]
 static enum status put_files(struct centre *c, const struct key_records *records,
                              const uint8_t seed[SIGN_SEED_BYTES], struct err *err) {
     char path[KEYS_PATH_BYTES], copied[COPY_PATH_BYTES + sizeof "/" COPY_NAME];
-    struct centre_copy copy;
     TRY(keys_path(c->store->path, path, err));
+    TRY(copy_path(c, copied, err));
     TRY(keys_file_write(path, records, seed, err));
-    if (centre_copy(c, &copy, NULL) != ST_OK || !copy.on) return ST_OK;
-    (void)snprintf(copied, sizeof copied, "%s/%s", copy.dir, COPY_NAME);
-    (void)keys_file_write(copied, records, seed, NULL);
+    if (copied[0]) (void)keys_file_write(copied, records, seed, NULL);
     return ST_OK;
 }
 
@@ -286,16 +291,6 @@ static enum status check_joins(struct centre *c, const struct keys_file *file,
     TRY(centre_key_now(c, now, err));
     const uint8_t *from = file->records.items[known->count].change.old_public;
     return memcmp(from, now, SIGN_PUBLIC_BYTES) == 0 ? ST_OK : not_ours(path, err);
-}
-
-static enum status copy_path(struct centre *c, char out[COPY_PATH_BYTES + sizeof "/" COPY_NAME],
-                             struct err *err) {
-    struct centre_copy copy;
-    out[0] = 0;
-    TRY(centre_copy(c, &copy, err));
-    if (copy.on)
-        (void)snprintf(out, COPY_PATH_BYTES + sizeof "/" COPY_NAME, "%s/%s", copy.dir, COPY_NAME);
-    return ST_OK;
 }
 
 struct places { /* beside the book, and in the copy's folder */

@@ -57,12 +57,6 @@ static void take_text(struct db_stmt *row, int column, char *out, size_t room) {
     out[text.len] = 0;
 }
 
-static bool take_bytes(struct db_stmt *row, int column, uint8_t *out, size_t bytes) {
-    struct slice blob = db_blob(row, column);
-    if (blob.len == bytes) memcpy(out, blob.data, bytes);
-    return blob.len == bytes;
-}
-
 static enum status take_identity(void *ctx, struct db_stmt *row, struct err *err) {
     struct rescue *r = ctx;
     struct store_identity identity = {.device = (uint32_t)db_int(row, 6),
@@ -71,9 +65,9 @@ static enum status take_identity(void *ctx, struct db_stmt *row, struct err *err
     take_text(row, 3, identity.base_url, sizeof identity.base_url);
     take_text(row, 4, identity.user, sizeof identity.user);
     take_text(row, 5, identity.org_label, sizeof identity.org_label);
-    bool keys = take_bytes(row, 8, identity.key_seed, sizeof identity.key_seed) &&
-                take_bytes(row, 9, identity.org_public, sizeof identity.org_public);
-    identity.has_tls_pin = take_bytes(row, 10, identity.tls_pin, sizeof identity.tls_pin);
+    bool keys = column_take(row, 8, identity.key_seed, sizeof identity.key_seed) &&
+                column_take(row, 9, identity.org_public, sizeof identity.org_public);
+    identity.has_tls_pin = column_take(row, 10, identity.tls_pin, sizeof identity.tls_pin);
     return keys ? store_identity_set(r->store, &identity, err) : ST_OK;
 }
 

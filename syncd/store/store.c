@@ -232,7 +232,7 @@ static void take_text(struct db_stmt *s, int column, char *out, size_t room) {
     out[text.len] = '\0';
 }
 
-static bool take_bytes(struct db_stmt *s, int column, uint8_t *out, size_t bytes) {
+bool column_take(struct db_stmt *s, int column, uint8_t *out, size_t bytes) {
     struct slice blob = db_blob(s, column);
     if (blob.len != bytes) return false;
     memcpy(out, blob.data, bytes);
@@ -246,9 +246,9 @@ static void take_identity(struct db_stmt *s, struct store_identity *out) {
     take_text(s, 3, out->org_label, sizeof out->org_label);
     out->device = (uint32_t)db_int(s, 4);
     out->employee = db_int(s, 5);
-    (void)take_bytes(s, 6, out->key_seed, sizeof out->key_seed);
-    (void)take_bytes(s, 7, out->org_public, sizeof out->org_public);
-    out->has_tls_pin = take_bytes(s, 8, out->tls_pin, sizeof out->tls_pin);
+    (void)column_take(s, 6, out->key_seed, sizeof out->key_seed);
+    (void)column_take(s, 7, out->org_public, sizeof out->org_public);
+    out->has_tls_pin = column_take(s, 8, out->tls_pin, sizeof out->tls_pin);
 }
 
 enum status store_identity(struct store *store, struct store_identity *out, struct err *err) {

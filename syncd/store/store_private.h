@@ -40,7 +40,7 @@ enum { STORE_SCRATCH_CAP = 16 * 1024 * 1024 };
 
 /* The first form of the whole file. Moves only when an older release could no longer work with it.
  */
-enum { STORE_SCHEMA_VERSION = 1 };
+enum { STORE_SCHEMA_VERSION = 2 }; /* 2: the org's private key is among the secrets */
 enum { STORE_LAYOUT = 5 }; /* hidden tables that were only added: an older release may go on */
 
 /* Small facts about the file itself: table meta(name, value). *out 0 when absent. */
@@ -50,6 +50,9 @@ enum status meta_blob(struct db *db, const char *name, struct arena *mem, struct
                       struct err *err) NODISCARD;
 enum status meta_blob_set(struct db *db, const char *name, struct slice value,
                           struct err *err) NODISCARD;
+
+/* A column of just that many bytes; else false, and *out stays. */
+bool column_take(struct db_stmt *s, int column, uint8_t *out, size_t bytes);
 
 /* added.c: the catalogue follows the additions in the file. Cheap when they did not move. */
 enum status added_refresh(struct store *store, struct err *err) NODISCARD;

@@ -233,10 +233,27 @@ def set_back_to_before(world):
     check(world.office("verify").code == 0 and seq > 0, "verify finds something")
 
 
+def as_the_release_before(path):
+    """It knew one key only, among the settings that everybody may read."""
+    with sqlite3.connect(path) as db:
+        db.execute("INSERT INTO meta(name, value) SELECT name, value FROM secret_setting WHERE name = 'org_key_seed'")
+        db.execute("DELETE FROM secret_setting WHERE name = 'org_key_seed'")
+        db.execute("UPDATE meta SET value = 4 WHERE name = 'layout'")
+        db.execute("UPDATE meta SET value = 1 WHERE name = 'schema'")
+        db.execute("DROP TABLE secret_org_key")
+        db.execute("DROP TABLE former_row")
+    db.close()
+
+
 def restored_from_a_backup(world):
+    """Of the release before, and of before the first change."""
     world.stop_server()
     before = keys_of(world)
+    as_the_release_before(world.backup)
     world.office("restore", world.backup)
+    with sqlite3.connect(book(world)) as db:
+        check(db.execute("SELECT count(*) FROM meta WHERE name = 'org_key_seed'").fetchone()[0] == 0, "the key is where sql reads")
+    db.close()
     check(keys_of(world) == before, "restore brings an old key back")
     world.start_server()
     for rep in ("wang", "li", "zhao") * 3:                   # the others came later than the backup

@@ -479,6 +479,7 @@ def twice_before_all_were_here(world):
     world.laptop("li", "sync")
     set_back(world, aside)
     world.laptop("wang", "sync")
+    check("event=set-back org=acme" in world.server_log(40), f"the server's log does not say it: {world.server_log(40)}")
     set_back(world, aside)
     world.laptop("li", "sync")
     sync_all(world)
