@@ -105,16 +105,20 @@ class Steps(Base):
             return own and row["state"] == "draft"
         return True
 
-    def step_edit(self, r, actor=None):
-        actor = actor or self.some_laptop(r)
-        for _ in range(6):
-            entity = r.choices(EDITED, weights=[9, 5, 2, 2, 2, 1, 1])[0]
+    def some_row(self, r, actor, weights, tries):
+        """One that the actor may write, half the time one of the first: mostly where others work. None, None: none."""
+        for _ in range(tries):
+            entity = r.choices(EDITED, weights=weights)[0]
             rows = [x for x in self.rows(actor, entity) if self.can_write(actor, entity, x)]
             if rows:
-                break
-        else:
+                return entity, r.choice(rows[:3] if r.random() < 0.5 else rows)
+        return None, None
+
+    def step_edit(self, r, actor=None):
+        actor = actor or self.some_laptop(r)
+        entity, row = self.some_row(r, actor, [9, 5, 2, 2, 2, 1, 1], 6)
+        if row is None:
             return
-        row = r.choice(rows[:3] if r.random() < 0.5 else rows)   # mostly where others work
         rules = dict(RULES[entity])
         if entity == "account":
             known = self.fields_here() if actor == "office" else actor.fields
@@ -197,14 +201,9 @@ class Steps(Base):
 
     def step_delete(self, r, actor=None):
         actor = actor or self.some_laptop(r)
-        for _ in range(4):
-            entity = r.choices(EDITED, weights=[1, 6, 2, 0, 1, 0, 1])[0]
-            rows = [x for x in self.rows(actor, entity) if self.can_write(actor, entity, x)]
-            if rows:
-                break
-        else:
+        entity, row = self.some_row(r, actor, [1, 6, 2, 0, 1, 0, 1], 4)
+        if row is None:
             return
-        row = r.choice(rows[:3] if r.random() < 0.5 else rows)
         unit = self.unit_of(actor, entity, row["id"])
         deed = self.deed(actor, "delete", {})
         deed.unit, deed.main = unit, (entity, row["id"])

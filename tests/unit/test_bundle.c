@@ -4,24 +4,17 @@
 #include "protocol/session/bundle.h"
 #include "syncd/agent/bundle.h"
 #include "syncd/server/bundle.h"
-#include "tests/unit/check.h"
-#include "tests/world/world.h"
+#include "tests/unit/two_laptops.h"
 
 enum { HOUR_MS = 3600 * 1000 };
 
-static struct world w;
-static struct world_laptop *wang, *li;
 static struct arena mem;
 
-static void start(void) {
+static void begin(void) {
     struct err err;
     mem = arena_new((size_t)512 * 1024 * 1024);
-    CHECK_OK(world_open(7, &w, &err));
-    CHECK_OK(world_laptop_add(&w, "wang", &err));
-    CHECK_OK(world_laptop_add(&w, "li", &err));
+    open_two(7);
     CHECK_OK(world_settle(&w, &err));
-    wang = world_laptop(&w, SLICE("wang"));
-    li = world_laptop(&w, SLICE("li"));
 }
 
 static void end(void) {
@@ -29,24 +22,9 @@ static void end(void) {
     arena_clear(&mem);
 }
 
-static const struct entity *account(void) {
-    return catalogue_entity(&w.catalogue, SLICE("account"));
-}
-
 static struct field_edit put(const char *field, const char *text) {
     return (struct field_edit){entity_field(account(), slice_from(field)), FIELD_EDIT_SET,
                                value_text(slice_from(text))};
-}
-
-static int64_t create(struct world_laptop *l, const char *name) {
-    struct err err;
-    struct field_edit edit = put("name", name);
-    uint32_t batch;
-    int64_t id;
-    CHECK_OK(store_begin(l->store, &err));
-    CHECK_OK(store_create(l->store, account(), &edit, 1, &id, &err));
-    CHECK_OK(store_commit(l->store, &batch, &err));
-    return id;
 }
 
 static void edit(struct world_laptop *l, int64_t id, const char *field, const char *text) {
@@ -106,7 +84,7 @@ static void check_equal_books(void) {
 }
 
 TEST(a_stick_does_what_a_round_does) {
-    start();
+    begin();
     int64_t id = create(wang, "远大集团");
     struct bundle_taken taken = down(wang, answer(up(wang)));
     CHECK(!taken.stale && !taken.more);
@@ -118,7 +96,7 @@ TEST(a_stick_does_what_a_round_does) {
 }
 
 TEST(the_same_stick_twice_does_nothing) {
-    start();
+    begin();
     (void)create(wang, "远大集团");
     struct slice file = up(wang), first = answer(file), second = answer(file);
     CHECK(!down(wang, first).stale);
@@ -131,7 +109,7 @@ TEST(the_same_stick_twice_does_nothing) {
 
 /* The second bundle holds what the first held: whichever comes first, nothing is missing. */
 TEST(sticks_in_any_order) {
-    start();
+    begin();
     int64_t id = create(wang, "远大集团");
     struct slice older = up(wang);
     edit(wang, id, "city", "杭州");
@@ -152,7 +130,7 @@ TEST(sticks_in_any_order) {
 }
 
 TEST(the_network_came_first) {
-    start();
+    begin();
     struct err err;
     (void)create(wang, "远大集团");
     struct slice file = up(wang), from_office = answer(file);
@@ -163,7 +141,7 @@ TEST(the_network_came_first) {
 }
 
 TEST(what_is_saved_while_the_stick_travels_waits) {
-    start();
+    begin();
     int64_t id = create(wang, "远大集团");
     struct slice from_office = answer(up(wang));
     edit(wang, id, "city", "杭州");
@@ -181,7 +159,7 @@ TEST(what_is_saved_while_the_stick_travels_waits) {
 /* Wang edits at 10:00 and sends a stick; Li edits at 12:00 over the network; the stick arrives at
  * 15:00. Li's edit is the later one, although Wang's came last. */
 TEST(the_way_makes_no_edit_younger) {
-    start();
+    begin();
     struct err err;
     int64_t id = create(wang, "远大集团");
     CHECK_OK(world_settle(&w, &err));
@@ -202,7 +180,7 @@ TEST(the_way_makes_no_edit_younger) {
 
 /* A stick says nothing about clocks: after it, the age of edits is told as well as before. */
 TEST(a_stick_does_not_spoil_the_clock) {
-    start();
+    begin();
     struct err err;
     int64_t id = create(wang, "远大集团");
     struct slice file = up(wang);
@@ -221,7 +199,7 @@ TEST(a_stick_does_not_spoil_the_clock) {
 }
 
 TEST(a_new_laptop_is_filled_by_stick) {
-    start();
+    begin();
     struct err err;
     for (int i = 0; i < 300; i++) (void)create(wang, "客户");
     CHECK_OK(world_settle(&w, &err));
@@ -238,7 +216,7 @@ TEST(a_new_laptop_is_filled_by_stick) {
 /* ------------------------------------------------------------------ what is not taken */
 
 TEST(only_whom_it_is_for_can_read_it) {
-    start();
+    begin();
     (void)create(wang, "绝密客户名称");
     struct slice file = up(wang), from_office = answer(file);
     struct slice files[] = {file, from_office};
@@ -252,7 +230,7 @@ TEST(only_whom_it_is_for_can_read_it) {
 }
 
 TEST(a_flipped_bit_or_a_cut_is_seen) {
-    start();
+    begin();
     (void)create(wang, "远大集团");
     struct slice file = up(wang);
     struct bundle_done done;
@@ -271,7 +249,7 @@ TEST(a_flipped_bit_or_a_cut_is_seen) {
 }
 
 TEST(a_revoked_laptop_gets_no_answer) {
-    start();
+    begin();
     struct err err;
     struct bundle_done done;
     struct slice out, file = up(wang);

@@ -9,49 +9,14 @@
 #include "syncd/server/bundle.h"
 #include "syncd/server/org_private.h"
 #include "syncd/store/centre_added.h"
-#include "syncd/store/lives.h"
 #include "syncd/store/org_keys.h"
-#include "tests/unit/check.h"
-#include "tests/world/world.h"
+#include "tests/unit/two_laptops.h"
 
-static struct world w;
-static struct world_laptop *wang, *li;
 static struct err err;
-
-static const struct entity *account(void) {
-    return catalogue_entity(&w.catalogue, SLICE("account"));
-}
-
-static int64_t create(struct world_laptop *l, const char *name) {
-    struct field_edit edit = {entity_field(account(), SLICE("name")), FIELD_EDIT_SET,
-                              value_text(slice_from(name))};
-    uint32_t batch;
-    int64_t id;
-    CHECK_OK(store_begin(l->store, &err));
-    CHECK_OK(store_create(l->store, account(), &edit, 1, &id, &err));
-    CHECK_OK(store_commit(l->store, &batch, &err));
-    return id;
-}
-
-static void sync(struct world_laptop *l) {
-    struct agent_result result;
-    CHECK_OK(world_sync(l, &result, &err));
-}
 
 static enum status try_sync(struct world_laptop *l) {
     struct agent_result result;
     return world_sync(l, &result, &err);
-}
-
-static void start(void) {
-    CHECK_OK(world_open(29, &w, &err));
-    CHECK_OK(world_laptop_add(&w, "wang", &err));
-    CHECK_OK(world_laptop_add(&w, "li", &err));
-    wang = world_laptop(&w, SLICE("wang"));
-    li = world_laptop(&w, SLICE("li"));
-    CHECK_OK(world_settle(&w, &err));
-    sync(wang);
-    sync(li);
 }
 
 static struct key_record change(void) {
@@ -99,11 +64,6 @@ static bool verify_says(const char *text) {
     SCOPED(buf_free) struct buf said = buf_new(BUF_MAX_LINE);
     CHECK_OK(centre_keys_verify(org_centre(w.office), &said, &err));
     return text ? said.len > 0 && strstr(buf_text(&said), text) != NULL : said.len == 0;
-}
-
-static void reopen(void) {
-    world_server_off(&w);
-    CHECK_OK(world_server_on(&w, &err));
 }
 
 /* ------------------------------------------------------------------ laptops that were there */
@@ -302,12 +262,6 @@ TEST(two_lives_of_the_keys_are_not_mixed) {
 }
 
 /* ------------------------------------------------------------------ a server that goes back */
-
-static struct centre_head head(void) {
-    struct centre_head it;
-    CHECK_OK(centre_head(org_centre(w.office), &it, &err));
-    return it;
-}
 
 /* The word that the server gave by a key that is gone still shows that it went back; what it had
  * taken then is given back, with receipts of that key. */

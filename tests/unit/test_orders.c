@@ -84,14 +84,22 @@ TEST(orders_name_a_laptop_by_its_key_and_are_written_down_once) {
     world_close(&w);
 }
 
-TEST(a_line_that_is_damaged_or_of_another_key_orders_nothing) {
-    SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE);
+/* li; and what the file says then. */
+static struct centre_device revoked_since_the_backup(struct slice *out) {
     struct err err;
     start();
     struct centre_device d = device(li);
     CHECK_OK(world_backup(&w, false, &err));
     CHECK_OK(centre_device_revoke(org_centre(w.office), d.number, false, &err));
-    struct slice bytes = orders_bytes();
+    *out = orders_bytes();
+    return d;
+}
+
+TEST(a_line_that_is_damaged_or_of_another_key_orders_nothing) {
+    SCOPED(buf_free) struct buf text = buf_new(BUF_MAX_LINE);
+    struct err err;
+    struct slice bytes;
+    struct centre_device d = revoked_since_the_backup(&bytes);
     world_server_off(&w);
     buf_put_slice(&text, bytes);
     text.data[text.len - 4] ^= 1; /* a digit of the sum */
@@ -108,11 +116,8 @@ TEST(a_line_that_is_damaged_or_of_another_key_orders_nothing) {
 
 TEST(verify_names_an_order_that_the_book_does_not_obey) {
     struct err err;
-    start();
-    struct centre_device d = device(li);
-    CHECK_OK(world_backup(&w, false, &err));
-    CHECK_OK(centre_device_revoke(org_centre(w.office), d.number, false, &err));
-    struct slice bytes = orders_bytes();
+    struct slice bytes;
+    (void)revoked_since_the_backup(&bytes);
     CHECK_OK(platform_remove(orders_file(), &err));
     CHECK_OK(world_rollback(&w, &err));
     CHECK(!device(li).revoked);

@@ -3,29 +3,9 @@
 #include <string.h>
 
 #include "syncd/store/db.h"
-#include "tests/unit/check.h"
-#include "tests/world/world.h"
+#include "tests/unit/two_laptops.h"
 
 enum { ALL_ROWS = 1000000 };
-
-static struct world w;
-static struct world_laptop *wang, *li;
-
-static const struct entity *account(void) {
-    return catalogue_entity(&w.catalogue, SLICE("account"));
-}
-
-static int64_t create(struct world_laptop *l, const char *name) {
-    struct err err;
-    struct field_edit edit = {entity_field(account(), SLICE("name")), FIELD_EDIT_SET,
-                              value_text(slice_from(name))};
-    uint32_t batch;
-    int64_t id;
-    CHECK_OK(store_begin(l->store, &err));
-    CHECK_OK(store_create(l->store, account(), &edit, 1, &id, &err));
-    CHECK_OK(store_commit(l->store, &batch, &err));
-    return id;
-}
 
 static void set(struct world_laptop *l, int64_t id, const char *field, const char *text) {
     struct err err;
@@ -38,13 +18,9 @@ static void set(struct world_laptop *l, int64_t id, const char *field, const cha
     CHECK_OK(store_commit(l->store, &batch, &err));
 }
 
-static void start(void) {
+static void start_with_rows(void) {
     struct err err;
-    CHECK_OK(world_open(11, &w, &err));
-    CHECK_OK(world_laptop_add(&w, "wang", &err));
-    CHECK_OK(world_laptop_add(&w, "li", &err));
-    wang = world_laptop(&w, SLICE("wang"));
-    li = world_laptop(&w, SLICE("li"));
+    open_two(11);
     for (int i = 0; i < 20; i++) (void)create(i % 2 ? wang : li, "客户");
     CHECK_OK(world_settle(&w, &err));
     CHECK_OK(world_settle(&w, &err));
@@ -69,14 +45,14 @@ static void damage(struct world_laptop *l, const char *sql) {
 }
 
 TEST(books_at_rest_are_equal) {
-    start();
+    start_with_rows();
     CHECK_INT(prove(wang, false), BOOK_EQUAL);
     CHECK_INT(prove(li, false), BOOK_EQUAL);
     world_close(&w);
 }
 
 TEST(what_waits_is_not_compared) {
-    start();
+    start_with_rows();
     struct err err;
     (void)create(wang, "新客户");
     CHECK_INT(prove(wang, false), BOOK_NOT_PROVED);
@@ -86,7 +62,7 @@ TEST(what_waits_is_not_compared) {
 }
 
 TEST(each_round_that_changes_something_is_followed) {
-    start();
+    start_with_rows();
     struct err err;
     int64_t id = create(wang, "远大");
     const char *const texts[] = {"a.cn", "b.cn", "c.cn"};
@@ -101,7 +77,7 @@ TEST(each_round_that_changes_something_is_followed) {
 }
 
 TEST(a_row_that_was_deleted_is_gone_from_the_sum) {
-    start();
+    start_with_rows();
     struct err err;
     int64_t id = create(wang, "远大");
     uint32_t batch;
@@ -125,7 +101,7 @@ TEST(a_file_that_was_changed_is_found) {
         "INSERT INTO r_account(id, name, _seq) VALUES (77, 'x', 1)",
         "UPDATE r_account SET phones = '1' WHERE id = (SELECT min(id) FROM r_account)"};
     for (size_t i = 0; i < ARRAY_COUNT(sql); i++) {
-        start();
+        start_with_rows();
         CHECK_INT(prove(wang, false), BOOK_EQUAL);
         damage(wang, sql[i]);
         CHECK_INT(prove(wang, true), BOOK_DIFFERS);
@@ -136,7 +112,7 @@ TEST(a_file_that_was_changed_is_found) {
 
 /* Counting stops after so many rows, and goes on there the next time. */
 TEST(a_count_in_pieces_ends) {
-    start();
+    start_with_rows();
     struct err err;
     enum book_proof proof = BOOK_NOT_PROVED;
     for (int i = 0; i < 50 && proof == BOOK_NOT_PROVED; i++)
@@ -165,7 +141,7 @@ static void check_equal_books(void) {
 }
 
 TEST(an_equal_book_costs_nothing) {
-    start();
+    start_with_rows();
     struct agent_proof proof = repair(wang);
     CHECK_INT(proof.proof, BOOK_EQUAL);
     CHECK_INT(proof.repaired, 0);
@@ -180,7 +156,7 @@ TEST(a_row_that_differs_is_put_right) {
         "UPDATE r_account SET _seq = _seq + 5 WHERE id = (SELECT min(id) FROM r_account)",
         "INSERT INTO r_account(id, name, _seq) VALUES (77, 'x', 1)"};
     for (size_t i = 0; i < ARRAY_COUNT(sql); i++) {
-        start();
+        start_with_rows();
         CHECK_INT(prove(wang, false), BOOK_EQUAL);
         damage(wang, sql[i]);
         damage(wang, "DELETE FROM home_sum");
@@ -195,7 +171,7 @@ TEST(a_row_that_differs_is_put_right) {
 }
 
 TEST(many_rows_that_differ_are_all_put_right) {
-    start();
+    start_with_rows();
     struct agent_proof proof;
     damage(wang, "UPDATE r_account SET city = 'x'");
     damage(wang, "DELETE FROM r_employee");
@@ -207,7 +183,7 @@ TEST(many_rows_that_differ_are_all_put_right) {
 }
 
 TEST(what_a_person_edits_meanwhile_stays) {
-    start();
+    start_with_rows();
     struct err err;
     struct agent_proof proof;
     int64_t id = create(wang, "远大");

@@ -31,13 +31,18 @@ static inline void sync(struct world_laptop *l) {
     CHECK_OK(world_sync(l, &result, &err));
 }
 
-static inline void start(void) {
+static inline void open_two(uint64_t seed) {
     struct err err;
-    CHECK_OK(world_open(23, &w, &err));
+    CHECK_OK(world_open(seed, &w, &err));
     CHECK_OK(world_laptop_add(&w, "wang", &err));
     CHECK_OK(world_laptop_add(&w, "li", &err));
     wang = world_laptop(&w, SLICE("wang"));
     li = world_laptop(&w, SLICE("li"));
+}
+
+static inline void start(void) {
+    struct err err;
+    open_two(23);
     CHECK_OK(world_settle(&w, &err));
     sync(wang); /* what a round asks from is what its laptop has */
     sync(li);
