@@ -8,9 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
-    FILES_MAX = 128,
+    FILES_MAX = 512,
     PATH_MAX_BYTES = 512,
     SECTOR = 512,
     SHM_REGIONS = 64,
@@ -478,6 +479,16 @@ static struct file *add_file(const char *path) {
     return f;
 }
 
+/* A backup is made as NAME.part, and the program gives it its name on the real disk. */
+static struct file *find_renamed(const char *name) {
+    char part[PATH_MAX_BYTES];
+    int len = snprintf(part, sizeof part, "%s.part", name);
+    struct file *f = len < (int)sizeof part ? find_file(part) : NULL;
+    if (!f || !f->exists || access(part, F_OK) == 0) return NULL;
+    snprintf(f->path, sizeof f->path, "%s", name);
+    return f;
+}
+
 /* Files without a name are SQLite's own, of the moment; one that is opened with a name exists from
  * then on: the program made it empty on the real disk. */
 static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *base, int flags,
@@ -488,6 +499,7 @@ static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *base, int 
     char own[32];
     snprintf(own, sizeof own, "/nowhere/%zu", file_count);
     struct file *f = name ? find_file(name) : NULL;
+    if (!f && name) f = find_renamed(name);
     if (!f) f = add_file(name ? name : own);
     if (!f || is_cut(f)) return SQLITE_CANTOPEN;
     if (!f->exists) bytes_size(&f->now, 0);

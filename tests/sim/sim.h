@@ -8,6 +8,7 @@
  *     sim_office.c   what head office does
  *     sim_scope.c    who sees what, and what must not travel
  *     sim_unite.c    rows that become one
+ *     sim_copy.c     the copy of head office's book that grows with each commit
  *     sim_life.c     laptops that are revoked, sticks, tombstones that are collected
  *     sim_trouble.c  what the network, the disks and the clocks do
  *     sim_model.c    who had seen what; the places where things are written
@@ -176,6 +177,7 @@ struct sim {
     bool loose;    /* it does so at any time and more than once, whatever else happens: who had
                       seen what is not known then, only what holds of every run is looked at */
     bool marked;   /* the server's folder outlives its book: what it finds there tells it at once */
+    bool copied;   /* each commit of the server goes to a second folder, on another disk */
     unsigned trouble; /* of 100 rounds and saves so many meet a fault */
     int weight[SIM_FAULTS];
     bool stands[LAPTOPS];              /* its wall clock stands still */
@@ -324,6 +326,10 @@ bool sim_is_out(const struct sim *s, const struct world_laptop *l);
 /* A stick is written, comes to head office, or comes back. */
 void sim_life_stick(struct sim *s, struct world_laptop *l);
 void sim_life_compact(struct sim *s);
+/* From here on each commit of the server is copied. */
+void sim_copy_begin(struct sim *s);
+/* A book made of the copy is head office's. */
+void sim_copy_check(struct sim *s);
 /* A round without troubles, also of who is out, or hears that he is. */
 enum status sim_life_sync(struct sim *s, struct world_laptop *l, struct err *err) NODISCARD;
 /* Who is revoked hears of it; all others sync until nothing is left. */

@@ -541,6 +541,7 @@ void sim_look(struct sim *s) {
             sim_fail_err(s, "list", &err);
     }
     check_owners(s, &living);
+    sim_copy_check(s);
     if (s->loose) {
         check_loose(s, &living);
         return;

@@ -128,7 +128,7 @@ static void choose_kinds(struct sim *s) {
     if (!s->kinds) s->kinds = BIT(KIND_LAST);
 }
 
-enum { ROLLBACK_OF_100 = 15, LOOSE_OF_100 = 5 };
+enum { ROLLBACK_OF_100 = 15, LOOSE_OF_100 = 5, COPIED_OF = 8 };
 bool sim_rolls_back(uint64_t seed) {
     return (start_of(seed) >> 16) % 100 < ROLLBACK_OF_100;
 }
@@ -267,6 +267,7 @@ void sim_run(struct sim *s, uint64_t seed, bool trace) {
     s->rollback = sim_rolls_back(seed);
     s->loose = sim_is_loose(seed);
     s->marked = s->loose && start_of(seed) >> 32 & 1;
+    s->copied = (start_of(seed) >> 40) % COPIED_OF == 0;
     choose_kinds(s);
     choose_weights(s);
     choose_rollback(s);
@@ -275,6 +276,7 @@ void sim_run(struct sim *s, uint64_t seed, bool trace) {
     choose_clocks(s);
     choose_lease(s);
     if (s->marked) begin_marked(s);
+    if (s->copied) sim_copy_begin(s);
     for (int i = 0; s->homes && i < 6; i++) sim_scope_office(s);
     for (; s->step < s->steps && !s->failure[0]; s->step++) {
         SAY(s, "%zu\n", s->step);
