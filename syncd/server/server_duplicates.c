@@ -253,6 +253,7 @@ static enum status list_union(void *ctx, const struct centre_united *united, str
     if (title) name = united->loser.values[entity_field_index(e, title)].text;
     listing_time(m->l, united->time_ms);
     listing_text(m->l, united->person);
+    listing_string(m->l, m->u->server->json ? e->name : e->label[m->u->server->lang]);
     listing_id(m->l, united->from);
     listing_text(m->l, name);
     put_row(m->l, m->u, e, united->to);
@@ -262,9 +263,10 @@ static enum status list_union(void *ctx, const struct centre_united *united, str
 
 enum status server_cmd_merge_list(void *program, const struct command_line *line, struct err *err) {
     static const struct listing_column COLUMNS[] = {
-        {"time", {"Time", "时间"}},       {"person", {"Who", "操作人"}},
-        {"loser", {"Id", "编号"}},        {"name", {"Was", "原名称"}},
-        {"survivor", {"Became", "并入"}}, {"undone", {"Undone", "已撤销"}}};
+        {"time", {"Time", "时间"}},      {"person", {"Who", "操作人"}},
+        {"entity", {"Kind", "类别"}},    {"loser", {"Id", "编号"}},
+        {"name", {"Was", "原名称"}},     {"survivor", {"Became", "并入"}},
+        {"undone", {"Undone", "已撤销"}}};
     SCOPED(uniting_close) struct uniting u = {0};
     SCOPED(listing_release) struct listing *l = NULL;
     TRY(uniting_open(program, line, &u, err));

@@ -8,8 +8,8 @@ command_run server_cmd_field_add, server_cmd_field_list, server_cmd_field_change
     server_cmd_value_add, server_cmd_value_list, server_cmd_value_change;
 
 #define FIELD_LABELS                                                                               \
-    COMMAND_OPTION("--label", NULL, "TEXT", "名称", "what people call it, in English",             \
-                   "英文名称", NULL),                                                              \
+    COMMAND_OPTION("--label", NULL, "TEXT", "名称", "what people call it, in English", "英文名称", \
+                   NULL),                                                                          \
         COMMAND_OPTION("--label-zh", NULL, "TEXT", "名称", "what people call it, in Chinese",      \
                        "中文名称", NULL)
 #define FIELD_DRY_RUN                                                                              \
@@ -69,34 +69,37 @@ static const struct command_option value_change_options[] = {
         COMMAND_WORDS(min_, max_, complete_), __VA_ARGS__                                          \
     }
 
-#define SERVER_FIELD_COMMANDS                                                                      \
-    FIELD_COMMAND("field add", "ENTITY NAME", "类别 字段名", server_cmd_field_add, 2, 2,           \
-                  "@entity", COMMAND_OPTIONS(field_add_options),                                   \
-                  .summary = {"add a field to the rows of a kind", "为某类记录新增字段"},          \
-                  .details = {"Laptops have it with their next sync, as one of their own fields. " \
-                              "Name, type and rule\nstay for ever; labels and limits may be "      \
-                              "changed. Money gets a field for its currency.\n",                   \
-                              "笔记本下次同步后即可使用，与自带字段相同。名称、类型和规则不可再改，" \
-                              "名称标签和\n限制可以更改。money 同时新增币种字段。\n"}),            \
-        FIELD_COMMAND("field list", "[ENTITY]", "[类别]", server_cmd_field_list, 0, 1, "@entity",  \
-                      .summary = {"the fields that were added", "列出新增的字段"}),                \
-        FIELD_COMMAND("field change", "ENTITY NAME", "类别 字段名", server_cmd_field_change, 2, 2, \
-                      "@entity @field", COMMAND_OPTIONS(field_change_options),                     \
-                      .summary = {"change labels and limits of an added field, or retire it",      \
-                                  "更改新增字段的名称和限制，或停用"},                             \
-                      .details = {"Limits bind edits made by laptops that know them.\n",           \
-                                  "限制只约束已得知该限制的笔记本所作的修改。\n"}),                \
-        FIELD_COMMAND("value add", "ENTITY FIELD NAME", "类别 字段 取值", server_cmd_value_add, 3, \
-                      3, "@entity @field -", COMMAND_OPTIONS(value_add_options),                   \
-                      .summary = {"add a value to an enumeration, also to one of the release's",   \
-                                  "为枚举新增取值，也可用于自带的枚举"}),                          \
-        FIELD_COMMAND("value list", "ENTITY FIELD", "类别 字段", server_cmd_value_list, 2, 2,      \
-                      "@entity @field", .summary = {"the values of an enumeration",                \
-                                                    "列出枚举的取值"}),                            \
-        FIELD_COMMAND("value change", "ENTITY FIELD NAME", "类别 字段 取值",                       \
-                      server_cmd_value_change, 3, 3, "@entity @field -",                           \
-                      COMMAND_OPTIONS(value_change_options),                                       \
-                      .summary = {"change labels of an added value, or retire it",                 \
+#define SERVER_FIELD_COMMANDS                                                                                                \
+    FIELD_COMMAND(                                                                                                           \
+        "field add", "ENTITY NAME", "类别 字段名", server_cmd_field_add, 2, 2, "@entity",                                    \
+        COMMAND_OPTIONS(field_add_options),                                                                                  \
+        .summary = {"add a field to the rows of a kind", "为某类记录新增字段"},                                              \
+        .details = {"Laptops have it with their next sync, as one of their own fields. "                                     \
+                    "It needs a label\nin both languages. Name, type and rule stay for "                                     \
+                    "ever; labels and limits may be\nchanged. Money gets a field for "                                       \
+                    "its currency.\n",                                                                                       \
+                    "笔记本下次同步后即可使用，与自带字段相同。须给出中英文两个名称标签。" \
+                    "字段名、类型和规则\n不可再改，名称标签和限制可以更改。money "                 \
+                    "同时新增币种字段。\n"}),                                                                                \
+        FIELD_COMMAND("field list", "[ENTITY]", "[类别]", server_cmd_field_list, 0, 1, "@entity",                            \
+                      .summary = {"the fields that were added", "列出新增的字段"}),                                          \
+        FIELD_COMMAND("field change", "ENTITY NAME", "类别 字段名", server_cmd_field_change, 2, 2,                           \
+                      "@entity @field", COMMAND_OPTIONS(field_change_options),                                               \
+                      .summary = {"change labels and limits of an added field, or retire it",                                \
+                                  "更改新增字段的名称和限制，或停用"},                                                       \
+                      .details = {"Limits bind edits made by laptops that know them.\n",                                     \
+                                  "限制只约束已得知该限制的笔记本所作的修改。\n"}),                                          \
+        FIELD_COMMAND("value add", "ENTITY FIELD NAME", "类别 字段 取值", server_cmd_value_add, 3,                           \
+                      3, "@entity @field -", COMMAND_OPTIONS(value_add_options),                                             \
+                      .summary = {"add a value to an enumeration, also to one of the release's",                             \
+                                  "为枚举新增取值，也可用于自带的枚举"}),                                                    \
+        FIELD_COMMAND("value list", "ENTITY FIELD", "类别 字段", server_cmd_value_list, 2, 2,                                \
+                      "@entity @field",                                                                                      \
+                      .summary = {"the values of an enumeration", "列出枚举的取值"}),                                        \
+        FIELD_COMMAND("value change", "ENTITY FIELD NAME", "类别 字段 取值",                                                 \
+                      server_cmd_value_change, 3, 3, "@entity @field -",                                                     \
+                      COMMAND_OPTIONS(value_change_options),                                                                 \
+                      .summary = {"change labels of an added value, or retire it",                                           \
                                   "更改新增取值的名称，或停用"})
 
 #endif

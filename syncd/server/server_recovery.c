@@ -10,26 +10,45 @@
 
 /* ------------------------------------------------------------------ recovery */
 
+struct returning {
+    struct centre *c;
+    struct listing *l;
+    size_t waits; /* laptops that were here, and have not given back all */
+};
+
 static enum status device_row(void *ctx, const struct centre_returning *row, struct err *err) {
-    struct listing *l = ctx;
-    (void)err;
-    listing_int(l, row->device);
-    listing_bool(l, row->entered);
-    listing_bool(l, row->settled);
-    listing_int(l, row->missing);
+    struct returning *r = ctx;
+    struct centre_device device;
+    TRY(centre_device(r->c, row->device, &device, err));
+    listing_int(r->l, row->device);
+    listing_string(r->l, device.user_name);
+    listing_bool(r->l, row->entered);
+    listing_bool(r->l, row->settled);
+    listing_int(r->l, row->missing);
+    r->waits += row->entered && !row->settled;
     return ST_OK;
 }
 
 static enum status list_returning(struct server *server, struct centre *c, struct err *err) {
     static const struct listing_column columns[] = {
         {"device", {"device", "设备"}},
+        {"user", {"user", "用户"}},
         {"was_here", {"was here", "已联系"}},
         {"gave_back", {"gave back", "已交还"}},
         {"missing_batches", {"missing batches", "缺失批次"}}};
     SCOPED(listing_release) struct listing *l = NULL;
     TRY(listing_open(server, columns, ARRAY_COUNT(columns), false, &l, err));
-    TRY(centre_returnings(c, device_row, l, err));
-    return listing_close(&l, err);
+    struct returning r = {.c = c, .l = l};
+    TRY(centre_returnings(c, device_row, &r, err));
+    TRY(listing_close(&l, err));
+    if (r.waits > 0)
+        server_tell(server,
+                    "Who was here and has not given back all does so with the next syncs. If that "
+                    "stays: what is left stands on a row that another laptop has to give back "
+                    "first, or it waits for recovery end.",
+                    "已联系但尚未交还完毕的电脑会在后续同步中继续交还。若一直如此：余下内容依赖另一台"
+                    "电脑尚未交还的记录，或要等到 recovery end。");
+    return ST_OK;
 }
 
 static enum status check_decided(struct org *org, struct err *err);

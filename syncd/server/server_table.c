@@ -167,8 +167,6 @@ static const struct command_option merge_options[] = {
     COMMAND_FLAG("--dry-run", NULL, "only show what would stand", "仅显示合并结果，不作改动"),
 };
 static const struct command_option merge_undo_options[] = {
-    COMMAND_OPTION("--entity", NULL, "ENTITY", "类别", "account (default) or contact",
-                   "account（客户，默认）或 contact（联系人）", "account contact"),
     COMMAND_FLAG("--dry-run", NULL, "only say what would come back", "仅显示将恢复的内容"),
 };
 static const struct command_option rm_options[] = {

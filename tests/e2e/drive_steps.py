@@ -525,7 +525,7 @@ class Steps(Base):
         if done:
             loser = r.choice(done)
             into = next(m["survivor"] for m in self.merges() if m["loser"] == loser)
-            done = self.office("merge", "undo", loser, "--entity", self.merged[loser], fails=True)
+            done = self.office("merge", "undo", loser, fails=True)
             if done.code == 0:
                 self.reasons.pop(loser, None)
             self.touched(loser, into)

@@ -72,6 +72,7 @@ def everything_is_there(world, rounds, when):
 def end_recovery(world, alone=False):
     status = world.office("recovery", "status", "--json").json()
     absent = [row["device"] for row in status if not row["gave_back"]]
+    check([row["user"] for row in status if row["device"] == number_of(world, "wang")] in ([], ["Wang"]), str(status))
     check(alone or all(row["was_here"] and row["gave_back"] and row["missing_batches"] == 0 for row in status), str(status))
     world.office("recovery", "accept")  # head office's own edits, which laptops have in their books
     if absent:

@@ -253,6 +253,23 @@ def one_of_two_losers_parts(world):
     sync(world)
 
 
+def contacts_that_are_one_part_by_the_id_that_the_list_shows(world):
+    world.office("add", "account", "name=Haus", "territory=N", "owner=li")
+    for name in ("Kong One", "Kong Two"):
+        world.office("add", "contact", f"name={name}", "account=Haus")
+    sync(world)
+    world.office("merge", "Kong One", "into", "Kong Two", "--entity", "contact")
+    check(any("Contact" in line and "Kong One" in line for line in world.office("merge", "list").out.splitlines()), "the list does not say what it was")
+    shown = next(m for m in world.office("merge", "list", "--json").json() if m["name"] == "Kong One")
+    check(shown["entity"] == "contact", str(shown))
+    world.office("merge", "undo", str(shown["loser"]))
+    sync(world)
+    contacts = [row["name"] for row in world.laptop("li", "list", "contact", "--json").json()]
+    check("Kong One" in contacts and "Kong Two" in contacts, str(contacts))
+    world.office("rm", "account", "Haus", "--yes")
+    sync(world)
+
+
 def a_merged_account_did_not_leave(world):
     """Its id finds the one that it became: nothing is told to be gone that is there."""
     for name in ("Twin A", "Twin B"):
@@ -310,6 +327,7 @@ def run(world):
              a_team_member_sees_it_all, a_handover_waits_for_both_signatures,
              the_new_owner_hears_of_what_the_former_one_writes, head_office_decides,
              orders_hold_from_today_on, a_merge_says_which_one_goes, a_merged_account_did_not_leave,
+             contacts_that_are_one_part_by_the_id_that_the_list_shows,
              one_of_two_losers_parts, books_are_proved)
     for step in steps:
         print(step.__name__.replace("_", " "), flush=True)
