@@ -28,9 +28,16 @@ enum status org_scope_set(struct org *org, bool granted, struct err *err) {
     return write_scope(org, set_granted, &granted, err);
 }
 
-static enum status put_scope(struct org *org, void *ctx, struct err *err) {
-    centre_due_forget(org->c);
-    return centre_scope_put(org->c, ctx, err);
+static enum status put_scope(struct centre *c, const struct centre_scope *scope, struct err *err) {
+    centre_due_forget(c);
+    return centre_scope_put(c, scope, err);
+}
+
+static enum status set_lease(struct org *org, void *ctx, struct err *err) {
+    struct centre_scope scope;
+    centre_scope(org->c, &scope);
+    scope.lease_days = *(int64_t *)ctx;
+    return put_scope(org->c, &scope, err);
 }
 
 enum status org_scope(struct org *org, struct centre_scope *out, struct err *err) {
@@ -41,23 +48,29 @@ enum status org_scope(struct org *org, struct centre_scope *out, struct err *err
 }
 
 enum status org_lease_set(struct org *org, int64_t days, struct err *err) {
-    struct centre_scope scope;
     if (days < 0 || days > LEASE_DAYS_MAX)
         return err_set(err, ST_INVALID, "a lease has 0 to %d days", "宽限期须为 0 至 %d 天",
                        LEASE_DAYS_MAX);
-    TRY(org_scope(org, &scope, err));
-    scope.lease_days = days;
-    return write_scope(org, put_scope, &scope, err);
+    return write_scope(org, set_lease, &days, err);
+}
+
+static enum status turn_to(struct centre *c, int64_t today, struct arena *mem, struct err *err);
+
+/* The day may be another one at once, also the one before. */
+static enum status set_zone(struct org *org, void *ctx, struct err *err) {
+    struct centre_scope scope;
+    SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    centre_scope(org->c, &scope);
+    scope.utc_offset_min = *(int *)ctx;
+    TRY(put_scope(org->c, &scope, err));
+    return turn_to(org->c, centre_day(&scope, centre_now(org->c)), &mem, err);
 }
 
 enum status org_zone_set(struct org *org, int utc_offset_min, struct err *err) {
-    struct centre_scope scope;
     if (utc_offset_min < -ZONE_MIN_MAX || utc_offset_min > ZONE_MIN_MAX)
         return err_set(err, ST_INVALID, "a time zone is at most 14 hours from UTC",
                        "时区与 UTC 相差不超过 14 小时");
-    TRY(org_scope(org, &scope, err));
-    scope.utc_offset_min = utc_offset_min;
-    return write_scope(org, put_scope, &scope, err);
+    return write_scope(org, set_zone, &utc_offset_min, err);
 }
 
 int64_t org_day_ms(const struct centre_scope *scope, int64_t day) {
@@ -253,15 +266,16 @@ enum status org_dated_cancel(struct org *org, int64_t id, struct err *err) {
     return status;
 }
 
-/* Memberships that began or were over since the last day that was looked at. */
-static enum status turn_day(struct centre *c, int64_t now_ms, struct arena *mem, struct err *err) {
+/* Memberships that begin or are over between the last day that was looked at and this one. */
+static enum status turn_to(struct centre *c, int64_t today, struct arena *mem, struct err *err) {
     struct centre_scope scope;
     struct centre_unsettled unsettled = {.home_count = 0};
     int64_t *accounts;
     centre_scope(c, &scope);
-    int64_t today = centre_day(&scope, now_ms);
-    if (!scope.granted || today <= scope.day) return ST_OK;
-    TRY(centre_teams_turning(c, scope.day, today, mem, &accounts, &unsettled.home_count, err));
+    if (!scope.granted || today == scope.day) return ST_OK;
+    int64_t first = today < scope.day ? today : scope.day;
+    int64_t last = today < scope.day ? scope.day : today;
+    TRY(centre_teams_turning(c, first, last, mem, &accounts, &unsettled.home_count, err));
     unsettled.homes = ARENA_ARRAY(mem, unsettled.home_count + 1, struct unsettled_home);
     if (!unsettled.homes) return err_no_memory(err);
     for (size_t i = 0; i < unsettled.home_count; i++)
@@ -270,6 +284,13 @@ static enum status turn_day(struct centre *c, int64_t now_ms, struct arena *mem,
     scope.day = today;
     centre_due_forget(c);
     return centre_scope_put(c, &scope, err);
+}
+
+static enum status turn_day(struct centre *c, int64_t now_ms, struct arena *mem, struct err *err) {
+    struct centre_scope scope;
+    centre_scope(c, &scope);
+    int64_t today = centre_day(&scope, now_ms);
+    return today > scope.day ? turn_to(c, today, mem, err) : ST_OK;
 }
 
 enum status scope_due(struct centre *c, bool *out_done, struct err *err) {

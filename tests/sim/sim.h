@@ -8,6 +8,7 @@
  *     sim_office.c   what head office does
  *     sim_scope.c    who sees what, and what must not travel
  *     sim_unite.c    rows that become one
+ *     sim_dated.c    what comes at its date
  *     sim_copy.c     the copy of head office's book that grows with each commit
  *     sim_life.c     laptops that are revoked, sticks, tombstones that are collected
  *     sim_trouble.c  what the network, the disks and the clocks do
@@ -23,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "syncd/store/centre_scope.h"
 #include "tests/sim/disk.h"
 #include "tests/world/world.h"
 
@@ -62,7 +64,7 @@ enum {
     ROW(ROUND_WORKED) ROW(ROUND_FAILED) ROW(SAVE_IN_DOUBT) ROW(WRITE_LOST) ROW(WRITE_TORN)         \
     ROW(MESSAGE) ROW(ROW_SENT) ROW(HOME_OPENED) ROW(HOME_CLOSED) ROW(DENIED)                       \
     ROW(COLLECTED) ROW(STICK_WRITTEN) ROW(STICK_TAKEN) ROW(STICK_HOME) ROW(LAPTOP_OUT)             \
-    ROW(OTHERS_TOLD) ROW(FACT) ROW(PROVED)
+    ROW(OTHERS_TOLD) ROW(FACT) ROW(PROVED) ROW(ORDER_DUE) ROW(DAY_TURNED)
 /* clang-format on */
 
 enum sim_what {
@@ -146,7 +148,7 @@ struct united { /* an account that became another */
 };
 enum { UNITED_MAX = 16 };
 
-enum { STICKS = 4 };
+enum { STICKS = 4, ORDERS_MAX = 16 };
 struct stick {
     struct slice file; /* in the run's arena; empty: none */
     size_t laptop;     /* whose */
@@ -169,15 +171,18 @@ struct sim {
     const struct place *places[PLACES_MAX];
     size_t place_count;
     size_t accounts, steps;
-    bool rows;     /* creates and deletes */
-    bool homes;    /* people see only what they are granted, and that changes */
-    bool unites;   /* head office merges accounts and contacts */
-    bool meets;    /* people work on what was worked on last, one of them for a while */
-    bool rollback; /* the server goes back in time once, unannounced */
-    bool loose;    /* it does so at any time and more than once, whatever else happens: who had
-                      seen what is not known then, only what holds of every run is looked at */
-    bool marked;   /* the server's folder outlives its book: what it finds there tells it at once */
-    bool copied;   /* each commit of the server goes to a second folder, on another disk */
+    int64_t territories[2]; /* the second was below the first */
+    bool rows;              /* creates and deletes */
+    bool homes;             /* people see only what they are granted, and that changes */
+    bool unites;            /* head office merges accounts and contacts */
+    bool meets;             /* people work on what was worked on last, one of them for a while */
+    bool rollback;          /* the server goes back in time once, unannounced */
+    bool loose;  /* it does so at any time and more than once, whatever else happens: who had
+                    seen what is not known then, only what holds of every run is looked at */
+    bool marked; /* the server's folder outlives its book: what it finds there tells it at once */
+    bool dated;  /* what is given to people begins and ends at dates as well */
+    bool leased; /* a lease of days: with hours between steps somebody may be late */
+    bool copied; /* each commit of the server goes to a second folder, on another disk */
     unsigned trouble; /* of 100 rounds and saves so many meet a fault */
     int weight[SIM_FAULTS];
     bool stands[LAPTOPS];              /* its wall clock stands still */
@@ -197,9 +202,13 @@ struct sim {
     size_t united_count;
     bool united_any;
     struct stick sticks[STICKS];
-    bool revoked[LAPTOPS], wipes[LAPTOPS]; /* by head office; with the order to delete the book */
-    uint32_t had[LAPTOPS];                 /* its last batch at the server then */
-    bool out[LAPTOPS];                     /* it was told, and does nothing any more */
+    bool revoked[LAPTOPS], wipes[LAPTOPS];  /* by head office; with the order to delete the book */
+    uint32_t had[LAPTOPS];                  /* its last batch at the server then */
+    bool out[LAPTOPS];                      /* it was told, and does nothing any more */
+    struct centre_dated orders[ORDERS_MAX]; /* that wait for their time */
+    size_t order_count;
+    int zone_min;   /* of the org: minutes east of Greenwich */
+    int64_t day;    /* there, when the server last looked at what is due */
     bool restored;  /* head office brought something back that was collected */
     bool backed;    /* there is a backup */
     bool announced; /* laptops know where it stands */
@@ -326,6 +335,18 @@ bool sim_is_out(const struct sim *s, const struct world_laptop *l);
 /* A stick is written, comes to head office, or comes back. */
 void sim_life_stick(struct sim *s, struct world_laptop *l);
 void sim_life_compact(struct sim *s);
+/* The org's days begin somewhere. */
+void sim_dated_begin(struct sim *s, uint64_t draw);
+int64_t sim_day_now(const struct sim *s);
+/* Between steps hours pass. */
+int64_t sim_dated_pause(struct sim *s);
+/* In some hours an account, or all of one person, goes to another; or is not to go any more. */
+void sim_dated_order(struct sim *s, int64_t account, int64_t from, int64_t to);
+void sim_dated_cancel(struct sim *s);
+/* What the daemon does when the time comes, and what must be so then. */
+void sim_dated_due(struct sim *s);
+/* Since then something has come due. */
+bool sim_dated_moved(const struct sim *s);
 /* From here on each commit of the server is copied. */
 void sim_copy_begin(struct sim *s);
 /* A book made of the copy is head office's. */

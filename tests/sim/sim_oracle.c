@@ -34,7 +34,7 @@ static void check_denied(struct sim *s, const struct deed *d, const struct recei
     bool own = id_device(note->row) == d->author + 1;
     if (note->reason != REASON_DENIED) return;
     sim_count(s, SIM_DENIED);
-    if (!own && !s->counts[SIM_DAYS_PASS] && !s->rolled)
+    if (!own && !s->counts[SIM_DAYS_PASS] && !s->rolled && !(s->dated && s->leased))
         sim_fail(s, "an edit made under a grant was denied", d - s->deeds, note->row);
 }
 
@@ -522,7 +522,10 @@ static bool come_to_rest(struct sim *s) {
         if (world_release(l, s->catalogue, &err) != ST_OK) sim_fail_err(s, "release", &err);
     }
     if (s->rolled) all_give_back(s);
-    if (!s->failure[0] && sim_life_settle(s, &err) != ST_OK) sim_fail_err(s, "settle", &err);
+    do {
+        sim_dated_due(s);
+        if (!s->failure[0] && sim_life_settle(s, &err) != ST_OK) sim_fail_err(s, "settle", &err);
+    } while (s->dated && !s->failure[0] && sim_dated_moved(s));
     return !s->failure[0];
 }
 

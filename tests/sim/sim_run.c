@@ -199,6 +199,7 @@ static void choose_lease(struct sim *s) {
     if (!s->weight[SIM_COMPACT] || !sim_chance(s, 50)) return;
     if (org_lease_set(s->world.office, 1 + (int64_t)sim_draw(s, 6), &err) != ST_OK)
         sim_fail_err(s, "lease", &err);
+    s->leased = true;
 }
 
 /* ------------------------------------------------------------------ steps */
@@ -233,7 +234,9 @@ static void step(struct sim *s) {
         pass_time(s, (int64_t)sim_draw(s, 1 + sim_draw(s, 40)) * 86400000);
         sim_count(s, SIM_DAYS_PASS);
     }
+    if (s->dated) pass_time(s, sim_dated_pause(s));
     s->fault = SIM_WHAT_COUNT;
+    sim_dated_due(s);
     do { /* a form that is opened is left open, and something else is done */
         s->opened = false;
         happens(s, l, sim_pick(s, 0, SIM_EVENTS));
@@ -268,6 +271,7 @@ void sim_run(struct sim *s, uint64_t seed, bool trace) {
     s->loose = sim_is_loose(seed);
     s->marked = s->loose && start_of(seed) >> 32 & 1;
     s->copied = (start_of(seed) >> 40) % COPIED_OF == 0;
+    s->dated = s->homes && start_of(seed) >> 44 & 1;
     choose_kinds(s);
     choose_weights(s);
     choose_rollback(s);
@@ -277,6 +281,7 @@ void sim_run(struct sim *s, uint64_t seed, bool trace) {
     choose_lease(s);
     if (s->marked) begin_marked(s);
     if (s->copied) sim_copy_begin(s);
+    if (s->dated) sim_dated_begin(s, start_of(seed) >> 48);
     for (int i = 0; s->homes && i < 6; i++) sim_scope_office(s);
     for (; s->step < s->steps && !s->failure[0]; s->step++) {
         SAY(s, "%zu\n", s->step);

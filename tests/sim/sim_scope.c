@@ -26,19 +26,25 @@ static bool look_up(struct sim *s, const char *entity, int64_t id, struct row *o
     return id && store_get(world_office_store(&s->world), e, id, &s->mem, out, &err) == ST_OK;
 }
 
+/* The server looks at the date with its next commit, at the latest when the daemon does: in the
+ * midst of a step either day may hold. */
 struct member {
-    int64_t account, employee;
+    int64_t account, employee, days[2];
     bool found;
 };
 static enum status seek_member(void *ctx, const struct row *row, struct err *err) {
     struct member *m = ctx;
+    int64_t from = number(row, "from_on"), until = number(row, "until_on");
     (void)err;
-    m->found |= number(row, "account") == m->account && number(row, "employee") == m->employee;
+    if (number(row, "account") != m->account || number(row, "employee") != m->employee)
+        return ST_OK;
+    for (size_t i = 0; i < ARRAY_COUNT(m->days); i++)
+        m->found |= from <= m->days[i] && (!until || m->days[i] <= until);
     return ST_OK;
 }
 
 static bool is_member(struct sim *s, int64_t account, int64_t employee) {
-    struct member m = {account, employee, false};
+    struct member m = {account, employee, {s->day, sim_day_now(s)}, false};
     struct err err;
     struct query query = {.entity = catalogue_entity(&s->world.catalogue, SLICE("team_member"))};
     if (store_list(world_office_store(&s->world), &query, seek_member, &m, &err) != ST_OK)
@@ -250,17 +256,24 @@ static void office_set(struct sim *s, const char *entity, int64_t id, const char
         sim_fail_err(s, "office", &err);
 }
 
-static void office_join(struct sim *s, int64_t account, int64_t employee) {
+/* Days of the org; 0: from the beginning, without end. */
+static void office_join(struct sim *s, int64_t account, int64_t employee, int64_t from,
+                        int64_t until) {
     const struct entity *e = catalogue_entity(&s->world.catalogue, SLICE("team_member"));
     struct field_edit edits[] = {
         {entity_field(e, SLICE("account")), FIELD_EDIT_SET, value_int(account)},
-        {entity_field(e, SLICE("employee")), FIELD_EDIT_SET, value_int(employee)}};
+        {entity_field(e, SLICE("employee")), FIELD_EDIT_SET, value_int(employee)},
+        {entity_field(e, SLICE("from_on")), FIELD_EDIT_SET, from ? value_int(from) : value_null()},
+        {entity_field(e, SLICE("until_on")), FIELD_EDIT_SET,
+         until ? value_int(until) : value_null()}};
     struct receipt receipt;
     struct err err;
     int64_t row;
     if (!account) return;
-    SAY(s, "  office puts %lld into the team of %lld\n", (long long)employee, (long long)account);
-    if (world_office_save(&s->world, e, 0, edits, 2, &receipt, &row, &err) != ST_OK)
+    SAY(s, "  office puts %lld into the team of %lld, %lld to %lld\n", (long long)employee,
+        (long long)account, (long long)from, (long long)until);
+    if (world_office_save(&s->world, e, 0, edits, from || until ? 4 : 2, &receipt, &row, &err) !=
+        ST_OK)
         sim_fail_err(s, "office", &err);
 }
 
@@ -273,13 +286,38 @@ static void office_part(struct sim *s) {
     if (world_office_delete(&s->world, e, id, &err) != ST_OK) sim_fail_err(s, "office", &err);
 }
 
+/* Of head office's orders for a date. */
+static void office_order(struct sim *s) {
+    int64_t day = sim_day_now(s), from = any_employee(s), to = any_employee(s), until;
+    switch (sim_draw(s, 7)) {
+    case 0:
+    case 1: sim_dated_order(s, any(s, "account"), 0, to); break;
+    case 2: sim_dated_order(s, 0, from, to); break;
+    case 3: sim_dated_cancel(s); break;
+    case 4:
+    case 5:
+        day += (int64_t)sim_draw(s, 5) - 2;
+        until = sim_draw(s, 3) ? day + (int64_t)sim_draw(s, 3) : 0;
+        office_join(s, any(s, "account"), to, day, until);
+        break;
+    case 6: /* the one below the other, or not */
+        office_set(s, "territory", s->territories[1], "parent",
+                   sim_draw(s, 2) ? s->territories[0] : 0);
+        break;
+    }
+}
+
 void sim_scope_office(struct sim *s) {
+    if (s->dated && sim_draw(s, 2)) {
+        office_order(s);
+        return;
+    }
     int64_t some = sim_draw(s, 4) ? any_employee(s) : 0;
     switch (sim_draw(s, 8)) {
     case 0:
     case 1: office_set(s, "account", any(s, "account"), "owner", some); break;
     case 2:
-    case 3: office_join(s, any(s, "account"), any_employee(s)); break;
+    case 3: office_join(s, any(s, "account"), any_employee(s), 0, 0); break;
     case 4: office_part(s); break;
     case 5:
         office_set(s, "account", any(s, "account"), "territory",
@@ -307,6 +345,7 @@ enum status sim_scope_begin(struct sim *s, struct err *err) {
              parent ? value_int(parent) : value_null()}};
         struct receipt receipt;
         TRY(world_office_save(w, e, 0, edits, parent ? 3 : 2, &receipt, &parent, err));
+        s->territories[i] = parent;
     }
     TRY(org_scope_set(w->office, true, err));
     return ST_OK;

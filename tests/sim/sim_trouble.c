@@ -435,6 +435,7 @@ static void do_rollback(struct sim *s) {
         sim_fail(s, "the server does not notice that its book was set back", then.position.seq,
                  now.position.seq);
     s->united_count = s->backup_united;
+    s->order_count = 0; /* those of before are applied when the server says so */
     for (size_t i = 0; s->loose && i < s->deed_count; i++) /* that too is forgotten */
         if (s->deeds[i].approved_step > s->backup_step) s->deeds[i].approved = false;
     memcpy(s->lost_to, before.lost_to, sizeof s->lost_to);
