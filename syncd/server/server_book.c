@@ -308,6 +308,39 @@ static enum status options_read(struct server *server, struct import_options *ou
                               err);
 }
 
+/* A column that no field is meant by is not passed over silently. */
+static void left_out_print(struct server *server, const struct import_totals *t) {
+    struct slice rest = t->mapping, line;
+    while (slice_cut(&rest, '\n', &line))
+        if (memmem(line.data, line.len, " -> -", 5))
+            server_tell(server, "not taken: %.*s", "未导入的列：%.*s", (int)line.len,
+                        (const char *)line.data);
+}
+
+static void mapping_json(const struct import_totals *t, struct buf *out) {
+    struct slice rest = t->mapping, line;
+    size_t count = 0;
+    while (slice_cut(&rest, '\n', &line)) {
+        if (line.len == 0) continue;
+        if (count++ > 0) buf_put_byte(out, ',');
+        buf_put_json_string(out, line);
+    }
+}
+
+static enum status totals_json(struct importer *im, const struct import_totals *t,
+                               struct err *err) {
+    SCOPED(buf_free) struct buf mapping = buf_new(BUF_MAX_BATCH);
+    mapping_json(t, &mapping);
+    TRY(buf_status(&mapping, err));
+    TRY(buf_status(&im->rows, err));
+    printf("{\"created\":%lld,\"updated\":%lld,\"unchanged\":%lld,\"refused\":%lld,"
+           "\"mapping\":[%s],\"rows\":[%s]}\n",
+           (long long)t->rows[IMPORT_CREATED], (long long)t->rows[IMPORT_UPDATED],
+           (long long)t->rows[IMPORT_UNCHANGED], (long long)t->rows[IMPORT_REFUSED],
+           buf_text(&mapping), buf_text(&im->rows));
+    return ST_OK;
+}
+
 static enum status totals_print(struct importer *im, const struct import_totals *t,
                                 struct err *err) {
     struct server *server = im->server;
@@ -317,15 +350,8 @@ static enum status totals_print(struct importer *im, const struct import_totals 
         TRY(buf_status(&im->report, err));
         TRY(platform_write_file_private(report, buf_slice(&im->report), err));
     }
-    if (server->json) {
-        TRY(buf_status(&im->rows, err));
-        printf("{\"created\":%lld,\"updated\":%lld,\"unchanged\":%lld,\"refused\":%lld,\"rows\":[%"
-               "s]}\n",
-               (long long)t->rows[IMPORT_CREATED], (long long)t->rows[IMPORT_UPDATED],
-               (long long)t->rows[IMPORT_UNCHANGED], (long long)t->rows[IMPORT_REFUSED],
-               buf_text(&im->rows));
-        return ST_OK;
-    }
+    if (server->json) return totals_json(im, t, err);
+    left_out_print(server, t);
     if (im->refused > REFUSALS_SHOWN_MAX)
         server_tell(server, "and %zu more refused; see --report FILE",
                     "另有 %zu 行被拒绝；用 --report 可得全部清单",

@@ -214,7 +214,12 @@ class Commands(ServerTest):
         with open(path, "w", encoding="gb18030") as file:
             file.write("客户名称,客户编号,国家\n大众汽车,A1,德国\n宝马,A2,德国\n")
         self.assertEqual({k: v for k, v in c.json("import", "account", path, "--dry-run").items() if k != "rows"},
-                         {"created": 2, "updated": 0, "unchanged": 0, "refused": 0})
+                         {"created": 2, "updated": 0, "unchanged": 0, "refused": 0,
+                          "mapping": ["客户名称 -> name", "客户编号 -> external_no", "国家 -> country"]})
+        strange = os.path.join(c.dir, "strange.csv")
+        with open(strange, "w", encoding="utf-8") as file:
+            file.write("name,Mascot\n宝马,Bär\n")
+        self.assertIn("not taken: Mascot -> - (no such field)", c.run("import", "account", strange, "--dry-run"))
         self.assertEqual(c.json("list", "account"), [])
         self.assertEqual(c.json("import", "account", path)["created"], 2)
         self.assertEqual(c.json("import", "account", path, "--match", "external_no")["unchanged"], 2)
@@ -234,7 +239,7 @@ class Commands(ServerTest):
         back = os.path.join(c.dir, "back.csv")
         with open(back, "w", encoding="utf-8") as file:
             file.write(c.run("export", "account", "--bom").replace("宝马", "宝马集团"))
-        self.assertEqual({k: v for k, v in c.json("import", "account", back, "--match", "id").items() if k != "rows"},
+        self.assertEqual({k: v for k, v in c.json("import", "account", back, "--match", "id").items() if k not in ("rows", "mapping")},
                          {"created": 0, "updated": 1, "unchanged": 1, "refused": 0})
         history = c.json("history", "account", "宝马", "name")
         self.assertEqual([(h["value"], h["outcome"]) for h in history if h["field"] == "name"],
