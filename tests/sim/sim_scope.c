@@ -289,7 +289,7 @@ static void office_part(struct sim *s) {
 /* Of head office's orders for a date. */
 static void office_order(struct sim *s) {
     int64_t day = sim_day_now(s), from = any_employee(s), to = any_employee(s), until;
-    switch (sim_draw(s, 7)) {
+    switch (sim_draw(s, 8)) {
     case 0:
     case 1: sim_dated_order(s, any(s, "account"), 0, to); break;
     case 2: sim_dated_order(s, 0, from, to); break;
@@ -303,6 +303,10 @@ static void office_order(struct sim *s) {
     case 6: /* the one below the other, or not */
         office_set(s, "territory", s->territories[1], "parent",
                    sim_draw(s, 2) ? s->territories[0] : 0);
+        break;
+    case 7: /* another last day, or none */
+        until = sim_draw(s, 4) ? day + (int64_t)sim_draw(s, 3) - 1 : 0;
+        office_set(s, "team_member", any(s, "team_member"), "until_on", until);
         break;
     }
 }
