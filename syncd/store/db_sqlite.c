@@ -109,7 +109,7 @@ static enum status configure(struct db *db, struct err *err) {
     sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
     TRY(db_exec(db,
-                "PRAGMA foreign_keys = OFF; PRAGMA cache_size = -6000; PRAGMA mmap_size = 0;"
+                "PRAGMA foreign_keys = OFF; PRAGMA cache_size = -5200; PRAGMA mmap_size = 0;"
                 "PRAGMA trusted_schema = OFF",
                 err));
     if (!db->read_only)
