@@ -177,12 +177,13 @@ struct sim {
     bool unites;            /* head office merges accounts and contacts */
     bool meets;             /* people work on what was worked on last, one of them for a while */
     bool rollback;          /* the server goes back in time once, unannounced */
-    bool loose;  /* it does so at any time and more than once, whatever else happens: who had
-                    seen what is not known then, only what holds of every run is looked at */
-    bool marked; /* the server's folder outlives its book: what it finds there tells it at once */
-    bool dated;  /* what is given to people begins and ends at dates as well */
-    bool leased; /* a lease of days: with hours between steps somebody may be late */
-    bool copied; /* each commit of the server goes to a second folder, on another disk */
+    bool loose;   /* it does so at any time and more than once, whatever else happens: who had
+                     seen what is not known then, only what holds of every run is looked at */
+    bool marked;  /* the server's folder outlives its book: what it finds there tells it at once */
+    bool pressed; /* when it went back, something else happens at once */
+    bool dated;   /* what is given to people begins and ends at dates as well */
+    bool leased;  /* a lease of days: with hours between steps somebody may be late */
+    bool copied;  /* each commit of the server goes to a second folder, on another disk */
     unsigned trouble; /* of 100 rounds and saves so many meet a fault */
     int weight[SIM_FAULTS];
     bool stands[LAPTOPS];              /* its wall clock stands still */

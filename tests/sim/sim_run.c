@@ -271,6 +271,7 @@ void sim_run(struct sim *s, uint64_t seed, bool trace) {
     s->loose = sim_is_loose(seed);
     s->marked = s->loose && start_of(seed) >> 32 & 1;
     s->copied = (start_of(seed) >> 40) % COPIED_OF == 0;
+    s->pressed = start_of(seed) >> 52 & 1;
     s->dated = s->homes && start_of(seed) >> 44 & 1;
     choose_kinds(s);
     choose_weights(s);

@@ -409,6 +409,21 @@ static void note_facts(struct sim *s, const struct mask *lost) {
     }
 }
 
+/* What a server meets that has just gone back: an order for a laptop that has not given back what
+ * it forgot, sticks that were on their way. */
+static void press(struct sim *s) {
+    struct world_laptop *l = &s->world.laptops[sim_draw(s, LAPTOPS)];
+    if (sim_is_out(s, l)) return;
+    if (sim_draw(s, 2)) {
+        sim_life_revoke(s, l);
+        return;
+    }
+    for (int i = 0; i < 3 && !sim_is_out(s, l); i++) {
+        sim_life_stick(s, l);
+        sim_count(s, SIM_STICK);
+    }
+}
+
 static void do_rollback(struct sim *s) {
     char dir[WORLD_PATH_BYTES];
     struct err err;
@@ -441,6 +456,7 @@ static void do_rollback(struct sim *s) {
     memcpy(s->lost_to, before.lost_to, sizeof s->lost_to);
     memcpy(s->out_then, s->out, sizeof s->out_then);
     note_facts(s, &before.losers);
+    if (s->pressed) press(s);
 }
 
 void sim_trouble_heal(struct sim *s) {
