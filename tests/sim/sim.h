@@ -373,6 +373,8 @@ bool sim_may_come_back(const struct sim *s, const struct place *p);
 
 /* All sync until nothing is left; then everything that must be so is looked at. */
 void sim_look(struct sim *s);
+/* The deeds behind what stands in head office's book. */
+struct mask sim_shown_by_office(struct sim *s);
 /* What must be so after each event. */
 void sim_glance(struct sim *s, struct world_laptop *l);
 

@@ -472,7 +472,7 @@ static enum status look_at_row(void *ctx, const struct row *row, struct err *err
     return ST_OK;
 }
 
-static struct mask shown_by_office(struct sim *s) {
+struct mask sim_shown_by_office(struct sim *s) {
     struct shown shown = {.s = s};
     struct err err;
     for (size_t i = 0; i < s->world.catalogue.count; i++) {
@@ -485,9 +485,9 @@ static struct mask shown_by_office(struct sim *s) {
 
 /* Head office is shown what it replaces when it takes facts. */
 static enum status take_facts(struct sim *s, int64_t *taken, int64_t *left, struct err *err) {
-    struct mask before = shown_by_office(s);
+    struct mask before = sim_shown_by_office(s);
     TRY(org_facts_take(s->world.office, 0, taken, left, err));
-    struct mask after = shown_by_office(s);
+    struct mask after = sim_shown_by_office(s);
     for (size_t i = 0; i < MASK_WORDS; i++) s->looked.word[i] |= before.word[i] & ~after.word[i];
     return ST_OK;
 }

@@ -397,14 +397,16 @@ static unsigned shown_by(struct sim *s, const struct deed *d) {
 }
 
 /* What head office did since the backup is gone with the disk, unless a laptop shows it. What had
- * lost is gone with the ledger that said so. */
-static void note_facts(struct sim *s, const struct mask *lost) {
+ * lost, itself or with the edit of head office that replaced it, is gone with the ledger that said
+ * so: it is not behind what stood. */
+static void note_facts(struct sim *s, const struct mask *lost, const struct mask *stood) {
     s->catalogue = &s->world.catalogue;
     s->rolled_deeds = s->deed_count;
     for (size_t i = s->backup_deeds; i < s->deed_count; i++) {
         struct deed *d = &s->deeds[i];
         if (d->author != OFFICE) continue;
-        d->fact = mask_has(lost, i) || !d->place ? 0 : shown_by(s, d);
+        bool gone = mask_has(lost, i) || !mask_has(stood, i) || !d->place;
+        d->fact = gone ? 0 : shown_by(s, d);
         if (!d->fact) d->fate = FATE_NEVER;
     }
 }
@@ -433,6 +435,8 @@ static void do_rollback(struct sim *s) {
     struct sim_ledger before = {.s = s};
     struct centre_head then = {.epoch = 0}, now = {.epoch = 0};
     sim_ledger_read(&before);
+    s->catalogue = &s->world.catalogue;
+    struct mask stood = sim_shown_by_office(s);
     if (centre_head(org_centre(s->world.office), &then, &err) != ST_OK)
         sim_fail_err(s, "rollback", &err);
     world_server_off(&s->world);
@@ -455,7 +459,7 @@ static void do_rollback(struct sim *s) {
         if (s->deeds[i].approved_step > s->backup_step) s->deeds[i].approved = false;
     memcpy(s->lost_to, before.lost_to, sizeof s->lost_to);
     memcpy(s->out_then, s->out, sizeof s->out_then);
-    note_facts(s, &before.losers);
+    note_facts(s, &before.losers, &stood);
     if (s->pressed) press(s);
 }
 
