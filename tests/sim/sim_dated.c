@@ -45,7 +45,7 @@ void sim_dated_order(struct sim *s, int64_t account, int64_t from, int64_t to) {
     if (account)
         order(s, (struct centre_dated){
                      .kind = DATED_ASSIGN, .account = account, .to = to, .due_ms = due_ms});
-    else if (from != to)
+    else if (from && from != to) /* else there is no account */
         order(s, (struct centre_dated){
                      .kind = DATED_HANDOVER, .from = from, .to = to, .due_ms = due_ms});
 }
