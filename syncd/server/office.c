@@ -55,12 +55,21 @@ static enum status copy_unit(struct merge *m, struct change *change, const struc
     return ST_OK;
 }
 
+/* It speaks of the row as it is now, by whatever name: a base of now says nothing of a row that
+ * became another, for it is a place in the log of that one. */
+static enum status resolve_row(struct merge *m, struct change *change, struct err *err) {
+    bool has_base = change->kind == CHANGE_CREATE;
+    for (size_t i = 0; i < change->edit_count; i++) has_base |= change->edits[i].base.seq != 0;
+    return has_base ? ST_OK : centre_alias_resolve(m->c, change->row, &change->row, err);
+}
+
 static enum status copy_changes(struct merge *m, const struct change *changes, size_t count,
                                 const struct base *now, struct change **out, struct err *err) {
     struct change *copy = ARENA_ARRAY(m->mem, count + 1, struct change);
     if (!copy) return err_no_memory(err);
     for (size_t i = 0; i < count; i++) {
         copy[i] = changes[i];
+        TRY(resolve_row(m, &copy[i], err));
         TRY(copy_edits(&copy[i], now, m->mem, err));
         TRY(copy_unit(m, &copy[i], now, err));
     }

@@ -1,6 +1,7 @@
 /* What head office decides about what waits: texts keep what others wrote since.
  */
 #include "syncd/server/org.h"
+#include "syncd/server/unite.h"
 #include "tests/unit/check.h"
 #include "tests/world/world.h"
 
@@ -87,6 +88,31 @@ TEST(an_approved_note_stands_beside_what_others_wrote_since) {
     revoke_wang();
     approve();
     check_note("closed on Mondays\nopens at nine\nasks for a discount");
+    world_close(&w);
+}
+
+/* The account becomes another one; from here on that is looked at. */
+static void merge_into_another(const char *name, const char *text) {
+    struct err err;
+    struct field_edit edits[] = {put("name", name), put("remarks", text)};
+    struct unite_order order = {.loser = account_id, .person = SLICE("office")};
+    struct unite_result result;
+    struct receipt receipt;
+    SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    CHECK_OK(world_office_save(&w, account(), 0, edits, 2, &receipt, &order.survivor, &err));
+    CHECK_OK(org_unite(w.office, &order, false, &mem, &result, &err));
+    account_id = order.survivor;
+}
+
+/* Seed 109458 of the simulator: head office writes to what the row is now, by whatever name. */
+TEST(an_approved_note_of_an_account_that_became_another_comes_in) {
+    start("opens at nine");
+    note(wang, "opens at nine\nasks for a discount");
+    merge_into_another("Acme Ltd", "pays late");
+    check_note("pays late\nopens at nine");
+    revoke_wang();
+    approve();
+    check_note("pays late\nopens at nine\nasks for a discount");
     world_close(&w);
 }
 

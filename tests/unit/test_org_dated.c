@@ -1,14 +1,19 @@
 /* Who sees what from which day on: memberships with days, orders for a time, the org's time zone. */
 #include "tests/unit/scope_world.h"
 
+/* A world with territories, an empty book and an account of the south that nobody has. */
+static int64_t start(struct world *w, struct book *b) {
+    struct map map = granted_open(w);
+    memset(b, 0, sizeof *b);
+    return office_account(w, "Acme", map.south, 0);
+}
+
 TEST(a_membership_begins_and_ends_at_its_days_by_itself) {
     enum { DAY = 86400000 };
     struct world w;
     struct err err = {0};
     static struct book b;
-    struct map map = granted_open(&w);
-    memset(&b, 0, sizeof b);
-    int64_t next = 0, id = office_account(&w, "Acme", map.south, 0);
+    int64_t next = 0, id = start(&w, &b);
     CHECK_OK(org_zone_set(w.org, 480, &err));
     /* The world began on 1970-01-01. Days of the org begin at 16:00 of the day before. */
     (void)member(&w, id, w.laptops[0].employee, "1970-01-03", "1970-01-04");
@@ -39,9 +44,7 @@ TEST(another_time_zone_is_another_day_at_once) {
     struct world w;
     struct err err = {0};
     static struct book b;
-    struct map map = granted_open(&w);
-    memset(&b, 0, sizeof b);
-    int64_t next, id = office_account(&w, "Acme", map.south, 0);
+    int64_t next, id = start(&w, &b);
     w.now = 44 * (int64_t)HOUR;                           /* 20:00 of the 2nd in Greenwich */
     CHECK_OK(org_zone_set(w.org, 480, &err));             /* 04:00 of the 3rd in Peking */
     (void)member(&w, id, w.laptops[0].employee, "1970-01-03", "1970-01-03");
