@@ -2,9 +2,9 @@
  *
  * Passages between common anchors (what stands in the old version and in both new ones) are looked
  * at one by one: what one side left alone takes the other's form; what both changed keeps both,
- * theirs first. Common parts come from Myers' O(ND) algorithm (Algorithmica 1, 1986), with a cap on
- * its work: two texts that differ in more places than that have no use for a merge by word, and
- * count as overlapping.
+ * theirs first, and what both wrote stands once. Common parts come from Myers' O(ND) algorithm
+ * (Algorithmica 1, 1986), with a cap on its work: two texts that differ in more places than that
+ * have no use for a merge by word, and count as overlapping.
  */
 #include "protocol/model/catalogue.h"
 
@@ -236,6 +236,20 @@ static bool next_passage(const struct versions *v, const struct anchors *at, str
     return true;
 }
 
+static bool starts_with(struct tokens t, struct tokens prefix) {
+    return t.count >= prefix.count && tokens_equal(part_of(t, 0, prefix.count), prefix);
+}
+
+static bool ends_with(struct tokens t, struct tokens suffix) {
+    return t.count >= suffix.count &&
+           tokens_equal(part_of(t, t.count - suffix.count, t.count), suffix);
+}
+
+/* Of two that were added at one place one goes on where the other ends, or begins before it. */
+static bool is_part(struct tokens of, struct tokens t) {
+    return starts_with(of, t) || ends_with(of, t);
+}
+
 enum choice { TAKE_MINE, TAKE_THEIRS, TAKE_BOTH };
 
 static enum choice choose(const struct versions *part) {
@@ -245,6 +259,8 @@ static enum choice choose(const struct versions *part) {
     if (part->mine.count == 0)
         return TAKE_THEIRS; /* one cut it away, the other wrote anew: nothing is lost */
     if (part->theirs.count == 0) return TAKE_MINE;
+    if (part->base.count == 0 && is_part(part->theirs, part->mine)) return TAKE_THEIRS;
+    if (part->base.count == 0 && is_part(part->mine, part->theirs)) return TAKE_MINE;
     return TAKE_BOTH;
 }
 
@@ -317,13 +333,16 @@ static void put_lines(struct buf *out, struct tokens lines, bool *first) {
     }
 }
 
-static bool starts_with(struct tokens t, struct tokens prefix) {
-    return t.count >= prefix.count && tokens_equal(part_of(t, 0, prefix.count), prefix);
-}
-
-static bool ends_with(struct tokens t, struct tokens suffix) {
-    return t.count >= suffix.count &&
-           tokens_equal(part_of(t, t.count - suffix.count, t.count), suffix);
+/* Theirs, then mine; the lines with which both begin or end stand once. */
+static void put_both(struct buf *out, struct tokens theirs, struct tokens mine, bool *first) {
+    size_t head = 0, tail = 0;
+    size_t least = theirs.count < mine.count ? theirs.count : mine.count;
+    while (head < least && slice_equal(theirs.items[head], mine.items[head])) head++;
+    while (tail < least - head &&
+           slice_equal(theirs.items[theirs.count - 1 - tail], mine.items[mine.count - 1 - tail]))
+        tail++;
+    put_lines(out, part_of(theirs, 0, theirs.count - tail), first);
+    put_lines(out, part_of(mine, head, mine.count), first);
 }
 
 /* One only added lines above or below lines that the other changed: no overlap. Not so by word,
@@ -357,8 +376,7 @@ static enum status refine(const struct versions *lines, struct arena *mem, struc
     if (lines->base.count > 0) TRY(find_anchors(&words, mem, &at, &close, err));
     if (!close) {
         *overlap = true;
-        put_lines(out, lines->theirs, first);
-        put_lines(out, lines->mine, first);
+        put_both(out, lines->theirs, lines->mine, first);
         return ST_OK;
     }
     struct buf text SCOPED(buf_free) = buf_new(BUF_MAX_MESSAGE);
@@ -392,12 +410,6 @@ static enum status merge_lines(const struct versions *v, const struct anchors *a
     return ST_OK;
 }
 
-static void keep_both(const struct versions *v, struct buf *out) {
-    bool first = true;
-    put_lines(out, v->theirs, &first);
-    put_lines(out, v->mine, &first);
-}
-
 enum status text_merge(struct slice base, bool has_base, struct slice mine, struct slice theirs,
                        struct arena *mem, struct slice *out, bool *out_overlap, struct err *err) {
     struct versions v = {0};
@@ -418,8 +430,9 @@ enum status text_merge(struct slice base, bool has_base, struct slice mine, stru
     if (close) {
         TRY(merge_lines(&v, &at, mem, &text, &overlap, err));
     } else {
+        bool first = true;
         overlap = true;
-        keep_both(&v, &text);
+        put_both(&text, v.theirs, v.mine, &first);
     }
     TRY(buf_status(&text, err));
     *out = arena_copy(mem, buf_slice(&text));

@@ -78,8 +78,24 @@ TEST(what_both_changed_is_kept_twice_theirs_first) {
         {"a line written anew by both", "a b c", "x y z", "p q r", "p q r\nx y z", true},
         {"one of three lines", "1\na b\n3", "1\nx y\n3", "1\np q\n3", "1\np q\nx y\n3", true},
         {"an overlap and a clean edit", "a\nb\nc", "M\nb\nC", "T\nb\nc", "T\nM\nb\nC", true},
-        {"the old version is gone", NULL, "a\nb", "a\nc", "a\nc\na\nb", true},
+        {"the old version is gone", NULL, "a\nb", "a\nc", "a\nc\nb", true},
         {"the old version is gone, but both agree", NULL, "a", "a", "a", false},
+    };
+    check_rows(rows, ARRAY_COUNT(rows));
+}
+
+TEST(what_both_wrote_stands_once) {
+    static const struct row rows[] = {
+        {"the same line", "x", "x\nb", "x\nb", "x\nb", false},
+        {"one went on", "x", "x\nb", "x\nb\nc", "x\nb\nc", false},
+        {"the other went on", "x", "x\nb\nc", "x\nb", "x\nb\nc", false},
+        {"one had begun before", "x", "b\nx", "a\nb\nx", "a\nb\nx", false},
+        {"both went on", "x", "x\na\nm", "x\na\nt", "x\na\nt\nm", true},
+        {"both end alike", "", "m\nz", "t\nz", "t\nm\nz", true},
+        {"into nothing", "", "opens at nine", "opens at nine\npays late", "opens at nine\npays late", false},
+        {"a word, and more", "call Li", "call Li today", "call Li today at ten", "call Li today at ten", false},
+        {"characters", "客户", "大客户", "很大客户", "很大客户", false},
+        {"the old version is gone, one went on", NULL, "a\nb", "a\nb\nc", "a\nb\nc", true},
     };
     check_rows(rows, ARRAY_COUNT(rows));
 }
