@@ -168,16 +168,17 @@ static enum status look_at_cell(struct looking *l, const struct edit *told, stru
     return older ? put_edit(l, cell, told, here, err) : ST_OK;
 }
 
-static enum status may_see(struct looking *l, const struct change *told, bool *out,
+static enum status may_see(struct looking *l, const struct change *told, bool *out, bool *revoked,
                            struct err *err) {
     struct centre_device device;
     struct view view;
     struct homes homes;
     struct value *values = l->row.values;
-    *out = false;
+    *out = *revoked = false;
     enum status status = centre_device(l->c, l->fact->device, &device, err);
     if (status == ST_NOT_FOUND) return ST_OK;
     TRY(status);
+    *revoked = device.revoked;
     TRY(view_open(l->c, &device, l->mem, &view, err));
     if (l->change->kind == CHANGE_EDIT) return view_sees_row(&view, l->e, l->row.id, out, err);
     values = ARENA_ARRAY(l->mem, l->e->field_count, struct value);
@@ -255,7 +256,7 @@ static enum status look(struct centre *c, const struct centre_fact *fact, bool a
                         struct arena *mem, struct fact_line *out, struct err *err) {
     struct change told;
     struct looking l = {.c = c, .mem = mem, .fact = fact, .change = &out->change};
-    bool found, gone, sees, waits = false, disputed = false;
+    bool found, gone, sees, revoked, waits = false, disputed = false;
     int64_t id;
     l.e = catalogue_entity_by_tag(centre_catalogue(c), fact->entity_tag);
     *out = (struct fact_line){
@@ -280,9 +281,10 @@ static enum status look(struct centre *c, const struct centre_fact *fact, bool a
                  : l.newer                    ? FACT_NEWER
                                               : FACT_SAME;
     if (out->state != FACT_NEW && out->state != FACT_CHANGES) return ST_OK;
-    TRY(may_see(&l, &told, &sees, err));
+    TRY(may_see(&l, &told, &sees, &revoked, err));
     if (!sees && !found) TRY(lacks_owner(&l, &told, &waits, err));
     if (!sees) out->state = waits ? FACT_WAITS : FACT_DENIED;
+    if (sees && revoked && !alone) out->state = FACT_REVOKED;
     if (sees && disputed) out->state = FACT_DISPUTED;
     return ST_OK;
 }

@@ -90,6 +90,7 @@ enum fact_state {
     FACT_WAITS,    /* a row that is not here, of one that is not here either */
     FACT_DENIED,   /* outside of what the laptop may see */
     FACT_DISPUTED, /* laptops say different things of one seq */
+    FACT_REVOKED,  /* only a laptop that is revoked says so: taken when that one is named */
     FACT_STATE_COUNT
 };
 struct fact_line {

@@ -637,8 +637,10 @@ static enum status tell_epoch(struct centre *c, uint32_t device, const struct ce
     return ST_OK;
 }
 
-/* The log and the homes stay as they are. An old release gets the rest when it is updated. */
-static enum status reply_receipts_only(struct centre *c, const struct centre_device *device,
+/* The log and the homes stay as they are. An old release gets the rest when it is updated. What it
+ * knows of a life that is forgotten it may be the only one to know. */
+static enum status reply_receipts_only(struct centre *c, const struct centre_head *head,
+                                       const struct centre_device *device,
                                        const struct round_request *request, struct arena *mem,
                                        struct round_reply *reply, struct round_reply *out,
                                        struct err *err) {
@@ -648,6 +650,8 @@ static enum status reply_receipts_only(struct centre *c, const struct centre_dev
     TRY(centre_begin(c, false, err));
     enum status status = device->revoked ? ST_OK : view_open(c, device, mem, &view, err);
     if (status == ST_OK) status = put_receipts(&view, device->number, request, mem, reply, err);
+    if (status == ST_OK)
+        status = org_wants_facts(c, device, head, request, &reply->wants_facts, err);
     centre_end(c);
     if (status == ST_OK) *out = *reply;
     return status;
@@ -676,7 +680,7 @@ enum status org_round(struct org_reader *reader, uint32_t number,
     }
     if (waits) reply.retry_ms = WAITING_RETRY_MS;
     if (org_gets_receipts_only(&head, &device))
-        return reply_receipts_only(c, &device, request, mem, &reply, out, err);
+        return reply_receipts_only(c, &head, &device, request, mem, &reply, out, err);
     bool idle = !org_carries(request) && !request->wants_digest &&
                 request->cursor.seq == head.position.seq &&
                 request->news_version == head.news_version &&

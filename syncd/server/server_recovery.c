@@ -164,7 +164,8 @@ static const char *state_word(const struct server *server, enum fact_state state
         [FACT_DEAD] = {"deleted_here", "deleted here", "此处已删除"},
         [FACT_WAITS] = {"owner_not_here", "what it belongs to is not here", "所属记录不在本地"},
         [FACT_DENIED] = {"out_of_scope", "not in its scope", "超出其权限"},
-        [FACT_DISPUTED] = {"disputed", "laptops differ", "各电脑不一致"}};
+        [FACT_DISPUTED] = {"disputed", "laptops differ", "各电脑不一致"},
+        [FACT_REVOKED] = {"revoked", "only a revoked laptop says so", "仅已停用电脑如此记录"}};
     return server->json ? WORDS[state][0] : server_say(server, WORDS[state][1], WORDS[state][2]);
 }
 
@@ -294,7 +295,8 @@ static enum status count_open(void *ctx, const struct fact_line *line, struct er
     struct fact_count *count = ctx;
     (void)err;
     count->open +=
-        line->state == FACT_NEW || line->state == FACT_CHANGES || line->state == FACT_DISPUTED;
+        line->state == FACT_NEW || line->state == FACT_CHANGES || line->state == FACT_DISPUTED ||
+        line->state == FACT_REVOKED;
     return ST_OK;
 }
 

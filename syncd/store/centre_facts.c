@@ -35,8 +35,8 @@ enum status centre_fact_put(struct centre *c, const struct centre_fact *fact, st
     return db_run(s, err);
 }
 
-/* Of each row the latest life first, and of that what is newest; of equal ones the first laptop's.
- */
+/* Of each row the latest life first, and of that what is newest; of equal ones that of the first
+ * laptop that is trusted. */
 enum status centre_fact_next(struct centre *c, uint32_t device, const struct centre_fact *after,
                              struct arena *mem, struct centre_fact *out, bool *out_found,
                              struct err *err) {
@@ -44,7 +44,8 @@ enum status centre_fact_next(struct centre *c, uint32_t device, const struct cen
     TRY(db_prepare(c->db,
                    "SELECT device, row, seq, entity, back, content FROM former_row"
                    " WHERE row >= ?1 AND (row > ?1 OR life < ?3) AND (?2 = 0 OR device = ?2)"
-                   " ORDER BY row, life DESC, seq DESC, device LIMIT 1",
+                   " ORDER BY row, life DESC, seq DESC, (SELECT d.revoked FROM device d"
+                   " WHERE d.number = former_row.device), device LIMIT 1",
                    &s, err));
     db_bind_int(s, 1, after->row);
     db_bind_int(s, 2, device);

@@ -484,9 +484,10 @@ struct mask sim_shown_by_office(struct sim *s) {
 }
 
 /* Head office is shown what it replaces when it takes facts. */
-static enum status take_facts(struct sim *s, int64_t *taken, int64_t *left, struct err *err) {
+static enum status take_facts(struct sim *s, uint32_t device, int64_t *taken, int64_t *left,
+                              struct err *err) {
     struct mask before = sim_shown_by_office(s);
-    TRY(org_facts_take(s->world.office, 0, taken, left, err));
+    TRY(org_facts_take(s->world.office, device, taken, left, err));
     struct mask after = sim_shown_by_office(s);
     for (size_t i = 0; i < MASK_WORDS; i++) s->looked.word[i] |= before.word[i] & ~after.word[i];
     return ST_OK;
@@ -503,8 +504,12 @@ static void all_give_back(struct sim *s) {
     enum status status = centre_recovery(c, &recovery, &err);
     bool over = status != ST_OK || !recovery.recovering;
     int64_t taken, left;
-    if (!over) status = take_facts(s, &taken, &left, &err);
-    if (!over && status == ST_OK) s->counts[SIM_FACT] += taken;
+    /* Of all who are trusted; then by name of those who are not. */
+    for (uint32_t i = 0; !over && status == ST_OK && i <= LAPTOPS; i++) {
+        if (i > 0 && !s->revoked[i - 1]) continue;
+        status = take_facts(s, i, &taken, &left, &err);
+        if (status == ST_OK) s->counts[SIM_FACT] += taken;
+    }
     if (!over && status == ST_OK) status = centre_recovery_end(c, &err);
     if (status != ST_OK) sim_fail_err(s, "recovery", &err);
     if (status == ST_OK && recovery.missing > 0)

@@ -430,6 +430,39 @@ TEST(what_head_office_did_is_told_by_who_had_heard_of_it) {
     world_close(&w);
 }
 
+/* What only a revoked laptop knows is told before it goes, and taken when head office names it;
+ * what a trusted one says as well needs no name. Seed 7968 of the simulator. */
+TEST(a_revoked_laptop_tells_what_it_knows_before_it_goes) {
+    struct err err;
+    struct agent_result result;
+    int64_t taken, left;
+    start();
+    int64_t old = office_set(0, "before"), both = office_set(0, "before");
+    CHECK_OK(world_settle(&w, &err));
+    CHECK_OK(world_backup(&w, true, &err));
+    (void)office_set(both, "known to both");
+    CHECK_OK(world_settle(&w, &err));
+    (void)office_set(old, "known to li");
+    sync(li);
+    CHECK_OK(world_rollback(&w, &err));
+    CHECK_OK(centre_device_revoke(org_centre(w.office), 2, true, &err));
+    CHECK_STATUS(world_sync(li, &result, &err), ST_REVOKED);
+    world_laptop_off(li); /* and deletes its book */
+    CHECK_INT(facts().count, 2);
+    CHECK_INT(facts().last, FACT_REVOKED);
+    sync(wang);
+    CHECK_OK(org_facts_take(w.office, 0, &taken, &left, &err));
+    CHECK_INT(taken, 1);
+    CHECK_INT(left, 1);
+    office_is(both, "known to both");
+    office_is(old, "before");
+    CHECK_INT(facts().last, FACT_REVOKED);
+    CHECK_OK(org_facts_take(w.office, 2, &taken, &left, &err));
+    CHECK_INT(taken, 1);
+    office_is(old, "known to li");
+    world_close(&w);
+}
+
 /* Where people see what they are granted, who may see a contact is known with its account. */
 TEST(a_fact_of_a_row_whose_owner_is_not_here_waits_for_it) {
     struct err err;
