@@ -176,6 +176,17 @@ void batch_write(const struct batch *batch, struct buf *out) {
     code_batch(&c, &copy);
 }
 
+enum status batch_save(const struct batch *batch, struct chain *out, struct err *err) {
+    SCOPED(buf_free) struct buf bytes = buf_new(BUF_MAX_LINE);
+    static const struct chain start;
+    struct batch save = *batch;
+    save.change_count = 0;
+    batch_write(&save, &bytes);
+    TRY(buf_status(&bytes, err));
+    *out = chain_next(&start, buf_slice(&bytes));
+    return ST_OK;
+}
+
 void change_write(const struct change *change, struct buf *out) {
     struct coder c = coder_writing(out);
     struct change copy = *change;

@@ -102,6 +102,10 @@ static enum status put_enroll_request(const struct enroll_request *m, struct buf
     if (!m->copy) return ST_OK;
     TRY(copy_write(m->copy, &part, err));
     message_put_section(payload, SECTION_COPY, &part);
+    if (m->copy->save_count == 0) return ST_OK;
+    buf_reset(&part);
+    TRY(saves_write(m->copy, &part, err));
+    message_put_section(payload, SECTION_SAVES, &part);
     return ST_OK;
 }
 
@@ -110,7 +114,9 @@ static enum status take_enroll_request(const struct parts *parts, struct arena *
     if (!parts->has[SECTION_COPY]) return ST_OK;
     m->copy = ARENA_NEW(mem, struct copied_book);
     if (!m->copy) return err_no_memory(err);
-    return copy_read(parts->at[SECTION_COPY], mem, m->copy, err);
+    TRY(copy_read(parts->at[SECTION_COPY], mem, m->copy, err));
+    if (!parts->has[SECTION_SAVES]) return ST_OK;
+    return saves_read(parts->at[SECTION_SAVES], mem, m->copy, err);
 }
 
 static enum status put_enroll_reply(const struct enroll_reply *m, struct buf *payload,
@@ -118,8 +124,13 @@ static enum status put_enroll_reply(const struct enroll_reply *m, struct buf *pa
     SCOPED(buf_free) struct buf part = buf_new(BUF_MAX_LINE);
     TRY(put_keys(&m->keys, payload, err));
     if (!m->has_kept) return ST_OK;
-    TRY(kept_write(m->kept, &part, err));
+    buf_reset(&part);
+    TRY(kept_write(m->kept.last, &part, err));
     message_put_section(payload, SECTION_KEPT, &part);
+    if (!m->kept.otherwise) return ST_OK;
+    buf_reset(&part);
+    TRY(taken_write(&m->kept.chain, &part, err));
+    message_put_section(payload, SECTION_TAKEN, &part);
     return ST_OK;
 }
 
@@ -127,7 +138,9 @@ static enum status take_enroll_reply(const struct parts *parts, struct arena *me
                                      struct enroll_reply *m, struct err *err) {
     TRY(take_keys(parts, mem, &m->keys, err));
     m->has_kept = parts->has[SECTION_KEPT];
-    return m->has_kept ? kept_read(parts->at[SECTION_KEPT], &m->kept, err) : ST_OK;
+    if (m->has_kept) TRY(kept_read(parts->at[SECTION_KEPT], &m->kept.last, err));
+    m->kept.otherwise = m->has_kept && parts->has[SECTION_TAKEN];
+    return m->kept.otherwise ? taken_read(parts->at[SECTION_TAKEN], &m->kept.chain, err) : ST_OK;
 }
 
 static enum status put_wait_request(const struct wait_request *m, struct buf *payload,

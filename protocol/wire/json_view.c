@@ -444,6 +444,7 @@ static enum status view_enroll_request(struct view *v, struct slice message, str
     if (!m.copy) return ST_OK;
     member_number(v, "copy_last_batch", m.copy->last_batch);
     member_number(v, "copy_batches", (int64_t)m.copy->chain_count - 1);
+    if (m.copy->save_count > 0) member_number(v, "copy_saves", (int64_t)m.copy->save_count);
     return ST_OK;
 }
 
@@ -458,7 +459,8 @@ static enum status view_enroll_reply(struct view *v, struct slice message, struc
     member_text(v, "org_label", m.org_label);
     member_number(v, "epoch", m.epoch);
     member_instant(v, "time", m.time_ms);
-    if (m.has_kept) member_number(v, "kept", m.kept);
+    if (m.has_kept) member_number(v, "kept", m.kept.last);
+    if (m.kept.otherwise) member_hex(v, "taken", m.kept.chain.bytes, CHAIN_BYTES);
     keys(v, &m.keys);
     return ST_OK;
 }

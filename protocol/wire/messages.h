@@ -45,6 +45,8 @@ enum section {
     SECTION_TERMS,       /* hello reply: for how long the book may be used offline */
     SECTION_COPY,        /* enroll request: which book it is a copy of */
     SECTION_KEPT,        /* enroll reply: what the server has of that one */
+    SECTION_SAVES,       /* enroll request: its saves */
+    SECTION_TAKEN,       /* enroll reply: it has some of them in another form */
     SECTION_MARKS = 40,  /* request: older positions that it was told; reply: one to remember */
     SECTION_GIVEN,       /* request: batches of a life that the server forgot */
     SECTION_BACKUP,      /* reply: what a backup covers */
@@ -70,6 +72,12 @@ enum status wiped_read(struct slice section, int64_t *out_order_ms, struct err *
 enum status copy_write(const struct copied_book *copy, struct buf *out, struct err *err) NODISCARD;
 enum status copy_read(struct slice section, struct arena *mem, struct copied_book *out,
                       struct err *err) NODISCARD;
+enum status saves_write(const struct copied_book *copy, struct buf *out, struct err *err) NODISCARD;
+/* ST_MALFORMED: not one for each batch of the copy. */
+enum status saves_read(struct slice section, struct arena *mem, struct copied_book *copy,
+                       struct err *err) NODISCARD;
+enum status taken_write(const struct chain *chain, struct buf *out, struct err *err) NODISCARD;
+enum status taken_read(struct slice section, struct chain *out, struct err *err) NODISCARD;
 enum status kept_write(uint32_t batch, struct buf *out, struct err *err) NODISCARD;
 enum status kept_read(struct slice section, uint32_t *out, struct err *err) NODISCARD;
 

@@ -129,6 +129,47 @@ enum status copy_read(struct slice section, struct arena *mem, struct copied_boo
     return ST_OK;
 }
 
+static void code_saves(struct coder *c, struct copied_book *b) {
+    b->save_count = (size_t)code_number(c, b->save_count, WIRE_BATCHES_MAX);
+    b->saves = code_items(c, b->saves, b->save_count, sizeof *b->saves);
+    for (size_t i = 0; i < b->save_count && !coder_failed(c); i++)
+        code_fixed(c, b->saves[i].bytes, CHAIN_BYTES);
+}
+
+enum status saves_write(const struct copied_book *copy, struct buf *out, struct err *err) {
+    struct coder c = coder_writing(out);
+    struct copied_book book = *copy;
+    code_saves(&c, &book);
+    return coder_status(&c, err);
+}
+
+enum status saves_read(struct slice section, struct arena *mem, struct copied_book *copy,
+                       struct err *err) {
+    struct coder c = coder_reading(section, mem);
+    struct copied_book book = *copy;
+    code_saves(&c, &book);
+    if (!coder_failed(&c) && book.save_count + 1 != book.chain_count) coder_fail(&c, ST_MALFORMED);
+    TRY(coder_end(&c, err));
+    *copy = book;
+    return ST_OK;
+}
+
+enum status taken_write(const struct chain *chain, struct buf *out, struct err *err) {
+    struct coder c = coder_writing(out);
+    struct chain at = *chain;
+    code_fixed(&c, at.bytes, CHAIN_BYTES);
+    return coder_status(&c, err);
+}
+
+enum status taken_read(struct slice section, struct chain *out, struct err *err) {
+    struct coder c = coder_reading(section, NULL);
+    struct chain at = {{0}};
+    code_fixed(&c, at.bytes, CHAIN_BYTES);
+    TRY(coder_end(&c, err));
+    *out = at;
+    return ST_OK;
+}
+
 enum status kept_write(uint32_t batch, struct buf *out, struct err *err) {
     struct coder c = coder_writing(out);
     (void)code_u32(&c, batch);

@@ -42,6 +42,9 @@ void batch_write(const struct batch *batch, struct buf *out);
  * borrowed from bytes. */
 enum status batch_read(struct slice bytes, struct arena *mem, struct batch *out,
                        struct err *err) NODISCARD;
+/* What tells a save from all others, whatever became of its changes (folded into a later batch,
+ * undone): 16 bytes over the batch without them. */
+enum status batch_save(const struct batch *batch, struct chain *out, struct err *err) NODISCARD;
 void change_write(const struct change *change, struct buf *out); /* as in a batch: for quarantine */
 enum status change_read(struct slice bytes, struct arena *mem, struct change *out,
                         struct err *err) NODISCARD;
@@ -83,11 +86,18 @@ struct device_report {     /* how a laptop is; told when it changed notably, and
 };
 
 /* A book that is a copy of another, or lost its identity: by the chain of its batches the server
- * finds the laptop that it was. */
+ * finds the laptop that it was; what that one sent folded otherwise, by the saves. */
 struct copied_book {
     uint32_t last_batch;  /* with a receipt */
     struct chain *chains; /* there, and after each batch behind it */
     size_t chain_count;   /* at least 1 */
+    struct chain *saves;  /* batch_save of each batch behind it */
+    size_t save_count;    /* chain_count - 1, or 0: not told */
+};
+struct kept_batches { /* what the server has of one */
+    uint32_t last;
+    bool otherwise; /* some in another form: what is new goes on from this chain */
+    struct chain chain;
 };
 
 /* The org's signing key became another (succession.h). */
@@ -139,8 +149,8 @@ struct enroll_reply {
     int64_t epoch;
     int64_t time_ms;
     bool has_kept;
-    uint32_t kept;           /* of a copy: the last batch that the server has of it */
-    struct key_changes keys; /* all */
+    struct kept_batches kept; /* of a copy */
+    struct key_changes keys;  /* all */
 };
 
 /* Where a laptop stands with the homes that it may see. All zero: it has heard of none yet. While

@@ -33,7 +33,7 @@ static enum status seed_take(struct store *store, const struct env *env,
 
 static enum status ask(struct agent *agent, const struct session_link *link, struct slice name,
                        struct store *store, const struct env *env, struct store_identity *out,
-                       uint32_t *out_kept, struct err *err) {
+                       struct kept_batches *out_kept, struct err *err) {
     struct arena mem SCOPED(arena_clear) = arena_new(16 * 1024 * 1024);
     struct store_identity mine;
     struct copied_book copy;
@@ -59,8 +59,8 @@ static enum status check_alone(const char *path, struct err *err) {
 }
 
 static enum status swap(struct store **store, const char *home, const struct catalogue *catalogue,
-                        const struct env *env, const struct store_identity *identity, uint32_t kept,
-                        struct err *err) {
+                        const struct env *env, const struct store_identity *identity,
+                        const struct kept_batches *kept, struct err *err) {
     char path[AGAIN_PATH_BYTES], fresh[AGAIN_PATH_BYTES];
     TRY(path_of(home, AGENT_STORE_FILE, path, err));
     TRY(path_of(home, AGENT_STORE_FILE ".again", fresh, err));
@@ -78,9 +78,9 @@ enum status book_enroll_again(struct store **store, struct agent *agent, const c
                               struct err *err) {
     struct store_identity identity;
     struct err note;
-    uint32_t kept;
+    struct kept_batches kept;
     TRY(ask(agent, link, device_name, *store, env, &identity, &kept, err));
-    enum status status = swap(store, home, catalogue, env, &identity, kept, err);
+    enum status status = swap(store, home, catalogue, env, &identity, &kept, err);
     bytes_wipe(&identity, sizeof identity);
     if (!*store) {
         enum status opened =

@@ -205,7 +205,7 @@ enum status agent_enroll(struct agent *agent, const struct session_link *link,
 
 enum status agent_enroll_copy(struct agent *agent, const struct session_link *link,
                               struct slice device_name, struct copied_book *copy,
-                              struct store_identity *identity, uint32_t *out_kept,
+                              struct store_identity *identity, struct kept_batches *out_kept,
                               struct err *err) {
     struct arena mem SCOPED(arena_clear) = arena_new(AGENT_ROUND_BYTES_MAX);
     struct enroll_reply reply;

@@ -42,11 +42,10 @@ enum status agent_enroll(struct agent *agent, const struct session_link *link,
                          struct slice device_name, struct err *err) NODISCARD;
 
 /* The exchange alone, of a book that is a copy: identity->key_seed is the key of its own; the rest
- * of identity is filled in, and nothing is kept. *out_kept: the last batch that the server has of
- * it. */
+ * of identity is filled in, and nothing is kept. *out_kept: what the server has of it. */
 enum status agent_enroll_copy(struct agent *agent, const struct session_link *link,
                               struct slice device_name, struct copied_book *copy,
-                              struct store_identity *identity, uint32_t *out_kept,
+                              struct store_identity *identity, struct kept_batches *out_kept,
                               struct err *err) NODISCARD;
 
 struct agent_progress { /* what a person is shown during a round */

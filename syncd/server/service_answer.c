@@ -68,6 +68,17 @@ static enum status session_key_of(struct service_job *job, struct sign_key *out,
 
 /* ------------------------------------------------------------------ each kind */
 
+/* As the copy has them, or otherwise. */
+static void kept_of(const struct copied_book *copy, const struct centre_device *device,
+                    struct kept_batches *out) {
+    uint32_t last = device->formerly_batch;
+    size_t at = last >= copy->last_batch ? last - copy->last_batch : copy->chain_count;
+    bool same = at < copy->chain_count &&
+                memcmp(copy->chains[at].bytes, device->chain.bytes, CHAIN_BYTES) == 0;
+    *out = (struct kept_batches){
+        .last = last, .otherwise = copy->save_count > 0 && !same, .chain = device->chain};
+}
+
 static enum status enroll_answer(struct service_job *job, struct arena *mem,
                                  struct session_http *out, struct err *err) {
     SCOPED(key_forget) struct sign_key key = {{0}};
@@ -87,8 +98,8 @@ static enum status enroll_answer(struct service_job *job, struct arena *mem,
                                  .epoch = head.epoch,
                                  .time_ms = now_ms(job->service),
                                  .has_kept = job->as.enroll.copy != NULL,
-                                 .kept = device->formerly_batch,
                                  .keys = keys};
+    if (reply.has_kept) kept_of(job->as.enroll.copy, device, &reply.kept);
     service_count(job->service, FIGURE_ENROLLS, 1);
     return session_server_enroll_answer(&job->request, &reply, &key, mem, out, err);
 }

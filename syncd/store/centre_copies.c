@@ -62,6 +62,36 @@ static enum status holder_of(struct centre *c, int64_t user, uint32_t batch,
     return ST_OK;
 }
 
+/* The same for a save that was sent in another form: folded into a later batch, or undone. */
+static enum status holder_of_save(struct centre *c, int64_t user, uint32_t batch,
+                                  const struct chain *save, uint32_t *out, struct chain *out_chain,
+                                  struct err *err) {
+    struct db_stmt *s;
+    bool row;
+    *out = 0;
+    TRY(db_prepare(c->db,
+                   "SELECT d.number, j.bytes, j.chain FROM device d JOIN journal j ON j.device = "
+                   "d.number AND j.batch = ? WHERE d.user = ? ORDER BY d.number",
+                   &s, err));
+    db_bind_int(s, 1, batch);
+    db_bind_int(s, 2, user);
+    enum status status = db_step(s, &row, err);
+    while (status == ST_OK && row && *out == 0) {
+        SCOPED(arena_clear) struct arena mem = arena_new(STORE_SCRATCH_CAP);
+        struct batch sent;
+        struct chain mark;
+        bool whole = batch_read(db_blob(s, 1), &mem, &sent, NULL) == ST_OK &&
+                     batch_save(&sent, &mark, NULL) == ST_OK;
+        if (whole && memcmp(mark.bytes, save->bytes, CHAIN_BYTES) == 0) {
+            *out = (uint32_t)db_int(s, 0);
+            memcpy(out_chain->bytes, db_blob(s, 2).data, CHAIN_BYTES);
+        }
+        status = db_step(s, &row, err);
+    }
+    db_reset(s);
+    return status;
+}
+
 enum status centre_copy_find(struct centre *c, int64_t user, const struct copied_book *copy,
                              uint32_t *out_device, uint32_t *out_batch, struct chain *out_chain,
                              struct err *err) {
@@ -76,6 +106,14 @@ enum status centre_copy_find(struct centre *c, int64_t user, const struct copied
         *out_device = holder;
         *out_batch = batch;
         *out_chain = copy->chains[at];
+    }
+    bool is_one = copy->last_batch == 0 || *out_device != 0;
+    for (; is_one && at > 0 && at <= copy->save_count; at++) {
+        uint32_t holder, batch = copy->last_batch + (uint32_t)at;
+        TRY(holder_of_save(c, user, batch, &copy->saves[at - 1], &holder, out_chain, err));
+        if (holder == 0) break;
+        *out_device = holder;
+        *out_batch = batch;
     }
     if (copy->last_batch == 0 || *out_device != 0) return ST_OK;
     return err_set(

@@ -18,9 +18,9 @@ struct chains {
 
 static enum status add_chain(void *ctx, struct outbox_row *row, struct err *err) {
     struct chains *c = ctx;
-    (void)err;
     if (c->copy->chain_count == c->room) return ST_OK; /* what is behind is sent as new */
     c->at = chain_next(&c->at, row->content);
+    TRY(batch_save(&row->batch, &c->copy->saves[c->copy->save_count++], err));
     c->copy->chains[c->copy->chain_count++] = c->at;
     return ST_OK;
 }
@@ -32,7 +32,8 @@ enum status store_copy(struct store *store, struct arena *mem, struct copied_boo
     TRY(laptop_get(store, &laptop, err));
     struct chains chains = {.copy = &copy, .room = WIRE_BATCHES_MAX + 1};
     copy.chains = ARENA_ARRAY(mem, chains.room, struct chain);
-    if (!copy.chains) return err_no_memory(err);
+    copy.saves = ARENA_ARRAY(mem, chains.room, struct chain);
+    if (!copy.chains || !copy.saves) return err_no_memory(err);
     copy.last_batch = laptop->state.last_batch;
     copy.chains[copy.chain_count++] = chains.at = laptop->state.last_chain;
     TRY(outbox_walk(store->db, copy.last_batch + 1, add_chain, &chains, err));
@@ -54,7 +55,7 @@ static enum status collect(struct rescue *r, struct renumber *out, struct err *e
         struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
         struct batch batch;
         const struct rescued *row = &r->rows[i];
-        if (row->done || row->n <= out->kept) continue;
+        if (row->done || row->n <= out->kept.last) continue;
         if (batch_read(row->content, &mem, &batch, NULL) != ST_OK) continue;
         for (size_t k = 0; k < batch.change_count; k++) {
             if (batch.changes[k].kind != CHANGE_CREATE) continue;
@@ -88,7 +89,7 @@ static void renumber_edit(const struct renumber *r, const struct entity *e, stru
 }
 
 void renumber_batch(const struct renumber *r, const struct catalogue *cat, struct batch *batch) {
-    if (batch->number <= r->kept) return;
+    if (batch->number <= r->kept.last) return;
     for (size_t i = 0; i < batch->change_count; i++) {
         struct change *change = &batch->changes[i];
         const struct entity *e = catalogue_entity_by_tag(cat, change->entity_tag);
@@ -117,6 +118,14 @@ static enum status mark_kept(struct rescue *r, uint32_t kept, struct err *err) {
     return ST_OK;
 }
 
+/* The server has them in another form: there is nothing to send of these, and what is new goes on
+ * from its chain. */
+static void leave_kept(struct rescue *r, const struct kept_batches *kept) {
+    if (!kept->otherwise || kept->last <= r->state.last_batch) return;
+    r->state.last_batch = kept->last;
+    r->state.last_chain = kept->chain;
+}
+
 /* Those behind get another chain, if anything in them is named otherwise now. */
 static void unmark_others(struct rescue *r, uint32_t kept) {
     for (size_t i = 0; i < r->count; i++) {
@@ -127,9 +136,10 @@ static void unmark_others(struct rescue *r, uint32_t kept) {
 }
 
 enum status renumber_prepare(struct rescue *r, struct renumber *out, struct err *err) {
+    leave_kept(r, &out->kept);
     TRY(collect(r, out, err));
-    TRY(mark_kept(r, out->kept, err));
-    unmark_others(r, out->kept);
+    TRY(mark_kept(r, out->kept.last, err));
+    unmark_others(r, out->kept.last);
     return ST_OK;
 }
 
@@ -150,11 +160,11 @@ static enum status carry_over(struct store *to, const char *old_path, struct err
 }
 
 enum status store_renumber(const char *old_path, const char *new_path,
-                           const struct store_identity *identity, uint32_t kept,
+                           const struct store_identity *identity, const struct kept_batches *kept,
                            const struct catalogue *cat, const struct env *env, struct err *err) {
     struct store_config config = {
         .path = new_path, .kind = STORE_LAPTOP, .create = true, .catalogue = cat, .env = env};
-    struct renumber renumber = {.device = identity->device, .kept = kept};
+    struct renumber renumber = {.device = identity->device, .kept = *kept};
     struct rescue r = {.mem = arena_new(ARENA_CAP_DEFAULT), .renumber = &renumber};
     struct db *old = NULL;
     TRY(db_open(old_path, DB_READ_ONLY, &old, err));

@@ -15,8 +15,8 @@ struct rescued {
 /* laptop_renumber.c: the new number, and what becomes of ids. */
 struct renumber {
     uint32_t device;
-    uint32_t kept; /* batches up to this one are at the server, under the old ids */
-    int64_t *ids;  /* ascending: of rows made in batches behind it */
+    struct kept_batches kept; /* are at the server, under the old ids */
+    int64_t *ids;             /* ascending: of rows made in batches behind it */
     size_t count;
 };
 

@@ -459,15 +459,15 @@ enum status store_repair(struct store *store, const struct repair_reply *reply, 
 
 /* Another file stands at this one's path: open that. Cheap. */
 bool store_has_moved(const struct store *store);
-/* What a book says when it asks for a number of its own: the chain of its batches. */
+/* What a book says when it asks for a number of its own: the chain of its batches, and its saves.
+ */
 enum status store_copy(struct store *store, struct arena *mem, struct copied_book *out,
                        struct err *err) NODISCARD;
 /* A book that was a copy, or lost its identity, under a new identity: writes the file at new_path,
  * with what was not sent and everything that the server does not have; the rest comes with the next
- * round. kept: the last batch that the server has of it. The book at old_path is closed, and stays.
- */
+ * round. kept: what the server has of it. The book at old_path is closed, and stays. */
 enum status store_renumber(const char *old_path, const char *new_path,
-                           const struct store_identity *identity, uint32_t kept,
+                           const struct store_identity *identity, const struct kept_batches *kept,
                            const struct catalogue *cat, const struct env *env,
                            struct err *err) NODISCARD;
 /* A damaged file: opens what can be read of it, and rescues identity, counters and outbox into a

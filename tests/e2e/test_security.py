@@ -289,6 +289,30 @@ def set_back(world):
           "what was forgotten does not come back")
 
 
+def set_back_amid_notes(world):
+    """The image was made between two saves of one note: sent as one, the first batch became another than the image has."""
+    home, image = world.laptop_home("jo"), os.path.join(world.dir, "image-amid")
+    account = add_account(world, "jo", "With notes")
+    world.laptop("jo", "sync")
+    world.laptop("jo", "set", "account", account, "remarks=opens at nine")
+    world.laptop("jo", "set", "account", account, "points+=3")
+    add_account(world, "jo", "Made between the notes")
+    shutil.copytree(home, image)
+    world.laptop("jo", "set", "account", account, "remarks=opens at nine\npays late")
+    world.laptop("jo", "sync")
+    shutil.rmtree(home)
+    shutil.copytree(image, home)
+    world.laptop("jo", "set", "account", account, "remarks=opens at nine\nasks for samples", "points+=4")
+    check(world.laptop("jo", "sync", fails=True).code == REVOKED, "a book that was set back is not seen")
+    world.laptop("jo", "enroll", world.link("jo"), "--again")
+    row = rows_of(world, "SELECT points, remarks FROM account WHERE name = 'With notes'")[0]
+    check(row["points"] == 7, f"counted twice, or not at all: {row}")
+    check(sorted(row["remarks"].split("\n")) == ["asks for samples", "opens at nine", "pays late"], f"a line twice, or gone: {row}")
+    check(len(rows_of(world, "SELECT 1 FROM account WHERE name = 'Made between the notes'")) == 1, "a row is there twice")
+    check(world.office("verify", "--json").json() == [], "the server's book is not sound")
+    world.laptop("jo", "verify")
+
+
 def without_identity(world):
     """A damaged file of which the outbox could be read, but not who the laptop is."""
     made = add_account(world, "jo2", "Saved before the damage")
@@ -409,7 +433,7 @@ def run(world):
         print(f"  {part.__name__.replace('_', ' ')}", flush=True)
 
 
-PARTS = [status_of_each, late_ones, lost, wiped_while_away, under_the_daemon, lease, too_old, copied, set_back, without_identity, secrets_show_nowhere, modes]
+PARTS = [status_of_each, late_ones, lost, wiped_while_away, under_the_daemon, lease, too_old, copied, set_back, set_back_amid_notes, without_identity, secrets_show_nowhere, modes]
 
 if __name__ == "__main__":
     os.umask(0)                                               # the programs see to it themselves

@@ -69,7 +69,7 @@ TEST(a_copy_says_its_chain) {
     struct chain chains[3] = {{{1}}, {{2}}, {{3}}};
     struct copied_book copy = {.last_batch = 7, .chains = chains, .chain_count = 3};
     struct enroll_request m = {.copy = &copy}, read;
-    struct enroll_reply reply = {.device = 9, .has_kept = true, .kept = 8}, reply_read;
+    struct enroll_reply reply = {.device = 9, .has_kept = true, .kept = {.last = 8}}, reply_read;
     struct err err;
     begin();
     struct slice bytes = written(wire_write_enroll_request(&m, &out, &err));
@@ -77,10 +77,27 @@ TEST(a_copy_says_its_chain) {
     CHECK_INT(read.copy->last_batch, 7);
     CHECK_INT(read.copy->chain_count, 3);
     CHECK_INT(read.copy->chains[2].bytes[0], 3);
+    CHECK_INT(read.copy->save_count, 0);
+    copy.saves = chains + 1;
+    copy.save_count = 2;
+    bytes = written(wire_write_enroll_request(&m, &out, &err));
+    CHECK_OK(wire_read_enroll_request(bytes, &mem, &read, &err));
+    CHECK_INT(read.copy->save_count, 2);
+    CHECK_INT(read.copy->saves[1].bytes[0], 3);
+    copy.save_count = 1; /* one for each batch, or none */
+    bytes = written(wire_write_enroll_request(&m, &out, &err));
+    CHECK_STATUS(wire_read_enroll_request(bytes, &mem, &read, &err), ST_MALFORMED);
     bytes = written(wire_write_enroll_reply(&reply, &out, &err));
     CHECK_OK(wire_read_enroll_reply(bytes, &mem, &reply_read, &err));
     CHECK(reply_read.has_kept);
-    CHECK_INT(reply_read.kept, 8);
+    CHECK_INT(reply_read.kept.last, 8);
+    CHECK(!reply_read.kept.otherwise);
+    reply.kept = (struct kept_batches){9, true, {{4}}};
+    bytes = written(wire_write_enroll_reply(&reply, &out, &err));
+    CHECK_OK(wire_read_enroll_reply(bytes, &mem, &reply_read, &err));
+    CHECK_INT(reply_read.kept.last, 9);
+    CHECK(reply_read.kept.otherwise);
+    CHECK_INT(reply_read.kept.chain.bytes[0], 4);
     end();
 }
 

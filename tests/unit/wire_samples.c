@@ -286,9 +286,10 @@ static struct slice hello_of_a_wiped(struct arena *mem) {
     return kept(mem, wire_write_hello_request(&m, &buf, NULL), &buf);
 }
 
-static struct slice enroll_of_a_copy(struct arena *mem) {
+static struct slice enroll_as_copy(const struct chain *saves, size_t save_count, struct arena *mem) {
     struct chain chains[] = {CHAIN_A, CHAIN_B};
-    struct copied_book copy = {.last_batch = 7, .chains = chains, .chain_count = 2};
+    struct copied_book copy = {
+        .last_batch = 7, .chains = chains, .chain_count = 2, .saves = (struct chain *)(uintptr_t)saves, .save_count = save_count};
     struct enroll_request m = {.code = SLICE("0123456789abcdef"),
                                .device_public = {7, 8, 9},
                                .device_name = SLICE("李伟的笔记本"),
@@ -298,13 +299,33 @@ static struct slice enroll_of_a_copy(struct arena *mem) {
     return kept(mem, wire_write_enroll_request(&m, &buf, NULL), &buf);
 }
 
+static struct slice enroll_of_a_copy(struct arena *mem) {
+    return enroll_as_copy(NULL, 0, mem);
+}
+
+static struct slice enroll_of_a_copy_and_saves(struct arena *mem) {
+    struct chain save = CHAIN_A;
+    return enroll_as_copy(&save, 1, mem);
+}
+
+static struct slice enroll_reply_otherwise(struct arena *mem) {
+    struct enroll_reply m = {.device = 18,
+                             .user = SLICE("liwei"),
+                             .epoch = 1,
+                             .time_ms = NOON,
+                             .has_kept = true,
+                             .kept = {.last = 8, .otherwise = true, .chain = CHAIN_B}};
+    struct buf buf = buf_new(BUF_MAX_LINE);
+    return kept(mem, wire_write_enroll_reply(&m, &buf, NULL), &buf);
+}
+
 static struct slice enroll_reply_to_a_copy(struct arena *mem) {
     struct enroll_reply m = {.device = 18,
                              .user = SLICE("liwei"),
                              .epoch = 1,
                              .time_ms = NOON,
                              .has_kept = true,
-                             .kept = 8};
+                             .kept = {.last = 8}};
     struct buf buf = buf_new(BUF_MAX_LINE);
     return kept(mem, wire_write_enroll_reply(&m, &buf, NULL), &buf);
 }
@@ -564,6 +585,8 @@ void make_samples(struct arena *mem, struct sample out[SAMPLE_COUNT]) {
                                            {"hello-request-wiped", hello_of_a_wiped(mem)},
                                            {"enroll-request-copy", enroll_of_a_copy(mem)},
                                            {"enroll-reply-copy", enroll_reply_to_a_copy(mem)},
+                                           {"enroll-request-saves", enroll_of_a_copy_and_saves(mem)},
+                                           {"enroll-reply-taken", enroll_reply_otherwise(mem)},
                                            {"round-request-recovery", recovery_request(mem)},
                                            {"round-reply-scope", scope_reply(mem)},
                                            {"repair-request", repair_request(mem)},
