@@ -162,21 +162,36 @@ static enum status merge_one(struct push *p, const struct batch *batch, const ui
     return ST_OK;
 }
 
+/* A value that combines it with what was here is none of the other life. */
+static enum status note_combined(struct push *p, const struct change *change,
+                                 const struct outcome_change *outcome, int64_t old,
+                                 struct err *err) {
+    for (size_t i = 0; i < change->edit_count && i < outcome->edit_count; i++)
+        if (outcome->edits[i].outcome == OUTCOME_MERGED)
+            TRY(centre_old_put(p->c, outcome->seq, change->edits[i].cell_tag, 0, old, err));
+    return ST_OK;
+}
+
 /* What is given back is here already: it came on a stick, say, or the backup had it and nobody can
  * tell that exactly. What its author did on top of it names the seqs of the other life. */
-static enum status note_former(struct push *p, uint32_t batch, struct arena *mem, struct err *err) {
+static enum status note_former(struct push *p, const struct batch *batch, struct arena *mem,
+                               struct err *err) {
     struct journal_entry entry;
     const struct former *former;
     TRY(former_of(p, mem, &former, err));
-    enum status status = centre_journal(p->c, p->device.number, batch, mem, &entry, err);
+    enum status status = centre_journal(p->c, p->device.number, batch->number, mem, &entry, err);
     if (status == ST_NOT_FOUND) return ST_OK; /* one of those that neither end had */
     TRY(status);
-    for (size_t i = 0; i < entry.outcome_count && i < p->receipt->line_count; i++) {
+    size_t count =
+        entry.outcome_count < p->receipt->line_count ? entry.outcome_count : p->receipt->line_count;
+    for (size_t i = 0; i < count; i++) {
         int64_t seq = entry.outcomes[i].seq, old = p->receipt->lines[i].seq, known, upto;
         bool lost = former && base_is_lost(former->lost, former->lost_count, old, NULL);
         if (seq <= 0 || !lost) continue; /* a receipt of this life names its seq */
         TRY(centre_old(p->c, seq, 0, &known, &upto, err));
-        if (known == 0) TRY(centre_old_put(p->c, seq, 0, old, old, err));
+        if (known > 0) continue;
+        TRY(centre_old_put(p->c, seq, 0, old, old, err));
+        TRY(note_combined(p, &batch->changes[i], &entry.outcomes[i], old, err));
     }
     return ST_OK;
 }
@@ -188,7 +203,7 @@ static enum status take_again(struct push *p, const struct batch *batch, bool *o
     TRY(known_chain(p, batch->number, &known, err));
     *out_cloned = !same_chain(&known, &p->chain);
     p->out->repeats++;
-    return p->receipt && !*out_cloned ? note_former(p, batch->number, &mem, err) : ST_OK;
+    return p->receipt && !*out_cloned ? note_former(p, batch, &mem, err) : ST_OK;
 }
 
 static enum status take_batch(struct push *p, const struct batch *batch, const uint8_t *signature,
@@ -309,8 +324,8 @@ static enum status enter_epoch(struct push *p, const struct centre_head *head, s
  * with another life, which took no seq. */
 static bool has_entered(const struct push *p) {
     const struct round_request *r = p->request;
-    return p->recovering && r->given && !r->has_voucher &&
-           r->cursor.seq < epoch_start(p->epoch) && r->last_batch > p->device.last_batch;
+    return p->recovering && r->given && !r->has_voucher && r->cursor.seq < epoch_start(p->epoch) &&
+           r->last_batch > p->device.last_batch;
 }
 
 static enum status run_push(struct push *p, bool *out_cloned, struct err *err) {

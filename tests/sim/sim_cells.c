@@ -153,8 +153,10 @@ static void check_text(struct sim *s, const struct place *p, const struct row *r
          * that stands in what another wrote beside it, both passages are kept. */
         if (times > 1 && !no_base && !removed)
             sim_fail(s, "a word stands twice", (int64_t)i, row->id);
-        if (!times && !removed)
-            sim_fail(s, "an acknowledged word was dropped", (int64_t)i, row->id);
+        if (times || removed) continue;
+        SAY(s, "  %s of %lld is \"%.*s\"\n", p->field, (long long)row->id, (int)v.text.len,
+            (const char *)v.text.data);
+        sim_fail(s, "an acknowledged word was dropped", (int64_t)i, row->id);
     }
 }
 

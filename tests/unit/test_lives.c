@@ -108,6 +108,36 @@ TEST(what_came_on_a_stick_is_what_its_author_gives_back) {
     world_close(&w);
 }
 
+/* The same of a note: what his stick brought was combined with li's, which his next note, written
+ * before on top of his own, has not seen. Seed 22128 of the simulator. */
+TEST(a_note_that_a_stick_brought_is_no_longer_what_its_author_wrote) {
+    struct err err;
+    struct bundle_made made;
+    struct bundle_done done;
+    struct slice file, answer, text;
+    struct org_reader *reader;
+    struct row row;
+    SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
+    start();
+    int64_t id = create(wang, "远大集团");
+    CHECK_OK(world_settle(&w, &err));
+    CHECK_OK(world_backup(&w, true, &err));
+    write(wang, id, "remarks", FIELD_EDIT_SET, value_text(SLICE("opens at nine")));
+    CHECK_OK(bundle_export(wang->sync_store, &wang->env, &mem, &file, &made, &err));
+    sync(wang);
+    write(wang, id, "remarks", FIELD_EDIT_SET, value_text(SLICE("opens at ten")));
+    CHECK_OK(world_rollback(&w, &err));
+    write(li, id, "remarks", FIELD_EDIT_SET, value_text(SLICE("pays late")));
+    sync(li);
+    CHECK_OK(world_office_reader(&w, &reader, &err));
+    CHECK_OK(org_bundle(w.office, reader, "demo", file, &mem, &answer, &done, &err));
+    CHECK_OK(world_settle(&w, &err));
+    CHECK_OK(store_get(world_office_store(&w), account(), id, &mem, &row, &err));
+    text = row.values[entity_field_index(account(), entity_field(account(), SLICE("remarks")))].text;
+    CHECK(memmem(text.data, text.len, "pays late", 9) && memmem(text.data, text.len, "ten", 3));
+    world_close(&w);
+}
+
 /* What wang writes after the server went back has the seq that li's points had before: li's note,
  * written in view of those points, has not seen wang's. */
 TEST(a_seq_of_this_life_is_none_of_the_life_before) {
