@@ -111,14 +111,17 @@ struct replay {
     struct arena *mem;
 };
 
-static enum status replay_edits(struct replay *r, const struct change *change, struct err *err) {
+/* What a cell showed before each is known again: so it can be undone. */
+static enum status replay_edits(struct replay *r, uint32_t batch, const struct change *change,
+                                struct err *err) {
     const struct entity *e = r->local->e;
     for (size_t i = 0; i < change->edit_count; i++) {
         const struct cell *cell = entity_cell(e, change->edits[i].cell_tag);
         struct value *values, *all;
         if (!cell) continue;
-        TRY(edit_apply(cell, &change->edits[i], &r->local->values[cell->first], r->mem, &values,
-                       err));
+        const struct value *before = &r->local->values[cell->first];
+        TRY(before_put(r->store->db, batch, r->local->id, cell->tag, before, cell->count, err));
+        TRY(edit_apply(cell, &change->edits[i], before, r->mem, &values, err));
         all = local_copy(r->local, r->mem);
         if (!all) return err_no_memory(err);
         for (size_t k = 0; k < cell->count; k++)
@@ -133,7 +136,7 @@ static enum status replay_batch(void *ctx, struct outbox_row *row, struct err *e
     for (size_t i = 0; i < row->batch.change_count; i++) {
         const struct change *change = &row->batch.changes[i];
         if (change->kind == CHANGE_EDIT && change->row == r->local->id)
-            TRY(replay_edits(r, change, err));
+            TRY(replay_edits(r, row->n, change, err));
         for (size_t k = 0; k < change->unit_count; k++)
             if (change->unit[k].row == r->local->id)
                 TRY(local_set_gone(r->store, r->local, GONE_HIDDEN, r->mem, err));

@@ -257,6 +257,28 @@ bool disk_put_back(const char *folder, size_t copy) {
     return any;
 }
 
+static struct file *find_file(const char *path);
+
+static void rename_file(const char *from, const char *to, const char *suffix) {
+    char source[PATH_MAX_BYTES], target[PATH_MAX_BYTES];
+    snprintf(source, sizeof source, "%s%s", from, suffix);
+    snprintf(target, sizeof target, "%s%s", to, suffix);
+    struct file *f = find_file(source), *gone = find_file(target);
+    if (gone) {
+        forget_changes(gone);
+        bytes_size(&gone->now, 0);
+        gone->exists = false;
+        snprintf(gone->path, sizeof gone->path, "%s", source);
+    }
+    if (f) snprintf(f->path, sizeof f->path, "%s", target);
+}
+
+void disk_rename(const char *from, const char *to) {
+    rename_file(from, to, "");
+    rename_file(from, to, "-wal");
+    rename_file(from, to, "-journal");
+}
+
 void disk_counts(struct disk_counts *out) {
     *out = counts;
 }

@@ -39,6 +39,8 @@ void disk_power_up(const char *folder, bool power);
 enum { DISK_COPIES_MAX = 8 };
 void disk_copy(const char *folder, size_t copy);
 bool disk_put_back(const char *folder, size_t copy);
+/* A database takes another's name, and that one is gone. Both are closed. */
+void disk_rename(const char *from, const char *to);
 void disk_counts(struct disk_counts *out);
 /* Changes since the program began: how much a step wrote, to aim a fault inside the next one. */
 int64_t disk_changes(void);

@@ -10,6 +10,7 @@
  *     sim_unite.c    rows that become one
  *     sim_dated.c    what comes at its date
  *     sim_copy.c     the copy of head office's book that grows with each commit
+ *     sim_image.c    a laptop that is set back to an image of its disk
  *     sim_life.c     laptops that are revoked, sticks, tombstones that are collected
  *     sim_trouble.c  what the network, the disks and the clocks do
  *     sim_model.c    who had seen what; the places where things are written
@@ -64,7 +65,8 @@ enum {
     ROW(ROUND_WORKED) ROW(ROUND_FAILED) ROW(SAVE_IN_DOUBT) ROW(WRITE_LOST) ROW(WRITE_TORN)         \
     ROW(MESSAGE) ROW(ROW_SENT) ROW(HOME_OPENED) ROW(HOME_CLOSED) ROW(DENIED)                       \
     ROW(COLLECTED) ROW(STICK_WRITTEN) ROW(STICK_TAKEN) ROW(STICK_HOME) ROW(LAPTOP_OUT)             \
-    ROW(OTHERS_TOLD) ROW(FACT) ROW(PROVED) ROW(ORDER_DUE) ROW(DAY_TURNED)
+    ROW(OTHERS_TOLD) ROW(FACT) ROW(PROVED) ROW(ORDER_DUE) ROW(DAY_TURNED)   \
+    ROW(SET_BACK) ROW(NUMBERED_AGAIN)
 /* clang-format on */
 
 enum sim_what {
@@ -115,7 +117,8 @@ enum fate { FATE_PENDING, FATE_ACCEPTED, FATE_HELD, FATE_UNDONE, FATE_NEVER };
 
 /* What somebody did, and what he had been shown. */
 struct deed {
-    size_t author; /* a laptop, or OFFICE */
+    size_t author;   /* a laptop, or OFFICE */
+    uint32_t device; /* its number then; 0: head office */
     uint32_t batch;
     int64_t row, final;        /* as it was named; what it is at the end */
     int64_t made_ms;           /* true time */
@@ -155,6 +158,13 @@ struct stick {
     bool up;           /* on its way to head office; else back */
 };
 
+struct image { /* of a laptop's disk, and what its author had done by then */
+    bool there, used;
+    size_t laptop, deed_count, put_at; /* so many deeds there were when it was made, put back */
+    uint32_t newest;                   /* batch in it */
+    struct deed deeds[EDITS_MAX];
+};
+
 struct late_request {
     struct session_http request; /* its parts in the run's arena */
     size_t laptop;               /* whose it was */
@@ -183,6 +193,7 @@ struct sim {
     bool pressed; /* when it went back, something else happens at once */
     bool dated;   /* what is given to people begins and ends at dates as well */
     bool leased;  /* a lease of days: with hours between steps somebody may be late */
+    bool imaged;  /* a laptop is set back to an image of its disk */
     bool copied;  /* each commit of the server goes to a second folder, on another disk */
     unsigned trouble; /* of 100 rounds and saves so many meet a fault */
     int weight[SIM_FAULTS];
@@ -203,6 +214,9 @@ struct sim {
     size_t united_count;
     bool united_any;
     struct stick sticks[STICKS];
+    struct image image;
+    uint32_t device[LAPTOPS]; /* numbers; one that was set back gets another, */
+    uint32_t kept[LAPTOPS];   /* up to this batch the server has it under the former one */
     bool revoked[LAPTOPS], wipes[LAPTOPS];  /* by head office; with the order to delete the book */
     uint32_t had[LAPTOPS];                  /* its last batch at the server then */
     bool out[LAPTOPS];                      /* it was told, and does nothing any more */
@@ -260,6 +274,7 @@ void sim_end(struct sim *s);
 size_t sim_variant_of(uint64_t seed);
 bool sim_rolls_back(uint64_t seed);
 bool sim_is_loose(uint64_t seed);
+bool sim_is_imaged(uint64_t seed);
 
 uint64_t sim_draw(struct sim *s, uint64_t below);
 bool sim_chance(struct sim *s, unsigned of_100);
@@ -348,6 +363,12 @@ void sim_dated_cancel(struct sim *s);
 void sim_dated_due(struct sim *s);
 /* Since then something has come due. */
 bool sim_dated_moved(const struct sim *s);
+/* Now and then somebody makes an image of his laptop's disk, and once it is put back. */
+void sim_image_step(struct sim *s);
+/* Did this laptop make the row, under any of its numbers? */
+bool sim_made(const struct sim *s, size_t laptop, int64_t id);
+/* Is that batch, as the laptop calls it now, the one of this deed? */
+bool sim_is_batch(const struct sim *s, const struct deed *d, size_t laptop, uint32_t batch);
 /* From here on each commit of the server is copied. */
 void sim_copy_begin(struct sim *s);
 /* A book made of the copy is head office's. */

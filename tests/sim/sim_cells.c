@@ -176,7 +176,7 @@ static void check_time(struct sim *s, const struct place *p, const struct row *r
     if (centre_row_read(c, row->entity, row->id, &s->mem, &stored, &found, &err) != ST_OK || !found)
         return;
     const struct clock *clock = row_clock_of(&stored.clock, cell->tag);
-    if (clock->device != (uint32_t)d->author + 1 || clock->batch != d->batch) return;
+    if (clock->device != d->device || clock->batch != d->batch) return;
     if (centre_log_time(c, clock->seq, &arrival, &err) != ST_OK) return;
     int64_t off = clock->time_ms - d->made_ms;
     /* How long a stick was on its way only a clock can say that is trusted. */

@@ -30,12 +30,12 @@ void sim_life_revoke(struct sim *s, struct world_laptop *l) {
     struct err err;
     if (s->revoked[i] || trusted(s) < 2) return;
     SAY(s, "  office revokes %s%s\n", l->name, wipe ? ", its book is to go" : "");
-    if (centre_device_revoke(org_centre(s->world.office), (uint32_t)i + 1, wipe, &err) != ST_OK) {
+    if (centre_device_revoke(org_centre(s->world.office), s->device[i], wipe, &err) != ST_OK) {
         sim_fail_err(s, "revoke", &err);
         return;
     }
     struct centre_device device;
-    if (centre_device(org_centre(s->world.office), (uint32_t)i + 1, &device, &err) != ST_OK)
+    if (centre_device(org_centre(s->world.office), s->device[i], &device, &err) != ST_OK)
         sim_fail_err(s, "revoke", &err);
     s->had[i] = device.last_batch;
     s->revoked[i] = true;
@@ -89,7 +89,7 @@ void sim_life_reply(struct sim *s, struct world_laptop *l, struct slice message)
     struct err err;
     size_t i = index_of(s, l);
     if (!s->revoked[i]) return;
-    if (wire_read_round_reply(message, (uint32_t)i + 1, &mem, &reply, &err) != ST_OK) return;
+    if (wire_read_round_reply(message, s->device[i], &mem, &reply, &err) != ST_OK) return;
     if (reply.record_count || reply.filled_count || reply.ledger_count || reply.people_count)
         sim_fail(s, "a revoked laptop was sent something of the book", (int64_t)i,
                  (int64_t)reply.record_count);

@@ -80,6 +80,7 @@ struct deed *sim_deed_new(struct sim *s, size_t author, int64_t row, const struc
     *d = (struct deed){
         .author = author, .row = row, .made_ms = s->world.now_ms, .place = p, .kind = kind};
     snprintf(d->word, sizeof(d->word), "e%zu", s->deed_count);
+    if (author != OFFICE) d->device = s->device[author];
     mask_put(&d->seen, s->deed_count);
     return d;
 }

@@ -91,7 +91,7 @@ static bool approve_deeds(struct sim *s, const struct open_entry *entry) {
         store_get(world_office_store(&s->world), e, entry->row, &s->mem, &row, &err) == ST_OK;
     for (size_t i = 0; i < s->deed_count; i++) {
         struct deed *d = &s->deeds[i];
-        if (d->author + 1 != entry->device || d->batch != entry->id.batch || d->row != entry->row)
+        if (d->device != entry->device || d->batch != entry->id.batch || d->row != entry->row)
             continue;
         if (there && d->place) sim_see(s, d->place, row.values, &d->seen);
     }
@@ -101,7 +101,7 @@ static bool approve_deeds(struct sim *s, const struct open_entry *entry) {
 static void mark_approved(struct sim *s, const struct open_entry *entry) {
     for (size_t i = 0; i < s->deed_count; i++) {
         struct deed *d = &s->deeds[i];
-        if (d->author + 1 != entry->device || d->batch != entry->id.batch || d->row != entry->row)
+        if (d->device != entry->device || d->batch != entry->id.batch || d->row != entry->row)
             continue;
         d->approved = true;
         d->approved_step = s->step;

@@ -14,7 +14,7 @@ struct receipts {
 };
 
 static bool is_of(struct sim *s, const struct deed *d, const struct receipt_note *note) {
-    if (d->batch != note->batch || d->fate == FATE_NEVER) return false;
+    if (d->fate == FATE_NEVER) return false;
     if (d->imported && d->row != note->row) return false;
     if (!d->place || !note->cell_tag) return true;
     return entity_cell_of(sim_entity_of(s, d->place), sim_field_of(s, d->place))->tag ==
@@ -31,7 +31,7 @@ static void count_outcome(struct sim *s, enum outcome outcome) {
  * account of which he sees only the head is not his to see. A grant since the backup is forgotten
  * with the disk. */
 static void check_denied(struct sim *s, const struct deed *d, const struct receipt_note *note) {
-    bool own = id_device(note->row) == d->author + 1;
+    bool own = sim_made(s, d->author, note->row);
     if (note->reason != REASON_DENIED) return;
     sim_count(s, SIM_DENIED);
     if (!own && !s->counts[SIM_DAYS_PASS] && !s->rolled && !(s->dated && s->leased))
@@ -45,7 +45,7 @@ static enum status take_receipt(void *ctx, const struct receipt_note *note, stru
     count_outcome(s, note->outcome);
     for (size_t i = 0; i < s->deed_count; i++) {
         struct deed *d = &s->deeds[i];
-        if (d->author != want->laptop || !is_of(s, d, note)) continue;
+        if (!sim_is_batch(s, d, want->laptop, note->batch) || !is_of(s, d, note)) continue;
         if (d->fate == FATE_UNDONE)
             sim_fail(s, "an undone edit has a receipt", (int64_t)i, note->batch);
         d->fate = note->outcome >= OUTCOME_WAITING ? FATE_HELD : FATE_ACCEPTED;
@@ -85,8 +85,7 @@ static const struct place *place_of(struct sim *s, uint32_t entity_tag, uint32_t
 }
 
 static bool is_same_delete(const struct deed *d, const struct ledger_entry *entry) {
-    uint32_t device = d->author == OFFICE ? 0 : (uint32_t)d->author + 1;
-    return d->kind == KIND_DELETE && device == entry->loser_device &&
+    return d->kind == KIND_DELETE && d->device == entry->loser_device &&
            d->batch == entry->loser_batch;
 }
 
@@ -111,7 +110,7 @@ static void check_order(struct sim *s, const struct place *p, const struct ledge
                         const struct deed *loser, const struct deed *winner) {
     int64_t at = loser - s->deeds;
     if (s->rolled || s->united_any || p->kind == KIND_MAX) return;
-    if (loser->author == winner->author && loser->author != OFFICE) {
+    if (loser->device == winner->device && loser->author != OFFICE) {
         if (winner->batch < loser->batch)
             sim_fail(s, "a later save lost to an earlier one of its author", at, winner->batch);
     } else if (entry->winner_time_ms < entry->loser_time_ms) {
@@ -270,21 +269,29 @@ static void check_open(struct sim *s, size_t laptop, const struct refusal_id *id
     }
 }
 
+/* The laptop that shows an entry: one that was set back knows those of its former number up to
+ * where both were the same. OFFICE: none. */
+static size_t shown_at(const struct sim *s, const struct quarantine_entry *entry) {
+    for (size_t i = 0; i < LAPTOPS; i++) {
+        bool former = entry->device == i + 1 && entry->id.batch <= s->kept[i];
+        if (entry->device == s->device[i] || former) return i;
+    }
+    return OFFICE;
+}
+
 static enum status take_entry(void *ctx, const struct quarantine_entry *entry, struct err *err) {
     (void)err;
     struct quarantine *q = ctx;
-    if (!entry->device || entry->device > LAPTOPS) return ST_OK;
-    size_t laptop = entry->device - 1;
-    if (entry->state == HELD_OPEN) {
-        q->open[laptop] += sum_of(&entry->id);
-        q->open_count[laptop]++;
-        check_open(q->s, laptop, &entry->id);
-    }
     for (size_t i = 0; i < q->s->deed_count; i++) {
         const struct deed *d = &q->s->deeds[i];
-        if (d->author == laptop && d->batch == entry->id.batch && d->row == entry->row)
+        if (d->device == entry->device && d->batch == entry->id.batch && d->row == entry->row)
             q->here[i] = true;
     }
+    size_t laptop = shown_at(q->s, entry);
+    if (laptop == OFFICE || entry->state != HELD_OPEN) return ST_OK;
+    q->open[laptop] += sum_of(&entry->id);
+    q->open_count[laptop]++;
+    check_open(q->s, laptop, &entry->id);
     return ST_OK;
 }
 
@@ -327,7 +334,8 @@ static void check_held(struct sim *s) {
         if (d->fate == FATE_PENDING && !gone)
             sim_fail(s, "an edit never reached the server", (int64_t)i, d->batch);
         if (d->author == OFFICE) continue;
-        bool late = s->revoked[d->author] && d->batch > s->had[d->author] && !s->rolled;
+        bool late = s->revoked[d->author] && d->batch > s->had[d->author] && !s->rolled &&
+                    d->device == s->device[d->author];
         if (late && d->fate == FATE_ACCEPTED && !d->approved)
             sim_fail(s, "what a revoked laptop had not sent was merged", (int64_t)i, d->batch);
         if (d->fate != FATE_HELD) continue;
@@ -435,8 +443,8 @@ static void ask_journal(struct sim *s, struct deed *d) {
     struct journal_entry entry;
     struct err err;
     if (d->fate != FATE_PENDING || d->author == OFFICE) return;
-    if (centre_journal(org_centre(s->world.office), (uint32_t)d->author + 1, d->batch, &s->mem,
-                       &entry, &err) != ST_OK)
+    if (centre_journal(org_centre(s->world.office), d->device, d->batch, &s->mem, &entry, &err) !=
+        ST_OK)
         return;
     for (size_t i = 0; i < entry.outcome_count; i++)
         if (entry.outcome_count == 1 || entry.outcomes[i].row == d->row)
@@ -453,7 +461,7 @@ static void take_receipts(struct sim *s) {
         if (store_receipts(s->world.laptops[i].store, 0, take_receipt, &want, &err) != ST_OK)
             sim_fail_err(s, "receipts", &err);
     }
-    for (size_t i = 0; (s->homes || someone_out) && i < s->deed_count; i++)
+    for (size_t i = 0; (s->homes || someone_out || s->image.used) && i < s->deed_count; i++)
         ask_journal(s, &s->deeds[i]);
     for (size_t i = 0; i < s->deed_count; i++) s->deeds[i].final = sim_final(s, s->deeds[i].row);
     follow_folded(s);

@@ -217,7 +217,7 @@ static enum status newest_is_sent(void *ctx, const struct outbox_entry *entry, s
 
 static void forget_batch(struct sim *s, size_t author, uint32_t batch) {
     for (size_t i = 0; i < s->deed_count; i++)
-        if (s->deeds[i].author == author && s->deeds[i].batch == batch &&
+        if (s->deeds[i].author == author && sim_is_batch(s, &s->deeds[i], author, batch) &&
             s->deeds[i].fate == FATE_PENDING)
             s->deeds[i].fate = FATE_UNDONE;
     SAY(s, "  batch %u is undone\n", batch);
@@ -252,7 +252,7 @@ static void do_import_revert(struct sim *s, struct world_laptop *l) {
     uint32_t batch = 0;
     for (size_t i = 0; i < s->deed_count; i++)
         if (s->deeds[i].author == author && s->deeds[i].imported &&
-            s->deeds[i].fate == FATE_PENDING)
+            s->deeds[i].device == s->device[author] && s->deeds[i].fate == FATE_PENDING)
             batch = s->deeds[i].batch;
     for (size_t i = 0; i < s->deed_count; i++) {
         bool child = false; /* of a row of the import: then it is kept */
@@ -302,7 +302,7 @@ static struct deed *deed_held(struct sim *s, size_t author, const struct held_pi
     struct deed *found = NULL;
     for (size_t i = 0; i < s->deed_count; i++) {
         struct deed *d = &s->deeds[i];
-        if (d->author != author || d->batch != pick->id.batch || d->row != pick->row) continue;
+        if (!sim_is_batch(s, d, author, pick->id.batch) || d->row != pick->row) continue;
         if (d->fate == FATE_PENDING || d->fate == FATE_HELD) found = d;
     }
     return found;
@@ -325,6 +325,7 @@ static void do_held(struct sim *s, struct world_laptop *l, bool again) {
     }
     if (again && d && store_outbox(l->store, newest_batch, &d->batch, &err) == ST_OK) {
         d->fate = FATE_PENDING;
+        d->device = s->device[d->author];
         d->held = pick.id;
     }
     SAY(s, "  %s %s what was held of batch %u\n", l->name, again ? "sends again" : "gives up",

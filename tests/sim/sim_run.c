@@ -128,12 +128,16 @@ static void choose_kinds(struct sim *s) {
     if (!s->kinds) s->kinds = BIT(KIND_LAST);
 }
 
-enum { ROLLBACK_OF_100 = 15, LOOSE_OF_100 = 5, COPIED_OF = 8 };
+enum { ROLLBACK_OF_100 = 15, LOOSE_OF_100 = 5, COPIED_OF = 8, IMAGED_OF = 8 };
 bool sim_rolls_back(uint64_t seed) {
     return (start_of(seed) >> 16) % 100 < ROLLBACK_OF_100;
 }
 bool sim_is_loose(uint64_t seed) {
     return !sim_rolls_back(seed) && (start_of(seed) >> 16) % 100 < ROLLBACK_OF_100 + LOOSE_OF_100;
+}
+
+bool sim_is_imaged(uint64_t seed) {
+    return !sim_rolls_back(seed) && !sim_is_loose(seed) && (start_of(seed) >> 56) % IMAGED_OF == 0;
 }
 
 /* What the rules promise after a server went back is for what laptops hold: deletes and what waits
@@ -237,6 +241,7 @@ static void step(struct sim *s) {
     if (s->dated) pass_time(s, sim_dated_pause(s));
     s->fault = SIM_WHAT_COUNT;
     sim_dated_due(s);
+    if (s->imaged) sim_image_step(s);
     do { /* a form that is opened is left open, and something else is done */
         s->opened = false;
         happens(s, l, sim_pick(s, 0, SIM_EVENTS));
@@ -271,6 +276,8 @@ void sim_run(struct sim *s, uint64_t seed, bool trace) {
     s->loose = sim_is_loose(seed);
     s->marked = s->loose && start_of(seed) >> 32 & 1;
     s->copied = (start_of(seed) >> 40) % COPIED_OF == 0;
+    s->imaged = sim_is_imaged(seed);
+    for (size_t i = 0; i < LAPTOPS; i++) s->device[i] = (uint32_t)i + 1;
     s->pressed = start_of(seed) >> 52 & 1;
     s->dated = s->homes && start_of(seed) >> 44 & 1;
     choose_kinds(s);

@@ -59,7 +59,7 @@ static bool sees_united(struct sim *s, size_t laptop, int64_t account) {
     for (size_t i = 0; i < s->united_count; i++) {
         const struct united *u = &s->united[i];
         if (sim_final(s, u->to) != account) continue;
-        if (u->keeps[laptop] || id_device(u->from) == laptop + 1) return true;
+        if (u->keeps[laptop] || sim_made(s, laptop, u->from)) return true;
     }
     return false;
 }
@@ -69,7 +69,7 @@ bool sim_sees_team(struct sim *s, const struct world_laptop *l, int64_t account)
     size_t laptop = (size_t)(l - s->world.laptops);
     if (!look_up(s, "account", account, &row)) return false;
     account = row.id;
-    return number(&row, "owner") == l->employee || (size_t)id_device(account) == laptop + 1 ||
+    return number(&row, "owner") == l->employee || sim_made(s, laptop, account) ||
            is_member(s, account, l->employee) || sees_united(s, laptop, account);
 }
 
@@ -155,7 +155,7 @@ static void check_others(struct sim *s, const struct world_laptop *l,
 
 void sim_scope_reply(struct sim *s, struct world_laptop *l, struct slice message) {
     struct arena mem SCOPED(arena_clear) = arena_new(ARENA_CAP_DEFAULT);
-    uint32_t device = (uint32_t)(l - s->world.laptops) + 1;
+    uint32_t device = s->device[l - s->world.laptops];
     struct round_reply reply;
     struct err err;
     if (wire_read_round_reply(message, device, &mem, &reply, &err) != ST_OK) return;

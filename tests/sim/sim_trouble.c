@@ -368,7 +368,7 @@ static enum status note_orphans(struct sim *s, struct err *err) {
         if (s->out[i]) continue;
         struct orphaning o = {.s = s, .laptop = i};
         struct centre_device device;
-        TRY(centre_device(org_centre(s->world.office), (uint32_t)i + 1, &device, err));
+        TRY(centre_device(org_centre(s->world.office), s->device[i], &device, err));
         o.taken = device.last_batch;
         TRY(store_outbox(s->world.laptops[i].store, note_orphan, &o, err));
     }

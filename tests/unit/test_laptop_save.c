@@ -445,6 +445,32 @@ TEST(a_damaged_store_gives_back_its_outbox) {
     world_stop(&w);
 }
 
+TEST(what_was_rescued_is_undone_to_what_stood_before) {
+    struct world w;
+    struct err err;
+    char fresh[160];
+    int64_t batches, unreadable;
+    uint32_t undone, batch;
+    world_start(&w);
+    int64_t made = world_add(&w, "account", "name", "made");
+    world_set(&w, "account", made, "website", "x.example");
+    world_set(&w, "account", made, "website", "y.example");
+    store_close(w.store);
+    w.store = NULL;
+    snprintf(fresh, sizeof fresh, "%s/fresh.db", w.f.folder);
+    CHECK_OK(store_rescue(w.f.path, fresh, &w.f.cat, &w.env, &batches, &unreadable, &err));
+    snprintf(w.f.path, sizeof w.f.path, "%s/fresh.db", w.f.folder);
+    world_reopen(&w);
+    CHECK_TEXT(world_text(&w, "account", made, "website"), "y.example");
+    CHECK_OK(store_undo(w.store, 0, &undone, &batch, &err));
+    CHECK_TEXT(world_text(&w, "account", made, "website"), "x.example");
+    CHECK_OK(store_undo(w.store, 0, &undone, &batch, &err));
+    CHECK_TEXT(world_text(&w, "account", made, "website"), "");
+    world_sync(&w);
+    CHECK_INT(world_number(&w, "SELECT count(*) FROM before_edit"), 0);
+    world_stop(&w);
+}
+
 /* One of a save, a request and an apply, with its n-th disk call failing. false: there was none so far. */
 enum act { ACT_SAVE, ACT_ASK, ACT_APPLY, ACT_COUNT };
 

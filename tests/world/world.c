@@ -293,6 +293,37 @@ enum status world_laptop_add(struct world *w, const char *name, struct err *err)
     return agent_enroll(l->agent, &link, slice_from(name), err);
 }
 
+/* In the book's place comes one that fills itself; a key of its own, for another has the old one.
+ */
+static enum status renumber(struct world_laptop *l, const struct store_identity *identity,
+                            const struct kept_batches *kept, world_rename *rename,
+                            struct err *err) {
+    char path[WORLD_PATH_BYTES + 16], fresh[WORLD_PATH_BYTES + 16];
+    snprintf(path, sizeof(path), "%s/book.db", l->dir);
+    snprintf(fresh, sizeof(fresh), "%s/again.db", l->dir);
+    world_laptop_off(l);
+    TRY(store_renumber(path, fresh, identity, kept, l->catalogue, &l->env, err));
+    rename(fresh, path);
+    return world_laptop_on(l, err);
+}
+
+enum status world_enroll_again(struct world_laptop *l, world_rename *rename,
+                               struct kept_batches *out_kept, struct err *err) {
+    struct arena mem SCOPED(arena_clear) = arena_new(WORLD_MEMORY);
+    struct store_identity identity;
+    struct centre_device device;
+    struct copied_book copy;
+    struct session_link link;
+    TRY(store_identity(l->sync_store, &identity, err));
+    TRY(centre_device(org_centre(l->world->office), identity.device, &device, err));
+    TRY(make_link(l->world, device.user, &link, err));
+    TRY(store_copy(l->sync_store, &mem, &copy, err));
+    fill_random(&l->random_state, identity.key_seed, sizeof(identity.key_seed));
+    identity.device = 0;
+    TRY(agent_enroll_copy(l->agent, &link, slice_from(l->name), &copy, &identity, out_kept, err));
+    return renumber(l, &identity, out_kept, rename, err);
+}
+
 struct world_laptop *world_laptop(struct world *w, struct slice name) {
     for (size_t i = 0; i < w->laptop_count; i++)
         if (slice_equal(slice_from(w->laptops[i].name), name)) return &w->laptops[i];

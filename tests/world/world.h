@@ -66,11 +66,11 @@ struct world {
     uint64_t random_state;
     int64_t now_ms; /* true time */
     int64_t server_offset_ms;
-    int64_t server_slow_ms; /* as slow_ms of a laptop */
+    int64_t server_slow_ms;       /* as slow_ms of a laptop */
     struct world_network network; /* exchange NULL: the world's own */
-    struct service *service; /* NULL: the server is off */
-    struct org *office; /* head office's own handle, as its command line has it */
-    struct org_reader *reader; /* of its command line; NULL until world_office_reader */
+    struct service *service;      /* NULL: the server is off */
+    struct org *office;           /* head office's own handle, as its command line has it */
+    struct org_reader *reader;    /* of its command line; NULL until world_office_reader */
     struct world_laptop laptops[WORLD_LAPTOPS_MAX];
     size_t laptop_count;
 };
@@ -86,6 +86,11 @@ enum status world_sync(struct world_laptop *laptop, struct agent_result *out,
                        struct err *err) NODISCARD;
 /* All laptops that are not off, until nothing is left to send or to fetch. */
 enum status world_settle(struct world *w, struct err *err) NODISCARD;
+/* A book that was copied or set back gets a number of its own, as `enroll LINK --again` does it.
+ * rename: gives a file the name of another, with all that belongs to it. */
+typedef void world_rename(const char *from, const char *to);
+enum status world_enroll_again(struct world_laptop *laptop, world_rename *rename,
+                               struct kept_batches *out_kept, struct err *err) NODISCARD;
 /* The program dies and starts again: handles are closed and opened. */
 enum status world_restart(struct world_laptop *laptop, struct err *err) NODISCARD;
 /* The same in two steps, for what happens to a disk in between. Off twice is fine. */
