@@ -151,8 +151,9 @@ enum status cli_edit_rm(void *program, const struct command_line *line, struct e
     const struct entity *e;
     int64_t id;
     size_t rows = 0;
-    (void)line;
     TRY(cli_row(cli, 0, &e, &id, err));
+    const char *typed = cli_word(cli, line->word_count > 1 ? 1 : 0);
+    TRY(store_is_itself(cli->store, e, slice_from(typed), id, err));
     SCOPED(buf_free) struct buf row = buf_new(BUF_MAX_LINE);
     cli_put_row(cli, e, id, &row); /* while it still has its name */
     TRY(count_unit(cli, e, id, &rows, err));

@@ -55,10 +55,11 @@ static enum status copy_unit(struct merge *m, struct change *change, const struc
     return ST_OK;
 }
 
-/* It speaks of the row as it is now, by whatever name: a base of now says nothing of a row that
- * became another, for it is a place in the log of that one. */
+/* An edit speaks of the row as it is now, by whatever name: a base of now says nothing of a row
+ * that became another, for it is a place in the log of that one. A delete means the row it names.
+ */
 static enum status resolve_row(struct merge *m, struct change *change, struct err *err) {
-    bool has_base = change->kind == CHANGE_CREATE;
+    bool has_base = change->kind != CHANGE_EDIT;
     for (size_t i = 0; i < change->edit_count; i++) has_base |= change->edits[i].base.seq != 0;
     return has_base ? ST_OK : centre_alias_resolve(m->c, change->row, &change->row, err);
 }

@@ -134,7 +134,9 @@ enum status server_cmd_rm(void *program, const struct command_line *line, struct
     struct receipt receipt;
     int64_t id;
     TRY(editing_open(server, line, &e, err));
-    TRY(store_resolve(e.book.store, e.entity, slice_from(line->words[1]), &id, err));
+    struct slice typed = slice_from(line->words[1]);
+    TRY(store_resolve(e.book.store, e.entity, typed, &id, err));
+    TRY(store_is_itself(e.book.store, e.entity, typed, id, err));
     TRY(unit_collect(&e, id, &unit, err));
     if (unit.count > 1 && !command_has(line, "--yes"))
         return err_set(err, ST_CONFLICT,

@@ -288,3 +288,24 @@ enum status store_resolve(struct store *store, const struct entity *e, struct sl
     arena_clear(&mem);
     return status;
 }
+
+enum status store_is_itself(struct store *store, const struct entity *e, struct slice typed,
+                            int64_t id, struct err *err) {
+    struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);
+    struct slice title;
+    const struct entity *of;
+    int64_t given, led;
+    char former[ID_TEXT_BYTES], now[ID_TEXT_BYTES];
+    if (!id_parse(slice_trim(typed), &given) || given == id) return ST_OK;
+    TRY(store_locate(store, given, &of, &led, err));
+    if (of != e || led != id) return ST_OK; /* a name that looks like an id */
+    TRY(store_title(store, e, id, &mem, &title, err));
+    id_format(given, former);
+    id_format(id, now);
+    title = text_prefix(title, 60);
+    return err_set(err, ST_CONFLICT,
+                   "nothing was deleted: %s is not there any more, it became %.*s (%s); give that "
+                   "id to delete that one",
+                   "没有删除任何内容：%s 已不存在，已并入%.*s（%s）；要删除后者请给出其编号",
+                   former, (int)title.len, (const char *)title.data, now);
+}

@@ -58,6 +58,10 @@ enum status store_locate(struct store *store, int64_t id, const struct entity **
  * the first candidates). */
 enum status store_resolve(struct store *store, const struct entity *e, struct slice typed,
                           int64_t *out_id, struct err *err) NODISCARD;
+/* Before a row is deleted that store_resolve found: ST_CONFLICT where what was typed is the id of
+ * one that became this one, for whoever typed it means that one. */
+enum status store_is_itself(struct store *store, const struct entity *e, struct slice typed,
+                            int64_t id, struct err *err) NODISCARD;
 /* The name by which people know a row; its short id when it has no title. */
 enum status store_title(struct store *store, const struct entity *e, int64_t id, struct arena *mem,
                         struct slice *out, struct err *err) NODISCARD;

@@ -271,14 +271,18 @@ def contacts_that_are_one_part_by_the_id_that_the_list_shows(world):
 
 
 def a_merged_account_did_not_leave(world):
-    """Its id finds the one that it became: nothing is told to be gone that is there."""
-    for name in ("Twin A", "Twin B"):
-        world.office("add", "account", f"name={name}", "territory=N", "owner=li")
+    """Its id finds the one that it became: nothing is told to be gone that is there. Who deletes by that id means the one that
+    is no more."""
+    ids = [world.office("add", "account", f"name={name}", "territory=N", "owner=li", "--json").json()["id"] for name in ("Twin A", "Twin B")]
     sync(world, "li")
     world.office("merge", "Twin A", "into", "Twin B")
     said = world.laptop("li", "sync", env={"LC_ALL": "zh_CN.UTF-8"}).out
     check("Twin A 已并入 Twin B\n" in said and "移出" not in said, said)
     check("Twin" not in world.laptop("li", "sync").out, "it is said twice")
+    for refused in (world.laptop("li", "rm", "account", ids[0], fails=True), world.laptop("li", "rm", ids[0], fails=True),
+                    world.office("rm", "account", ids[0], fails=True)):
+        check(refused.code == 65 and "became Twin B" in refused.err, str(refused))
+    check(world.office("get", "account", ids[0], "--json").json()["name"] == "Twin B", "what it became is gone")
 
 
 def head_office_decides(world):
