@@ -35,6 +35,7 @@ enum {
     ROWS_MAX = 512,
     LAPTOPS = 3,
     OFFICE = LAPTOPS, /* as author of a deed: head office */
+    MANAGER = 2,      /* the last laptop is a manager's, who sees all of his territory */
     FORMS = 2,        /* windows that one person may have open */
     WORD_BYTES = 24,
     PLACES_MAX = 32, /* of one run; one may be there more than once */
@@ -66,7 +67,7 @@ enum {
     ROW(MESSAGE) ROW(ROW_SENT) ROW(HOME_OPENED) ROW(HOME_CLOSED) ROW(DENIED)                       \
     ROW(COLLECTED) ROW(STICK_WRITTEN) ROW(STICK_TAKEN) ROW(STICK_HOME) ROW(LAPTOP_OUT)             \
     ROW(OTHERS_TOLD) ROW(FACT) ROW(PROVED) ROW(ORDER_DUE) ROW(DAY_TURNED)   \
-    ROW(SET_BACK) ROW(NUMBERED_AGAIN)
+    ROW(SET_BACK) ROW(NUMBERED_AGAIN) ROW(PARTED) ROW(REPAIRED)
 /* clang-format on */
 
 enum sim_what {
@@ -151,7 +152,16 @@ struct united { /* an account that became another */
 };
 enum { UNITED_MAX = 16 };
 
-enum { STICKS = 4, ORDERS_MAX = 16 };
+struct decision { /* of head office, on what waited */
+    uint32_t device;
+    struct refusal_id id;
+    enum held_state state;
+};
+struct sight { /* of an account: when each laptop's person last saw it */
+    int64_t account, ms[LAPTOPS];
+};
+enum { SIGHTS_MAX = 64 };
+enum { STICKS = 4, ORDERS_MAX = 16, DECISIONS_MAX = 64 };
 struct stick {
     struct slice file; /* in the run's arena; empty: none */
     size_t laptop;     /* whose */
@@ -213,6 +223,8 @@ struct sim {
     struct united united[UNITED_MAX];
     size_t united_count;
     bool united_any;
+    int64_t united_last; /* the row that became another last */
+    bool parted;         /* one is a row of its own again: what was done meanwhile is on either */
     struct stick sticks[STICKS];
     struct image image;
     uint32_t device[LAPTOPS]; /* numbers; one that was set back gets another, */
@@ -222,6 +234,10 @@ struct sim {
     bool out[LAPTOPS];                      /* it was told, and does nothing any more */
     struct centre_dated orders[ORDERS_MAX]; /* that wait for their time */
     size_t order_count;
+    struct sight sights[SIGHTS_MAX];
+    size_t sight_count;
+    struct decision decisions[DECISIONS_MAX];
+    size_t decision_count;
     int zone_min;   /* of the org: minutes east of Greenwich */
     int64_t day;    /* there, when the server last looked at what is due */
     bool restored;  /* head office brought something back that was collected */
@@ -275,6 +291,7 @@ size_t sim_variant_of(uint64_t seed);
 bool sim_rolls_back(uint64_t seed);
 bool sim_is_loose(uint64_t seed);
 bool sim_is_imaged(uint64_t seed);
+bool sim_may_unite(uint64_t seed);
 
 uint64_t sim_draw(struct sim *s, uint64_t below);
 bool sim_chance(struct sim *s, unsigned of_100);
@@ -324,6 +341,8 @@ void sim_people_form(struct sim *s, struct world_laptop *l);
 /* Somebody at this laptop does what the event says. */
 void sim_people_event(struct sim *s, struct world_laptop *l, enum sim_what event);
 void sim_office_event(struct sim *s, enum sim_what event);
+/* Who sees which account now. */
+void sim_scope_sights(struct sim *s);
 /* Grants instead of everything for everyone. */
 enum status sim_scope_begin(struct sim *s, struct err *err) NODISCARD;
 /* Head office gives or takes back. */

@@ -42,6 +42,18 @@ static void order(struct sim *s, struct centre_dated op) {
 
 void sim_dated_order(struct sim *s, int64_t account, int64_t from, int64_t to) {
     int64_t due_ms = s->world.now_ms + (1 + (int64_t)sim_draw(s, 60)) * HOUR_MS;
+    if (s->order_count && sim_chance(s, 40)) { /* just before another one, on the same account */
+        const struct centre_dated *other = &s->orders[s->order_count - 1];
+        due_ms = other->due_ms - (int64_t)sim_draw(s, 2) * HOUR_MS;
+        struct row row;
+        struct err err;
+        const struct entity *e = catalogue_entity(&s->world.catalogue, SLICE("account"));
+        bool there = other->account &&
+                     store_get(world_office_store(&s->world), e, other->account, &s->mem, &row,
+                               &err) == ST_OK &&
+                     !row.gone;
+        if (account && there) account = row.id;
+    }
     if (account)
         order(s, (struct centre_dated){
                      .kind = DATED_ASSIGN, .account = account, .to = to, .due_ms = due_ms});

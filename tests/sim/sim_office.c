@@ -121,6 +121,12 @@ static enum status pick_beside(void *ctx, const struct quarantine_entry *entry, 
     return ST_OK;
 }
 
+static void note_decision(struct sim *s, const struct open_entry *entry, bool approve) {
+    if (s->decision_count == DECISIONS_MAX) return;
+    s->decisions[s->decision_count++] =
+        (struct decision){entry->device, entry->id, approve ? HELD_APPROVED : HELD_DECLINED};
+}
+
 static enum status decide(struct sim *s, const struct open_entry *pick, bool approve,
                           struct err *err) {
     struct open_entry beside = *pick;
@@ -146,6 +152,7 @@ static void do_decide(struct sim *s) {
     if (status != ST_OK && status != ST_CONFLICT) sim_fail_err(s, "decide", &err);
     if (status != ST_OK) return;
     if (approve) mark_approved(s, &pick);
+    note_decision(s, &pick, approve);
     s->restored |= !there;
     SAY(s, "  office %s batch %u of %u\n", approve ? "approves" : "declines", pick.id.batch,
         pick.device);

@@ -4,7 +4,10 @@
  */
 #include "tests/sim/sim.h"
 
+#include "syncd/store/db.h"
 #include "syncd/store/lives.h"
+
+enum { REPAIR_OF_100 = 10 };
 
 /* ------------------------------------------------------------------ receipts */
 
@@ -89,6 +92,19 @@ static bool is_same_delete(const struct deed *d, const struct ledger_entry *entr
            d->batch == entry->loser_batch;
 }
 
+/* Its author had seen what he had done himself: unless he did more, or another brought it back. */
+static void check_lost_delete(struct sim *s, const struct deed *d,
+                              const struct ledger_entry *entry) {
+    bool own = entry->loser_device && entry->loser_device == entry->winner_device;
+    bool other = s->rolled || s->united_any;
+    for (size_t k = 0; k < s->deed_count; k++) {
+        const struct deed *by = &s->deeds[k];
+        other |= by->author == d->author ? by->batch > d->batch : by->row == entry->row;
+    }
+    if (own && !other)
+        sim_fail(s, "a delete lost to what its author had done before", d - s->deeds, d->row);
+}
+
 static void take_lost_delete(struct sim_ledger *g, const struct ledger_entry *entry) {
     struct sim *s = g->s;
     bool known = false; /* else it was approved, in a batch of head office's own */
@@ -99,6 +115,7 @@ static void take_lost_delete(struct sim_ledger *g, const struct ledger_entry *en
         bool by_office = !known && d->kind == KIND_DELETE && d->approved && !entry->loser_device;
         if (!by_office && !is_same_delete(d, entry)) continue; /* it may name what it owns */
         SAY(s, "  ledger: delete e%zu lost at %lld\n", i, (long long)entry->row);
+        if (!by_office) check_lost_delete(s, d, entry);
         mask_put(&g->deletes, i);
     }
 }
@@ -118,6 +135,25 @@ static void check_order(struct sim *s, const struct place *p, const struct ledge
     }
 }
 
+static int64_t rank(const struct enumeration *values, struct value v) {
+    for (size_t i = 0; v.kind == VALUE_INT && i < values->count; i++)
+        if (values->values[i].number == v.number) return (int64_t)i;
+    return -1;
+}
+
+/* Of two concurrent steps the further one stands, unless the catalogue forbids to go there. */
+static void check_step(struct sim *s, const struct place *p, const struct ledger_entry *entry) {
+    const struct enumeration *values = sim_field_of(s, p)->values;
+    bool own = entry->loser_device == entry->winner_device, forbidden = false;
+    if (own || s->rolled || s->united_any || s->loose || !entry->value_count) return;
+    for (size_t i = 0; i < values->illegal_count; i++)
+        forbidden |= values->illegal[i][0] == entry->winner[0].number &&
+                     values->illegal[i][1] == entry->loser[0].number;
+    int64_t lost = rank(values, entry->loser[0]), won = rank(values, entry->winner[0]);
+    if (entry->winner_is_new ? won <= lost : won < lost && !forbidden)
+        sim_fail(s, "of two steps the one stands that is not as far", lost, won);
+}
+
 static enum status take_ledger(void *ctx, const struct ledger_entry *entry, struct err *err) {
     (void)err;
     struct sim_ledger *g = ctx;
@@ -127,6 +163,7 @@ static enum status take_ledger(void *ctx, const struct ledger_entry *entry, stru
         return ST_OK;
     }
     const struct place *p = place_of(s, entry->entity_tag, entry->cell_tag);
+    if (p && p->kind == KIND_STATE) check_step(s, p, entry);
     if (!p || (p->kind != KIND_LAST && p->kind != KIND_GROUP && p->kind != KIND_MAX) ||
         !entry->value_count)
         return ST_OK;
@@ -174,6 +211,10 @@ struct living {
     const struct sim_ledger *ledger;
     int64_t ids[ROWS_MAX];
     size_t count;
+    struct {
+        int64_t row, contact;
+    } parts[ROWS_MAX]; /* who took part in visits */
+    size_t part_count;
     int64_t owners[ROWS_MAX]; /* of those that have one */
     size_t owner_count;
 };
@@ -183,8 +224,13 @@ static enum status check_row(void *ctx, const struct row *row, struct err *err) 
     const struct entity *e = row->entity;
     int64_t owner = e->owner_field >= 0 ? row->values[e->owner_field].number : 0;
     if (living->count < ROWS_MAX) living->ids[living->count++] = row->id;
+    if (!strcmp(e->name, "visit_participant") && living->part_count < ROWS_MAX) {
+        size_t at = entity_field_index(e, entity_field(e, SLICE("contact")));
+        living->parts[living->part_count].row = row->id;
+        living->parts[living->part_count++].contact = row->values[at].number;
+    }
     if (owner && living->owner_count < ROWS_MAX) living->owners[living->owner_count++] = owner;
-    sim_cells_check(living->s, row, living->ledger);
+    if (!living->s->parted) sim_cells_check(living->s, row, living->ledger);
     return ST_OK;
 }
 
@@ -208,6 +254,24 @@ static void check_owners(struct sim *s, const struct living *living) {
     for (size_t i = 0; i < living->owner_count; i++)
         if (!is_alive(living, living->owners[i]))
             sim_fail(s, "a living row has a dead owner", living->owners[i], 0);
+}
+
+/* Who names a row wants it to live: it is dead only by a delete that had seen him do so. */
+static void check_named(struct sim *s, const struct living *living) {
+    for (size_t i = 0; i < living->part_count; i++) {
+        bool seen = is_alive(living, living->parts[i].contact) || s->rolled;
+        for (size_t c = 0; c < s->deed_count && !seen; c++) {
+            bool made = s->deeds[c].part && s->deeds[c].final == living->parts[i].row;
+            for (size_t k = 0; made && k < s->deed_count; k++) {
+                const struct deed *d = &s->deeds[k];
+                seen |= d->kind == KIND_DELETE && d->fate == FATE_ACCEPTED &&
+                        (d->author == OFFICE || mask_has(&d->seen, c));
+            }
+        }
+        if (!seen)
+            sim_fail(s, "a living row names one that was deleted without a look at it",
+                     living->parts[i].row, living->parts[i].contact);
+    }
 }
 
 static bool is_seen_by_delete(struct sim *s, const struct sim_ledger *g, size_t deed,
@@ -279,9 +343,20 @@ static size_t shown_at(const struct sim *s, const struct quarantine_entry *entry
     return OFFICE;
 }
 
+static void check_decision(struct sim *s, const struct quarantine_entry *entry) {
+    for (size_t i = 0; i < s->decision_count && !s->rolled; i++) {
+        const struct decision *d = &s->decisions[i];
+        bool same = d->device == entry->device && is_same_entry(&d->id, &entry->id);
+        if (same && d->state != entry->state)
+            sim_fail(s, "what head office decided does not stand", entry->id.batch,
+                     (int64_t)entry->state);
+    }
+}
+
 static enum status take_entry(void *ctx, const struct quarantine_entry *entry, struct err *err) {
     (void)err;
     struct quarantine *q = ctx;
+    check_decision(q->s, entry);
     for (size_t i = 0; i < q->s->deed_count; i++) {
         const struct deed *d = &q->s->deeds[i];
         if (d->device == entry->device && d->batch == entry->id.batch && d->row == entry->row)
@@ -389,10 +464,51 @@ static void check_loose(struct sim *s, const struct living *living) {
         if (d->fate == FATE_PENDING && !gone)
             sim_fail(s, "an edit never reached the server", (int64_t)i, d->batch);
         bool there = d->fate != FATE_ACCEPTED || d->author == OFFICE || is_alive(living, d->final);
-        if (!there && !deletes)
+        if (!there && !deletes && !s->parted)
             sim_fail(s, "a row vanished that nobody deleted", (int64_t)i, d->row);
     }
     check_stores(s);
+}
+
+/* What a bad disk might do: a row that nobody works on shows something else. The laptop finds it by
+ * its digests, and gets it again. */
+static bool spoil(struct sim *s, struct world_laptop *l) {
+    char path[WORLD_PATH_BYTES + 16];
+    struct db *db = NULL;
+    struct db_stmt *st;
+    struct err err;
+    int64_t changed = 0;
+    bool row = false;
+    snprintf(path, sizeof path, "%s/book.db", l->dir);
+    enum status status = db_open(path, 0, &db, &err);
+    if (status == ST_OK)
+        status = db_prepare(db,
+                            "UPDATE r_account SET settlement = 'spoilt' WHERE id = (SELECT id FROM"
+                            " r_account WHERE id NOT IN (SELECT row_id FROM pending) LIMIT 1)"
+                            " RETURNING id",
+                            &st, &err);
+    if (status == ST_OK) status = db_step(st, &row, &err);
+    if (status == ST_OK && row) changed = db_int(st, 0);
+    if (status == ST_OK) db_reset(st);
+    if (status != ST_OK) sim_fail_err(s, "spoil", &err);
+    db_close(db);
+    if (changed) SAY(s, "  %s: a bad disk spoils %lld\n", l->name, (long long)changed);
+    return changed != 0;
+}
+
+static void check_repair(struct sim *s) {
+    struct world_laptop *l = &s->world.laptops[sim_draw(s, LAPTOPS)];
+    struct agent_result result;
+    struct agent_proof proved;
+    struct err err;
+    if (sim_is_out(s, l) || !spoil(s, l)) return;
+    enum status status = store_prove_again(l->sync_store, 0, 1, &err);
+    if (status == ST_OK) status = world_sync(l, &result, &err);
+    if (status == ST_OK) status = agent_prove(l->agent, l->sync_store, INT64_MAX, &proved, &err);
+    if (status == ST_OK && !proved.repaired)
+        sim_fail(s, "a row that was spoilt is not found", (int64_t)proved.proof, 0);
+    if (status != ST_OK) sim_fail_err(s, "repair", &err);
+    sim_count(s, SIM_REPAIRED);
 }
 
 /* A laptop counts its book now and then, as its daemon does, and keeps what it counted. */
@@ -505,8 +621,9 @@ static enum status take_facts(struct sim *s, uint32_t device, int64_t *taken, in
 static void all_give_back(struct sim *s) {
     struct err err;
     struct centre_recovery recovery;
+    uint64_t first = sim_draw(s, LAPTOPS);
     for (size_t k = 0; k < 3 * LAPTOPS; k++)
-        if (sim_life_sync(s, &s->world.laptops[k % LAPTOPS], &err) != ST_OK)
+        if (sim_life_sync(s, &s->world.laptops[(first + k) % LAPTOPS], &err) != ST_OK)
             sim_fail_err(s, "give back", &err);
     struct centre *c = org_centre(s->world.office);
     enum status status = centre_recovery(c, &recovery, &err);
@@ -546,6 +663,10 @@ void sim_look(struct sim *s) {
     struct err err;
     if (!come_to_rest(s)) return;
     compare_books(s);
+    if (!s->failure[0] && sim_chance(s, REPAIR_OF_100)) {
+        check_repair(s);
+        compare_books(s);
+    }
     take_receipts(s);
     struct sim_ledger ledger = {.s = s};
     sim_ledger_read(&ledger);
@@ -557,8 +678,9 @@ void sim_look(struct sim *s) {
             sim_fail_err(s, "list", &err);
     }
     check_owners(s, &living);
+    check_named(s, &living);
     sim_copy_check(s);
-    if (s->loose) {
+    if (s->loose || s->parted) {
         check_loose(s, &living);
         return;
     }

@@ -176,6 +176,8 @@ static enum status see_child(void *ctx, const struct row *row, struct err *err) 
     below.owner = row->id;
     below.owner_field = "visit";
     if (!strcmp(e->name, "visit")) see_children(&below, "visit_participant");
+    below.owner_field = "contact";
+    if (!strcmp(e->name, "contact")) see_children(&below, "visit_participant");
     return ST_OK;
 }
 
@@ -199,6 +201,8 @@ static void do_delete(struct sim *s, struct world_laptop *l) {
     struct shown_children children = {s, l->store, "account", id, &d->seen};
     see_children(&children, "contact");
     see_children(&children, "visit");
+    children.owner_field = "contact";
+    see_children(&children, "visit_participant");
     SAY(s, "  %s would delete %s %lld\n", l->name, name, (long long)id);
     struct saving v = begin_save(s, l);
     if (v.status == ST_OK) v.status = store_delete(l->store, e, id, &rows, &v.err);
@@ -345,5 +349,6 @@ void sim_people_event(struct sim *s, struct world_laptop *l, enum sim_what event
     if (event == SIM_IMPORT_REVERT || thinks_better) do_import_revert(s, l);
     if (event == SIM_RETRY) do_held(s, l, true);
     if (event == SIM_DROP) do_held(s, l, false);
+    if (event == SIM_DROP && sim_chance(s, 30)) do_undo(s, l);
     if (event == SIM_TAKE_PART) sim_take_part(s, l);
 }

@@ -91,7 +91,8 @@ enum status sim_begin(size_t variant, struct sim *s, struct err *err) {
     const struct entity *e = catalogue_entity(&s->world.catalogue, SLICE("account"));
     TRY(catalogue_without(&s->world.catalogue, e->tag, OLD_FIELDS, &s->world.mem, &s->old, err));
     TRY(add_accounts(s, err));
-    for (size_t i = 0; i < LAPTOPS; i++) TRY(world_laptop_add(&s->world, people[i], err));
+    for (size_t i = 0; i < LAPTOPS; i++)
+        TRY(world_laptop_add_as(&s->world, people[i], i == MANAGER ? USER_MANAGER : USER_REP, err));
     if (s->homes) TRY(sim_scope_begin(s, err));
     TRY(world_office_reader(&s->world, &reader, err));
     return world_settle(&s->world, err);
@@ -123,12 +124,12 @@ static void choose_kinds(struct sim *s) {
             if (sim_draw(s, 2)) s->kinds |= BIT((unsigned)k);
     }
     if (!(s->kinds & ~BIT(KIND_REF))) s->kinds |= BIT(KIND_LAST);
-    s->rows = s->homes || s->loose || sim_chance(s, 45);
+    s->rows = s->homes || s->loose || sim_chance(s, 45) || s->unites;
     if (!s->rows) s->kinds &= ~BIT(KIND_REF);
     if (!s->kinds) s->kinds = BIT(KIND_LAST);
 }
 
-enum { ROLLBACK_OF_100 = 15, LOOSE_OF_100 = 5, COPIED_OF = 8, IMAGED_OF = 8 };
+enum { ROLLBACK_OF_100 = 15, LOOSE_OF_100 = 5, COPIED_OF = 8, IMAGED_OF = 8, UNITES_OF = 4 };
 bool sim_rolls_back(uint64_t seed) {
     return (start_of(seed) >> 16) % 100 < ROLLBACK_OF_100;
 }
@@ -138,6 +139,10 @@ bool sim_is_loose(uint64_t seed) {
 
 bool sim_is_imaged(uint64_t seed) {
     return !sim_rolls_back(seed) && !sim_is_loose(seed) && (start_of(seed) >> 56) % IMAGED_OF == 0;
+}
+
+bool sim_may_unite(uint64_t seed) {
+    return !sim_rolls_back(seed) && (start_of(seed) >> 60) % UNITES_OF == 0;
 }
 
 /* What the rules promise after a server went back is for what laptops hold: deletes and what waits
@@ -182,9 +187,9 @@ static void choose_weights(struct sim *s) {
 }
 
 static void choose_unites(struct sim *s) {
-    s->unites = s->rows && !s->rollback && sim_chance(s, 35);
+    s->unites = s->unites && s->rows && !s->rollback;
     if (!s->unites) s->weight[SIM_UNITE] = 0;
-    if (!s->unites || s->homes) s->weight[SIM_TAKE_PART] = 0;
+    if (!s->unites) s->weight[SIM_TAKE_PART] = 0;
     if (s->unites) s->kinds &= ~(BIT(KIND_STATE) | BIT(KIND_OFFICE));
     if (!s->kinds) s->kinds = BIT(KIND_LAST);
 }
@@ -240,6 +245,7 @@ static void step(struct sim *s) {
     }
     if (s->dated) pass_time(s, sim_dated_pause(s));
     s->fault = SIM_WHAT_COUNT;
+    sim_scope_sights(s);
     sim_dated_due(s);
     if (s->imaged) sim_image_step(s);
     do { /* a form that is opened is left open, and something else is done */
@@ -277,6 +283,7 @@ void sim_run(struct sim *s, uint64_t seed, bool trace) {
     s->marked = s->loose && start_of(seed) >> 32 & 1;
     s->copied = (start_of(seed) >> 40) % COPIED_OF == 0;
     s->imaged = sim_is_imaged(seed);
+    s->unites = sim_may_unite(seed);
     for (size_t i = 0; i < LAPTOPS; i++) s->device[i] = (uint32_t)i + 1;
     s->pressed = start_of(seed) >> 52 & 1;
     s->dated = s->homes && start_of(seed) >> 44 & 1;

@@ -85,13 +85,26 @@ static bool sees_territory(struct sim *s, const struct world_laptop *l, int64_t 
     return false;
 }
 
+/* What belongs to an account: its team sees it, and managers of its territory. */
+static bool sees_children(struct sim *s, const struct world_laptop *l, int64_t account) {
+    struct row row;
+    if (sim_sees_team(s, l, account)) return true;
+    return l - s->world.laptops == MANAGER && look_up(s, "account", account, &row) &&
+           sees_territory(s, l, number(&row, "territory"));
+}
+
 static bool sees(struct sim *s, const struct world_laptop *l, const struct row *row) {
+    struct row visit;
     if (is_entity(row, "territory") || is_entity(row, "employee") || is_entity(row, "product"))
         return true;
     if (is_entity(row, "account"))
         return sim_sees_team(s, l, row->id) || sees_territory(s, l, number(row, "territory"));
     if (is_entity(row, "contact") || is_entity(row, "team_member"))
-        return sim_sees_team(s, l, number(row, "account"));
+        return sees_children(s, l, number(row, "account"));
+    if (is_entity(row, "visit")) /* whose visit it was sees it as well */
+        return sees_children(s, l, number(row, "account")) || number(row, "author") == l->employee;
+    if (is_entity(row, "visit_participant"))
+        return look_up(s, "visit", number(row, "visit"), &visit) && sees(s, l, &visit);
     sim_fail(s, "a row of an entity that the model does not know", row->entity->tag, row->id);
     return false;
 }
@@ -99,6 +112,51 @@ static bool sees(struct sim *s, const struct world_laptop *l, const struct row *
 bool sim_sees_row(struct sim *s, const struct world_laptop *l, const char *entity, int64_t id) {
     struct row row;
     return look_up(s, entity, id, &row) && sees(s, l, &row);
+}
+
+/* ------------------------------------------------------------------ until when */
+
+static struct sight *sight_of(struct sim *s, int64_t account) {
+    for (size_t i = 0; i < s->sight_count; i++)
+        if (s->sights[i].account == account) return &s->sights[i];
+    return NULL;
+}
+
+static enum status note_sight(void *ctx, const struct row *row, struct err *err) {
+    struct sim *s = ctx;
+    struct sight *sight = sight_of(s, row->id);
+    (void)err;
+    if (!sight && s->sight_count < SIGHTS_MAX) {
+        sight = &s->sights[s->sight_count++];
+        sight->account = row->id;
+    }
+    for (size_t i = 0; sight && i < LAPTOPS; i++)
+        if (sees(s, &s->world.laptops[i], row)) sight->ms[i] = s->world.now_ms;
+    return ST_OK;
+}
+
+void sim_scope_sights(struct sim *s) {
+    struct query query = {.entity = catalogue_entity(&s->world.catalogue, SLICE("account"))};
+    struct err err;
+    if (!s->homes || s->rolled || !(s->leased || s->weight[SIM_DAYS_PASS])) return;
+    if (store_list(world_office_store(&s->world), &query, note_sight, s, &err) != ST_OK)
+        sim_fail_err(s, "list", &err);
+}
+
+/* What came in so long after its author's sight of the account had ended was too late. */
+static void check_lease(struct sim *s, size_t laptop, const struct receipt *receipt) {
+    enum { HOUR_MS = 3600000, DAY_MS = 24 * HOUR_MS };
+    struct centre_scope scope;
+    centre_scope(org_centre(s->world.office), &scope);
+    for (size_t i = 0; i < receipt->line_count && !s->rolled && !s->united_any; i++) {
+        const struct receipt_line *line = &receipt->lines[i];
+        const struct sight *sight = sight_of(s, line->row);
+        if (!sight || !sight->ms[laptop] || line->outcome >= OUTCOME_WAITING) continue;
+        struct row row; /* of what is dead nobody says who sees it */
+        if (!look_up(s, "account", line->row, &row) || row.gone || line->prev == 0) continue;
+        if (receipt->time_ms - sight->ms[laptop] > scope.lease_days * DAY_MS + HOUR_MS)
+            sim_fail(s, "an edit came in after the lease was over", line->row, receipt->batch);
+    }
 }
 
 /* ------------------------------------------------------------------ what travels */
@@ -188,6 +246,8 @@ void sim_scope_reply(struct sim *s, struct world_laptop *l, struct slice message
         must_see(s, l, reply.filled[i].entity_tag, reply.filled[i].row,
                  "a page held a row outside the grants");
     for (size_t i = 0; i < reply.receipt_count; i++) check_receipt(s, l, &reply.receipts[i]);
+    for (size_t i = 0; i < reply.receipt_count; i++)
+        check_lease(s, (size_t)(l - s->world.laptops), &reply.receipts[i]);
     for (size_t i = 0; i < reply.ledger_count; i++)
         must_see(s, l, reply.ledger[i].entity_tag, reply.ledger[i].row,
                  "the ledger of a row outside the grants was sent");

@@ -295,8 +295,18 @@ static void do_round(struct sim *s, struct world_laptop *l) {
 /* ------------------------------------------------------------------ clocks, restarts, releases */
 
 static void do_clock(struct sim *s, struct world_laptop *l, bool reboot) {
-    static const int64_t by_ms[] = {
-        0, 0, -7000000, 8000000, -40000, 30000, (int64_t)-86400000 * 700, (int64_t)86400000 * 900};
+    static const int64_t by_ms[] = {0,
+                                    0,
+                                    -7000000,
+                                    8000000,
+                                    -40000,
+                                    30000,
+                                    7000000,
+                                    -8000000,
+                                    40000,
+                                    -30000,
+                                    (int64_t)-86400000 * 700,
+                                    (int64_t)86400000 * 900};
     int64_t by = by_ms[sim_draw(s, ARRAY_COUNT(by_ms))];
     struct err err;
     SAY(s, "  %s %s, its clock goes by %lld s\n", l->name, reboot ? "boots" : "runs",
@@ -416,6 +426,10 @@ static void note_facts(struct sim *s, const struct mask *lost, const struct mask
 static void press(struct sim *s) {
     struct world_laptop *l = &s->world.laptops[sim_draw(s, LAPTOPS)];
     if (sim_is_out(s, l)) return;
+    if (sim_chance(s, 30)) {
+        sim_people_event(s, l, SIM_UNDO);
+        return;
+    }
     if (sim_draw(s, 2)) {
         sim_life_revoke(s, l);
         return;

@@ -3,6 +3,8 @@
 
 #include "syncd/server/unite.h"
 
+enum { PART_OF_100 = 12 };
+
 int64_t sim_final(struct sim *s, int64_t id) {
     const struct entity *e;
     int64_t final = id;
@@ -35,7 +37,26 @@ static enum status unite(struct sim *s, const struct entity *e, int64_t loser, i
     return org_unite(s->world.office, &order, false, &s->mem, &result, err);
 }
 
+/* It was a mistake: they are two rows again. */
+static void part(struct sim *s) {
+    struct unite_parting result;
+    struct err err;
+    int64_t loser = s->united_last;
+    enum status status = org_part(s->world.office, loser, false, &s->mem, &result, &err);
+    SAY(s, "  office undoes the merging of %lld: %s\n", (long long)loser, status_name(status));
+    if (status == ST_CONFLICT) return; /* undone already, or what it became is no more */
+    if (status != ST_OK) sim_fail_err(s, "part", &err);
+    for (size_t i = 0; i < s->united_count; i++)
+        if (s->united[i].from == loser) s->united[i--] = s->united[--s->united_count];
+    s->parted = true;
+    sim_count(s, SIM_PARTED);
+}
+
 void sim_unite(struct sim *s) {
+    if (s->united_last && sim_chance(s, PART_OF_100)) {
+        part(s);
+        return;
+    }
     bool accounts = sim_draw(s, 3) > 0, saw[LAPTOPS];
     const struct entity *e =
         catalogue_entity(&s->world.catalogue, accounts ? SLICE("account") : SLICE("contact"));
@@ -50,6 +71,7 @@ void sim_unite(struct sim *s) {
     if (status != ST_OK) sim_fail_err(s, "unite", &err);
     sim_count(s, SIM_UNITE);
     s->united_any = true;
+    s->united_last = loser;
     SAY(s, "  office merges %s %lld into %lld\n", e->name, (long long)loser, (long long)survivor);
     if (accounts && s->homes) note_united(s, loser, survivor, saw);
 }

@@ -242,8 +242,8 @@ static enum status open_handles(struct world_laptop *l, struct err *err) {
 
 /* ------------------------------------------------------------------ laptops */
 
-static enum status make_user(struct world *w, const char *name, int64_t *out_user,
-                             int64_t *out_employee, struct err *err) {
+static enum status make_user(struct world *w, const char *name, enum user_role role,
+                             int64_t *out_user, int64_t *out_employee, struct err *err) {
     const struct entity *e = catalogue_entity(&w->catalogue, SLICE("employee"));
     struct field_edit edits[] = {
         {entity_field(e, SLICE("login")), FIELD_EDIT_SET, value_text(slice_from(name))},
@@ -251,7 +251,7 @@ static enum status make_user(struct world *w, const char *name, int64_t *out_use
     struct receipt receipt;
     int64_t employee;
     TRY(world_office_save(w, e, 0, edits, ARRAY_COUNT(edits), &receipt, &employee, err));
-    struct centre_user user = {.employee = employee, .role = USER_REP, .active = true};
+    struct centre_user user = {.employee = employee, .role = role, .active = true};
     snprintf(user.login, sizeof(user.login), "%s", name);
     snprintf(user.name, sizeof(user.name), "%s", name);
     *out_employee = employee;
@@ -271,6 +271,11 @@ static enum status make_link(struct world *w, int64_t user, struct session_link 
 }
 
 enum status world_laptop_add(struct world *w, const char *name, struct err *err) {
+    return world_laptop_add_as(w, name, USER_REP, err);
+}
+
+enum status world_laptop_add_as(struct world *w, const char *name, enum user_role role,
+                                struct err *err) {
     if (w->laptop_count == WORLD_LAPTOPS_MAX)
         return err_set(err, ST_TOO_LARGE, "too many laptops", "电脑过多");
     struct world_laptop *l = &w->laptops[w->laptop_count];
@@ -286,7 +291,7 @@ enum status world_laptop_add(struct world *w, const char *name, struct err *err)
     TRY(platform_make_dir(l->dir, err));
     int64_t user;
     struct session_link link;
-    TRY(make_user(w, name, &user, &l->employee, err));
+    TRY(make_user(w, name, role, &user, &l->employee, err));
     TRY(make_link(w, user, &link, err));
     w->laptop_count++;
     TRY(open_handles(l, err));

@@ -81,6 +81,8 @@ void world_close(struct world *w); /* removes its folder */
 
 /* A user of that name (with an employee row) and his enrolled laptop. */
 enum status world_laptop_add(struct world *w, const char *name, struct err *err) NODISCARD;
+enum status world_laptop_add_as(struct world *w, const char *name, enum user_role role,
+                                struct err *err) NODISCARD;
 struct world_laptop *world_laptop(struct world *w, struct slice name); /* NULL: none */
 enum status world_sync(struct world_laptop *laptop, struct agent_result *out,
                        struct err *err) NODISCARD;
