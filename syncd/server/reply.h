@@ -1,8 +1,9 @@
 /* Private to syncd/server: what the files of a reply share.
  *
- *   reply.c        receipts, the log, what else is new
- *   others.c       edits of others that wait, of rows that the user sees
- *   reply_scope.c  what a user sees; which grants he hears of; rows of homes being filled
+ *   reply.c           the log, what else is new
+ *   reply_receipts.c  what became of what was sent
+ *   others.c          edits of others that wait, of rows that the user sees
+ *   reply_scope.c     what a user sees; which grants he hears of; rows of homes being filled
  */
 #ifndef ROADBOOK_REPLY_H
 #define ROADBOOK_REPLY_H
@@ -24,6 +25,10 @@ bool view_sees(const struct view *view, const struct homes *homes);
 enum status view_sees_row(const struct view *view, const struct entity *e, int64_t row, bool *out,
                           struct err *err) NODISCARD;
 
+/* Receipts of the batches of a request that the server has, as things stand now. */
+enum status reply_receipts(const struct view *view, uint32_t device,
+                           const struct round_request *request, struct arena *mem,
+                           struct round_reply *out, struct err *err) NODISCARD;
 /* A record with the cells changed since a seq; whole if the row became whole after it. */
 enum status reply_record(const struct centre_row *row, int64_t since, struct arena *mem,
                          struct record *out, struct err *err) NODISCARD;

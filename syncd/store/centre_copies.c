@@ -80,7 +80,8 @@ static enum status holder_of_save(struct centre *c, int64_t user, uint32_t batch
         SCOPED(arena_clear) struct arena mem = arena_new(STORE_SCRATCH_CAP);
         struct batch sent;
         struct chain mark;
-        bool whole = batch_read(db_blob(s, 1), &mem, &sent, NULL) == ST_OK &&
+        bool whole = db_blob(s, 2).len == CHAIN_BYTES &&
+                     batch_read(db_blob(s, 1), &mem, &sent, NULL) == ST_OK &&
                      batch_save(&sent, &mark, NULL) == ST_OK;
         if (whole && memcmp(mark.bytes, save->bytes, CHAIN_BYTES) == 0) {
             *out = (uint32_t)db_int(s, 0);

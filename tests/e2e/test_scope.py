@@ -285,6 +285,23 @@ def a_merged_account_did_not_leave(world):
     check(world.office("get", "account", ids[0], "--json").json()["name"] == "Twin B", "what it became is gone")
 
 
+def a_visit_names_what_its_account_became(world):
+    """Made offline of an account that became another, which its author does not see: his own visit names that one, as the
+    server's does."""
+    gone = world.office("add", "account", "name=Named before", "owner=li", "--json").json()["id"]
+    now = world.office("add", "account", "name=Named now", "owner=wang", "--json").json()["id"]
+    sync(world, "li")
+    visit = world.laptop("li", "add", "visit", f"account={gone}", "talking_points=of the former name", "--json").json()["id"]
+    world.office("set", "account", gone, "owner=wang")
+    world.office("merge", gone, "into", now)
+    sync(world, "li")
+    check(world.laptop("li", "get", "account", now, fails=True).code != 0, "li sees it")
+    there = world.office("get", "visit", visit, "--json").json()["account"]
+    here = world.laptop("li", "get", "visit", visit, "--json").json()["account"]
+    check(there == now and here == now, f"the visit names {here} here, {there} there, not {now}")
+    world.laptop("li", "verify")
+
+
 def head_office_decides(world):
     """A hint when saving, a line with the sync that brings the decision, until the person takes note."""
     saved = world.laptop("wang", "set", "account", "Acct0", "tier=strategic", "city=Hefei")
@@ -330,7 +347,7 @@ def run(world):
     steps = (a_company_with_two_regions, each_sees_his_own, an_account_moves, edits_made_before_a_withdrawal_count,
              a_team_member_sees_it_all, a_handover_waits_for_both_signatures,
              the_new_owner_hears_of_what_the_former_one_writes, head_office_decides,
-             orders_hold_from_today_on, a_merge_says_which_one_goes, a_merged_account_did_not_leave,
+             orders_hold_from_today_on, a_merge_says_which_one_goes, a_merged_account_did_not_leave, a_visit_names_what_its_account_became,
              contacts_that_are_one_part_by_the_id_that_the_list_shows,
              one_of_two_losers_parts, books_are_proved)
     for step in steps:

@@ -223,6 +223,8 @@ struct sim {
     struct united united[UNITED_MAX];
     size_t united_count;
     bool united_any;
+    bool moved;          /* head office did something while a reply was on its way */
+    bool regranted;      /* who sees what has changed since a round was slow */
     int64_t united_last; /* the row that became another last */
     bool parted;         /* one is a row of its own again: what was done meanwhile is on either */
     struct stick sticks[STICKS];
@@ -358,6 +360,7 @@ bool sim_sees_team(struct sim *s, const struct world_laptop *l, int64_t account)
 void sim_unite(struct sim *s);
 /* Somebody notes who took part in a visit: of both contacts of a merge there may be a note. */
 void sim_take_part(struct sim *s, struct world_laptop *l);
+bool sim_has_territory(struct sim *s, int64_t account);
 /* The row that an id is now. */
 int64_t sim_final(struct sim *s, int64_t id);
 /* Head office trusts a laptop no more. */

@@ -93,6 +93,11 @@ static bool sees_children(struct sim *s, const struct world_laptop *l, int64_t a
            sees_territory(s, l, number(&row, "territory"));
 }
 
+bool sim_has_territory(struct sim *s, int64_t account) {
+    struct row row;
+    return look_up(s, "account", account, &row) && number(&row, "territory");
+}
+
 static bool sees(struct sim *s, const struct world_laptop *l, const struct row *row) {
     struct row visit;
     if (is_entity(row, "territory") || is_entity(row, "employee") || is_entity(row, "product"))
@@ -372,6 +377,7 @@ static void office_order(struct sim *s) {
 }
 
 void sim_scope_office(struct sim *s) {
+    s->regranted = true;
     if (s->dated && sim_draw(s, 2)) {
         office_order(s);
         return;

@@ -164,10 +164,14 @@ static void happen_during(struct sim *s, struct world_laptop *l) {
     if (fault != SIM_EDIT_DURING_ROUND && fault != SIM_FORM_DURING_ROUND) return;
     SAY(s, "   during the round:\n");
     sim_count(s, fault);
-    if (fault == SIM_EDIT_DURING_ROUND)
+    if (fault == SIM_EDIT_DURING_ROUND && s->unites && !sim_draw(s, 4)) {
+        s->moved = true; /* the reply says what was before */
+        sim_unite(s);
+    } else if (fault == SIM_EDIT_DURING_ROUND) {
         sim_people_edit(s, l);
-    else
+    } else {
         sim_people_form(s, l);
+    }
     s->fault = SIM_WHAT_COUNT;
 }
 
@@ -275,6 +279,10 @@ static void do_round(struct sim *s, struct world_laptop *l) {
     enum sim_what fault = SIM_WHAT_COUNT;
     if (sim_chance(s, s->trouble)) fault = sim_pick(s, SIM_EVENTS, SIM_SAVE_POWER);
     if (fault == SIM_SAVE_POWER) fault = SIM_WHAT_COUNT;
+    /* Homes that open fill pages: so small ones that the next round goes on in their midst. */
+    bool slow = s->regranted && s->weight[SIM_SLOW_SERVER] && !sim_draw(s, 4);
+    if (slow && fault == SIM_WHAT_COUNT) fault = SIM_SLOW_SERVER;
+    if (slow) s->regranted = false;
     s->fault = fault;
     SAY(s, "  %s syncs%s%s\n", l->name, fault == SIM_WHAT_COUNT ? "" : ": ",
         fault == SIM_WHAT_COUNT ? "" : sim_what_name(fault));

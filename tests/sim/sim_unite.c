@@ -63,6 +63,9 @@ void sim_unite(struct sim *s) {
     int64_t loser = sim_any_row(s, world_office_store(&s->world), e),
             survivor = sim_any_row(s, world_office_store(&s->world), e);
     struct err err;
+    /* One whose grants come by its territory, and end with its name. */
+    if (accounts && s->homes && !sim_has_territory(s, loser))
+        loser = sim_any_row(s, world_office_store(&s->world), e);
     if (!loser || loser == survivor || s->united_count == UNITED_MAX) return;
     for (size_t i = 0; accounts && s->homes && i < LAPTOPS; i++)
         saw[i] = sim_sees_team(s, &s->world.laptops[i], loser);
