@@ -44,22 +44,17 @@ static enum status tell_edit(const struct centre_row *row, const struct change *
     return ST_OK;
 }
 
-/* It names a row by a name of before: who does not see what that became is not told of it, but has
- * to name it so. */
-static enum status names_former(struct centre *c, const struct entity *e,
-                                const struct change *change, bool *out, struct err *err) {
+/* It names a row that became another, if only for a while: what is written may be another name than
+ * was sent. Who does not see what that became is not told of it, but has to name it so. */
+static enum status may_be_renamed(struct centre *c, const struct entity *e,
+                                  const struct change *change, bool *out, struct err *err) {
     *out = false;
-    if (centre_alias_count(c) == 0) return ST_OK;
     for (size_t i = 0; i < change->edit_count; i++) {
         const struct edit *edit = &change->edits[i];
         const struct cell *cell = entity_cell(e, edit->cell_tag);
-        for (size_t k = 0; cell && k < cell->count && k < edit->value_count; k++) {
-            int64_t id = edit->values[k].number, row = id;
-            if (e->fields[cell->first + k].type != FIELD_REF || edit->values[k].kind != VALUE_INT)
-                continue;
-            TRY(centre_alias_resolve(c, id, &row, err));
-            *out |= row != id;
-        }
+        for (size_t k = 0; cell && k < cell->count && k < edit->value_count && !*out; k++)
+            if (e->fields[cell->first + k].type == FIELD_REF && edit->values[k].kind == VALUE_INT)
+                TRY(centre_was_alias(c, edit->values[k].number, out, err));
     }
     return ST_OK;
 }
@@ -72,10 +67,10 @@ static enum status is_as_sent(struct centre *c, const struct entity *e, const st
     if (change->kind == CHANGE_DELETE || o->outcome != OUTCOME_APPLIED || o->seq == 0) return ST_OK;
     for (size_t i = 0; i < change->edit_count && change->kind == CHANGE_EDIT; i++)
         if (change->edits[i].kind != EDIT_SET) return ST_OK;
-    bool former;
+    bool renamed;
     TRY(centre_row_seq(c, e, o->row, &seq, err));
-    TRY(names_former(c, e, change, &former, err));
-    *out = seq == o->seq && !former;
+    TRY(may_be_renamed(c, e, change, &renamed, err));
+    *out = seq == o->seq && !renamed;
     return ST_OK;
 }
 

@@ -312,6 +312,8 @@ enum status centre_more_put(struct slice more, const struct record_cell *cell, s
 /* ------------------------------------------------------------------ aliases */
 
 int64_t centre_alias_count(struct centre *c); /* 0: nothing has to be resolved */
+/* It became another row at some time, if only for a while. */
+enum status centre_was_alias(struct centre *c, int64_t id, bool *out, struct err *err) NODISCARD;
 /* The survivor; the row itself when it is no alias. */
 enum status centre_alias_resolve(struct centre *c, int64_t id, int64_t *out,
                                  struct err *err) NODISCARD;

@@ -251,6 +251,15 @@ int64_t centre_alias_count(struct centre *c) {
     return c->aliases;
 }
 
+enum status centre_was_alias(struct centre *c, int64_t id, bool *out, struct err *err) {
+    struct db_stmt *s;
+    TRY(db_prepare(c->db, "SELECT 1 FROM alias_log WHERE from_id = ? LIMIT 1", &s, err));
+    db_bind_int(s, 1, id);
+    TRY(db_step(s, out, err));
+    db_reset(s);
+    return ST_OK;
+}
+
 enum status centre_alias_resolve(struct centre *c, int64_t id, int64_t *out, struct err *err) {
     if (c->aliases > 0) return alias_resolve(c->db, id, out, err);
     *out = id;

@@ -93,6 +93,14 @@ static bool sees_children(struct sim *s, const struct world_laptop *l, int64_t a
            sees_territory(s, l, number(&row, "territory"));
 }
 
+/* What belongs to a person: he sees it, and managers of his territory. */
+static bool sees_own(struct sim *s, const struct world_laptop *l, int64_t employee) {
+    struct row row;
+    if (employee == l->employee) return true;
+    return l - s->world.laptops == MANAGER && look_up(s, "employee", employee, &row) &&
+           sees_territory(s, l, number(&row, "territory"));
+}
+
 bool sim_has_territory(struct sim *s, int64_t account) {
     struct row row;
     return look_up(s, "account", account, &row) && number(&row, "territory");
@@ -106,8 +114,8 @@ static bool sees(struct sim *s, const struct world_laptop *l, const struct row *
         return sim_sees_team(s, l, row->id) || sees_territory(s, l, number(row, "territory"));
     if (is_entity(row, "contact") || is_entity(row, "team_member"))
         return sees_children(s, l, number(row, "account"));
-    if (is_entity(row, "visit")) /* whose visit it was sees it as well */
-        return sees_children(s, l, number(row, "account")) || number(row, "author") == l->employee;
+    if (is_entity(row, "visit"))
+        return sees_children(s, l, number(row, "account")) || sees_own(s, l, number(row, "author"));
     if (is_entity(row, "visit_participant"))
         return look_up(s, "visit", number(row, "visit"), &visit) && sees(s, l, &visit);
     sim_fail(s, "a row of an entity that the model does not know", row->entity->tag, row->id);
@@ -146,6 +154,11 @@ void sim_scope_sights(struct sim *s) {
     if (!s->homes || s->rolled || !(s->leased || s->weight[SIM_DAYS_PASS])) return;
     if (store_list(world_office_store(&s->world), &query, note_sight, s, &err) != ST_OK)
         sim_fail_err(s, "list", &err);
+    for (size_t i = 0; i < s->sight_count; i++) { /* a delete takes no grant away */
+        struct row row;
+        if (!look_up(s, "account", s->sights[i].account, &row) || !row.gone) continue;
+        for (size_t k = 0; k < LAPTOPS; k++) s->sights[i].ms[k] = s->world.now_ms;
+    }
 }
 
 /* What came in so long after its author's sight of the account had ended was too late. */
@@ -171,7 +184,10 @@ static void must_see(struct sim *s, const struct world_laptop *l, uint32_t tag, 
     const struct entity *e = catalogue_entity_by_tag(&s->world.catalogue, tag);
     struct row row;
     if (!e || !look_up(s, e->name, id, &row)) return; /* collected, or refused: nothing to see */
-    if (!sees(s, l, &row)) sim_fail(s, what, id, (int64_t)(l - s->world.laptops));
+    if (sees(s, l, &row)) return;
+    SAY(s, "  %s %lld is not to be seen by %s\n", e->name, (long long)id, l->name);
+    if (e->owner_field >= 0) SAY(s, "   of %lld\n", (long long)row.values[e->owner_field].number);
+    sim_fail(s, what, id, (int64_t)(l - s->world.laptops));
 }
 
 static bool tells_values(const struct receipt_line *line) {
