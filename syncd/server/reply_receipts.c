@@ -29,33 +29,32 @@ static bool differs(const struct change *change, const struct edit *edit,
     return false;
 }
 
-static enum status tell_edit(const struct centre_row *row, const struct change *change,
-                             const struct edit *edit, struct arena *mem, struct receipt_edit *out,
-                             struct err *err) {
+/* It names a row that became another, if only for a while: what is written, and what its author
+ * shows by now, may be another name than was sent. Who does not see what that became is not told of
+ * it, but has to name it so. */
+static enum status may_be_renamed(struct centre *c, const struct entity *e, const struct edit *edit,
+                                  bool *out, struct err *err) {
+    const struct cell *cell = entity_cell(e, edit->cell_tag);
+    *out = false;
+    for (size_t k = 0; cell && k < cell->count && k < edit->value_count && !*out; k++)
+        if (e->fields[cell->first + k].type == FIELD_REF && edit->values[k].kind == VALUE_INT)
+            TRY(centre_was_alias(c, edit->values[k].number, out, err));
+    return ST_OK;
+}
+
+static enum status tell_edit(struct centre *c, const struct centre_row *row,
+                             const struct change *change, const struct edit *edit,
+                             struct arena *mem, struct receipt_edit *out, struct err *err) {
     const struct cell *cell = entity_cell(row->entity, edit->cell_tag);
     struct value *values = cell ? row->values + cell->first : NULL;
     size_t count = cell ? cell->count : 0;
     if (!cell) TRY(find_unknown(row, edit->cell_tag, mem, &values, &count, err));
     out->seq = row_clock_of(&row->clock, cell ? cell->tag : edit->cell_tag)->seq;
-    out->has_values = differs(change, edit, values, count);
+    TRY(may_be_renamed(c, row->entity, edit, &out->has_values, err));
+    out->has_values |= differs(change, edit, values, count);
     if (!out->has_values) return ST_OK;
     out->values = values;
     out->value_count = count;
-    return ST_OK;
-}
-
-/* It names a row that became another, if only for a while: what is written may be another name than
- * was sent. Who does not see what that became is not told of it, but has to name it so. */
-static enum status may_be_renamed(struct centre *c, const struct entity *e,
-                                  const struct change *change, bool *out, struct err *err) {
-    *out = false;
-    for (size_t i = 0; i < change->edit_count; i++) {
-        const struct edit *edit = &change->edits[i];
-        const struct cell *cell = entity_cell(e, edit->cell_tag);
-        for (size_t k = 0; cell && k < cell->count && k < edit->value_count && !*out; k++)
-            if (e->fields[cell->first + k].type == FIELD_REF && edit->values[k].kind == VALUE_INT)
-                TRY(centre_was_alias(c, edit->values[k].number, out, err));
-    }
     return ST_OK;
 }
 
@@ -67,9 +66,10 @@ static enum status is_as_sent(struct centre *c, const struct entity *e, const st
     if (change->kind == CHANGE_DELETE || o->outcome != OUTCOME_APPLIED || o->seq == 0) return ST_OK;
     for (size_t i = 0; i < change->edit_count && change->kind == CHANGE_EDIT; i++)
         if (change->edits[i].kind != EDIT_SET) return ST_OK;
-    bool renamed;
+    bool renamed = false;
     TRY(centre_row_seq(c, e, o->row, &seq, err));
-    TRY(may_be_renamed(c, e, change, &renamed, err));
+    for (size_t i = 0; i < change->edit_count && !renamed; i++)
+        TRY(may_be_renamed(c, e, &change->edits[i], &renamed, err));
     *out = seq == o->seq && !renamed;
     return ST_OK;
 }
@@ -122,7 +122,7 @@ static enum status tell_edits(const struct view *view, const struct entity *e,
     TRY(centre_row_read(c, e, line->row, mem, &row, &found, err));
     line->state = !found ? ROW_GONE : row.dead ? ROW_DEAD : ROW_HERE;
     for (size_t i = 0; i < line->edit_count && line->state == ROW_HERE; i++)
-        TRY(tell_edit(&row, change, &change->edits[i], mem, &line->edits[i], err));
+        TRY(tell_edit(c, &row, change, &change->edits[i], mem, &line->edits[i], err));
     return ST_OK;
 }
 

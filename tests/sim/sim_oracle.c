@@ -96,7 +96,9 @@ static bool is_same_delete(const struct deed *d, const struct ledger_entry *entr
 static void check_lost_delete(struct sim *s, const struct deed *d,
                               const struct ledger_entry *entry) {
     bool own = entry->loser_device && entry->loser_device == entry->winner_device;
-    bool other = s->rolled || s->united_any;
+    const struct entity *e = catalogue_entity_by_tag(&s->world.catalogue, entry->entity_tag);
+    bool other = s->rolled || s->united_any || /* or he sees the head of the account only */
+                 (s->homes && !sim_sees_row(s, &s->world.laptops[d->author], e->name, entry->row));
     for (size_t k = 0; k < s->deed_count; k++) {
         const struct deed *by = &s->deeds[k];
         other |= by->author == d->author ? by->batch > d->batch : by->row == entry->row;

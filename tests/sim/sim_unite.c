@@ -45,6 +45,7 @@ static void part(struct sim *s) {
     enum status status = org_part(s->world.office, loser, false, &s->mem, &result, &err);
     SAY(s, "  office undoes the merging of %lld: %s\n", (long long)loser, status_name(status));
     if (status == ST_CONFLICT) return; /* undone already, or what it became is no more */
+    if (status == ST_NOT_FOUND && s->rolled) return; /* in this life it never was merged */
     if (status != ST_OK) sim_fail_err(s, "part", &err);
     for (size_t i = 0; i < s->united_count; i++)
         if (s->united[i].from == loser) s->united[i--] = s->united[--s->united_count];
