@@ -95,7 +95,7 @@ static bool is_same_delete(const struct deed *d, const struct ledger_entry *entr
 /* Its author had seen what he had done himself: unless he did more, or another brought it back. */
 static void check_lost_delete(struct sim *s, const struct deed *d,
                               const struct ledger_entry *entry) {
-    bool own = entry->loser_device && entry->loser_device == entry->winner_device;
+    if (!entry->loser_device || entry->loser_device != entry->winner_device) return;
     const struct entity *e = catalogue_entity_by_tag(&s->world.catalogue, entry->entity_tag);
     bool other = s->rolled || s->united_any || /* or he sees the head of the account only */
                  (s->homes && !sim_sees_row(s, &s->world.laptops[d->author], e->name, entry->row));
@@ -103,7 +103,7 @@ static void check_lost_delete(struct sim *s, const struct deed *d,
         const struct deed *by = &s->deeds[k];
         other |= by->author == d->author ? by->batch > d->batch : by->row == entry->row;
     }
-    if (own && !other)
+    if (!other)
         sim_fail(s, "a delete lost to what its author had done before", d - s->deeds, d->row);
 }
 
