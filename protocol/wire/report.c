@@ -103,12 +103,16 @@ enum status wiped_read(struct slice section, int64_t *out_order_ms, struct err *
 
 /* ------------------------------------------------------------------ copies */
 
+static void code_chains(struct coder *c, struct chain **chains, size_t *count, size_t most) {
+    *count = (size_t)code_number(c, *count, most);
+    *chains = code_items(c, *chains, *count, sizeof **chains);
+    for (size_t i = 0; i < *count && !coder_failed(c); i++)
+        code_fixed(c, (*chains)[i].bytes, CHAIN_BYTES);
+}
+
 static void code_copy(struct coder *c, struct copied_book *b) {
     b->last_batch = code_u32(c, b->last_batch);
-    b->chain_count = (size_t)code_number(c, b->chain_count, WIRE_BATCHES_MAX + 1);
-    b->chains = code_items(c, b->chains, b->chain_count, sizeof *b->chains);
-    for (size_t i = 0; i < b->chain_count && !coder_failed(c); i++)
-        code_fixed(c, b->chains[i].bytes, CHAIN_BYTES);
+    code_chains(c, &b->chains, &b->chain_count, WIRE_BATCHES_MAX + 1);
 }
 
 enum status copy_write(const struct copied_book *copy, struct buf *out, struct err *err) {
@@ -129,17 +133,10 @@ enum status copy_read(struct slice section, struct arena *mem, struct copied_boo
     return ST_OK;
 }
 
-static void code_saves(struct coder *c, struct copied_book *b) {
-    b->save_count = (size_t)code_number(c, b->save_count, WIRE_BATCHES_MAX);
-    b->saves = code_items(c, b->saves, b->save_count, sizeof *b->saves);
-    for (size_t i = 0; i < b->save_count && !coder_failed(c); i++)
-        code_fixed(c, b->saves[i].bytes, CHAIN_BYTES);
-}
-
 enum status saves_write(const struct copied_book *copy, struct buf *out, struct err *err) {
     struct coder c = coder_writing(out);
     struct copied_book book = *copy;
-    code_saves(&c, &book);
+    code_chains(&c, &book.saves, &book.save_count, WIRE_BATCHES_MAX);
     return coder_status(&c, err);
 }
 
@@ -147,7 +144,7 @@ enum status saves_read(struct slice section, struct arena *mem, struct copied_bo
                        struct err *err) {
     struct coder c = coder_reading(section, mem);
     struct copied_book book = *copy;
-    code_saves(&c, &book);
+    code_chains(&c, &book.saves, &book.save_count, WIRE_BATCHES_MAX);
     if (!coder_failed(&c) && book.save_count + 1 != book.chain_count) coder_fail(&c, ST_MALFORMED);
     TRY(coder_end(&c, err));
     *copy = book;

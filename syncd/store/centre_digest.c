@@ -93,7 +93,7 @@ static enum status hash_row(struct digests *d, const struct centre_row *row, str
     return digest_of_row(&it, d->key, &d->scratch, out, err);
 }
 
-/* What a row counts for now. In an open org no home but `all` is kept. */
+/* What a row counts for as it stands. In an open org no home but `all` is kept. */
 static enum status look(struct centre *c, struct digests *d, const struct centre_row *row,
                         const struct homes *homes, struct latest *out, struct err *err) {
     struct arena mem SCOPED(arena_clear) = arena_new(STORE_SCRATCH_CAP);

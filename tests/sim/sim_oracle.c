@@ -635,7 +635,7 @@ static void all_give_back(struct sim *s) {
     /* Of all who are trusted; then by name of those who are not. */
     for (uint32_t i = 0; !over && status == ST_OK && i <= LAPTOPS; i++) {
         if (i > 0 && !s->revoked[i - 1]) continue;
-        status = take_facts(s, i, &taken, &left, &err);
+        status = take_facts(s, i > 0 ? s->device[i - 1] : 0, &taken, &left, &err);
         if (status == ST_OK) s->counts[SIM_FACT] += taken;
     }
     if (!over && status == ST_OK) status = centre_recovery_end(c, &err);

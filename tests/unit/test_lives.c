@@ -76,35 +76,51 @@ static void write(struct world_laptop *l, int64_t id, const char *field, enum fi
     CHECK(changed);
 }
 
+static struct slice stick_of(struct world_laptop *l, struct arena *mem) {
+    struct err err;
+    struct bundle_made made;
+    struct slice file;
+    CHECK_OK(bundle_export(l->sync_store, &l->env, mem, &file, &made, &err));
+    return file;
+}
+
+static void bring(struct slice file, struct arena *mem) {
+    struct err err;
+    struct bundle_done done;
+    struct org_reader *reader;
+    struct slice answer;
+    CHECK_OK(world_office_reader(&w, &reader, &err));
+    CHECK_OK(org_bundle(w.office, reader, "demo", file, mem, &answer, &done, &err));
+    CHECK(!done.older);
+    CHECK_OK(world_settle(&w, &err));
+}
+
+/* As head office has it. */
+static struct value value_of(int64_t id, const char *field, struct arena *mem) {
+    struct err err;
+    struct row row;
+    CHECK_OK(store_get(world_office_store(&w), account(), id, mem, &row, &err));
+    return row.values[entity_field_index(account(), entity_field(account(), slice_from(field)))];
+}
+
 /* In a life that is forgotten wang was told that his tag came in, and takes it off again. His stick
  * brings the tag into the present life before he is there himself. */
 TEST(what_came_on_a_stick_is_what_its_author_gives_back) {
     struct err err;
-    struct bundle_made made;
-    struct bundle_done done;
-    struct slice file, answer;
-    struct org_reader *reader;
-    struct row row;
     SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
     start();
     int64_t id = create(wang, "远大集团");
     CHECK_OK(world_settle(&w, &err));
     CHECK_OK(world_backup(&w, true, &err));
     write(wang, id, "tags", FIELD_EDIT_ADD, value_text(SLICE("展会")));
-    CHECK_OK(bundle_export(wang->sync_store, &wang->env, &mem, &file, &made, &err));
+    struct slice file = stick_of(wang, &mem);
     sync(wang);
     write(wang, id, "tags", FIELD_EDIT_REMOVE, value_text(SLICE("展会")));
     CHECK_OK(world_rollback(&w, &err));
     (void)create(li, "恒信贸易"); /* it is another life */
     sync(li);
-    CHECK_OK(world_office_reader(&w, &reader, &err));
-    CHECK_OK(org_bundle(w.office, reader, "demo", file, &mem, &answer, &done, &err));
-    CHECK(!done.older);
-    CHECK_OK(world_settle(&w, &err));
-    CHECK_OK(store_get(world_office_store(&w), account(), id, &mem, &row, &err));
-    CHECK_INT(
-        row.values[entity_field_index(account(), entity_field(account(), SLICE("tags")))].kind,
-        VALUE_NULL);
+    bring(file, &mem);
+    CHECK_INT(value_of(id, "tags", &mem).kind, VALUE_NULL);
     world_close(&w);
 }
 
@@ -112,28 +128,20 @@ TEST(what_came_on_a_stick_is_what_its_author_gives_back) {
  * before on top of his own, has not seen. Seed 22128 of the simulator. */
 TEST(a_note_that_a_stick_brought_is_no_longer_what_its_author_wrote) {
     struct err err;
-    struct bundle_made made;
-    struct bundle_done done;
-    struct slice file, answer, text;
-    struct org_reader *reader;
-    struct row row;
     SCOPED(arena_clear) struct arena mem = arena_new(ARENA_CAP_DEFAULT);
     start();
     int64_t id = create(wang, "远大集团");
     CHECK_OK(world_settle(&w, &err));
     CHECK_OK(world_backup(&w, true, &err));
     write(wang, id, "remarks", FIELD_EDIT_SET, value_text(SLICE("opens at nine")));
-    CHECK_OK(bundle_export(wang->sync_store, &wang->env, &mem, &file, &made, &err));
+    struct slice file = stick_of(wang, &mem);
     sync(wang);
     write(wang, id, "remarks", FIELD_EDIT_SET, value_text(SLICE("opens at ten")));
     CHECK_OK(world_rollback(&w, &err));
     write(li, id, "remarks", FIELD_EDIT_SET, value_text(SLICE("pays late")));
     sync(li);
-    CHECK_OK(world_office_reader(&w, &reader, &err));
-    CHECK_OK(org_bundle(w.office, reader, "demo", file, &mem, &answer, &done, &err));
-    CHECK_OK(world_settle(&w, &err));
-    CHECK_OK(store_get(world_office_store(&w), account(), id, &mem, &row, &err));
-    text = row.values[entity_field_index(account(), entity_field(account(), SLICE("remarks")))].text;
+    bring(file, &mem);
+    struct slice text = value_of(id, "remarks", &mem).text;
     CHECK(memmem(text.data, text.len, "pays late", 9) && memmem(text.data, text.len, "ten", 3));
     world_close(&w);
 }
