@@ -5,6 +5,7 @@
  * here too; undoing it forgets.
  */
 #include "syncd/store/centre_private.h"
+#include "syncd/store/lives.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -338,6 +339,18 @@ struct office_id {
     int64_t id;
 };
 
+/* A book may have been set back by hand, and nobody can tell before the first laptop comes: so an
+ * opening goes on well after what the life before can have given since the last one noted. */
+static enum status begin_ids(struct centre *c, int64_t *counter, struct err *err) {
+    int64_t now_ms = centre_now(c), begun_ms;
+    TRY(meta_int(c->db, "office_ids_ms", &begun_ms, err));
+    int64_t hours = begun_ms > 0 && now_ms > begun_ms ? (now_ms - begun_ms) / CENTRE_HOUR_MS : 0;
+    int64_t jump = hours * CENTRE_OFFICE_IDS_AN_HOUR;
+    if (jump > CENTRE_OFFICE_IDS_IDLE) jump = CENTRE_OFFICE_IDS_IDLE;
+    if (*counter < UINT32_MAX - jump) *counter += jump;
+    return meta_int_set(c->db, "office_ids_ms", now_ms, err);
+}
+
 static enum status next_office_id(struct centre *c, void *ctx, struct err *err) {
     struct office_id *next = ctx;
     int64_t counter;
@@ -345,6 +358,7 @@ static enum status next_office_id(struct centre *c, void *ctx, struct err *err) 
     if (counter <= 0 || counter >= UINT32_MAX)
         return err_set(err, ST_DAMAGED, "the server's id counter is damaged",
                        "服务器编号计数已损坏");
+    if (!c->ids_begun) TRY(begin_ids(c, &counter, err));
     TRY(meta_int_set(c->db, "office_counter", counter + 1, err));
     next->id = id_make(0, (uint32_t)counter);
     return ST_OK;
@@ -353,6 +367,7 @@ static enum status next_office_id(struct centre *c, void *ctx, struct err *err) 
 enum status centre_office_id(struct centre *c, int64_t *out_id, struct err *err) {
     struct office_id next = {0};
     TRY(centre_write(c, next_office_id, &next, err));
+    c->ids_begun = true;
     *out_id = next.id;
     return ST_OK;
 }

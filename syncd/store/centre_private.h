@@ -19,6 +19,7 @@ struct centre {
     const struct catalogue *cat;
     const struct env *env;
     bool head_is_known;
+    bool ids_begun;       /* head office has given one since the book was opened */
     int64_t data_version; /* of the engine when head and devices were read */
     struct centre_head head;
     struct centre_scope scope;

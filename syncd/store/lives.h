@@ -19,6 +19,9 @@ enum {
     CENTRE_EPOCHS_AHEAD_MAX = 1000,   /* a laptop that names a later epoch lies */
     CENTRE_DEVICES_JUMP = 1024,       /* laptops enrolled in a life that is forgotten */
     CENTRE_OFFICE_IDS_JUMP = 1 << 22, /* rows that head office made in it */
+    CENTRE_OFFICE_IDS_AN_HOUR = 8192, /* likewise, until somebody notices: by openings */
+    CENTRE_OFFICE_IDS_IDLE = 1 << 28, /* no more at once, whatever the clock says: years */
+    CENTRE_HOUR_MS = 3600 * 1000,
     CENTRE_REMOVED_ELEMENT_MAX = 4096,
     CENTRE_CLAIM_EACH_MS = 60 * 1000,
     CENTRE_FACTS_OF_DEVICE_MAX = 200000,

@@ -3,7 +3,7 @@
  *
  *     sim [--seed N] [--seeds A..B] [--minutes M] [--from N] [--most N] [--jobs N] [--kept FILE]
  * [--stop]
- *          [--focus homes|rollback|loose|image|unites|common] [--json] [--trace]
+ *          [--focus homes|rollback|loose|image|unites|plots|common] [--json] [--trace]
  */
 #include "tests/sim/sim.h"
 
@@ -146,6 +146,7 @@ static bool is_wanted(const struct options *o, uint64_t seed) {
     bool loose = sim_is_loose(seed);
     if (!o->focus) return true;
     if (*o->focus == 'l') return loose;
+    if (*o->focus == 'p') return sim_plot_step(seed) != SIZE_MAX;
     if (*o->focus == 'u') return sim_may_unite(seed);
     if (*o->focus == 'i') return sim_is_imaged(seed);
     return *o->focus == 'h' ? homes : *o->focus == 'r' ? rollback : !homes && !rollback && !loose;
@@ -231,7 +232,7 @@ static void print_text(const struct tally *sum, double seconds) {
 static int usage(void) {
     fprintf(stderr,
             "usage: sim [--seed N] [--seeds A..B] [--minutes M] [--from N] [--most N] [--jobs N] "
-            "[--kept FILE] [--stop] [--focus homes|rollback|loose|image|unites|common] "
+            "[--kept FILE] [--stop] [--focus homes|rollback|loose|image|unites|plots|common] "
             "[--json] [--trace]\n");
     return 64;
 }
@@ -265,7 +266,7 @@ static bool read_options(int argc, char **argv, struct options *o) {
             continue;
         } else if (!strcmp(name, "--focus")) {
             o->focus = value;
-            if (!*value || !strchr("hrliuc", *value)) return false;
+            if (!*value || !strchr("hrliupc", *value)) return false;
             continue;
         } else {
             return false;

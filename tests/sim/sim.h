@@ -12,7 +12,9 @@
  *     sim_copy.c     the copy of head office's book that grows with each commit
  *     sim_image.c    a laptop that is set back to an image of its disk
  *     sim_life.c     laptops that are revoked, sticks, tombstones that are collected
+ *     sim_plot.c     what chance alone brings together too seldom
  *     sim_trouble.c  what the network, the disks and the clocks do
+ *     sim_repair.c   a bad disk
  *     sim_model.c    who had seen what; the places where things are written
  *     sim_oracle.c   what must be so at rest
  *     sim_cells.c    what must be so of each cell
@@ -67,7 +69,9 @@ enum {
     ROW(MESSAGE) ROW(ROW_SENT) ROW(HOME_OPENED) ROW(HOME_CLOSED) ROW(DENIED)                       \
     ROW(COLLECTED) ROW(STICK_WRITTEN) ROW(STICK_TAKEN) ROW(STICK_HOME) ROW(LAPTOP_OUT)             \
     ROW(OTHERS_TOLD) ROW(FACT) ROW(PROVED) ROW(ORDER_DUE) ROW(DAY_TURNED)   \
-    ROW(SET_BACK) ROW(NUMBERED_AGAIN) ROW(PARTED) ROW(REPAIRED)
+    ROW(SET_BACK) ROW(NUMBERED_AGAIN) ROW(PARTED) ROW(REPAIRED)                                     \
+    ROW(TWO_DELETES) ROW(TOO_LATE) ROW(FORMER_NAME) ROW(COUNT_PARTED) ROW(LONG_WAY)                 \
+    ROW(REMOVED_FIRST) ROW(ANSWERED_AFTER) ROW(SEQ_AGAIN) ROW(IDS_AFTER)
 /* clang-format on */
 
 enum sim_what {
@@ -129,6 +133,7 @@ struct deed {
     int64_t delta;
     bool add, imported;
     bool part;     /* of somebody in a visit: it may name any contact */
+    bool timed;    /* by a clock of which the server can tell how it goes */
     bool approved; /* by head office, after it waited */
     size_t approved_step;
     unsigned fact;         /* of head office, in a life that is forgotten: laptops that show it */
@@ -220,8 +225,17 @@ struct sim {
     int64_t last_row;
     struct late_request late;
     int64_t import_ids;
+    size_t plot_step; /* at which a plot is played; SIZE_MAX: none */
+    struct {
+        const struct place *place;
+        int64_t row;
+    } during; /* what is saved during a round; no place: anything */
+    bool suspect[LAPTOPS];     /* its clock went otherwise than was expected, in this boot */
+    int64_t measured_ms[LAPTOPS]; /* by how much it was off in its last round */
+    bool clock_known[LAPTOPS];
     struct united united[UNITED_MAX];
-    size_t united_count;
+    size_t united_count, backup_united_count;
+    struct united backup_united[UNITED_MAX]; /* what there was then */
     bool united_any;
     bool moved;          /* head office did something while a reply was on its way */
     bool regranted;      /* who sees what has changed since a round was slow */
@@ -255,7 +269,7 @@ struct sim {
     struct mask looked;               /* what stood there, and facts that were taken replaced */
     size_t backup_step;
     struct mask present; /* what was not sent when the server went back */
-    size_t backup_deeds, backup_united, rolled_deeds; /* so many there were then */
+    size_t backup_deeds, rolled_deeds; /* so many there were then */
     /* how it goes */
     enum sim_what fault;    /* that befalls the round under way; SIM_WHAT_COUNT: none */
     uint32_t newest_before; /* in the outbox, before a save that may fail */
@@ -294,6 +308,8 @@ bool sim_rolls_back(uint64_t seed);
 bool sim_is_loose(uint64_t seed);
 bool sim_is_imaged(uint64_t seed);
 bool sim_may_unite(uint64_t seed);
+/* At which a plot is played; SIZE_MAX: none. */
+size_t sim_plot_step(uint64_t seed);
 
 uint64_t sim_draw(struct sim *s, uint64_t below);
 bool sim_chance(struct sim *s, unsigned of_100);
@@ -322,6 +338,10 @@ void sim_see_row(struct sim *s, const struct row *row, struct mask *out);
 struct deed *sim_deed_new(struct sim *s, size_t author, int64_t row, const struct place *p,
                           enum kind kind);
 void sim_deed_done(struct sim *s, const struct deed *deed);
+/* It boots, or its clock steps while it runs: then nobody trusts it before the next boot. */
+void sim_clock_doubted(struct sim *s, const struct world_laptop *l, bool boots);
+/* A round told how much it is off. */
+void sim_clock_measured(struct sim *s, const struct world_laptop *l);
 struct value sim_text(struct sim *s, const char *text);
 /* What somebody does to a cell that shows this; false: nothing to do. any_account: for references.
  */
@@ -342,13 +362,22 @@ void sim_people_edit(struct sim *s, struct world_laptop *l);
 void sim_people_form(struct sim *s, struct world_laptop *l);
 /* Somebody at this laptop does what the event says. */
 void sim_people_event(struct sim *s, struct world_laptop *l, enum sim_what event);
+/* He saves something in that place of that row; account: of references, 0 for any. */
+void sim_people_save(struct sim *s, struct world_laptop *l, const struct place *p, int64_t id,
+                     int64_t account);
+void sim_people_delete(struct sim *s, struct world_laptop *l, const char *entity, int64_t id);
 void sim_office_event(struct sim *s, enum sim_what event);
+void sim_office_edit(struct sim *s, const struct place *p, int64_t id);
+void sim_office_create(struct sim *s); /* an account */
 /* Who sees which account now. */
 void sim_scope_sights(struct sim *s);
 /* Grants instead of everything for everyone. */
 enum status sim_scope_begin(struct sim *s, struct err *err) NODISCARD;
 /* Head office gives or takes back. */
 void sim_scope_office(struct sim *s);
+/* It sets a reference, or a day; value 0: to nothing. */
+void sim_office_set(struct sim *s, const char *entity, int64_t id, const char *field,
+                    int64_t value);
 /* A reply on its way: holds it anything that this laptop may not see? */
 void sim_scope_reply(struct sim *s, struct world_laptop *l, struct slice message);
 /* Each book is what its person may see. */
@@ -356,10 +385,18 @@ enum status sim_scope_compare(struct sim *s, struct buf *out_difference, struct 
 /* A living row of head office's, as it is there now. */
 bool sim_sees_row(struct sim *s, const struct world_laptop *l, const char *entity, int64_t id);
 bool sim_sees_team(struct sim *s, const struct world_laptop *l, int64_t account);
+/* What belongs to it: with its team, or as the manager of its territory. */
+bool sim_sees_children(struct sim *s, const struct world_laptop *l, int64_t account);
 /* Head office merges two accounts, or two contacts. */
 void sim_unite(struct sim *s);
-/* Somebody notes who took part in a visit: of both contacts of a merge there may be a note. */
-void sim_take_part(struct sim *s, struct world_laptop *l);
+void sim_unite_rows(struct sim *s, const struct entity *e, int64_t loser, int64_t survivor);
+/* The last of them are two again. */
+void sim_part(struct sim *s);
+/* Whichever row has them: no count is lost, none twice, when rows are two again. */
+void sim_unite_sums(struct sim *s);
+/* Somebody notes who took part in a visit: of both contacts of a merge there may be a note.
+ * contact 0: any. */
+void sim_take_part(struct sim *s, struct world_laptop *l, int64_t contact);
 bool sim_has_territory(struct sim *s, int64_t account);
 /* The row that an id is now. */
 int64_t sim_final(struct sim *s, int64_t id);
@@ -372,6 +409,8 @@ void sim_life_reply(struct sim *s, struct world_laptop *l, struct slice message)
 bool sim_is_out(const struct sim *s, const struct world_laptop *l);
 /* A stick is written, comes to head office, or comes back. */
 void sim_life_stick(struct sim *s, struct world_laptop *l);
+/* One is written now, and comes to head office so long after. */
+void sim_life_carry(struct sim *s, struct world_laptop *l, int64_t ms);
 void sim_life_compact(struct sim *s);
 /* The org's days begin somewhere. */
 void sim_dated_begin(struct sim *s, uint64_t draw);
@@ -399,6 +438,12 @@ void sim_copy_check(struct sim *s);
 enum status sim_life_sync(struct sim *s, struct world_laptop *l, struct err *err) NODISCARD;
 /* Who is revoked hears of it; all others sync until nothing is left. */
 enum status sim_life_settle(struct sim *s, struct err *err) NODISCARD;
+/* Some few events in a certain order, where nothing else happens between them. */
+void sim_plot(struct sim *s);
+/* Time goes by, and what is due then happens. */
+void sim_pass(struct sim *s, int64_t ms);
+void sim_backup(struct sim *s, bool announce);
+void sim_rollback(struct sim *s);
 /* A round, a restart, clocks: and what befalls them. */
 void sim_trouble_event(struct sim *s, struct world_laptop *l, enum sim_what event);
 /* A save of a laptop is about to happen; it may meet a disk that fails. After it, what became of
@@ -418,6 +463,10 @@ bool sim_may_come_back(const struct sim *s, const struct place *p);
 void sim_look(struct sim *s);
 /* The deeds behind what stands in head office's book. */
 struct mask sim_shown_by_office(struct sim *s);
+/* A laptop counts its book now and then, as its daemon does, and keeps what it counted. */
+void sim_prove(struct sim *s, struct world_laptop *l);
+/* A row of a laptop is spoilt by hand: it finds and mends it. */
+void sim_repair(struct sim *s);
 /* What must be so after each event. */
 void sim_glance(struct sim *s, struct world_laptop *l);
 

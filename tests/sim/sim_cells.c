@@ -33,6 +33,10 @@ static void check_seen(struct sim *s, const struct place *p, const struct row *r
     for (size_t i = 0; i < s->deed_count; i++)
         if (mask_has(&g->losers, i)) mask_join(&good, &s->deeds[i].seen);
     mask_join(&good, &s->looked);
+    /* Of a row that was collected comes back what is approved; what a delete had seen is gone. */
+    for (size_t i = 0; s->restored && i < s->deed_count; i++)
+        if (s->deeds[i].kind == KIND_DELETE && s->deeds[i].fate == FATE_ACCEPTED)
+            mask_join(&good, &s->deeds[i].seen);
     /* What beat it may come back as a fact, without the ledger that said so. */
     for (size_t i = 0; s->rolled && i <= LAPTOPS; i++)
         if (i == OFFICE || s->revoked[i]) mask_join(&good, &s->lost_to[i]);
@@ -148,9 +152,11 @@ static void check_text(struct sim *s, const struct place *p, const struct row *r
         if (!is_taken(d, p, row)) continue;
         bool removed = is_taken_out(s, p, row, d->word);
         int times = count_word(v.kind == VALUE_TEXT ? v.text : (struct slice){0}, d->word);
-        bool no_base = s->rolled || (s->counts[SIM_COMPACT] && s->counts[SIM_DAYS_PASS]);
-        /* Old versions of texts went with their life, or were collected. Where one took a word out
-         * that stands in what another wrote beside it, both passages are kept. */
+        bool no_base = s->rolled || (s->counts[SIM_COMPACT] && s->counts[SIM_DAYS_PASS]) ||
+                       (s->image.used && s->united_any);
+        /* Old versions of texts went with their life, were collected, or the server has them only
+         * folded into what the lost disk wrote after them. Where one took a word out that stands in
+         * what another wrote beside it, both passages are kept. */
         if (times > 1 && !no_base && !removed)
             sim_fail(s, "a word stands twice", (int64_t)i, row->id);
         if (times || removed) continue;
@@ -180,7 +186,7 @@ static void check_time(struct sim *s, const struct place *p, const struct row *r
     if (centre_log_time(c, clock->seq, &arrival, &err) != ST_OK) return;
     int64_t off = clock->time_ms - d->made_ms;
     /* How long a stick was on its way only a clock can say that is trusted. */
-    bool by_stick = s->counts[SIM_STICK_TAKEN] && (off >= 0 || s->stands[d->author]) &&
+    bool by_stick = s->counts[SIM_STICK_TAKEN] && !d->timed && (off >= 0 || s->stands[d->author]) &&
                     clock->time_ms <= arrival;
     if (by_stick) return;
     if (clock->time_ms != arrival && (off > SLACK_MS || off < -SLACK_MS))

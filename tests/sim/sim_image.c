@@ -59,6 +59,7 @@ static void drop_sticks(struct sim *s, size_t laptop) {
 
 static enum status put_back(struct sim *s, struct world_laptop *l, struct err *err) {
     size_t at = s->image.laptop;
+    sim_clock_doubted(s, l, true);
     world_laptop_off(l);
     disk_put_back(l->dir, THE_IMAGE);
     l->boot_id++;

@@ -110,19 +110,21 @@ static struct stick *free_stick(struct sim *s) {
     return stick;
 }
 
-static void write_stick(struct sim *s, struct world_laptop *l) {
+static struct stick *write_stick(struct sim *s, struct world_laptop *l) {
     struct bundle_made made;
     struct slice file;
     struct err err;
-    if (s->revoked[index_of(s, l)]) return;
+    if (s->revoked[index_of(s, l)]) return NULL;
     enum status status = bundle_export(l->sync_store, &l->env, &s->mem, &file, &made, &err);
     if (status != ST_OK) {
         if (status != ST_DENIED) sim_fail_err(s, "a stick is not written", &err);
-        return;
+        return NULL;
     }
     SAY(s, "  %s writes a stick, %zu batches\n", l->name, made.batches);
-    *free_stick(s) = (struct stick){file, index_of(s, l), true};
+    struct stick *stick = free_stick(s);
+    *stick = (struct stick){file, index_of(s, l), true};
     sim_count(s, SIM_STICK_WRITTEN);
+    return stick;
 }
 
 static void give_to_office(struct sim *s, const struct stick *from) {
@@ -162,13 +164,19 @@ void sim_life_stick(struct sim *s, struct world_laptop *l) {
     for (size_t i = 0; i < STICKS && (!stick->file.len || stick->up) && sim_chance(s, 70); i++)
         if (s->sticks[i].file.len) stick = &s->sticks[i];
     if (!stick->file.len || sim_chance(s, 20)) {
-        write_stick(s, l);
+        (void)write_stick(s, l);
         return;
     }
     if (stick->up)
         give_to_office(s, stick);
     else
         bring_home(s, stick);
+}
+
+void sim_life_carry(struct sim *s, struct world_laptop *l, int64_t ms) {
+    struct stick *stick = write_stick(s, l);
+    sim_pass(s, ms);
+    if (stick) give_to_office(s, stick);
 }
 
 /* ------------------------------------------------------------------ tombstones */

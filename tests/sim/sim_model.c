@@ -81,8 +81,26 @@ struct deed *sim_deed_new(struct sim *s, size_t author, int64_t row, const struc
         .author = author, .row = row, .made_ms = s->world.now_ms, .place = p, .kind = kind};
     snprintf(d->word, sizeof(d->word), "e%zu", s->deed_count);
     if (author != OFFICE) d->device = s->device[author];
+    d->timed = author != OFFICE && s->clock_known[author];
     mask_put(&d->seen, s->deed_count);
     return d;
+}
+
+/* Whatever is not sent yet was written by a clock of which nobody knows how it goes. */
+void sim_clock_doubted(struct sim *s, const struct world_laptop *l, bool boots) {
+    size_t author = (size_t)(l - s->world.laptops);
+    s->clock_known[author] = false;
+    s->suspect[author] = !boots;
+    for (size_t i = 0; i < s->deed_count; i++)
+        if (s->deeds[i].author == author && s->deeds[i].fate == FATE_PENDING)
+            s->deeds[i].timed = false;
+}
+
+void sim_clock_measured(struct sim *s, const struct world_laptop *l) {
+    size_t i = (size_t)(l - s->world.laptops);
+    s->suspect[i] |= s->measured_ms[i] != l->offset_ms;
+    s->measured_ms[i] = l->offset_ms;
+    s->clock_known[i] = !s->suspect[i] && !s->stands[i];
 }
 
 void sim_deed_done(struct sim *s, const struct deed *d) {

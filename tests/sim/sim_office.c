@@ -10,11 +10,10 @@ static enum fate fate_of(const struct receipt *receipt) {
     return receipt->lines[0].outcome >= OUTCOME_WAITING ? FATE_HELD : FATE_ACCEPTED;
 }
 
-static void do_edit(struct sim *s) {
-    const struct place *p = sim_any_place(s);
+void sim_office_edit(struct sim *s, const struct place *p, int64_t id) {
     const struct entity *e = sim_entity_of(s, p);
     struct store *book = world_office_store(&s->world);
-    int64_t id = sim_any_row(s, book, e), same;
+    int64_t same;
     struct row row;
     struct err err;
     if (!id || store_get(book, e, id, &s->mem, &row, &err) != ST_OK) return;
@@ -35,6 +34,30 @@ static void do_edit(struct sim *s) {
     d->fate = fate_of(&receipt);
     sim_deed_done(s, d);
     sim_count(s, SIM_OFFICE_EDIT);
+}
+
+static void do_edit(struct sim *s) {
+    const struct place *p = sim_any_place(s);
+    sim_office_edit(s, p, sim_any_row(s, world_office_store(&s->world), sim_entity_of(s, p)));
+}
+
+void sim_office_create(struct sim *s) {
+    const struct entity *e = catalogue_entity(&s->world.catalogue, SLICE("account"));
+    struct deed *d = sim_deed_new(s, OFFICE, 0, NULL, KIND_CREATE);
+    struct receipt receipt;
+    struct err err;
+    if (!d) return;
+    struct field_edit name = {entity_field(e, SLICE("name")), FIELD_EDIT_SET, sim_text(s, d->word)};
+    if (world_office_save(&s->world, e, 0, &name, 1, &receipt, &d->row, &err) != ST_OK) {
+        sim_fail_err(s, "head office creates", &err);
+        return;
+    }
+    for (size_t i = 0; i < s->deed_count; i++)
+        if (s->deeds[i].kind == KIND_CREATE && s->deeds[i].row == d->row)
+            sim_fail(s, "an id was given twice", (int64_t)i, d->row);
+    d->batch = receipt.batch;
+    d->fate = fate_of(&receipt);
+    sim_deed_done(s, d);
 }
 
 static void do_delete(struct sim *s) {

@@ -4,10 +4,9 @@
  */
 #include "tests/sim/sim.h"
 
-#include "syncd/store/db.h"
 #include "syncd/store/lives.h"
 
-enum { REPAIR_OF_100 = 10 };
+enum { REPAIR_OF_100 = 10, PROOF_EACH = 4 };
 
 /* ------------------------------------------------------------------ receipts */
 
@@ -258,7 +257,12 @@ static void check_owners(struct sim *s, const struct living *living) {
             sim_fail(s, "a living row has a dead owner", living->owners[i], 0);
 }
 
-/* Who names a row wants it to live: it is dead only by a delete that had seen him do so. */
+static bool may_see_part(struct sim *s, const struct deed *d, int64_t part) {
+    return !s->homes || sim_sees_row(s, &s->world.laptops[d->author], "visit_participant", part);
+}
+
+/* Who names a row wants it to live: it is dead only by a delete that had seen him do so, or whose
+ * author may not see who it is. */
 static void check_named(struct sim *s, const struct living *living) {
     for (size_t i = 0; i < living->part_count; i++) {
         bool seen = is_alive(living, living->parts[i].contact) || s->rolled;
@@ -267,7 +271,8 @@ static void check_named(struct sim *s, const struct living *living) {
             for (size_t k = 0; made && k < s->deed_count; k++) {
                 const struct deed *d = &s->deeds[k];
                 seen |= d->kind == KIND_DELETE && d->fate == FATE_ACCEPTED &&
-                        (d->author == OFFICE || mask_has(&d->seen, c));
+                        (d->author == OFFICE || mask_has(&d->seen, c) ||
+                         !may_see_part(s, d, living->parts[i].row));
             }
         }
         if (!seen)
@@ -472,53 +477,10 @@ static void check_loose(struct sim *s, const struct living *living) {
     check_stores(s);
 }
 
-/* What a bad disk might do: a row that nobody works on shows something else. The laptop finds it by
- * its digests, and gets it again. */
-static bool spoil(struct sim *s, struct world_laptop *l) {
-    char path[WORLD_PATH_BYTES + 16];
-    struct db *db = NULL;
-    struct db_stmt *st;
-    struct err err;
-    int64_t changed = 0;
-    bool row = false;
-    snprintf(path, sizeof path, "%s/book.db", l->dir);
-    enum status status = db_open(path, 0, &db, &err);
-    if (status == ST_OK)
-        status = db_prepare(db,
-                            "UPDATE r_account SET settlement = 'spoilt' WHERE id = (SELECT id FROM"
-                            " r_account WHERE id NOT IN (SELECT row_id FROM pending) LIMIT 1)"
-                            " RETURNING id",
-                            &st, &err);
-    if (status == ST_OK) status = db_step(st, &row, &err);
-    if (status == ST_OK && row) changed = db_int(st, 0);
-    if (status == ST_OK) db_reset(st);
-    if (status != ST_OK) sim_fail_err(s, "spoil", &err);
-    db_close(db);
-    if (changed) SAY(s, "  %s: a bad disk spoils %lld\n", l->name, (long long)changed);
-    return changed != 0;
-}
-
-static void check_repair(struct sim *s) {
-    struct world_laptop *l = &s->world.laptops[sim_draw(s, LAPTOPS)];
-    struct agent_result result;
-    struct agent_proof proved;
-    struct err err;
-    if (sim_is_out(s, l) || !spoil(s, l)) return;
-    enum status status = store_prove_again(l->sync_store, 0, 1, &err);
-    if (status == ST_OK) status = world_sync(l, &result, &err);
-    if (status == ST_OK) status = agent_prove(l->agent, l->sync_store, INT64_MAX, &proved, &err);
-    if (status == ST_OK && !proved.repaired)
-        sim_fail(s, "a row that was spoilt is not found", (int64_t)proved.proof, 0);
-    if (status != ST_OK) sim_fail_err(s, "repair", &err);
-    sim_count(s, SIM_REPAIRED);
-}
-
-/* A laptop counts its book now and then, as its daemon does, and keeps what it counted. */
-static void check_proof(struct sim *s, struct world_laptop *l) {
-    enum { EACH = 4 };
+void sim_prove(struct sim *s, struct world_laptop *l) {
     enum book_proof proof;
     struct err err;
-    if (s->step % EACH || l->catalogue != &s->world.catalogue) return;
+    if (sim_is_out(s, l) || l->catalogue != &s->world.catalogue) return;
     if (store_prove(l->sync_store, INT64_MAX, false, &proof, &err) != ST_OK)
         sim_fail_err(s, "proof", &err);
     else if (proof == BOOK_DIFFERS)
@@ -543,7 +505,8 @@ void sim_glance(struct sim *s, struct world_laptop *l) {
     s->moved = false;
     s->epoch[i] = epoch;
     s->cursor[i] = cursor;
-    check_proof(s, l);
+    sim_clock_measured(s, l);
+    if (s->step % PROOF_EACH == 0) sim_prove(s, l);
 }
 
 static void compare_books(struct sim *s) {
@@ -667,7 +630,7 @@ void sim_look(struct sim *s) {
     if (!come_to_rest(s)) return;
     compare_books(s);
     if (!s->failure[0] && sim_chance(s, REPAIR_OF_100)) {
-        check_repair(s);
+        sim_repair(s);
         compare_books(s);
     }
     take_receipts(s);
@@ -683,6 +646,7 @@ void sim_look(struct sim *s) {
     check_owners(s, &living);
     check_named(s, &living);
     sim_copy_check(s);
+    if (s->parted && !s->rolled) sim_unite_sums(s);
     if (s->loose || s->parted) {
         check_loose(s, &living);
         return;

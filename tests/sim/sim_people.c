@@ -43,7 +43,7 @@ static bool end_save(struct sim *s, struct saving *v, const char *what, uint32_t
 /* ------------------------------------------------------------------ edits */
 
 static void save(struct sim *s, struct world_laptop *l, const struct place *p, int64_t id,
-                 const struct form *form) {
+                 const struct form *form, int64_t account) {
     const struct entity *e = sim_entity_of(s, p);
     struct row row;
     struct err err;
@@ -52,7 +52,8 @@ static void save(struct sim *s, struct world_laptop *l, const struct place *p, i
     const struct value *shown = form ? form->values : row.values;
     struct field_edit edits[2];
     size_t count;
-    int64_t account = p->kind == KIND_REF ? sim_any_row(s, l->store, sim_entity(s, "account")) : 0;
+    if (p->kind == KIND_REF && !account)
+        account = sim_any_row(s, l->store, sim_entity(s, "account"));
     if (!d || !sim_make(s, p, d, shown, row.values, account, edits, &count)) return;
     sim_see(s, p, shown, &d->seen);
     if (p->kind == KIND_COUNT || (p->kind == KIND_SET && d->add))
@@ -71,7 +72,13 @@ void sim_people_edit(struct sim *s, struct world_laptop *l) {
     s->catalogue = l->catalogue;
     const struct place *p = sim_any_place(s);
     int64_t id = sim_any_row(s, l->store, sim_entity_of(s, p));
-    if (id) save(s, l, p, id, NULL);
+    if (id) save(s, l, p, id, NULL, 0);
+}
+
+void sim_people_save(struct sim *s, struct world_laptop *l, const struct place *p, int64_t id,
+                     int64_t account) {
+    s->catalogue = l->catalogue;
+    save(s, l, p, id, NULL, account);
 }
 
 void sim_people_form(struct sim *s, struct world_laptop *l) {
@@ -84,7 +91,7 @@ void sim_people_form(struct sim *s, struct world_laptop *l) {
             const struct place *p = sim_any_place(s);
             if (strcmp(form->entity->name, p->entity) != 0) continue;
             SAY(s, " from a form:\n");
-            save(s, l, p, form->form.row, &form->form);
+            save(s, l, p, form->form.row, &form->form, 0);
             if (form->open && store_form(l->store, form->entity, form->form.row, &s->mem,
                                          &form->form, &err) != ST_OK)
                 form->open = false;
@@ -188,10 +195,9 @@ static void see_children(const struct shown_children *children, const char *enti
     if (store_list(c.store, &query, see_child, &c, &err) != ST_OK) sim_fail_err(c.s, "list", &err);
 }
 
-static void do_delete(struct sim *s, struct world_laptop *l) {
-    const char *name = sim_draw(s, 2) ? "account" : "contact";
+void sim_people_delete(struct sim *s, struct world_laptop *l, const char *name, int64_t id) {
+    s->catalogue = l->catalogue;
     const struct entity *e = sim_entity(s, name);
-    int64_t id = sim_any_row(s, l->store, e);
     struct deed *d = id ? sim_deed_new(s, author_of(s, l), id, NULL, KIND_DELETE) : NULL;
     struct row row;
     struct err err;
@@ -209,6 +215,11 @@ static void do_delete(struct sim *s, struct world_laptop *l) {
     if (!end_save(s, &v, "delete", &d->batch)) return;
     sim_count(s, SIM_DELETE);
     sim_deed_done(s, d);
+}
+
+static void do_delete(struct sim *s, struct world_laptop *l) {
+    const char *name = sim_draw(s, 2) ? "account" : "contact";
+    sim_people_delete(s, l, name, sim_any_row(s, l->store, sim_entity(s, name)));
 }
 
 /* ------------------------------------------------------------------ taking back */
@@ -350,5 +361,5 @@ void sim_people_event(struct sim *s, struct world_laptop *l, enum sim_what event
     if (event == SIM_RETRY) do_held(s, l, true);
     if (event == SIM_DROP) do_held(s, l, false);
     if (event == SIM_DROP && sim_chance(s, 30)) do_undo(s, l);
-    if (event == SIM_TAKE_PART) sim_take_part(s, l);
+    if (event == SIM_TAKE_PART) sim_take_part(s, l, 0);
 }

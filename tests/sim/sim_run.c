@@ -130,6 +130,7 @@ static void choose_kinds(struct sim *s) {
 }
 
 enum { ROLLBACK_OF_100 = 15, LOOSE_OF_100 = 5, COPIED_OF = 8, IMAGED_OF = 8, UNITES_OF = 4 };
+enum { PLOT_OF = 3, PLOT_BEFORE = 24 }; /* of the seeds; before that step */
 bool sim_rolls_back(uint64_t seed) {
     return (start_of(seed) >> 16) % 100 < ROLLBACK_OF_100;
 }
@@ -139,6 +140,12 @@ bool sim_is_loose(uint64_t seed) {
 
 bool sim_is_imaged(uint64_t seed) {
     return !sim_rolls_back(seed) && !sim_is_loose(seed) && (start_of(seed) >> 56) % IMAGED_OF == 0;
+}
+
+/* Not by a draw: all other seeds mean what they meant. */
+size_t sim_plot_step(uint64_t seed) {
+    uint64_t draw = start_of(seed ^ 0x706c6f74);
+    return draw % PLOT_OF == 0 ? 4 + (size_t)(draw >> 16) % PLOT_BEFORE : SIZE_MAX;
 }
 
 bool sim_may_unite(uint64_t seed) {
@@ -219,6 +226,12 @@ static void pass_time(struct sim *s, int64_t ms) {
         if (s->stands[i]) s->world.laptops[i].offset_ms -= ms;
 }
 
+void sim_pass(struct sim *s, int64_t ms) {
+    pass_time(s, ms);
+    sim_scope_sights(s);
+    sim_dated_due(s);
+}
+
 static struct world_laptop *choose_laptop(struct sim *s) {
     enum { SAME_PERSON = 35 };
     bool same = s->meets && sim_chance(s, SAME_PERSON);
@@ -248,6 +261,8 @@ static void step(struct sim *s) {
     sim_scope_sights(s);
     sim_dated_due(s);
     if (s->imaged) sim_image_step(s);
+    if (s->step == s->plot_step) sim_plot(s);
+    if (sim_is_out(s, l)) return;
     do { /* a form that is opened is left open, and something else is done */
         s->opened = false;
         happens(s, l, sim_pick(s, 0, SIM_EVENTS));
@@ -287,6 +302,7 @@ void sim_run(struct sim *s, uint64_t seed, bool trace) {
     for (size_t i = 0; i < LAPTOPS; i++) s->device[i] = (uint32_t)i + 1;
     s->pressed = start_of(seed) >> 52 & 1;
     s->dated = s->homes && start_of(seed) >> 44 & 1;
+    s->plot_step = sim_plot_step(seed);
     choose_kinds(s);
     choose_weights(s);
     choose_rollback(s);

@@ -86,7 +86,7 @@ static bool sees_territory(struct sim *s, const struct world_laptop *l, int64_t 
 }
 
 /* What belongs to an account: its team sees it, and managers of its territory. */
-static bool sees_children(struct sim *s, const struct world_laptop *l, int64_t account) {
+bool sim_sees_children(struct sim *s, const struct world_laptop *l, int64_t account) {
     struct row row;
     if (sim_sees_team(s, l, account)) return true;
     return l - s->world.laptops == MANAGER && look_up(s, "account", account, &row) &&
@@ -113,9 +113,10 @@ static bool sees(struct sim *s, const struct world_laptop *l, const struct row *
     if (is_entity(row, "account"))
         return sim_sees_team(s, l, row->id) || sees_territory(s, l, number(row, "territory"));
     if (is_entity(row, "contact") || is_entity(row, "team_member"))
-        return sees_children(s, l, number(row, "account"));
+        return sim_sees_children(s, l, number(row, "account"));
     if (is_entity(row, "visit"))
-        return sees_children(s, l, number(row, "account")) || sees_own(s, l, number(row, "author"));
+        return sim_sees_children(s, l, number(row, "account")) ||
+               sees_own(s, l, number(row, "author"));
     if (is_entity(row, "visit_participant"))
         return look_up(s, "visit", number(row, "visit"), &visit) && sees(s, l, &visit);
     sim_fail(s, "a row of an entity that the model does not know", row->entity->tag, row->id);
@@ -323,8 +324,8 @@ static int64_t any_employee(struct sim *s) {
     return s->world.laptops[sim_draw(s, s->world.laptop_count)].employee;
 }
 
-static void office_set(struct sim *s, const char *entity, int64_t id, const char *field,
-                       int64_t value) {
+void sim_office_set(struct sim *s, const char *entity, int64_t id, const char *field,
+                    int64_t value) {
     const struct entity *e = catalogue_entity(&s->world.catalogue, slice_from(entity));
     struct field_edit edit = {entity_field(e, slice_from(field)), FIELD_EDIT_SET,
                               value ? value_int(value) : value_null()};
@@ -382,12 +383,12 @@ static void office_order(struct sim *s) {
         office_join(s, any(s, "account"), to, day, until);
         break;
     case 6: /* the one below the other, or not */
-        office_set(s, "territory", s->territories[1], "parent",
-                   sim_draw(s, 2) ? s->territories[0] : 0);
+        sim_office_set(s, "territory", s->territories[1], "parent",
+                       sim_draw(s, 2) ? s->territories[0] : 0);
         break;
     case 7: /* another last day, or none */
         until = sim_draw(s, 4) ? day + (int64_t)sim_draw(s, 3) - 1 : 0;
-        office_set(s, "team_member", any(s, "team_member"), "until_on", until);
+        sim_office_set(s, "team_member", any(s, "team_member"), "until_on", until);
         break;
     }
 }
@@ -401,19 +402,19 @@ void sim_scope_office(struct sim *s) {
     int64_t some = sim_draw(s, 4) ? any_employee(s) : 0;
     switch (sim_draw(s, 8)) {
     case 0:
-    case 1: office_set(s, "account", any(s, "account"), "owner", some); break;
+    case 1: sim_office_set(s, "account", any(s, "account"), "owner", some); break;
     case 2:
     case 3: office_join(s, any(s, "account"), any_employee(s), 0, 0); break;
     case 4: office_part(s); break;
     case 5:
-        office_set(s, "account", any(s, "account"), "territory",
-                   sim_draw(s, 3) ? any(s, "territory") : 0);
+        sim_office_set(s, "account", any(s, "account"), "territory",
+                       sim_draw(s, 3) ? any(s, "territory") : 0);
         break;
     case 6:
-        office_set(s, "employee", any_employee(s), "territory",
-                   sim_draw(s, 3) ? any(s, "territory") : 0);
+        sim_office_set(s, "employee", any_employee(s), "territory",
+                       sim_draw(s, 3) ? any(s, "territory") : 0);
         break;
-    case 7: office_set(s, "contact", any(s, "contact"), "account", any(s, "account")); break;
+    case 7: sim_office_set(s, "contact", any(s, "contact"), "account", any(s, "account")); break;
     }
 }
 

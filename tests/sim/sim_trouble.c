@@ -24,6 +24,7 @@ static void close_forms(struct sim *s, size_t laptop) {
 
 static void laptop_dies(struct sim *s, struct world_laptop *l, bool power) {
     struct err err;
+    if (power) sim_clock_doubted(s, l, true);
     SAY(s, "  %s dies%s\n", l->name, power ? ", its power is cut" : "");
     world_laptop_off(l);
     disk_power_up(l->dir, power);
@@ -164,9 +165,11 @@ static void happen_during(struct sim *s, struct world_laptop *l) {
     if (fault != SIM_EDIT_DURING_ROUND && fault != SIM_FORM_DURING_ROUND) return;
     SAY(s, "   during the round:\n");
     sim_count(s, fault);
-    if (fault == SIM_EDIT_DURING_ROUND && s->unites && !sim_draw(s, 4)) {
+    if (fault == SIM_EDIT_DURING_ROUND && s->unites && !s->during.place && !sim_draw(s, 4)) {
         s->moved = true; /* the reply says what was before */
         sim_unite(s);
+    } else if (s->during.place) {
+        sim_people_save(s, l, s->during.place, s->during.row, 0);
     } else if (fault == SIM_EDIT_DURING_ROUND) {
         sim_people_edit(s, l);
     } else {
@@ -317,6 +320,7 @@ static void do_clock(struct sim *s, struct world_laptop *l, bool reboot) {
                                     (int64_t)86400000 * 900};
     int64_t by = by_ms[sim_draw(s, ARRAY_COUNT(by_ms))];
     struct err err;
+    sim_clock_doubted(s, l, reboot);
     SAY(s, "  %s %s, its clock goes by %lld s\n", l->name, reboot ? "boots" : "runs",
         (long long)by / 1000);
     enum status status = reboot ? world_reboot(l, by, &err) : world_step(l, by, &err);
@@ -346,12 +350,11 @@ static void do_settle(struct sim *s) {
 
 enum { THE_BACKUP = 0 };
 
-static void do_backup(struct sim *s) {
+void sim_backup(struct sim *s, bool announce) {
     char dir[WORLD_PATH_BYTES];
     struct centre_head head;
     struct centre *c = org_centre(s->world.office);
     struct err err;
-    bool announce = sim_draw(s, 2);
     if (s->rolled && !s->loose) return;
     world_server_dir(&s->world, dir);
     SAY(s, "  backup%s\n", announce ? ", announced" : "");
@@ -361,7 +364,8 @@ static void do_backup(struct sim *s) {
     s->backed = true;
     s->announced = announce;
     s->backup_deeds = s->deed_count;
-    s->backup_united = s->united_count;
+    s->backup_united_count = s->united_count;
+    memcpy(s->backup_united, s->united, sizeof s->united);
     s->backup_step = s->step;
     if (status == ST_OK && announce) status = centre_backup_announce(c, head.position.seq, &err);
     if (status != ST_OK) sim_fail_err(s, "backup", &err);
@@ -448,7 +452,7 @@ static void press(struct sim *s) {
     }
 }
 
-static void do_rollback(struct sim *s) {
+void sim_rollback(struct sim *s) {
     char dir[WORLD_PATH_BYTES];
     struct err err;
     if (s->rolled && !s->marked) return;
@@ -475,7 +479,8 @@ static void do_rollback(struct sim *s) {
     if (s->marked && now.epoch <= then.epoch && now.position.seq < then.position.seq)
         sim_fail(s, "the server does not notice that its book was set back", then.position.seq,
                  now.position.seq);
-    s->united_count = s->backup_united;
+    s->united_count = s->backup_united_count;
+    memcpy(s->united, s->backup_united, sizeof s->united);
     s->order_count = 0; /* those of before are applied when the server says so */
     for (size_t i = 0; s->loose && i < s->deed_count; i++) /* that too is forgotten */
         if (s->deeds[i].approved_step > s->backup_step) s->deeds[i].approved = false;
@@ -494,8 +499,8 @@ void sim_trouble_event(struct sim *s, struct world_laptop *l, enum sim_what even
     struct err err;
     bool counts_itself = event == SIM_ROUND || event == SIM_BACKUP || event == SIM_ROLLBACK ||
                          event == SIM_REVOKE || event == SIM_COMPACT;
-    if (event == SIM_BACKUP) do_backup(s);
-    if (event == SIM_ROLLBACK) do_rollback(s);
+    if (event == SIM_BACKUP) sim_backup(s, sim_draw(s, 2));
+    if (event == SIM_ROLLBACK) sim_rollback(s);
     if (event == SIM_REVOKE) sim_life_revoke(s, l);
     if (event == SIM_STICK) sim_life_stick(s, l);
     if (event == SIM_COMPACT) sim_life_compact(s);

@@ -18,7 +18,7 @@ static void note_united(struct sim *s, int64_t from, int64_t to, const bool saw[
     struct united u = {.from = from, .to = to};
     if (s->united_count == UNITED_MAX) return;
     for (size_t i = 0; i < LAPTOPS; i++)
-        u.keeps[i] = saw[i] && !sim_sees_team(s, &s->world.laptops[i], to);
+        u.keeps[i] = saw[i] && !sim_sees_children(s, &s->world.laptops[i], to);
     s->united[s->united_count++] = u;
 }
 
@@ -38,7 +38,7 @@ static enum status unite(struct sim *s, const struct entity *e, int64_t loser, i
 }
 
 /* It was a mistake: they are two rows again. */
-static void part(struct sim *s) {
+void sim_part(struct sim *s) {
     struct unite_parting result;
     struct err err;
     int64_t loser = s->united_last;
@@ -55,21 +55,26 @@ static void part(struct sim *s) {
 
 void sim_unite(struct sim *s) {
     if (s->united_last && sim_chance(s, PART_OF_100)) {
-        part(s);
+        sim_part(s);
         return;
     }
-    bool accounts = sim_draw(s, 3) > 0, saw[LAPTOPS];
+    bool accounts = sim_draw(s, 3) > 0;
     const struct entity *e =
         catalogue_entity(&s->world.catalogue, accounts ? SLICE("account") : SLICE("contact"));
     int64_t loser = sim_any_row(s, world_office_store(&s->world), e),
             survivor = sim_any_row(s, world_office_store(&s->world), e);
-    struct err err;
     /* One whose grants come by its territory, and end with its name. */
     if (accounts && s->homes && !sim_has_territory(s, loser))
         loser = sim_any_row(s, world_office_store(&s->world), e);
+    sim_unite_rows(s, e, loser, survivor);
+}
+
+void sim_unite_rows(struct sim *s, const struct entity *e, int64_t loser, int64_t survivor) {
+    bool accounts = !strcmp(e->name, "account"), saw[LAPTOPS];
+    struct err err;
     if (!loser || loser == survivor || s->united_count == UNITED_MAX) return;
     for (size_t i = 0; accounts && s->homes && i < LAPTOPS; i++)
-        saw[i] = sim_sees_team(s, &s->world.laptops[i], loser);
+        saw[i] = sim_sees_children(s, &s->world.laptops[i], loser);
     enum status status = unite(s, e, loser, survivor, &err);
     if (status == ST_CONFLICT && s->rolled) return; /* not before the recovery has ended */
     if (status != ST_OK) sim_fail_err(s, "unite", &err);
@@ -79,6 +84,43 @@ void sim_unite(struct sim *s) {
     SAY(s, "  office merges %s %lld into %lld\n", e->name, (long long)loser, (long long)survivor);
     if (accounts && s->homes) note_united(s, loser, survivor, saw);
 }
+
+/* ------------------------------------------------------------------ what stays over both */
+
+struct adding {
+    struct sim *s;
+    const struct place *place;
+    int64_t sum;
+};
+static enum status add_row(void *ctx, const struct row *row, struct err *err) {
+    struct adding *a = ctx;
+    struct value v = sim_value_of(a->s, a->place, row->values);
+    (void)err;
+    if (v.kind == VALUE_INT) a->sum += v.number;
+    return ST_OK;
+}
+
+static void check_sum(struct sim *s, const struct place *p) {
+    struct query query = {.entity = sim_entity_of(s, p)};
+    struct adding is = {.s = s, .place = p};
+    struct err err;
+    int64_t want = 0;
+    for (size_t i = 0; i < s->deed_count; i++)
+        if (s->deeds[i].place == p && s->deeds[i].fate == FATE_ACCEPTED) want += s->deeds[i].delta;
+    if (store_list(world_office_store(&s->world), &query, add_row, &is, &err) != ST_OK)
+        sim_fail_err(s, "list", &err);
+    if (is.sum != want)
+        sim_fail(s, "the counters of all rows are not the sum of all deltas", is.sum, want);
+}
+
+void sim_unite_sums(struct sim *s) {
+    for (size_t i = 0; i < s->deed_count; i++)
+        if (s->deeds[i].kind == KIND_DELETE && s->deeds[i].fate != FATE_UNDONE) return;
+    for (size_t i = 0; i < sim_place_count; i++)
+        if (sim_places[i].kind == KIND_COUNT) check_sum(s, &sim_places[i]);
+}
+
+/* ------------------------------------------------------------------ who took part */
 
 static const struct entity *entity(struct sim *s, const char *name) {
     return sim_entity(s, name);
@@ -103,9 +145,11 @@ static enum status make_visit(struct sim *s, struct world_laptop *l, int64_t *ou
     return ST_OK;
 }
 
-static enum status take_part(struct sim *s, struct world_laptop *l, struct err *err) {
+static enum status take_part(struct sim *s, struct world_laptop *l, int64_t contact,
+                             struct err *err) {
     const struct entity *e = entity(s, "visit_participant");
-    int64_t visit = 0, id, contact = sim_any_row(s, l->store, entity(s, "contact"));
+    int64_t visit = 0, id;
+    if (!contact) contact = sim_any_row(s, l->store, entity(s, "contact"));
     TRY(make_visit(s, l, &visit, err));
     struct deed *deed = sim_deed_new(s, (size_t)(l - s->world.laptops), 0, NULL, KIND_CREATE);
     if (!visit || !contact || !deed) return ST_OK;
@@ -121,9 +165,9 @@ static enum status take_part(struct sim *s, struct world_laptop *l, struct err *
     return ST_OK;
 }
 
-void sim_take_part(struct sim *s, struct world_laptop *l) {
+void sim_take_part(struct sim *s, struct world_laptop *l, int64_t contact) {
     struct err err;
-    enum status status = take_part(s, l, &err);
+    enum status status = take_part(s, l, contact, &err);
     if (status == ST_OK) sim_count(s, SIM_TAKE_PART);
     if (status == ST_OK) return;
     store_rollback(l->store);

@@ -552,6 +552,32 @@ TEST(a_fact_touches_nothing_that_is_newer) {
     world_close(&w);
 }
 
+/* Its book is set back by hand overnight, and head office makes an account before the first laptop
+ * comes and tells. */
+TEST(a_book_that_was_set_back_gives_no_id_again) {
+    struct err err;
+    int64_t taken, left;
+    start();
+    int64_t first = office_set(0, "first");
+    world_server_off(&w);
+    CHECK_OK(world_server_on(&w, &err));
+    CHECK_INT(office_set(0, "second"), first + 1); /* within the hour it goes on where it was */
+    CHECK_OK(world_backup(&w, false, &err));
+    int64_t forgotten = office_set(0, "forgotten");
+    CHECK_OK(world_settle(&w, &err));
+    w.now_ms += 9 * 3600000;
+    CHECK_OK(world_rollback(&w, &err));
+    int64_t next = office_set(0, "next");
+    CHECK(next != forgotten);
+    sync(wang);
+    sync(li);
+    CHECK_OK(org_facts_take(w.office, 0, &taken, &left, &err));
+    CHECK_OK(world_settle(&w, &err));
+    office_is(forgotten, "forgotten");
+    office_is(next, "next");
+    world_close(&w);
+}
+
 TEST(a_claim_of_a_laptop_is_kept_only_in_its_bounds) {
     struct err err;
     start();
