@@ -331,10 +331,11 @@ static bool is_same_entry(const struct refusal_id *a, const struct refusal_id *b
     return a->batch == b->batch && a->change == b->change && a->cell_tag == b->cell_tag;
 }
 
-static void check_open(struct sim *s, size_t laptop, const struct refusal_id *id) {
+static void check_open(struct sim *s, size_t laptop, uint32_t device, const struct refusal_id *id) {
     for (size_t i = 0; i < s->deed_count; i++) {
         const struct deed *d = &s->deeds[i];
-        bool same = d->author == laptop && d->held.batch && is_same_entry(&d->held, id);
+        bool same = d->author == laptop && d->held.batch && is_same_entry(&d->held, id) &&
+                    (d->device == device || id->batch <= s->kept[laptop]);
         if (same && d->fate == FATE_ACCEPTED)
             sim_fail(s, "what was sent again and came in still waits", (int64_t)i, id->batch);
     }
@@ -373,7 +374,7 @@ static enum status take_entry(void *ctx, const struct quarantine_entry *entry, s
     if (laptop == OFFICE || entry->state != HELD_OPEN) return ST_OK;
     q->open[laptop] += sum_of(&entry->id);
     q->open_count[laptop]++;
-    check_open(q->s, laptop, &entry->id);
+    check_open(q->s, laptop, entry->device, &entry->id);
     return ST_OK;
 }
 

@@ -169,6 +169,11 @@ struct shown_children {
 
 static void see_children(const struct shown_children *c, const char *entity);
 
+/* Under its own name, or that of the row which it became. */
+static bool is_row(struct sim *s, int64_t named, int64_t row) {
+    return named == row || sim_final(s, named) == row;
+}
+
 /* Contacts show what was done to them; of a visit, and of who took part, that it is there. */
 static enum status see_child(void *ctx, const struct row *row, struct err *err) {
     (void)err;
@@ -178,7 +183,7 @@ static enum status see_child(void *ctx, const struct row *row, struct err *err) 
     if (row->values[at].number != c->owner) return ST_OK;
     sim_see_row(c->s, row, c->seen);
     for (size_t i = 0; i < c->s->deed_count; i++)
-        if (c->s->deeds[i].kind == KIND_CREATE && c->s->deeds[i].row == row->id)
+        if (c->s->deeds[i].kind == KIND_CREATE && is_row(c->s, c->s->deeds[i].row, row->id))
             mask_put(c->seen, i);
     below.owner = row->id;
     below.owner_field = "visit";
