@@ -282,7 +282,7 @@ static const struct command commands[] = {
      .details =
          {"NO is as roadbook conflicts shows it: all that one change lost or took; 12.city is, of "
           "that,\none field.\n",
-          "编号见 roadbook conflicts，指一次修改的全部冲突；12.city 只指其中一个字段。\n"}},
+          "编号见 roadbook conflicts，指一次修改的全部冲突；12.city 或 12.城市 只指其中一个字段。\n"}},
     {.name = "held",
      .usage = {"", ""},
      .run = cli_held_list,

@@ -120,16 +120,27 @@ static enum status write_loser(struct store *store, const struct ledger_entry *l
     return save_edit(store, e, row, edits, cell->count, &form, NULL, &changed, err);
 }
 
+/* By its name, or as people see it in either language. */
+static bool is_called(const struct entity *e, const struct cell *cell, struct slice text) {
+    bool same = slice_equal(text, slice_from(cell_name(e, cell)));
+    for (int lang = 0; lang < LANG_COUNT && !same; lang++) {
+        struct buf label SCOPED(buf_free) = buf_new(BUF_MAX_LINE);
+        cell_write_label(e, cell, (enum lang)lang, &label);
+        same = slice_equal(text, buf_slice(&label));
+        for (size_t i = 0; i < cell->count && !same; i++)
+            same = slice_equal(text, slice_from(e->fields[cell->first + i].label[lang]));
+    }
+    for (size_t i = 0; i < cell->count && !same; i++)
+        same = slice_equal(text, slice_from(e->fields[cell->first + i].name));
+    return same;
+}
+
 static bool is_chosen(const struct store *store, const struct ledger_entry *l,
                       const struct conflict_choice *choice) {
     const struct entity *e = catalogue_entity_by_tag(store->cat, l->entity_tag);
     const struct cell *cell = e && l->cell_tag ? entity_cell(e, l->cell_tag) : NULL;
     if (choice->field.len == 0) return true;
-    if (!cell) return false;
-    if (slice_equal(choice->field, slice_from(cell_name(e, cell)))) return true;
-    for (size_t i = 0; i < cell->count; i++)
-        if (slice_equal(choice->field, slice_from(e->fields[cell->first + i].name))) return true;
-    return false;
+    return cell && is_called(e, cell, choice->field);
 }
 
 static bool takes_loser(const struct store *store, const struct ledger_entry *l,

@@ -242,7 +242,7 @@ enum conflict_take {
 };
 struct conflict_choice {
     int64_t seq;        /* of the ledger: what one change lost, or took */
-    struct slice field; /* only this field, or the group that it is in; empty: all of that seq */
+    struct slice field; /* by name or label: only this one, or its group; empty: all of that seq */
     enum conflict_take take;
 };
 /* *out_written: how many values that lost stand again. */

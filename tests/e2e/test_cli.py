@@ -608,7 +608,8 @@ class WithServer(Book):
                          ("address", "London", "Berlin"))
         self.assertEqual((conflict["winner"]["mine"], conflict["loser"]["mine"]), (False, True))
         self.assertEqual(conflict["winner"]["person"], "王芳")
-        self.on(2, "resolve", str(conflict["seq"]), "--take-mine")
+        self.on(2, "resolve", f"{conflict['seq']}.行业", "--take-mine", code=NOT_FOUND)
+        self.on(2, "resolve", f"{conflict['seq']}.城市", "--take-mine")  # as the table calls it
         for laptop in (2, 1):
             self.on(laptop, "sync")
             self.assertEqual(self.data_on(laptop, "get", "account", "Acme")["city"], "Berlin")
