@@ -15,6 +15,7 @@
  *     sim_plot.c     what chance alone brings together too seldom
  *     sim_trouble.c  what the network, the disks and the clocks do
  *     sim_repair.c   a bad disk
+ *     sim_status.c   what head office knows of laptops, and laptops of what they sent
  *     sim_model.c    who had seen what; the places where things are written
  *     sim_oracle.c   what must be so at rest
  *     sim_cells.c    what must be so of each cell
@@ -133,6 +134,7 @@ struct deed {
     int64_t delta;
     bool add, imported;
     bool part;     /* of somebody in a visit: it may name any contact */
+    bool answered, told_lost; /* by its receipt */
     bool timed;    /* by a clock of which the server can tell how it goes */
     bool approved; /* by head office, after it waited */
     size_t approved_step;
@@ -465,6 +467,8 @@ void sim_look(struct sim *s);
 struct mask sim_shown_by_office(struct sim *s);
 /* A laptop counts its book now and then, as its daemon does, and keeps what it counted. */
 void sim_prove(struct sim *s, struct world_laptop *l);
+/* After a round that worked: what the centre has of this laptop. */
+void sim_status_glance(struct sim *s, struct world_laptop *l);
 /* A row of a laptop is spoilt by hand: it finds and mends it. */
 void sim_repair(struct sim *s);
 /* What must be so after each event. */
@@ -473,11 +477,13 @@ void sim_glance(struct sim *s, struct world_laptop *l);
 struct sim_ledger {
     struct sim *s;
     struct mask losers;
+    struct mask late; /* of them, what lost when it came */
     struct mask deletes;              /* deletes that lost, by deed */
     struct mask lost_to[LAPTOPS + 1]; /* the losers by the author of what stands */
 };
 /* Who lost, as the server's ledger has it, and whether that may be. */
 void sim_ledger_read(struct sim_ledger *out);
+void sim_status_receipts(struct sim *s, const struct sim_ledger *ledger);
 /* Every cell of a living row against the deeds. */
 void sim_cells_check(struct sim *s, const struct row *row, const struct sim_ledger *ledger);
 

@@ -51,6 +51,8 @@ static enum status take_receipt(void *ctx, const struct receipt_note *note, stru
         if (d->fate == FATE_UNDONE)
             sim_fail(s, "an undone edit has a receipt", (int64_t)i, note->batch);
         d->fate = note->outcome >= OUTCOME_WAITING ? FATE_HELD : FATE_ACCEPTED;
+        d->answered = true;
+        d->told_lost = note->outcome == OUTCOME_LOST;
         check_denied(s, d, note);
         SAY(s, "  receipt of e%zu: %s %s\n", i, outcome_name(note->outcome),
             reason_text(note->reason, LANG_EN));
@@ -175,6 +177,7 @@ static enum status take_ledger(void *ctx, const struct ledger_entry *entry, stru
             winner = sim_deed_in(s, p, entry->winner[at]);
     if (loser < 0) return ST_OK;
     mask_put(&g->losers, (size_t)loser);
+    if (!entry->winner_is_new) mask_put(&g->late, (size_t)loser);
     sim_count(s, SIM_CONFLICT);
     if (winner < 0) return ST_OK;
     mask_put(&g->lost_to[s->deeds[winner].author], (size_t)loser);
@@ -508,6 +511,7 @@ void sim_glance(struct sim *s, struct world_laptop *l) {
     s->cursor[i] = cursor;
     sim_clock_measured(s, l);
     if (s->step % PROOF_EACH == 0) sim_prove(s, l);
+    sim_status_glance(s, l);
 }
 
 static void compare_books(struct sim *s) {
@@ -655,5 +659,6 @@ void sim_look(struct sim *s) {
     check_deletes(s, &living, &ledger);
     check_dead(s, &living, &ledger);
     check_held(s);
+    sim_status_receipts(s, &ledger);
     if (sim_chance(s, 12)) check_stores(s);
 }
