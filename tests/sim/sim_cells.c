@@ -115,9 +115,10 @@ static void check_set(struct sim *s, const struct place *p, const struct row *ro
             wanted |= is_taken(&s->deeds[k], p, row) && s->deeds[k].add &&
                       !strcmp(s->deeds[k].word, d->word) && !is_removed(s, p, row, k);
         bool there = v.kind == VALUE_TEXT && set_has(v, slice_from(d->word));
-        /* A parting that nobody can place exactly is placed too early: then what a remove had seen
-         * between it and the backup counts as unseen, and stands. */
-        bool early = s->rolled && !s->announced;
+        /* A parting that nobody can place exactly is placed too early, also by a stick, on which
+         * nobody can ask back: then what a remove had seen between it and the backup counts as
+         * unseen, and stands. */
+        bool early = s->rolled && (!s->announced || s->stick_since);
         bool excused = there && (early || is_orphaned(s, p, row->id, d->word) ||
                                  is_approved_twice(s, p, row, d->word));
         if (there != wanted && !excused && !is_uncertain(s, p, row))
