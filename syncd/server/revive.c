@@ -5,6 +5,7 @@
  * behind the delete, with the same device, batch and change.
  */
 #include "syncd/server/merge.h"
+#include "syncd/store/centre_unite.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -154,6 +155,28 @@ static enum status look_at_referrers(struct merge *m, const struct unit *u,
     return ST_OK;
 }
 
+/* Of a row that became this one, since, its author has deleted nothing. */
+static enum status look_at_unions(struct merge *m, const struct centre_ref *ref,
+                                  struct arena *scratch, struct unseen *out, struct err *err) {
+    struct base base = {m->batch->cursor, 0};
+    int64_t *ids;
+    size_t count;
+    TRY(centre_aliases_of(m->c, ref->row, scratch, &ids, &count, err));
+    for (size_t i = 0; i < count && !out->found; i++) {
+        struct centre_united united;
+        bool seen_it;
+        enum status status = centre_united(m->c, ids[i], scratch, &united, err);
+        if (status == ST_NOT_FOUND) continue; /* made twice under one key */
+        TRY(status);
+        struct clock clock = {.seq = united.seq, .time_ms = united.time_ms};
+        TRY(former_covers(m, &clock, 0, base, ref->row, &seen_it, err));
+        if (!seen_it)
+            *out =
+                (struct unseen){true, ref->entity, ref->row, 0, RULE_LAST, m->batch->cursor, clock};
+    }
+    return ST_OK;
+}
+
 static enum status find_unseen(struct merge *m, const struct unit *u, struct unseen *out,
                                struct err *err) {
     struct arena scratch = arena_new(ROW_SCRATCH);
@@ -167,6 +190,8 @@ static enum status find_unseen(struct merge *m, const struct unit *u, struct uns
         if (status == ST_OK && found) status = look_at_row(m, u, &row, out, err);
         if (status == ST_OK && !out->found)
             status = look_at_referrers(m, u, &u->tree[i], &scratch, out, err);
+        if (status == ST_OK && !out->found)
+            status = look_at_unions(m, &u->tree[i], &scratch, out, err);
     }
     arena_clear(&scratch);
     return status;

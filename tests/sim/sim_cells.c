@@ -153,11 +153,11 @@ static void check_text(struct sim *s, const struct place *p, const struct row *r
         if (!is_taken(d, p, row)) continue;
         bool removed = is_taken_out(s, p, row, d->word);
         int times = count_word(v.kind == VALUE_TEXT ? v.text : (struct slice){0}, d->word);
-        bool no_base = s->rolled || (s->counts[SIM_COMPACT] && s->counts[SIM_DAYS_PASS]) ||
-                       (s->image.used && s->united_any);
+        bool no_base =
+            s->rolled || (s->counts[SIM_COMPACT] && s->counts[SIM_DAYS_PASS]) || s->image.used;
         /* Old versions of texts went with their life, were collected, or the server has them only
-         * folded into what the lost disk wrote after them. Where one took a word out that stands in
-         * what another wrote beside it, both passages are kept. */
+         * folded otherwise than a laptop that was set back. Where one took a word out that stands
+         * in what another wrote beside it, both passages are kept. */
         if (times > 1 && !no_base && !removed)
             sim_fail(s, "a word stands twice", (int64_t)i, row->id);
         if (times || removed) continue;
@@ -205,6 +205,16 @@ static bool is_seen_by_any(const struct sim *s, size_t deed) {
     return false;
 }
 
+/* Who writes again has heard what became of what he wrote before, in whatever life that was. */
+static bool is_replaced(const struct sim *s, size_t deed) {
+    const struct deed *d = &s->deeds[deed];
+    for (size_t k = deed + 1; k < s->deed_count; k++)
+        if (s->deeds[k].author == d->author && s->deeds[k].place == d->place &&
+            s->deeds[k].final == d->final && s->deeds[k].fate == FATE_ACCEPTED)
+            return d->kind == KIND_LAST || d->kind == KIND_GROUP;
+    return false;
+}
+
 /* What the server took, and nobody saw or removed, is there or in the ledger, in whatever life it
  * was taken. */
 static void check_kept(struct sim *s, const struct place *p, const struct row *row,
@@ -216,6 +226,7 @@ static void check_kept(struct sim *s, const struct place *p, const struct row *r
     for (size_t i = 0; i < s->deed_count; i++) {
         const struct deed *d = &s->deeds[i];
         if (!is_taken(d, p, row) || d->author == OFFICE || is_seen_by_any(s, i)) continue;
+        if (is_replaced(s, i)) continue;
         bool there = p->kind == KIND_TEXT
                          ? count_word(text, d->word) > 0 || is_taken_out(s, p, row, d->word)
                      : p->kind == KIND_SET ? !d->add || set_has(v, slice_from(d->word))
