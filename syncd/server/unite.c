@@ -162,7 +162,9 @@ static enum status give_reasons(struct merge *m, const struct sight *s, struct e
 }
 
 /* The home of the survivor holds more rows now, of which the log says nothing: whoever held it gets
- * it anew. Also who held both: his laptop may not have been told of the other yet. */
+ * it anew. Also who held both: his laptop may not have been told of the other yet; and also where
+ * nothing named the loser any more: a laptop that has not heard of that takes what it still has of
+ * the loser's for the survivor's. */
 static enum status open_anew(struct merge *m, const struct sight *s, struct err *err) {
     struct log_entry entry = {
         .seq = centre_next_seq(m->c), .time_ms = m->now_ms, .kind = LOG_SCOPE};
@@ -179,8 +181,7 @@ static enum status open_anew(struct merge *m, const struct sight *s, struct err 
     return opened > 0 ? centre_log_add(m->c, &entry, err) : ST_OK;
 }
 
-static enum status unite_sight(struct merge *m, const struct sight *s, bool brings,
-                               struct err *err) {
+static enum status unite_sight(struct merge *m, const struct sight *s, struct err *err) {
     struct unsettled_home homes[] = {{.home = s->home}, {.home = s->lost}};
     struct centre_unsettled unsettled = {.homes = homes, .home_count = ARRAY_COUNT(homes)};
     if (!s->lost) return ST_OK;
@@ -188,7 +189,7 @@ static enum status unite_sight(struct merge *m, const struct sight *s, bool brin
     TRY(give_reasons(m, s, err));
     TRY(centre_grants_settle(m->c, &unsettled, err));
     m->now_ms = centre_now(m->c); /* what was settled took its own time: the log goes on there */
-    return brings ? open_anew(m, s, err) : ST_OK;
+    return open_anew(m, s, err);
 }
 
 /* ------------------------------------------------------------------ one pair */
@@ -302,7 +303,7 @@ static enum status unite_pair(struct uniting *all, const struct centre_row *from
     tell(&u, count, out);
     TRY(put_homes(m, &u.to, &left, err));
     TRY(tell_others(m, from, list, count, &left, err));
-    return unite_sight(m, &sight, count > 0, err);
+    return unite_sight(m, &sight, err);
 }
 
 /* ------------------------------------------------------------------ what head office ordered */

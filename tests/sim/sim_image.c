@@ -60,6 +60,7 @@ static void drop_sticks(struct sim *s, size_t laptop) {
 static enum status put_back(struct sim *s, struct world_laptop *l, struct err *err) {
     size_t at = s->image.laptop;
     sim_clock_doubted(s, l, true);
+    s->measured_ms[at] = INT64_MIN; /* the image may know of another error */
     world_laptop_off(l);
     disk_put_back(l->dir, THE_IMAGE);
     l->boot_id++;
