@@ -111,12 +111,20 @@ static enum status look_at_cell(struct merge *m, const struct centre_row *row,
     return ST_OK;
 }
 
+/* Who made the row, brought it back or here: whoever wrote there last. */
+static struct clock last_of(const struct row_clock *row) {
+    struct clock last = row->row;
+    for (size_t i = 0; i < row->count; i++)
+        if (row->cells[i].clock.seq > last.seq) last = row->cells[i].clock;
+    return last;
+}
+
 static enum status look_at_row(struct merge *m, const struct unit *u, const struct centre_row *row,
                                struct unseen *out, struct err *err) {
     const struct entity *e = row->entity;
     const struct unit_row *seen = seen_row(u, row->id);
     if (!seen) {
-        *out = (struct unseen){true, e, row->id, 0, RULE_LAST, 0, row->clock.row};
+        *out = (struct unseen){true, e, row->id, 0, RULE_LAST, 0, last_of(&row->clock)};
         return ST_OK;
     }
     for (size_t i = 0; i < e->cell_count && !out->found; i++)

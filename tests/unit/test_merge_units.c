@@ -72,6 +72,24 @@ TEST(a_delete_loses_to_an_owned_row_that_its_author_did_not_have) {
     world_close(&w);
 }
 
+TEST(a_delete_lost_to_who_brought_the_row_there_not_to_who_made_it) {
+    struct world w;
+    int64_t seq, other_seq;
+    world_open(&w);
+    int64_t acc = account(&w, "Acme", &seq), other = account(&w, "Branch", &other_seq);
+    int64_t contact = new_id(&w, 1);
+    struct change *c = draft_change(&w, 1, CHANGE_CREATE, "contact", contact);
+    draft_number(&w, c, "account", other, on(other_seq));
+    draft_text(&w, c, "name", "Chen", on(0));
+    int64_t made = push(&w, 1)->seq;
+    draft_number(&w, draft_change(&w, 0, CHANGE_EDIT, "contact", contact), "account", acc, on(made));
+    (void)push(&w, 0);
+    draft_unit(&w, draft_change(&w, 1, CHANGE_DELETE, "account", acc), "account", acc, on(made));
+    CHECK_INT(push(&w, 1)->outcome, OUTCOME_LOST);
+    CHECK_INT(ledger_of(&w, contact).last.winner_device, w.laptops[0].number);
+    world_close(&w);
+}
+
 TEST(a_delete_loses_to_a_reference_that_its_author_had_not_seen) {
     struct world w;
     int64_t seq, other_seq;
