@@ -298,6 +298,12 @@ static inline void mask_join(struct mask *m, const struct mask *other) {
     for (size_t i = 0; i < MASK_WORDS; i++) m->word[i] |= other->word[i];
 }
 
+/* A parting that nobody can place exactly is placed too early, also by a stick, on which nobody can
+ * ask back: what stood there then may look newer, and what was seen since count as unseen. */
+static inline bool sim_parts_early(const struct sim *s) {
+    return s->rolled && (!s->announced || s->stick_since);
+}
+
 /* ------------------------------------------------------------------ sim_run.c */
 
 /* A world as every run of this variant begins: laptops enrolled and at rest. */

@@ -16,8 +16,7 @@ static bool is_met(struct sim *s, size_t fact) {
     unsigned by = d->fact;
     for (size_t i = 0; s->homes && i < LAPTOPS; i++)
         if (!sim_sees_row(s, &s->world.laptops[i], d->place->entity, d->row)) by &= ~BIT(i);
-    bool early = !s->announced; /* what stood there then may look newer than the parting */
-    if (!by || early || s->stick_since) return d->fact;
+    if (!by || sim_parts_early(s)) return d->fact;
     for (size_t k = 0; k < s->deed_count; k++) {
         const struct deed *other = &s->deeds[k];
         bool present = k >= s->rolled_deeds || mask_has(&s->present, k) || mask_has(&s->orphans, k);
@@ -115,11 +114,7 @@ static void check_set(struct sim *s, const struct place *p, const struct row *ro
             wanted |= is_taken(&s->deeds[k], p, row) && s->deeds[k].add &&
                       !strcmp(s->deeds[k].word, d->word) && !is_removed(s, p, row, k);
         bool there = v.kind == VALUE_TEXT && set_has(v, slice_from(d->word));
-        /* A parting that nobody can place exactly is placed too early, also by a stick, on which
-         * nobody can ask back: then what a remove had seen between it and the backup counts as
-         * unseen, and stands. */
-        bool early = s->rolled && (!s->announced || s->stick_since);
-        bool excused = there && (early || is_orphaned(s, p, row->id, d->word) ||
+        bool excused = there && (sim_parts_early(s) || is_orphaned(s, p, row->id, d->word) ||
                                  is_approved_twice(s, p, row, d->word));
         if (there != wanted && !excused && !is_uncertain(s, p, row))
             sim_fail(s,

@@ -188,9 +188,7 @@ static enum status take_ledger(void *ctx, const struct ledger_entry *entry, stru
      * that value before had not seen this. */
     bool anew = s->deeds[winner].approved ||
                 (s->united_any && !entry->winner_device && s->deeds[winner].author != OFFICE);
-    /* What it had seen may count as unseen. */
-    bool early = s->rolled && (!s->announced || s->stick_since);
-    if (mask_has(&s->deeds[loser].seen, (size_t)winner) && !anew && !early &&
+    if (mask_has(&s->deeds[loser].seen, (size_t)winner) && !anew && !sim_parts_early(s) &&
         !mask_has(&s->orphans, (size_t)winner))
         sim_fail(s, "an edit lost to one that it had seen", loser, winner);
     bool as_told =
